@@ -1,0 +1,119 @@
+package io.calibrant.schemas;
+
+import io.calibrant.schemas.avro.DType;
+import io.calibrant.schemas.avro.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Tensors on the wire: row-major, little-endian, F32, BF16 or F64. */
+public final class Tensors {
+    private Tensors() {}
+
+    /**
+     * A float32 tensor.
+     *
+     * @param values row-major, as many as the product of the shape
+     * @throws IllegalArgumentException if the shape asks for another number of values
+     */
+    public static Tensor of(float[] values, int... shape) {
+        check(values.length, shape);
+        ByteBuffer data = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        data.asFloatBuffer().put(values);
+        return new Tensor(list(shape), DType.F32, data);
+    }
+
+    /** A float64 tensor; see {@link #of(float[], int...)}. */
+    public static Tensor of(double[] values, int... shape) {
+        check(values.length, shape);
+        ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        data.asDoubleBuffer().put(values);
+        return new Tensor(list(shape), DType.F64, data);
+    }
+
+    /**
+     * The values of a tensor in double precision.
+     *
+     * @throws IllegalArgumentException if the bytes are not what shape and dtype ask for; whether the values are finite
+     *     is the caller's to check
+     */
+    public static double[] doubles(Tensor tensor) {
+        int count = count(tensor);
+        ByteBuffer data = tensor.getData().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+        double[] values = new double[count];
+        switch (tensor.getDtype()) {
+            case F64 -> data.asDoubleBuffer().get(values);
+            case F32 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = data.getFloat();
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = Float.intBitsToFloat(data.getShort() << 16);
+                }
+            }
+        }
+        return values;
+    }
+
+    /** The values of a tensor in single precision; see {@link #doubles}. */
+    public static float[] floats(Tensor tensor) {
+        int count = count(tensor);
+        float[] values = new float[count];
+        if (tensor.getDtype() == DType.F32) {
+            tensor.getData()
+                    .duplicate()
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .asFloatBuffer()
+                    .get(values);
+            return values;
+        }
+        double[] wide = doubles(tensor);
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) wide[i];
+        }
+        return values;
+    }
+
+    private static int count(Tensor tensor) {
+        long count = 1;
+        for (int extent : tensor.getShape()) {
+            if (extent < 0) {
+                throw new IllegalArgumentException("tensor shape " + tensor.getShape() + " has a negative extent");
+            }
+            count = Math.min(count * extent, Integer.MAX_VALUE + 1L);
+        }
+        long width = switch (tensor.getDtype()) {
+            case F64 -> 8;
+            case F32 -> 4;
+            case BF16 -> 2;
+        };
+        if (count * width != tensor.getData().remaining()) {
+            throw new IllegalArgumentException("tensor of shape " + tensor.getShape() + " and dtype "
+                    + tensor.getDtype() + " needs " + count * width + " bytes, found "
+                    + tensor.getData().remaining());
+        }
+        return (int) count;
+    }
+
+    private static void check(int values, int... shape) {
+        long count = 1;
+        for (int extent : shape) {
+            count *= extent;
+        }
+        if (count != values) {
+            throw new IllegalArgumentException(
+                    "shape " + list(shape) + " asks for " + count + " values, found " + values);
+        }
+    }
+
+    private static List<Integer> list(int... shape) {
+        List<Integer> list = new ArrayList<>(shape.length);
+        for (int extent : shape) {
+            list.add(extent);
+        }
+        return list;
+    }
+}

@@ -1,0 +1,16 @@
+package io.calibrant.schemas;
+
+import java.util.Map;
+
+/**
+ * One topic as it should be.
+ *
+ * @param name full name, prefix included
+ * @param partitions number of partitions
+ * @param configs topic configuration in Kafka's own keys ({@code cleanup.policy}, {@code max.message.bytes}, ...)
+ */
+public record TopicDefinition(String name, int partitions, Map<String, String> configs) {
+    public TopicDefinition {
+        configs = Map.copyOf(configs);
+    }
+}
