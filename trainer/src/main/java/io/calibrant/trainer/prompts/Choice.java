@@ -1,0 +1,20 @@
+package io.calibrant.trainer.prompts;
+
+import java.util.Objects;
+
+/**
+ * One choice of a question.
+ *
+ * @param label what the model has to say, for example A; neither empty nor with white space at an end
+ * @param text what the label stands for; may be empty
+ */
+public record Choice(String label, String text) {
+    /** @throws IllegalArgumentException if the label is empty or begins or ends with white space */
+    public Choice {
+        Objects.requireNonNull(text, "text");
+        if (label.isEmpty() || !label.strip().equals(label)) {
+            throw new IllegalArgumentException("choice label '" + label
+                    + "' is not accepted: a label has at least one character and no white space at its ends");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+package io.calibrant.trainer.prompts;
+
+/**
+ * A label and the one token that says it.
+ *
+ * @param label as in the questions
+ * @param tokenId id in the model's vocabulary
+ */
+public record ClassToken(String label, int tokenId) {}

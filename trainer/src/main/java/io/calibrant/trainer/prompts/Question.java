@@ -1,0 +1,66 @@
+package io.calibrant.trainer.prompts;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A question with 2 to 26 choices. It is a True/False question when its labels are exactly True and False.
+ *
+ * @param id names the question, not blank
+ * @param question the stem, not blank
+ * @param context a passage to answer from; null for none
+ * @param choices 2 to 26, labels distinct; the last one is the reference class of the contrasts
+ * @param answer label of the true choice; null where it is not known
+ */
+public record Question(String id, String question, String context, List<Choice> choices, String answer) {
+    /** Fewest choices of a question. */
+    public static final int MIN_CHOICES = 2;
+
+    /** Most choices of a question. */
+    public static final int MAX_CHOICES = 26;
+
+    private static final Set<String> TRUE_FALSE = Set.of("True", "False");
+
+    /** @throws IllegalArgumentException naming what is wrong and what is accepted */
+    public Question {
+        require(id != null && !id.isBlank(), "id is empty: accepted is any text that is not blank");
+        require(question != null && !question.isBlank(), "question is empty: accepted is any text that is not blank");
+        choices = choices == null ? List.of() : List.copyOf(choices);
+        require(
+                choices.size() >= MIN_CHOICES && choices.size() <= MAX_CHOICES,
+                "choices: found " + choices.size() + ", accepted are " + MIN_CHOICES + " to " + MAX_CHOICES);
+        Set<String> seen = new HashSet<>();
+        for (Choice choice : choices) {
+            require(seen.add(choice.label()), "choices: label '" + choice.label() + "' occurs twice");
+        }
+        require(
+                answer == null || seen.contains(answer),
+                "answer '" + answer + "' is not among the labels "
+                        + choices.stream().map(Choice::label).toList());
+    }
+
+    /** Whether the labels are exactly True and False, in any order. */
+    public boolean isTrueFalse() {
+        return choices.size() == 2
+                && TRUE_FALSE.contains(choices.get(0).label())
+                && TRUE_FALSE.contains(choices.get(1).label());
+    }
+
+    /** Position of the true choice; empty where it is not known. */
+    public Optional<Integer> answerIndex() {
+        for (int c = 0; c < choices.size(); c++) {
+            if (choices.get(c).label().equals(answer)) {
+                return Optional.of(c);
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static void require(boolean condition, String message) {
+        if (!condition) {
+            throw new IllegalArgumentException(message);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package io.calibrant.trainer.prompts;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeType;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Question files: UTF-8, one JSON object a line, {@code {"id", "question", "context"?, "choices": [{"label", "text"}],
+ * "answer"?}}; other fields are ignored, empty lines skipped. An id may be a whole number.
+ */
+public final class QuestionFile {
+    private static final ObjectReader JSON = JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build()
+            .readerFor(JsonNode.class);
+
+    private QuestionFile() {}
+
+    /**
+     * Reads all questions of a file, in file order.
+     *
+     * @return at least one question; ids are distinct
+     * @throws IllegalArgumentException if there is no such file, or a line is no question; the message is one line that
+     *     names file, line, what is wrong and what is accepted
+     */
+    public static List<Question> read(Path file) {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(file);
+        } catch (NoSuchFileException e) {
+            throw new IllegalArgumentException("question file " + file + " does not exist", e);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("question file " + file + " cannot be read: " + e, e);
+        }
+        List<Question> questions = new ArrayList<>();
+        Map<String, Integer> lineOf = new HashMap<>();
+        int line = 0;
+        for (int start = 0; start < bytes.length; ) {
+            int end = start;
+            while (end < bytes.length && bytes[end] != '\n') {
+                end++;
+            }
+            line++;
+            try {
+                String text = StandardCharsets.UTF_8
+                        .newDecoder()
+                        .decode(ByteBuffer.wrap(bytes, start, end - start))
+                        .toString();
+                if (!text.isBlank()) {
+                    Question question = parse(text);
+                    Integer before = lineOf.putIfAbsent(question.id(), line);
+                    if (before != null) {
+                        throw new IllegalArgumentException(
+                                "id '" + question.id() + "' was already used on line " + before);
+                    }
+                    questions.add(question);
+                }
+            } catch (CharacterCodingException e) {
+                throw new IllegalArgumentException(at(file, line) + "not valid UTF-8", e);
+            } catch (JsonProcessingException e) {
+                throw new IllegalArgumentException(
+                        at(file, line) + "not a JSON object: "
+                                + e.getOriginalMessage().replaceAll("\\s+", " "),
+                        e);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(at(file, line) + e.getMessage(), e);
+            }
+            start = end + 1;
+        }
+        if (questions.isEmpty()) {
+            throw new IllegalArgumentException("question file " + file
+                    + " has no questions: accepted is one JSON object a line with id, question and choices");
+        }
+        return List.copyOf(questions);
+    }
+
+    private static String at(Path file, int line) {
+        return "question file " + file + ", line " + line + ": ";
+    }
+
+    private static Question parse(String text) throws JsonProcessingException {
+        JsonNode json = JSON.readTree(text);
+        if (!json.isObject()) {
+            throw new IllegalArgumentException("found " + name(json) + ", accepted is a JSON object");
+        }
+        JsonNode list = json.path("choices");
+        if (!list.isArray()) {
+            throw new IllegalArgumentException(
+                    "choices: found " + name(list) + ", accepted is a list of {\"label\", \"text\"}");
+        }
+        List<Choice> choices = new ArrayList<>();
+        for (JsonNode choice : list) {
+            if (!choice.isObject()) {
+                throw new IllegalArgumentException("choices[" + choices.size() + "]: found " + name(choice)
+                        + ", accepted is {\"label\", \"text\"}");
+            }
+            String where = "choices[" + choices.size() + "].";
+            choices.add(new Choice(string(choice, "label", where, true), string(choice, "text", where, true)));
+        }
+        JsonNode id = json.path("id");
+        return new Question(
+                id.isIntegralNumber() ? id.asText() : string(json, "id", "", true),
+                string(json, "question", "", true),
+                string(json, "context", "", false),
+                choices,
+                string(json, "answer", "", false));
+    }
+
+    private static String string(JsonNode object, String field, String where, boolean required) {
+        JsonNode value = object.path(field);
+        if (value.isTextual()) {
+            return value.textValue();
+        }
+        if (!required && (value.isMissingNode() || value.isNull())) {
+            return null;
+        }
+        throw new IllegalArgumentException(where + field + ": found " + name(value) + ", accepted is a string");
+    }
+
+    private static String name(JsonNode json) {
+        return json.getNodeType() == JsonNodeType.MISSING
+                ? "nothing"
+                : "JSON " + json.getNodeType().name().toLowerCase(java.util.Locale.ROOT);
+    }
+}

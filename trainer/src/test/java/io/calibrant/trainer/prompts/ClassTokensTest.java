@@ -1,0 +1,99 @@
+package io.calibrant.trainer.prompts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ClassTokensTest {
+    @Test
+    void shouldFindTheGoldenClassTokens() {
+        try (PromptTokenizer tokenizer = Tokenizers.golden()) {
+            ClassTokens classes = ClassTokens.lookup(tokenizer, List.of(question("D", "C", "B", "A")));
+
+            assertThat(classes.tokens())
+                    .as("sorted by label")
+                    .containsExactly(
+                            new ClassToken("A", 267),
+                            new ClassToken("B", 275),
+                            new ClassToken("C", 266),
+                            new ClassToken("D", 283));
+            assertThat(classes.indices(question("D", "B"))).containsExactly(3, 1);
+        }
+    }
+
+    /** ids of the same lookup in Python's tokenizers; for Llama 2 the SentencePiece word start is part of the token */
+    @ParameterizedTest
+    @CsvSource({
+        "models/SmolLM2-135M-Instruct, A, 330, ' A'",
+        "models/SmolLM2-135M-Instruct, True, 3635, ' True'",
+        "tokenizers/gpt2, A, 317, ' A'",
+        "tokenizers/gpt2, False, 10352, ' False'",
+        "tokenizers/qwen3, B, 425, ' B'",
+        "tokenizers/llama2, A, 330, A",
+        "tokenizers/llama2, True, 6110, True"
+    })
+    void shouldFindTheTokenThatContinuesThePrompt(String tokenizerPath, String label, int id, String said) {
+        try (PromptTokenizer tokenizer = Tokenizers.shared(tokenizerPath)) {
+            ClassTokens classes = ClassTokens.lookup(tokenizer, List.of(question(label, "Z")));
+
+            assertThat(classes.tokens().get(0)).isEqualTo(new ClassToken(label, id));
+            String prompt = "Choices: A. x B. y Answer:";
+            long[] ids = tokenizer.encodePlain(prompt);
+            long[] continued = Arrays.copyOf(ids, ids.length + 1);
+            continued[ids.length] = id;
+            assertThat(tokenizer.encodePlain(prompt + " " + label)).isEqualTo(continued);
+            assertThat(tokenizer.encodePlain(said)).containsExactly(id);
+        }
+    }
+
+    @Test
+    void shouldNotTakeTheSecondTokenForTheLabelWhereTheTokenizerHasNoBos() {
+        // the public code takes encode("A")[1]: out of range without BOS
+        try (PromptTokenizer tokenizer = Tokenizers.shared("tokenizers/gpt2")) {
+            assertThat(tokenizer.encode("A")).hasSize(1);
+            assertThat(ClassTokens.lookup(tokenizer, List.of(question("A", "B")))
+                            .ids())
+                    .containsExactly(317, 347);
+        }
+    }
+
+    @Test
+    void shouldRefuseALabelOfSeveralTokensNamingLabelAndQuestion() {
+        try (PromptTokenizer tokenizer = Tokenizers.golden()) {
+            assertThatThrownBy(() -> ClassTokens.lookup(tokenizer, List.of(question("A", "Antarctica"))))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("label 'Antarctica' of question 'q1' is ")
+                    .hasMessageContaining("accepted are labels of exactly one token");
+        }
+    }
+
+    @Test
+    void shouldRefuseTwoLabelsWithOneToken() {
+        assertThatThrownBy(() -> new ClassTokens(List.of(new ClassToken("A", 5), new ClassToken("a", 5))))
+                .hasMessageContaining("labels 'A' and 'a' are the same token 5");
+        assertThatThrownBy(() -> new ClassTokens(List.of(new ClassToken("A", 5), new ClassToken("A", 6))))
+                .hasMessageContaining("label 'A' occurs twice");
+    }
+
+    @Test
+    void shouldRefuseALabelThatIsNoClassOfTheRun() {
+        ClassTokens classes = new ClassTokens(List.of(new ClassToken("A", 5), new ClassToken("B", 6)));
+
+        assertThatThrownBy(() -> classes.indices(question("A", "C")))
+                .hasMessage("label 'C' of question 'q1' is not a class of the run: accepted are [A, B]");
+    }
+
+    private static Question question(String... labels) {
+        return new Question(
+                "q1",
+                "Which?",
+                null,
+                Arrays.stream(labels).map(label -> new Choice(label, "text")).toList(),
+                null);
+    }
+}
