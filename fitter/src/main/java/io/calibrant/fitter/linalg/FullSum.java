@@ -1,0 +1,58 @@
+package io.calibrant.fitter.linalg;
+
+/**
+ * A large side kept in full: the symmetric sum itself.
+ *
+ * @param dimension d
+ * @param sum [d, d]; not copied, treat as read-only
+ * @param trace exact trace
+ */
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+public record FullSum(int dimension, double[] sum, double trace) implements LargeSide {
+    /** What float32 sums of outer products may lose, as a share of the largest eigenvalue. */
+    private static final double ROUNDING = 1e-4;
+
+    public FullSum {
+        if (sum.length != dimension * dimension) {
+            throw new IllegalArgumentException("a full sum of dimension " + dimension + " has "
+                    + (long) dimension * dimension + " entries, found " + sum.length);
+        }
+    }
+
+    @Override
+    public FullSum fold(double[] rows, int m, double rowsTrace, double forgetting) {
+        LargeSide.check(dimension, rows, m, rowsTrace, forgetting);
+        double[] next = sum.clone();
+        if (forgetting != 1) {
+            for (int i = 0; i < next.length; i++) {
+                next[i] *= forgetting;
+            }
+        }
+        Kernels.addOuter(next, rows, m, dimension);
+        return new FullSum(dimension, next, forgetting * trace + rowsTrace);
+    }
+
+    @Override
+    public FullSum merge(LargeSide other) {
+        if (!(other instanceof FullSum full) || full.dimension != dimension) {
+            throw new IllegalArgumentException("a full sum of dimension " + dimension + " cannot take up "
+                    + other.getClass().getSimpleName() + " of dimension " + other.dimension());
+        }
+        double[] next = sum.clone();
+        for (int i = 0; i < next.length; i++) {
+            next[i] += full.sum[i];
+        }
+        return new FullSum(dimension, next, trace + full.trace);
+    }
+
+    @Override
+    public Spectrum spectrum() {
+        double[] values = SymmetricEigen.values(sum, dimension);
+        return new Spectrum(SymmetricEigen.nonNegative(values, ROUNDING), dimension, trace);
+    }
+
+    @Override
+    public double[] directions() {
+        return SymmetricEigen.of(sum, dimension).vectors();
+    }
+}

@@ -1,0 +1,57 @@
+package io.calibrant.fitter.linalg;
+
+/** The large side of a block's curvature, a sum of outer products of d-dimensional rows: compressed or in full. */
+public sealed interface LargeSide permits Columns, FullSum {
+
+    /** An empty sum kept in full where the rank asks for it or d is no larger than the rank, else in columns. */
+    static LargeSide empty(int dimension, Integer rank) {
+        return rank == null || dimension <= rank
+                ? new FullSum(dimension, new double[dimension * dimension], 0)
+                : new Columns(dimension, rank, new double[0], 0);
+    }
+
+    /** d. */
+    int dimension();
+
+    /** The exact sum of squared norms of all rows that were folded in, forgotten as the sum is. */
+    double trace();
+
+    /**
+     * This sum times gamma, plus R^T R.
+     *
+     * @param rows R [m, d]; not modified
+     * @param m number of rows, may be 0
+     * @param rowsTrace exact sum of squared row norms, which may exceed that of R where R was reduced
+     * @param forgetting gamma in (0, 1]; 1 is the plain sum
+     * @return a new side; this one is unchanged
+     * @throws IllegalArgumentException if the rows are not m x d or gamma is out of range
+     */
+    LargeSide fold(double[] rows, int m, double rowsTrace, double forgetting);
+
+    /**
+     * The sum of two sides of the same dimension and form.
+     *
+     * @throws IllegalArgumentException if dimension or form differ
+     */
+    LargeSide merge(LargeSide other);
+
+    /** The eigenvalues. */
+    Spectrum spectrum();
+
+    /** The eigenvectors of {@link #spectrum}: [k, d], row i is u_i. */
+    double[] directions();
+
+    /** Checks the arguments of {@link #fold}. */
+    static void check(int dimension, double[] rows, int m, double rowsTrace, double forgetting) {
+        if (m < 0 || rows.length != m * dimension) {
+            throw new IllegalArgumentException(
+                    m + " rows of " + dimension + " are " + (long) m * dimension + " numbers, found " + rows.length);
+        }
+        if (!(forgetting > 0 && forgetting <= 1)) {
+            throw new IllegalArgumentException("forgetting " + forgetting + " is not in (0, 1]");
+        }
+        if (!(rowsTrace >= 0 && rowsTrace < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("trace " + rowsTrace + " is not a finite number from 0");
+        }
+    }
+}

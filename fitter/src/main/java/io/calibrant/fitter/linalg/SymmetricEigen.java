@@ -1,0 +1,84 @@
+package io.calibrant.fitter.linalg;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+import org.ejml.data.DMatrixRMaj;
+import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
+import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
+
+/**
+ * Eigenvalues and eigenvectors of a real symmetric matrix, by Householder tridiagonalisation and implicit QR (EJML).
+ *
+ * @param values n eigenvalues, descending
+ * @param vectors [n, n], row i is the unit eigenvector of value i; not copied, treat as read-only
+ */
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+public record SymmetricEigen(double[] values, double[] vectors) {
+
+    /**
+     * Decomposes a matrix.
+     *
+     * @param matrix [n, n] symmetric, finite; not modified
+     * @throws IllegalArgumentException if the array is not n x n
+     * @throws ArithmeticException if the iteration does not converge (not seen for finite input)
+     */
+    public static SymmetricEigen of(double[] matrix, int n) {
+        EigenDecomposition_F64<DMatrixRMaj> eigen = decompose(matrix, n, true);
+        int[] order = descending(eigen, n);
+        double[] values = new double[n];
+        double[] vectors = new double[n * n];
+        for (int i = 0; i < n; i++) {
+            values[i] = eigen.getEigenvalue(order[i]).getReal();
+            System.arraycopy(eigen.getEigenVector(order[i]).getData(), 0, vectors, i * n, n);
+        }
+        return new SymmetricEigen(values, vectors);
+    }
+
+    /** The eigenvalues alone, descending: about a fifth of the work; see {@link #of}. */
+    public static double[] values(double[] matrix, int n) {
+        EigenDecomposition_F64<DMatrixRMaj> eigen = decompose(matrix, n, false);
+        return Arrays.stream(descending(eigen, n))
+                .mapToDouble(i -> eigen.getEigenvalue(i).getReal())
+                .toArray();
+    }
+
+    /**
+     * The eigenvalues of a sum of outer products: what rounding left below zero becomes zero.
+     *
+     * @param values descending
+     * @param tolerance how far below zero, as a share of the largest absolute value, rounding may reach
+     * @throws ArithmeticException if a value lies further below: such a matrix is wrong, and no jitter mends it
+     */
+    static double[] nonNegative(double[] values, double tolerance) {
+        if (values.length == 0) {
+            return values;
+        }
+        double least = values[values.length - 1];
+        if (least < -tolerance * Math.max(Math.abs(values[0]), -least * 0.5)) {
+            throw new ArithmeticException(
+                    "not a sum of outer products: eigenvalues reach from " + least + " to " + values[0]);
+        }
+        return Arrays.stream(values).map(w -> Math.max(w, 0)).toArray();
+    }
+
+    private static EigenDecomposition_F64<DMatrixRMaj> decompose(double[] matrix, int n, boolean vectors) {
+        if (matrix.length != n * n) {
+            throw new IllegalArgumentException(
+                    "a symmetric " + n + " x " + n + " matrix has " + n * n + " entries, found " + matrix.length);
+        }
+        EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(n, vectors, true);
+        if (!eigen.decompose(new DMatrixRMaj(n, n, true, matrix.clone()))) {
+            throw new ArithmeticException("the eigenvalues of a " + n + " x " + n + " matrix did not converge");
+        }
+        return eigen;
+    }
+
+    private static int[] descending(EigenDecomposition_F64<DMatrixRMaj> eigen, int n) {
+        return IntStream.range(0, n)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -eigen.getEigenvalue(i).getReal()))
+                .mapToInt(Integer::intValue)
+                .toArray();
+    }
+}
