@@ -1,0 +1,73 @@
+package io.calibrant.scorer.metrics;
+
+/** Probabilities of one question and which class was right. Immutable. */
+public final class LabelledProbabilities {
+    private final double[] probabilities;
+    private final int label;
+
+    /**
+     * Probabilities with the true class.
+     *
+     * @param probabilities of the C classes, each in [0, 1]; copied
+     * @param label index of the true class, 0 to C - 1
+     * @throws IllegalArgumentException if the label is not a class or a probability is out of range
+     */
+    public LabelledProbabilities(double[] probabilities, int label) {
+        this.probabilities = probabilities.clone();
+        this.label = label;
+        if (label < 0 || label >= probabilities.length) {
+            throw new IllegalArgumentException(
+                    "label " + label + " is not one of " + probabilities.length + " classes");
+        }
+        for (double p : probabilities) {
+            if (!(p >= 0 && p <= 1 + 1e-9)) {
+                throw new IllegalArgumentException("probability " + p + " is not within 0 and 1");
+            }
+        }
+    }
+
+    /** Index of the true class. */
+    public int label() {
+        return label;
+    }
+
+    /** Of the C classes; a copy. */
+    public double[] probabilities() {
+        return probabilities.clone();
+    }
+
+    /** Index of the largest probability, the first of equals. */
+    int argmax() {
+        int best = 0;
+        for (int c = 1; c < probabilities.length; c++) {
+            if (probabilities[c] > probabilities[best]) {
+                best = c;
+            }
+        }
+        return best;
+    }
+
+    /** The largest probability, at most 1. */
+    double confidence() {
+        return Math.min(1, probabilities[argmax()]);
+    }
+
+    boolean correct() {
+        return argmax() == label;
+    }
+
+    /** -log p of the true class, nats; the smallest positive double stands in for an underflow to 0. */
+    double negativeLogLikelihood() {
+        return -Math.log(Math.max(Double.MIN_VALUE, probabilities[label]));
+    }
+
+    /** sum_c (p_c - y_c)^2. */
+    double brier() {
+        double sum = 0;
+        for (int c = 0; c < probabilities.length; c++) {
+            double difference = probabilities[c] - (c == label ? 1 : 0);
+            sum += difference * difference;
+        }
+        return sum;
+    }
+}
