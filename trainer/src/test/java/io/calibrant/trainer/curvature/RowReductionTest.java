@@ -1,0 +1,212 @@
+package io.calibrant.trainer.curvature;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Primes for every extent; the naive twin is an eigendecomposition of the whole R^T R in double precision. */
+class RowReductionTest {
+    private static final int K = 5;
+    private final NDManager manager = NDManager.newBaseManager();
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    @Test
+    void shouldSendFewRowsAsTheyAre() {
+        float[] values = random(10, 37, 1);
+
+        Rows rows = RowReduction.reduce(manager.create(values, new Shape(10, 37)), K, 7);
+
+        assertThat(rows.values()).isEqualTo(values);
+        assertThat(rows.count()).isEqualTo(10);
+        assertThat(rows.trace()).isCloseTo(trace(gram(values, 10, 37), 37), within(1e-10));
+    }
+
+    @Test
+    void shouldSendAllRowsUnreducedWithoutARank() {
+        float[] values = random(101, 7, 1);
+
+        Rows rows = RowReduction.reduce(manager.create(values, new Shape(101, 7)), null, 7);
+
+        assertThat(rows.values()).isEqualTo(values);
+        assertThat(rows.count()).isEqualTo(101);
+    }
+
+    @Test
+    void shouldSendAnExactRootWhereTheLargeSideIsNarrow() {
+        float[] values = random(101, 7, 1);
+        double[] exact = gram(values, 101, 7);
+
+        Rows rows = RowReduction.reduce(manager.create(values, new Shape(101, 7)), K, 7);
+
+        assertThat(rows.count()).isEqualTo(7);
+        assertThat(relative(gram(rows.values(), 7, 7), exact)).isLessThan(1e-6);
+        assertThat(rows.trace()).isCloseTo(trace(exact, 7), within(1e-9 * trace(exact, 7)));
+    }
+
+    @Test
+    void shouldKeepNearlyTheEnergyOfTheBestRowsAndTheExactTrace() {
+        for (double decay : new double[] {0, 0.5, 1, 2}) {
+            float[] values = powerLaw(113, 67, decay, 3);
+            double[] exact = gram(values, 113, 67);
+            double[] spectrum = spectrum(exact, 67);
+            double best = Arrays.stream(spectrum).limit(2 * K).sum();
+
+            Rows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, 7);
+
+            assertThat(rows.count()).isEqualTo(2 * K);
+            double captured = trace(gram(rows.values(), rows.count(), 67), 67);
+            System.out.printf("decay %.1f: captured %.4f of the best %d rows%n", decay, captured / best, 2 * K);
+            // white noise has no leading directions: any twenty are almost as good as the best
+            assertThat(captured).isBetween((decay == 0 ? 0.85 : 0.97) * best, best * (1 + 1e-6));
+            assertThat(rows.trace()).isCloseTo(trace(exact, 67), within(1e-6 * trace(exact, 67)));
+        }
+    }
+
+    @Test
+    void shouldReturnRowsThatTheOriginalOnesCover() {
+        // Q^T R with orthonormal Q never says more than R: R^T R - rows^T rows has no negative eigenvalue
+        float[] values = powerLaw(113, 67, 1, 3);
+        double[] difference = gram(values, 113, 67);
+
+        Rows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, 7);
+        double[] reduced = gram(rows.values(), rows.count(), 67);
+        for (int i = 0; i < difference.length; i++) {
+            difference[i] -= reduced[i];
+        }
+
+        double[] spectrum = spectrum(difference, 67);
+        assertThat(spectrum[66]).isGreaterThan(-1e-6 * spectrum(gram(values, 113, 67), 67)[0]);
+    }
+
+    @Test
+    void shouldWorkOnRowsOfLowRankAndScale() {
+        for (float scale : new float[] {1e-12f, 1, 1e6f}) {
+            // rank 3 in 113 x 67
+            float[] left = random(113, 3, 5);
+            float[] right = random(3, 67, 6);
+            float[] values = new float[113 * 67];
+            for (int i = 0; i < 113; i++) {
+                for (int j = 0; j < 67; j++) {
+                    for (int c = 0; c < 3; c++) {
+                        values[i * 67 + j] += scale * left[i * 3 + c] * right[c * 67 + j];
+                    }
+                }
+            }
+
+            Rows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, 7);
+
+            assertThat(rows.count()).isBetween(3, 2 * K);
+            assertThat(relative(gram(rows.values(), rows.count(), 67), gram(values, 113, 67)))
+                    .isLessThan(1e-5);
+        }
+    }
+
+    @Test
+    void shouldReduceZeroRowsToNone() {
+        Rows zero = RowReduction.reduce(manager.zeros(new Shape(113, 67)), K, 7);
+        assertThat(zero.count()).isZero();
+        assertThat(zero.width()).isEqualTo(67);
+        assertThat(zero.trace()).isZero();
+
+        Rows none = RowReduction.reduce(manager.zeros(new Shape(0, 67)), K, 7);
+        assertThat(none.count()).isZero();
+        assertThat(none.width()).isEqualTo(67);
+
+        Rows narrow = RowReduction.reduce(manager.zeros(new Shape(113, 7)), K, 7);
+        assertThat(narrow.count()).isZero();
+    }
+
+    @Test
+    void shouldGiveTheSameBytesForTheSameSeedAndOthersForAnother() {
+        NDArray rows = manager.create(powerLaw(113, 67, 0.5, 3), new Shape(113, 67));
+
+        float[] first = RowReduction.reduce(rows, K, 7).values();
+
+        assertThat(RowReduction.reduce(rows, K, 7).values()).isEqualTo(first);
+        assertThat(RowReduction.reduce(rows, K, 8).values()).isNotEqualTo(first);
+    }
+
+    @Test
+    void shouldLeaveNothingBehindOnTheDevice() {
+        NDArray rows = manager.create(powerLaw(113, 67, 0.5, 3), new Shape(113, 67));
+        int before = manager.getManagedArrays().size();
+
+        RowReduction.reduce(rows, K, 7);
+
+        assertThat(manager.getManagedArrays()).hasSize(before);
+    }
+
+    private static float[] random(int m, int d, long seed) {
+        Random random = new Random(seed);
+        float[] values = new float[m * d];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+
+    /** Gaussian rows whose columns shrink as (1 + j)^-decay, rotated by nothing: the method does not see the axes. */
+    private static float[] powerLaw(int m, int d, double decay, long seed) {
+        float[] values = random(m, d, seed);
+        for (int i = 0; i < values.length; i++) {
+            values[i] *= (float) Math.pow(1 + i % d, -decay);
+        }
+        return values;
+    }
+
+    private static double[] gram(float[] rows, int m, int d) {
+        double[] gram = new double[d * d];
+        for (int i = 0; i < m; i++) {
+            for (int a = 0; a < d; a++) {
+                for (int b = 0; b < d; b++) {
+                    gram[a * d + b] += (double) rows[i * d + a] * rows[i * d + b];
+                }
+            }
+        }
+        return gram;
+    }
+
+    private static double trace(double[] matrix, int d) {
+        double trace = 0;
+        for (int i = 0; i < d; i++) {
+            trace += matrix[i * d + i];
+        }
+        return trace;
+    }
+
+    private static double relative(double[] actual, double[] expected) {
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < actual.length; i++) {
+            difference += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+            norm += expected[i] * expected[i];
+        }
+        return Math.sqrt(difference / norm);
+    }
+
+    /** Descending. */
+    private static double[] spectrum(double[] matrix, int d) {
+        var eigen = org.ejml.dense.row.factory.DecompositionFactory_DDRM.eig(d, false, true);
+        eigen.decompose(org.ejml.data.DMatrixRMaj.wrap(d, d, matrix.clone()));
+        double[] values = new double[d];
+        for (int i = 0; i < d; i++) {
+            values[i] = -eigen.getEigenvalue(i).getReal();
+        }
+        Arrays.sort(values);
+        for (int i = 0; i < d; i++) {
+            values[i] = -values[i];
+        }
+        return values;
+    }
+}
