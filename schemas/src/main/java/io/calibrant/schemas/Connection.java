@@ -1,0 +1,194 @@
+package io.calibrant.schemas;
+
+import io.calibrant.schemas.registry.AvroDeserializer;
+import io.calibrant.schemas.registry.AvroSerde;
+import io.calibrant.schemas.registry.AvroSerializer;
+import io.calibrant.schemas.registry.RegistryClient;
+import io.calibrant.schemas.registry.TrustedRecords;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serializer;
+
+/**
+ * Where Kafka and the registry are, and how to talk to them.
+ *
+ * @param bootstrapServers Kafka's {@code host:port[,host:port]}
+ * @param schemaRegistry the registry's address: http(s), or {@code mock://name} for one in this JVM's memory
+ * @param topicPrefix put before every topic name; empty for none
+ * @param properties further settings, by key: Kafka's client settings go to every client as they are ({@code sasl.*},
+ *     {@code ssl.*}, ...), {@code basic.auth.user.info} and {@code bearer.auth.token} to the registry, and
+ *     {@value #SERIALIZER}, {@value #DESERIALIZER}, {@value #SERDE} name the classes of Avro values
+ */
+public record Connection(
+        String bootstrapServers, String schemaRegistry, String topicPrefix, Map<String, String> properties) {
+    /** Property: the serializer class of Avro values; default our own, Confluent's drops in. */
+    public static final String SERIALIZER = "calibrant.value.serializer";
+
+    /** Property: the deserializer class of Avro values; default our own, Confluent's drops in. */
+    public static final String DESERIALIZER = "calibrant.value.deserializer";
+
+    /** Property: the serde class of Avro values in Kafka Streams; default our own, Confluent's drops in. */
+    public static final String SERDE = "calibrant.value.serde";
+
+    static {
+        // Here too, for other deserializers than our own.
+        TrustedRecords.trust();
+    }
+
+    private static final String FETCH_BYTES = Integer.toString(Topics.MAX_RECORD_BYTES);
+
+    /**
+     * Checks the addresses' form, not whether anybody answers.
+     *
+     * @throws IllegalArgumentException naming the flag, the value and what is accepted
+     */
+    public Connection {
+        if (bootstrapServers == null || !bootstrapServers.matches("\\s*[^\\s,]+:\\d+\\s*(,\\s*[^\\s,]+:\\d+\\s*)*")) {
+            throw new IllegalArgumentException(
+                    "--bootstrap-server: '" + bootstrapServers + "' is no address, accepted is host:port[,host:port]");
+        }
+        if (schemaRegistry == null || !schemaRegistry.matches("(https?|mock)://\\S+")) {
+            throw new IllegalArgumentException("--schema-registry: '" + schemaRegistry
+                    + "' is no address, accepted is for example http://127.0.0.1:8081");
+        }
+        topicPrefix = new Topics(topicPrefix == null ? "" : topicPrefix).prefix();
+        properties = Map.copyOf(properties);
+    }
+
+    /** A connection with the default settings. */
+    public static Connection to(String bootstrapServers, String schemaRegistry) {
+        return new Connection(bootstrapServers, schemaRegistry, "", Map.of());
+    }
+
+    /** The topics behind this connection. */
+    public Topics topics() {
+        return new Topics(topicPrefix);
+    }
+
+    /** The registry behind this connection. */
+    public RegistryClient registry() {
+        return RegistryClient.of(registryConfigs());
+    }
+
+    /** Settings of a producer: idempotent, waiting for all replicas, records up to {@link Topics#MAX_RECORD_BYTES}. */
+    public Map<String, Object> producer() {
+        Map<String, Object> configs = new HashMap<>();
+        configs.put(ProducerConfig.BUFFER_MEMORY_CONFIG, Integer.toString(2 * Topics.MAX_RECORD_BYTES));
+        configs.put(ProducerConfig.LINGER_MS_CONFIG, "5");
+        addClient(configs);
+        configs.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, FETCH_BYTES);
+        configs.put(ProducerConfig.ACKS_CONFIG, "all");
+        configs.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
+        return configs;
+    }
+
+    /**
+     * Settings of a consumer: committed records only, offsets committed by hand, from the earliest record where the
+     * group has no offset, large fetches (a record of {@link Topics#MAX_RECORD_BYTES} always comes through).
+     *
+     * @param groupId the consumer group, null for none
+     */
+    public Map<String, Object> consumer(String groupId) {
+        Map<String, Object> configs = new HashMap<>();
+        configs.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
+        configs.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, Integer.toString(8 << 20));
+        addClient(configs);
+        configs.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        configs.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+        if (groupId != null) {
+            configs.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
+        }
+        return configs;
+    }
+
+    /** Settings of an admin client, and what every client has in common. */
+    public Map<String, Object> admin() {
+        Map<String, Object> configs = new HashMap<>();
+        addClient(configs);
+        return configs;
+    }
+
+    private void addClient(Map<String, Object> configs) {
+        properties.forEach((key, value) -> {
+            if (!isRegistryKey(key) && !key.startsWith("calibrant.")) {
+                configs.put(key, value);
+            }
+        });
+        configs.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers);
+    }
+
+    /** A configured serializer of Avro values. */
+    public <T extends SpecificRecord> Serializer<T> serializer(Class<T> type) {
+        Serializer<T> serializer = instance(SERIALIZER, AvroSerializer.class, Serializer.class);
+        serializer.configure(valueConfigs(type), false);
+        return serializer;
+    }
+
+    /** A configured deserializer of Avro values; which failures are permanent: see {@link AvroDeserializer}. */
+    public <T extends SpecificRecord> Deserializer<T> deserializer(Class<T> type) {
+        Deserializer<T> deserializer = instance(DESERIALIZER, AvroDeserializer.class, Deserializer.class);
+        deserializer.configure(valueConfigs(type), false);
+        return deserializer;
+    }
+
+    /** A configured serde of Avro values, for Kafka Streams. */
+    public <T extends SpecificRecord> Serde<T> serde(Class<T> type) {
+        Serde<T> serde = instance(SERDE, AvroSerde.class, Serde.class);
+        serde.configure(valueConfigs(type), false);
+        return serde;
+    }
+
+    private Map<String, Object> registryConfigs() {
+        Map<String, Object> configs = new HashMap<>();
+        properties.forEach((key, value) -> {
+            if (isRegistryKey(key)) {
+                configs.put(key, value);
+            }
+        });
+        configs.put("schema.registry.url", schemaRegistry);
+        return configs;
+    }
+
+    private Map<String, Object> valueConfigs(Class<?> type) {
+        Map<String, Object> configs = registryConfigs();
+        configs.putIfAbsent("auto.register.schemas", "true");
+        configs.put("specific.avro.reader", "true");
+        configs.put("specific.avro.value.type", type.getName());
+        return configs;
+    }
+
+    /** Whether a setting is the registry's or a serde's, in Confluent's own keys, and not a Kafka client's. */
+    private static boolean isRegistryKey(String key) {
+        return key.startsWith("schema.registry.")
+                || key.startsWith("basic.auth.")
+                || key.startsWith("bearer.auth.")
+                || key.startsWith("specific.avro.")
+                || key.startsWith("avro.")
+                || key.endsWith(".schemas")
+                || key.startsWith("use.latest.")
+                || key.endsWith(".subject.name.strategy");
+    }
+
+    @SuppressWarnings("unchecked") // the record type is fixed by valueConfigs, not by the class
+    private <S> S instance(String key, Class<?> standard, Class<? super S> kind) {
+        String name = properties.getOrDefault(key, standard.getName());
+        try {
+            return (S) Class.forName(name)
+                    .asSubclass(kind)
+                    .getDeclaredConstructor()
+                    .newInstance();
+        } catch (ReflectiveOperationException | ClassCastException | LinkageError e) {
+            throw new IllegalArgumentException(
+                    key + ": '" + name + "' cannot be used, accepted is the name of a " + kind.getName()
+                            + " on the class path with a constructor without arguments",
+                    e);
+        }
+    }
+}

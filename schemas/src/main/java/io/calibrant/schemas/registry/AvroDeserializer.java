@@ -1,0 +1,107 @@
+package io.calibrant.schemas.registry;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.avro.AvroRuntimeException;
+import org.apache.avro.Schema;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.DatumReader;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.avro.specific.SpecificData;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.serialization.Deserializer;
+
+/**
+ * Reads records in the registry's wire format, from any schema that Avro resolves to the record's own. Configured with
+ * Confluent's own keys: {@code schema.registry.url} and {@code specific.avro.value.type} (or {@code .key.}), the
+ * record's class; without it the class is found by the writer's name. Thread-safe.
+ *
+ * @param <T> the record
+ */
+public final class AvroDeserializer<T extends SpecificRecord> implements Deserializer<T> {
+    static {
+        TrustedRecords.trust();
+    }
+
+    private RegistryClient registry;
+    private Schema readerSchema;
+    private final Map<Integer, DatumReader<T>> readers = new ConcurrentHashMap<>();
+
+    /** For Kafka, which calls {@link #configure} next. */
+    public AvroDeserializer() {}
+
+    @Override
+    public void configure(Map<String, ?> configs, boolean isKey) {
+        registry = RegistryClient.of(configs);
+        String key = isKey ? "specific.avro.key.type" : "specific.avro.value.type";
+        Object type = configs.get(key);
+        readerSchema = type == null ? null : SpecificData.get().getSchema(recordClass(key, type));
+    }
+
+    /**
+     * The record of a value, or null for null (a tombstone).
+     *
+     * @throws BadRecordException if no retry will make the value readable; exactly these belong in a dead-letter topic
+     * @throws RegistryUnavailableException if the registry cannot be asked
+     */
+    @Override
+    public T deserialize(String topic, byte[] data) {
+        if (data == null) {
+            return null;
+        }
+        try {
+            int id = WireFormat.schemaId(data);
+            DatumReader<T> reader = readers.get(id);
+            if (reader == null) {
+                reader = reader(registry.byId(id));
+                readers.put(id, reader);
+            }
+            BinaryDecoder decoder = DecoderFactory.get()
+                    .binaryDecoder(data, WireFormat.HEADER_BYTES, data.length - WireFormat.HEADER_BYTES, null);
+            T value = reader.read(null, decoder);
+            if (!decoder.isEnd()) {
+                throw new BadRecordException("bytes are left after the end of the record");
+            }
+            return value;
+        } catch (BadRecordException e) {
+            throw new BadRecordException("topic " + topic + ": " + e.getMessage(), e.getCause());
+        } catch (IOException
+                | AvroRuntimeException
+                | UnsupportedOperationException
+                | IndexOutOfBoundsException
+                | SecurityException e) {
+            throw new BadRecordException(
+                    "topic " + topic + ": value is truncated or not of its schema (" + data.length + " bytes): "
+                            + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()),
+                    e);
+        }
+    }
+
+    private DatumReader<T> reader(Schema writer) {
+        if (readerSchema != null) {
+            // Avro itself would read any record as one whose fields all have defaults.
+            if (!writer.getName().equals(readerSchema.getName())) {
+                throw new BadRecordException("schema " + writer.getFullName() + " cannot be read as "
+                        + readerSchema.getFullName() + ": another record");
+            }
+            return new StrictReader<>(writer, readerSchema);
+        }
+        Class<?> type = SpecificData.get().getClass(writer);
+        if (type == null || !SpecificRecord.class.isAssignableFrom(type)) {
+            throw new BadRecordException("no record class here for schema " + writer.getFullName());
+        }
+        return new StrictReader<>(writer, SpecificData.get().getSchema(type));
+    }
+
+    private static Class<?> recordClass(String key, Object type) {
+        if (type instanceof Class<?> given) {
+            return given;
+        }
+        try {
+            return Class.forName(type.toString());
+        } catch (ClassNotFoundException e) {
+            throw new IllegalArgumentException(key + ": no class '" + type + "', accepted is an Avro record class", e);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+package io.calibrant.schemas.registry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.Question;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.avro.Schema;
+import org.apache.avro.SchemaBuilder;
+import org.apache.avro.generic.GenericData;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serializer;
+import org.junit.jupiter.api.Test;
+
+class AvroSerdeTest {
+    private final Connection connection = Connection.to("localhost:9092", "mock://" + UUID.randomUUID());
+    private final Serializer<Question> serializer = connection.serializer(Question.class);
+    private final Deserializer<Question> deserializer = connection.deserializer(Question.class);
+    private final Question question = new Question(
+            "Wie groß? \u6f22\uFFFD",
+            List.of(new Choice("A", "1"), new Choice("B", "2")),
+            null,
+            Purpose.VALIDATION,
+            "run",
+            null);
+
+    @Test
+    void shouldReadBackWhatItWrote() {
+        byte[] bytes = serializer.serialize("questions", question);
+        assertThat(bytes[0]).isZero();
+        assertThat(deserializer.deserialize("questions", bytes)).isEqualTo(question);
+        assertThat(connection.serde(Question.class).deserializer().deserialize("questions", bytes))
+                .isEqualTo(question);
+    }
+
+    @Test
+    void shouldReadBackTimesAndTensors() {
+        Progress progress = Progress.newBuilder()
+                .setRunId("r")
+                .setTimestamp(Instant.ofEpochMilli(1_234_567_890_123L))
+                .build();
+        AdapterBlock block = AdapterBlock.newBuilder()
+                .setRunId("r")
+                .setCheckpoint("step-1")
+                .setBlock("b")
+                .setWeight(Tensors.of(new float[] {1, -2, 3, 4, 5, 6}, 2, 3))
+                .build();
+        assertThat(roundTrip(Progress.class, progress)).isEqualTo(progress);
+        AdapterBlock read = roundTrip(AdapterBlock.class, block);
+        assertThat(read).isEqualTo(block);
+        assertThat(Tensors.floats(read.getWeight())).containsExactly(1, -2, 3, 4, 5, 6);
+    }
+
+    private <T extends SpecificRecord> T roundTrip(Class<T> type, T value) {
+        byte[] bytes = connection.serializer(type).serialize("t", value);
+        return connection.deserializer(type).deserialize("t", bytes);
+    }
+
+    @Test
+    void shouldPassTombstonesThrough() {
+        assertThat(serializer.serialize("questions", null)).isNull();
+        assertThat(deserializer.deserialize("questions", null)).isNull();
+    }
+
+    @Test
+    void shouldNameTheTopicWhenARequiredFieldIsMissing() {
+        Question broken = new Question();
+        broken.setChoices(List.of());
+        broken.setPurpose(Purpose.ANSWER);
+        assertThatThrownBy(() -> serializer.serialize("questions", broken))
+                .isInstanceOf(SerializationException.class)
+                .hasMessageContaining("topic questions: cannot write io.calibrant.schemas.avro.Question");
+    }
+
+    @Test
+    void shouldRefuseEveryTruncationAsPermanent() {
+        byte[] bytes = serializer.serialize("questions", question);
+        for (int length = 0; length < bytes.length; length++) {
+            byte[] truncated = Arrays.copyOf(bytes, length);
+            assertThatThrownBy(() -> deserializer.deserialize("questions", truncated))
+                    .as("%d of %d bytes", length, bytes.length)
+                    .isInstanceOf(BadRecordException.class)
+                    .hasMessageStartingWith("topic questions: ");
+        }
+    }
+
+    @Test
+    void shouldRefuseBytesAfterTheRecord() {
+        byte[] bytes = serializer.serialize("questions", question);
+        assertBad(Arrays.copyOf(bytes, bytes.length + 1), "bytes are left after the end of the record");
+    }
+
+    @Test
+    void shouldRefuseWrongMagicBytes() {
+        byte[] bytes = serializer.serialize("questions", question);
+        bytes[0] = 1;
+        assertBad(bytes, "magic byte 0x01: schema GUIDs are not supported");
+        bytes[0] = '{';
+        assertBad(bytes, "magic byte 0x7b, expected 0x00");
+    }
+
+    @Test
+    void shouldRefuseAnUnknownSchemaId() {
+        byte[] bytes = serializer.serialize("questions", question);
+        bytes[3] = 77;
+        assertBad(bytes, "is not known to the registry");
+    }
+
+    @Test
+    void shouldRefuseASchemaOfAnotherRecord() {
+        byte[] label = connection.serializer(Label.class).serialize("labels", new Label("A"));
+        assertBad(label, "another record");
+    }
+
+    @Test
+    void shouldRefuseStringsThatAreNotUtf8() {
+        byte[] bytes = serializer.serialize("questions", question);
+        int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("Wie");
+        bytes[at] = (byte) 0xFF;
+        assertBad(bytes, "not valid UTF-8");
+    }
+
+    @Test
+    void shouldNotAllocateWhatALyingLengthAsksFor() throws IOException {
+        byte[] bytes = serializer.serialize("questions", question);
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.write(bytes, 0, WireFormat.HEADER_BYTES);
+        BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(out, null);
+        encoder.writeLong(Integer.MAX_VALUE - 16);
+        encoder.flush();
+        assertBad(out.toByteArray(), "truncated");
+    }
+
+    @Test
+    void shouldResolveAWriterOfAnEarlierOrLaterSchema() throws IOException {
+        // given a client in another language that knows two fields of ours and has one of its own
+        Schema theirs = SchemaBuilder.record("Question")
+                .namespace("io.calibrant.schemas.avro")
+                .fields()
+                .name("colour")
+                .type()
+                .stringType()
+                .stringDefault("")
+                .name("stem")
+                .type()
+                .stringType()
+                .stringDefault("")
+                .endRecord();
+        int id = connection.registry().register("other-value", theirs);
+        GenericRecord written = new GenericData.Record(theirs);
+        written.put("colour", "red");
+        written.put("stem", "Who?");
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.writeBytes(WireFormat.header(id));
+        BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(out, null);
+        new GenericDatumWriter<GenericRecord>(theirs).write(written, encoder);
+        encoder.flush();
+
+        Question read = deserializer.deserialize("questions", out.toByteArray());
+
+        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null));
+    }
+
+    @Test
+    void shouldFindTheRecordClassByItsWriterWithoutBeingTold() {
+        byte[] bytes = serializer.serialize("questions", question);
+        try (AvroDeserializer<Question> untold = new AvroDeserializer<>()) {
+            untold.configure(Map.of("schema.registry.url", connection.schemaRegistry()), false);
+            assertThat(untold.deserialize("questions", bytes)).isEqualTo(question);
+        }
+    }
+
+    private void assertBad(byte[] bytes, String message) {
+        assertThatThrownBy(() -> deserializer.deserialize("questions", bytes))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageStartingWith("topic questions: ")
+                .hasMessageContaining(message)
+                .matches(e -> !RegistryUnavailableException.isTransient(e));
+    }
+}
