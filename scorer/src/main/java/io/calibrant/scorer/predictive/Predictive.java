@@ -1,0 +1,33 @@
+package io.calibrant.scorer.predictive;
+
+/** The Gaussian over the C - 1 contrasts y_c = z_c - z_C of one question, and how new the question is. Immutable. */
+public final class Predictive {
+    private final double[] mean;
+    private final double[][] covariance;
+    private final double novelty;
+
+    Predictive(double[] mean, double[][] covariance, double novelty) {
+        this.mean = mean;
+        this.covariance = covariance;
+        this.novelty = novelty;
+    }
+
+    /** Contrasts of the MAP logits: [C - 1]; a copy. */
+    public double[] mean() {
+        return mean.clone();
+    }
+
+    /** Posterior covariance of the contrasts: [C - 1, C - 1], symmetric, positive semi-definite; a copy. */
+    public double[][] covariance() {
+        double[][] copy = new double[covariance.length][];
+        for (int i = 0; i < copy.length; i++) {
+            copy[i] = covariance[i].clone();
+        }
+        return copy;
+    }
+
+    /** The share of the prior predictive variance that training has not explained, in (0, 1]. */
+    public double novelty() {
+        return novelty;
+    }
+}
