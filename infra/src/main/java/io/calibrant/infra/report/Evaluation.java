@@ -1,0 +1,55 @@
+package io.calibrant.infra.report;
+
+import io.calibrant.scorer.metrics.LabelledProbabilities;
+import io.calibrant.scorer.metrics.Metrics;
+import io.calibrant.scorer.metrics.Reliability;
+import java.util.List;
+
+/**
+ * Labelled questions with the predictions of all methods.
+ *
+ * @param questions at least one
+ * @param temperatureNote how the temperature was found, a sentence
+ */
+public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNote) {
+    /** Copies the list. @throws IllegalArgumentException if there is no question */
+    public Evaluation {
+        questions = List.copyOf(questions);
+        if (questions.isEmpty()) {
+            throw new IllegalArgumentException("an evaluation needs at least one answered question, found none");
+        }
+    }
+
+    /** ACC, NLL, ECE and Brier of one method. */
+    public Metrics metrics(Method method) {
+        return Metrics.of(labelled(method));
+    }
+
+    /** Reliability table of one method, with the bins of the ECE. */
+    Reliability reliability(Method method) {
+        return Reliability.of(labelled(method), Metrics.DEFAULT_BINS);
+    }
+
+    /** Mean of the largest probability. */
+    double confidence(Method method) {
+        return questions.stream()
+                .mapToDouble(question -> question.confidence(method))
+                .average()
+                .orElseThrow();
+    }
+
+    /** Three different questions that show what calibration does; fewer where there are fewer questions. */
+    public List<Example> examples() {
+        return Example.choose(questions);
+    }
+
+    private List<LabelledProbabilities> labelled(Method method) {
+        return questions.stream()
+                .map(question -> new LabelledProbabilities(
+                        question.of(method).stream()
+                                .mapToDouble(Double::doubleValue)
+                                .toArray(),
+                        question.truth()))
+                .toList();
+    }
+}

@@ -1,0 +1,168 @@
+package io.calibrant.infra.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+class HtmlReportTest {
+    private static final Path FILE = Path.of("target", "report", "sample.html");
+
+    @Test
+    void shouldCarryEveryFigureOfTheEvaluation() {
+        Evaluation evaluation = evaluation(100);
+        String page = report(evaluation).html();
+        for (Method method : Method.values()) {
+            assertThat(page)
+                    .contains(String.format(
+                            Locale.ROOT, "%.3f", evaluation.metrics(method).accuracy()))
+                    .contains(String.format(
+                            Locale.ROOT, "%.3f", evaluation.metrics(method).nll()))
+                    .contains(String.format(
+                            Locale.ROOT, "%.3f", evaluation.metrics(method).ece()))
+                    .contains(String.format(
+                            Locale.ROOT, "%.3f", evaluation.metrics(method).brier()));
+        }
+    }
+
+    @Test
+    void shouldNeedNothingElse() throws Exception {
+        report(evaluation(100)).write(FILE);
+        String page = Files.readString(FILE);
+        assertThat(page)
+                .startsWith("<!doctype html>")
+                .doesNotContain("http:")
+                .doesNotContain("https:")
+                .doesNotContain("<script")
+                .doesNotContain("<link")
+                .doesNotContain("url(")
+                .contains("prefers-color-scheme: dark");
+    }
+
+    @Test
+    void shouldDrawEveryQuestionOnceInEachDiagram() {
+        String page = report(evaluation(100)).html();
+        Matcher tips =
+                Pattern.compile("<title>confidence [^:]+: (\\d+) questions").matcher(page);
+        int drawn = 0;
+        while (tips.find()) {
+            drawn += Integer.parseInt(tips.group(1));
+        }
+        assertThat(drawn).isEqualTo(3 * 100);
+    }
+
+    @Test
+    void shouldNotLetQuestionsBreakThePage() {
+        EvaluatedQuestion nasty =
+                question("<b>&\"'", 0, new double[] {.9, .1}, new double[] {.6, .4}, new double[] {.5, .5});
+        String page = report(new Evaluation(List.of(nasty), "T & <T>")).html();
+        assertThat(page)
+                .doesNotContain("<b>&\"'")
+                .contains("&lt;b&gt;&amp;&quot;&#39;")
+                .contains("T &amp; &lt;T&gt;");
+    }
+
+    @Test
+    void shouldShowThreeDifferentQuestionsTheSurestMistakeFirst() {
+        Evaluation evaluation = evaluation(100);
+        List<Example> examples = evaluation.examples();
+        assertThat(examples)
+                .extracting(example -> example.question().id())
+                .doesNotHaveDuplicates()
+                .hasSize(3);
+        EvaluatedQuestion mistake = examples.get(0).question();
+        assertThat(evaluation.questions())
+                .filteredOn(question -> !question.right(Method.MAP))
+                .allSatisfy(question -> assertThat(question.confidence(Method.MAP))
+                        .isLessThanOrEqualTo(mistake.confidence(Method.MAP)));
+        assertThat(mistake.right(Method.MAP)).isFalse();
+    }
+
+    @Test
+    void shouldRefuseAMethodWithAnotherNumberOfProbabilities() {
+        assertThatThrownBy(() -> new EvaluatedQuestion(
+                        "q", "?", List.of("A", "B"), List.of("", ""), 0, Map.of(Method.MAP, List.of(1.0)), 1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("q has 2 choices, map has 1");
+    }
+
+    @Test
+    void shouldPrintOneLineAMethod() {
+        Evaluation evaluation = evaluation(50);
+        assertThat(TextReport.table(evaluation).lines())
+                .hasSize(6)
+                .anyMatch(line -> line.startsWith("MAP ")
+                        && line.contains(String.format(
+                                Locale.ROOT,
+                                "%.3f",
+                                evaluation.metrics(Method.MAP).nll())));
+        assertThat(TextReport.examples(evaluation).lines().filter(line -> line.startsWith("  *")))
+                .hasSize(3);
+    }
+
+    private static HtmlReport report(Evaluation evaluation) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("Model", "demo (Llama, 3 layers, hidden size 64)");
+        facts.put("Run, checkpoint, fit", "demo / step-400 / default, posterior version 3, COMPLETE");
+        facts.put("Prior precision", "7.39 (evidence); log evidence -866.4, 590.8 effective of 9984 parameters");
+        facts.put("Command", "calibrant train --run demo --model demo/model --questions demo/train.jsonl --steps 400");
+        return new HtmlReport("Demo model on 100 held-out questions", facts, evaluation);
+    }
+
+    /** An over-confident model of 54% accuracy, and what calibration could make of it. */
+    private static Evaluation evaluation(int count) {
+        Random random = new Random(7);
+        List<EvaluatedQuestion> questions = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int classes = 2 + random.nextInt(3);
+            int truth = random.nextInt(classes);
+            double[] logits = new double[classes];
+            for (int c = 0; c < classes; c++) {
+                logits[c] = 2.2 * random.nextGaussian() + (c == truth ? 1.6 : 0);
+            }
+            questions.add(question(
+                    String.format("test-%03d", i),
+                    truth,
+                    softmax(logits, 1),
+                    softmax(logits, 1.8),
+                    softmax(logits, 2.3)));
+        }
+        return new Evaluation(questions, "Temperature 1.80, fitted on 40 validation answers with labels.");
+    }
+
+    private static EvaluatedQuestion question(String id, int truth, double[] map, double[] tempered, double[] laplace) {
+        List<String> labels = List.of("A", "B", "C", "D").subList(0, map.length);
+        List<String> texts =
+                List.of("12", "a longer answer of some words", "7", "29").subList(0, map.length);
+        return new EvaluatedQuestion(
+                id,
+                "Look at these numbers. Which one is the smallest of them all? " + id,
+                labels,
+                texts,
+                truth,
+                Map.of(
+                        Method.MAP, list(map),
+                        Method.TEMPERATURE, list(tempered),
+                        Method.LAPLACE, list(laplace),
+                        Method.CALIBRATED, list(laplace)),
+                .3);
+    }
+
+    private static List<Double> list(double[] values) {
+        return java.util.Arrays.stream(values).boxed().toList();
+    }
+
+    private static double[] softmax(double[] logits, double temperature) {
+        return io.calibrant.scorer.metrics.TemperatureScaling.probabilities(logits, temperature);
+    }
+}
