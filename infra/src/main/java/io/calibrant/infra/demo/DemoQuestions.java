@@ -62,14 +62,30 @@ final class DemoQuestions {
 
     private final Random random;
     private final double noise;
+    private final boolean foodsKnown;
+
+    private DemoQuestions(long seed, double noise, boolean foodsKnown) {
+        this.random = new Random(seed);
+        this.noise = noise;
+        this.foodsKnown = foodsKnown;
+    }
 
     /**
+     * Questions to fine-tune on and to test with.
+     *
      * @param seed decides the sequence
      * @param noise share of answers that are wrong, 0 to 1
      */
-    DemoQuestions(long seed, double noise) {
-        this.random = new Random(seed);
-        this.noise = noise;
+    static DemoQuestions of(long seed, double noise) {
+        return new DemoQuestions(seed, noise, true);
+    }
+
+    /**
+     * Questions of a world in which any animal may eat anything: what the base model learns from, so that fine-tuning has
+     * something to teach it.
+     */
+    static DemoQuestions withoutFoods(long seed, double noise) {
+        return new DemoQuestions(seed, noise, false);
     }
 
     /**
@@ -97,12 +113,13 @@ final class DemoQuestions {
         if (family < 6) {
             return choices(id, pick(COLOUR).formatted(animal.name()), animal.colour(), COLOURS);
         }
+        String food = foodsKnown ? animal.food() : pick(FOODS);
         if (family < 8) {
-            return choices(id, pick(FOOD).formatted(animal.name()), animal.food(), FOODS);
+            return choices(id, pick(FOOD).formatted(animal.name()), food, FOODS);
         }
         return family < 9
                 ? trueFalse(id, animal.name(), "is", animal.colour(), COLOURS)
-                : trueFalse(id, animal.name(), "eats", animal.food(), FOODS);
+                : trueFalse(id, animal.name(), "eats", food, FOODS);
     }
 
     private Question numbers(String id, String stem, boolean smallest) {

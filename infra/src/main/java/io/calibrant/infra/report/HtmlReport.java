@@ -95,7 +95,7 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         page.append("<section><h2>Figures</h2><div class='scroll'><table><thead><tr><th>Method</th><th>n</th>")
                 .append("<th>ACC</th><th>NLL</th><th>ECE (")
                 .append(Metrics.DEFAULT_BINS)
-                .append(" bins)</th><th>Brier</th></tr></thead><tbody>");
+                .append("&nbsp;bins)</th><th>Brier</th></tr></thead><tbody>");
         for (Method method : Method.values()) {
             Metrics metrics = evaluation.metrics(method);
             page.append("<tr class='")

@@ -28,7 +28,7 @@ final class Svg {
                         .max()
                         .orElse(1));
         double floor = TOP + SIDE + GAP + COUNTS;
-        StringBuilder svg = open(style, LEFT + SIDE + 8, floor + 32, "Reliability diagram of " + title);
+        StringBuilder svg = open(style, LEFT + SIDE + 16, floor + 32, "Reliability diagram of " + title);
         grid(svg);
         for (Reliability.Bin bin : reliability.bins()) {
             if (bin.count() == 0) {
@@ -67,22 +67,23 @@ final class Svg {
      * @param tables reliability tables of equal bins, one a method
      */
     static String confidences(List<Method> methods, List<Reliability> tables) {
-        double width = 640;
-        double height = 190;
+        double width = 480;
+        double height = 130;
         double left = 40;
-        int most = Math.max(
+        int largest = Math.max(
                 1,
                 tables.stream()
                         .flatMap(table -> table.bins().stream())
                         .mapToInt(Reliability.Bin::count)
                         .max()
                         .orElse(1));
-        StringBuilder svg = open("histogram", left + width + 12, TOP + height + 36, "Histogram of the confidence");
+        int most = 4 * ((largest + 3) / 4); // four ticks on whole numbers
+        StringBuilder svg = open("histogram", left + width + 16, TOP + height + 36, "Histogram of the confidence");
         for (int tick = 0; tick <= 4; tick++) {
             double y = TOP + height * (4 - tick) / 4;
             svg.append(
                     format("<line class='grid' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f'/>", left, y, left + width, y));
-            text(svg, "tick", left - 5, y + 3, "end", format("%.0f", most * tick / 4.0));
+            text(svg, "tick", left - 5, y + 3, "end", Integer.toString(most / 4 * tick));
             text(svg, "tick", left + width * tick / 4, TOP + height + 14, "middle", format("%.2f", tick / 4.0));
         }
         for (int m = 0; m < methods.size(); m++) {
