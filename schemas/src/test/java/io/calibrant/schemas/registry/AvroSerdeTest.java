@@ -72,7 +72,7 @@ class AvroSerdeTest {
     }
 
     private <T extends SpecificRecord> T roundTrip(Class<T> type, T value) {
-        byte[] bytes = connection.serializer(type).serialize("t", value);
+        byte[] bytes = connection.serializer(type).serialize(type.getSimpleName(), value);
         return connection.deserializer(type).deserialize("t", bytes);
     }
 
