@@ -1,0 +1,165 @@
+package io.calibrant.schemas;
+
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
+
+/**
+ * Settings by key, each with where it came from. The one precedence of the house: built-in &lt; file ({@code
+ * --command-config}) &lt; environment ({@code CALIBRANT_*}) &lt; flags.
+ *
+ * <p>A key of our own ({@code calibrant.topic.prefix}) is spelt as it is in the environment, in capitals with '_' for
+ * '.': {@code CALIBRANT_TOPIC_PREFIX}. Any other key, Kafka's and the registry's, gets {@code CALIBRANT_} in front:
+ * {@code CALIBRANT_SASL_MECHANISM} is {@code sasl.mechanism}. Immutable.
+ */
+public final class Configuration {
+    /** Key of {@code --bootstrap-server}. */
+    public static final String BOOTSTRAP_SERVERS = "bootstrap.servers";
+
+    /** Key of {@code --schema-registry}. */
+    public static final String SCHEMA_REGISTRY = "schema.registry.url";
+
+    /** Key of {@code --topic-prefix}. */
+    public static final String TOPIC_PREFIX = "calibrant.topic.prefix";
+
+    private static final String OWN = "calibrant.";
+    private static final String ENVIRONMENT_PREFIX = "CALIBRANT_";
+    private static final Pattern SECRET = Pattern.compile(
+            "jaas|password|passphrase|secret|token|credential|user\\.info|\\.key$|keystore\\.certificate");
+    private static final Pattern CREDENTIALS_IN_URL = Pattern.compile("(://)[^/@\\s]+@");
+
+    private final Map<String, Entry> entries;
+
+    /**
+     * A value and where it came from.
+     *
+     * @param origin for people, for example {@code environment CALIBRANT_TOPIC_PREFIX}
+     */
+    public record Entry(String value, String origin) {}
+
+    private Configuration(Map<String, Entry> entries) {
+        this.entries = new TreeMap<>(entries);
+    }
+
+    /** What holds when nobody says anything. */
+    public static Configuration builtIn(Map<String, String> values) {
+        return new Configuration(Map.of()).with(values, key -> "built-in");
+    }
+
+    /**
+     * On top of this, a file of {@code key=value} lines as Kafka's tools take it.
+     *
+     * @throws IllegalArgumentException if the file cannot be read
+     */
+    public Configuration withFile(Path file) {
+        Properties properties = new Properties();
+        try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+            properties.load(reader);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "--command-config: cannot read '" + file + "', accepted is a file of key=value lines", e);
+        }
+        Map<String, String> values = new TreeMap<>();
+        properties.stringPropertyNames().forEach(key -> values.put(key, properties.getProperty(key)));
+        return with(values, key -> "file " + file);
+    }
+
+    /**
+     * On top of this, the environment's variables {@code CALIBRANT_*}.
+     *
+     * @param ownKeys the keys of our own, beginning with {@code calibrant.}, that may be set so
+     * @param ignored variables that are no settings
+     */
+    public Configuration withEnvironment(
+            Map<String, String> environment, Collection<String> ownKeys, Collection<String> ignored) {
+        Map<String, String> keys = new TreeMap<>();
+        Map<String, String> values = new TreeMap<>();
+        environment.forEach((name, value) -> {
+            if (name.startsWith(ENVIRONMENT_PREFIX) && !ignored.contains(name)) {
+                String own = name.toLowerCase(Locale.ROOT).replace('_', '.');
+                String key = ownKeys.contains(own) ? own : own.substring(OWN.length());
+                keys.put(key, name);
+                values.put(key, value);
+            }
+        });
+        return with(values, key -> "environment " + keys.get(key));
+    }
+
+    /**
+     * On top of this, what was said on the command line.
+     *
+     * @param values the value of every key
+     * @param flags the flag of every key, for the origin
+     */
+    public Configuration withFlags(Map<String, String> values, Map<String, String> flags) {
+        return with(values, key -> "flag " + flags.get(key));
+    }
+
+    private Configuration with(Map<String, String> values, UnaryOperator<String> origin) {
+        Map<String, Entry> all = new TreeMap<>(entries);
+        values.forEach((key, value) -> all.put(key, new Entry(value, origin.apply(key))));
+        return new Configuration(all);
+    }
+
+    /** The value of a key and where it came from, if anybody set it. */
+    public Optional<Entry> get(String key) {
+        return Optional.ofNullable(entries.get(key));
+    }
+
+    /**
+     * Where Kafka and the registry are, by these settings; every key but the three above is a property.
+     *
+     * @throws IllegalArgumentException naming the setting, its origin and what is accepted
+     */
+    public Connection connection() {
+        Map<String, String> properties = new TreeMap<>();
+        entries.forEach((key, entry) -> {
+            if (!key.equals(BOOTSTRAP_SERVERS) && !key.equals(SCHEMA_REGISTRY) && !key.equals(TOPIC_PREFIX)) {
+                properties.put(key, entry.value());
+            }
+        });
+        return new Connection(
+                required(BOOTSTRAP_SERVERS, "--bootstrap-server"),
+                required(SCHEMA_REGISTRY, "--schema-registry"),
+                get(TOPIC_PREFIX).map(Entry::value).orElse(""),
+                properties);
+    }
+
+    private String required(String key, String flag) {
+        return get(key).map(Entry::value)
+                .orElseThrow(() -> new IllegalArgumentException(flag + " is missing: give it, or "
+                        + ENVIRONMENT_PREFIX + key.toUpperCase(Locale.ROOT).replace('.', '_')
+                        + " in the environment, or "
+                        + key + " in the file of --command-config"));
+    }
+
+    /** One line a setting, {@code key = value  (origin)}, sorted by key, secrets masked. */
+    public String describe() {
+        StringBuilder lines = new StringBuilder();
+        entries.forEach((key, entry) -> lines.append(key)
+                .append(" = ")
+                .append(masked(key, entry.value()))
+                .append("  (")
+                .append(entry.origin())
+                .append(")\n"));
+        return lines.toString();
+    }
+
+    /** A value as it may be shown: {@code ********} where the key speaks of a secret, no credentials in addresses. */
+    static String masked(String key, String value) {
+        if (SECRET.matcher(key.toLowerCase(Locale.ROOT)).find()) {
+            return "********";
+        }
+        return CREDENTIALS_IN_URL.matcher(value).replaceAll("$1********@");
+    }
+}
