@@ -100,12 +100,12 @@ public record Columns(int dimension, int rank, double[] columns, double trace) i
     }
 
     @Override
-    public double[] directions() {
+    public SymmetricEigen pairs() {
         double[] values = spectrum().values();
         double[] unit = columns.clone();
         for (int i = 0; i < unit.length; i++) {
             unit[i] /= Math.sqrt(values[i / dimension]);
         }
-        return unit;
+        return new SymmetricEigen(values, unit);
     }
 }

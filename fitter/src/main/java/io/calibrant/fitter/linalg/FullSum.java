@@ -52,7 +52,8 @@ public record FullSum(int dimension, double[] sum, double trace) implements Larg
     }
 
     @Override
-    public double[] directions() {
-        return SymmetricEigen.of(sum, dimension).vectors();
+    public SymmetricEigen pairs() {
+        SymmetricEigen eigen = SymmetricEigen.of(sum, dimension);
+        return new SymmetricEigen(SymmetricEigen.nonNegative(eigen.values(), ROUNDING), eigen.vectors());
     }
 }

@@ -38,8 +38,8 @@ public sealed interface LargeSide permits Columns, FullSum {
     /** The eigenvalues. */
     Spectrum spectrum();
 
-    /** The eigenvectors of {@link #spectrum}: [k, d], row i is u_i. */
-    double[] directions();
+    /** The k known eigenvalues with their eigenvectors [k, d]: in columns at no cost, in full a d x d eigenproblem. */
+    SymmetricEigen pairs();
 
     /** Checks the arguments of {@link #fold}. */
     static void check(int dimension, double[] rows, int m, double rowsTrace, double forgetting) {

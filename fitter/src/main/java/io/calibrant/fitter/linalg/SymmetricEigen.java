@@ -8,10 +8,11 @@ import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
 import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
 
 /**
- * Eigenvalues and eigenvectors of a real symmetric matrix, by Householder tridiagonalisation and implicit QR (EJML).
+ * Eigenvalues and eigenvectors of a real symmetric matrix, all (by Householder tridiagonalisation and implicit QR, EJML)
+ * or the largest of them.
  *
- * @param values n eigenvalues, descending
- * @param vectors [n, n], row i is the unit eigenvector of value i; not copied, treat as read-only
+ * @param values k eigenvalues, descending
+ * @param vectors [k, n], row i is the unit eigenvector of value i; not copied, treat as read-only
  */
 @SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
 public record SymmetricEigen(double[] values, double[] vectors) {

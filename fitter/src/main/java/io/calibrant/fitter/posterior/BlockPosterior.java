@@ -38,13 +38,15 @@ public record BlockPosterior(
      * @throws ArithmeticException if a side is no sum of outer products
      */
     public static BlockPosterior of(String block, KroneckerFactor factor, boolean residual, double lambda) {
-        Spectrum spectrum = factor.large().spectrum();
+        SymmetricEigen large = factor.large().pairs();
         SymmetricEigen small = SymmetricEigen.of(factor.small(), factor.smallDimension());
+        int d = factor.large().dimension();
+        Spectrum spectrum = new Spectrum(large.values(), d, factor.large().trace());
         return new BlockPosterior(
                 block,
-                factor.large().dimension(),
-                spectrum.values(),
-                factor.large().directions(),
+                d,
+                large.values(),
+                large.vectors(),
                 residual ? spectrum.residual() : 0,
                 factor.smallSpectrum(),
                 small.vectors(),

@@ -46,7 +46,7 @@ class LargeSideTest {
     void shouldCarryItsOwnSpectrumInOrthogonalColumns() {
         int d = 53;
         Columns side = (Columns) LargeSide.empty(d, 6).fold(Naive.random(1, 19 * d), 19, 1e4, 1);
-        double[] u = side.directions();
+        double[] u = side.pairs().vectors();
         double[] w = side.spectrum().values();
 
         assertThat(Kernels.gram(u, 6, d)).containsExactly(identity(6), within(1e-12));
@@ -219,8 +219,8 @@ class LargeSideTest {
     }
 
     private static double[] sumOfPairs(LargeSide side, int d) {
-        double[] values = side.spectrum().values();
-        double[] u = side.directions();
+        double[] values = side.pairs().values();
+        double[] u = side.pairs().vectors();
         double[] columns = new double[u.length];
         for (int i = 0; i < u.length; i++) {
             columns[i] = u[i] * Math.sqrt(values[i / d]);
