@@ -1,0 +1,82 @@
+package io.calibrant.trainer.capture;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.llama.Constants;
+import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.lora.LoraWeights;
+import java.util.function.Supplier;
+
+/**
+ * A frozen model with an adapter on it, restricted to the adapter's class tokens. Passes may run in any number of threads,
+ * except that the weights are not guarded against an optimizer that changes them meanwhile.
+ */
+public final class AdaptedLlama implements AutoCloseable {
+
+    private final Llama model;
+    private final NDManager manager;
+    private final LoraSettings settings;
+    private final LoraWeights weights;
+    private final NDArray classRows;
+    private final NDArray scaling;
+
+    /** Copies the adapter to the model's device. The model is not closed with this object. */
+    public AdaptedLlama(Llama model, Adapter adapter) {
+        this.model = model;
+        settings = adapter.settings();
+        manager = model.newManager();
+        weights = new LoraWeights(adapter, manager, model.dataType());
+        classRows = model.classRows(manager, adapter.classTokens());
+        scaling = Constants.array(manager, new double[] {settings.scaling()}, new Shape(1), model.dataType());
+    }
+
+    /** The frozen model. */
+    public Llama model() {
+        return model;
+    }
+
+    /** How the adapter is built. */
+    public LoraSettings settings() {
+        return settings;
+    }
+
+    /** The adapter's weights on the device. */
+    public LoraWeights weights() {
+        return weights;
+    }
+
+    /**
+     * Runs a batch forward.
+     *
+     * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
+     */
+    public Pass forward(TokenBatch batch, Mode mode) {
+        if (mode.isTraining()) {
+            weights.setTrainable(true);
+        }
+        NDManager pass = manager.newSubManager();
+        boolean done = false;
+        try {
+            LoraHook hook = new LoraHook(weights, settings, scaling, mode, pass);
+            Supplier<NDArray> forward = () -> model.logits(batch, classRows, hook, pass);
+            NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
+            done = true;
+            return new Pass(batch, logits, hook.captures(), settings, pass);
+        } finally {
+            if (!done) {
+                pass.close();
+            }
+        }
+    }
+
+    /** Frees the adapter's weights; the model stays. */
+    @Override
+    public void close() {
+        weights.close();
+        manager.close();
+    }
+}

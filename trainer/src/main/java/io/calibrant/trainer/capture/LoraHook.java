@@ -1,0 +1,84 @@
+package io.calibrant.trainer.capture;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.norm.Dropout;
+import io.calibrant.trainer.llama.LinearHook;
+import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.lora.LoraWeights;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured. One per pass. */
+final class LoraHook implements LinearHook {
+
+    private final LoraWeights weights;
+    private final LoraSettings settings;
+    private final NDArray scaling;
+    private final Mode mode;
+    private final NDManager pass;
+    private final Map<String, Capture> captures = new LinkedHashMap<>();
+
+    /**
+     * What is seen of one adapted map.
+     *
+     * @param input x, [rows, Din], before dropout
+     * @param lowRank A x, [rows, R], after dropout in training
+     * @param probe the zero leaf on the output, [rows, Dout]
+     */
+    record Capture(NDArray input, NDArray lowRank, NDArray probe) {}
+
+    LoraHook(LoraWeights weights, LoraSettings settings, NDArray scaling, Mode mode, NDManager pass) {
+        this.weights = weights;
+        this.settings = settings;
+        this.scaling = scaling;
+        this.mode = mode;
+        this.pass = pass;
+    }
+
+    /** What was captured, in the order of the forward pass; empty if the mode does not probe. */
+    Map<String, Capture> captures() {
+        return Collections.unmodifiableMap(captures);
+    }
+
+    @Override
+    public boolean needsAllTokens(String path) {
+        return mode.isProbed() && weights.pairs().containsKey(path);
+    }
+
+    @Override
+    public int recordsFrom() {
+        return mode == Mode.PLAIN ? Integer.MAX_VALUE : weights.lowestLayer();
+    }
+
+    @Override
+    public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
+        LoraWeights.Pair pair = weights.pairs().get(path);
+        if (pair == null) {
+            return LinearHook.linear(x, weight, base);
+        }
+        boolean drop = mode.isTraining() && settings.dropout() > 0;
+        NDArray seen =
+                drop ? Dropout.dropout(x, (float) settings.dropout(), true).singletonOrThrow() : x;
+        NDArray lowRank =
+                LinearHook.linear(seen, mode.isTraining() ? pair.a() : pair.a().stopGradient(), null);
+        NDArray target = base;
+        if (mode.isProbed()) {
+            NDArray probe =
+                    pass.zeros(new Shape(x.getShape().get(0), pair.linear().outputs()), x.getDataType());
+            probe.setRequiresGradient(true);
+            keep(path, new Capture(x, lowRank, probe));
+            target = base == null ? probe : probe.add(base);
+        }
+        NDArray b = mode.isTraining() ? pair.b() : pair.b().stopGradient();
+        return LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(scaling), b, target));
+    }
+
+    private void keep(String path, Capture capture) {
+        captures.put(path, capture);
+        NDScope.unregister(capture.input, capture.lowRank, capture.probe);
+    }
+}

@@ -1,0 +1,59 @@
+package io.calibrant.trainer.llama;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.nn.core.Linear;
+
+/** What the forward pass calls for each linear map of the model; where adapters and captures come in. */
+public interface LinearHook {
+
+    /** The frozen model as it is. */
+    LinearHook FROZEN = new LinearHook() {
+        @Override
+        public boolean needsAllTokens(String path) {
+            return false;
+        }
+
+        @Override
+        public int recordsFrom() {
+            return Integer.MAX_VALUE;
+        }
+
+        @Override
+        public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
+            return linear(x, weight, base);
+        }
+    };
+
+    /**
+     * Whether this map must see every token, also where only the last one matters for the logits (all maps of the top
+     * layer but k and v). If none of its maps must, the top layer computes the last tokens alone.
+     */
+    boolean needsAllTokens(String path);
+
+    /**
+     * The lowest layer in which a graph may be recorded (the number of layers: in the head only). Below it the forward pass
+     * overwrites its intermediates.
+     */
+    int recordsFrom();
+
+    /**
+     * Computes x weight^T + base, and whatever the hook adds.
+     *
+     * @param path module path
+     * @param x [rows, Din]; rows = N, or B where only the last tokens are computed
+     * @param weight [Dout, Din], frozen
+     * @param base null, or what the result is added to: a bias [Dout], or a residual stream [rows, Dout]; not changed
+     * @return [rows, Dout]
+     */
+    NDArray apply(String path, NDArray x, NDArray weight, NDArray base);
+
+    /**
+     * x weight^T + base in one fused call: PyTorch's linear passes its bias to {@code addmm}, which takes a whole matrix
+     * as well as a row, so that a residual or a low-rank update costs no extra pass over memory.
+     *
+     * @param base null, [Dout] or [rows, Dout]
+     */
+    static NDArray linear(NDArray x, NDArray weight, NDArray base) {
+        return Linear.linear(x, weight, base).singletonOrThrow();
+    }
+}

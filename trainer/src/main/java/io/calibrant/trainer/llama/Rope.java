@@ -1,0 +1,113 @@
+package io.calibrant.trainer.llama;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+
+/**
+ * Rotary position tables, owned by the model. Angles are computed in float64. The attention scale 1 / sqrt(E) is part of
+ * the query's tables, so that scaling costs nothing.
+ */
+final class Rope {
+
+    private static final int FIRST_SIZE = 512;
+
+    private final LlamaConfig config;
+    private final NDManager manager;
+    private final DataType dataType;
+    private Tables tables;
+
+    /** cos and sin [positions, 1, E]; sin is negative in its first half, as rotate-half wants it. */
+    private record Tables(int positions, NDArray cosQ, NDArray sinQ, NDArray cosK, NDArray sinK) {}
+
+    /** The rows of the tables for one batch. */
+    record Slice(NDArray cosQ, NDArray sinQ, NDArray cosK, NDArray sinK) {
+
+        /** Rotates and scales queries [B, T, H, E]. */
+        NDArray query(NDArray q, Arithmetic arithmetic) {
+            return rotate(arithmetic, q, cosQ, sinQ);
+        }
+
+        /** Rotates keys [B, T, V, E]. */
+        NDArray key(NDArray k, Arithmetic arithmetic) {
+            return rotate(arithmetic, k, cosK, sinK);
+        }
+
+        private static NDArray rotate(Arithmetic arithmetic, NDArray x, NDArray cos, NDArray sin) {
+            NDList halves = x.split(2, 3);
+            NDArray swapped = NDArrays.concat(new NDList(halves.get(1), halves.get(0)), 3);
+            return arithmetic.add(x.mul(cos), arithmetic.mul(swapped, sin));
+        }
+    }
+
+    Rope(LlamaConfig config, NDManager manager, DataType dataType) {
+        this.config = config;
+        this.manager = manager;
+        this.dataType = dataType;
+    }
+
+    /** The inverse frequencies of the E / 2 rotated pairs. */
+    static double[] inverseFrequencies(LlamaConfig config) {
+        double[] frequencies = new double[config.headWidth() / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            double plain = Math.pow(config.ropeTheta(), -2.0 * i / config.headWidth());
+            frequencies[i] = config.ropeScaling().map(s -> s.apply(plain)).orElse(plain);
+        }
+        return frequencies;
+    }
+
+    /** Views of the first {@code tokens} rows, in {@code pass}. */
+    Slice slice(int tokens, NDManager pass) {
+        Tables t = tables(tokens);
+        NDIndex rows = new NDIndex().addSliceDim(0, tokens);
+        return new Slice(
+                t.cosQ.get(pass, rows), t.sinQ.get(pass, rows), t.cosK.get(pass, rows), t.sinK.get(pass, rows));
+    }
+
+    private synchronized Tables tables(int tokens) {
+        if (tables == null || tables.positions < tokens) {
+            int positions = FIRST_SIZE;
+            while (positions < tokens) {
+                positions *= 2;
+            }
+            // Tables that are replaced stay open until the model closes: another thread may be slicing them.
+            tables = make(positions);
+        }
+        return tables;
+    }
+
+    private Tables make(int positions) {
+        int half = config.headWidth() / 2;
+        double[] frequencies = inverseFrequencies(config);
+        double scale = 1 / Math.sqrt(config.headWidth());
+        double[][] values = new double[4][positions * 2 * half];
+        for (int t = 0; t < positions; t++) {
+            for (int i = 0; i < half; i++) {
+                double cos = Math.cos(t * frequencies[i]);
+                double sin = Math.sin(t * frequencies[i]);
+                int first = t * 2 * half + i;
+                int second = first + half;
+                values[2][first] = cos;
+                values[2][second] = cos;
+                values[3][first] = -sin;
+                values[3][second] = sin;
+                for (int j : new int[] {first, second}) {
+                    values[0][j] = scale * values[2][j];
+                    values[1][j] = scale * values[3][j];
+                }
+            }
+        }
+        Shape shape = new Shape(positions, 1, 2L * half);
+        NDArray[] arrays = new NDArray[values.length];
+        for (int i = 0; i < arrays.length; i++) {
+            arrays[i] = Constants.array(manager, values[i], shape, dataType);
+        }
+        NDScope.unregister(arrays); // made during a pass, but they outlive its scope
+        return new Tables(positions, arrays[0], arrays[1], arrays[2], arrays[3]);
+    }
+}

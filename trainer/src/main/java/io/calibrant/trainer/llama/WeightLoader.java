@@ -1,0 +1,68 @@
+package io.calibrant.trainer.llama;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.safetensors.TensorEntry;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * Brings tensors of a file onto the device, a piece of rows at a time: tensors may be larger than a Java buffer, and no
+ * second copy of one exists. The arrays own their memory; nothing refers to a Java buffer afterwards.
+ */
+final class WeightLoader {
+
+    /** Elements of the one buffer that everything passes through: 32 MiB. */
+    private static final int PIECE = 1 << 23;
+
+    private final SafetensorsReader reader;
+    private final NDManager manager;
+    private final DataType dataType;
+    private ByteBuffer buffer = ByteBuffer.allocateDirect(0);
+
+    WeightLoader(SafetensorsReader reader, NDManager manager, DataType dataType) {
+        this.reader = reader;
+        this.manager = manager;
+        this.dataType = dataType;
+    }
+
+    boolean has(String name) {
+        return reader.contains(name);
+    }
+
+    /**
+     * Loads a matrix, or with one dimension a vector.
+     *
+     * @throws io.calibrant.trainer.safetensors.ModelFileException naming file, tensor, expected and found
+     */
+    NDArray load(String name, long... shape) {
+        TensorEntry entry = reader.entry(name, shape);
+        NDArray target = manager.create(new Shape(shape), dataType);
+        long rows = shape[0];
+        long rowSize = shape.length == 1 ? 1 : shape[1];
+        long step = Math.max(1, PIECE / rowSize);
+        for (long row = 0; row < rows; row += step) {
+            long count = Math.min(step, rows - row);
+            ByteBuffer bytes = room(Math.toIntExact(count * rowSize));
+            reader.read(entry, row * rowSize, bytes);
+            Shape part = shape.length == 1 ? new Shape(count) : new Shape(count, rowSize);
+            try (NDArray piece = manager.create(bytes, part, DataType.FLOAT32)) {
+                target.set(new NDIndex().addSliceDim(row, row + count), piece);
+            }
+        }
+        return target;
+    }
+
+    private ByteBuffer room(int elements) {
+        int bytes = elements * Float.BYTES;
+        if (buffer.capacity() < bytes) {
+            buffer = ByteBuffer.allocateDirect(Math.max(bytes, PIECE * Float.BYTES))
+                    .order(ByteOrder.nativeOrder());
+        }
+        return buffer.clear().limit(bytes);
+    }
+}

@@ -1,0 +1,146 @@
+package io.calibrant.trainer.lora;
+
+import io.calibrant.trainer.llama.LinearShape;
+import io.calibrant.trainer.llama.LlamaConfig;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+
+/**
+ * A LoRA adapter on the host: which maps it touches and with what weights. Immutable. lm_head.lora_B holds the rows of
+ * the class tokens only, in their order; the other rows, which no loss on class tokens can change, are kept aside for
+ * writing the adapter back.
+ */
+public final class Adapter {
+
+    private final LoraSettings settings;
+    private final int[] classTokens;
+    private final Map<String, LoraMatrices> matrices;
+    private final float[] fullHeadB;
+
+    private Adapter(LoraSettings settings, int[] classTokens, Map<String, LoraMatrices> matrices, float[] fullHeadB) {
+        this.settings = settings;
+        this.classTokens = classTokens;
+        this.matrices = Collections.unmodifiableMap(matrices);
+        this.fullHeadB = fullHeadB;
+    }
+
+    /**
+     * An untrained adapter, as PEFT makes one: A uniform within 1 / sqrt(Din) (Kaiming with a = sqrt 5), B zero, so that
+     * the model starts unchanged.
+     *
+     * @param classTokens the tokens whose logits are used, distinct, in the order of lm_head.lora_B
+     * @throws IllegalArgumentException if a target is unknown, or a class token is not in the vocabulary or repeated
+     */
+    public static Adapter initialise(LlamaConfig config, LoraSettings settings, int[] classTokens, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        List<LoraMatrices> all = new ArrayList<>();
+        for (LinearShape full : settings.targets().select(config)) {
+            LinearShape linear = trimmed(full, classTokens.length);
+            double bound = 1 / Math.sqrt(linear.inputs());
+            float[] a = new float[settings.rank() * linear.inputs()];
+            for (int i = 0; i < a.length; i++) {
+                a[i] = (float) ((2 * random.nextDouble() - 1) * bound);
+            }
+            all.add(new LoraMatrices(linear, settings.rank(), a, new float[linear.outputs() * settings.rank()]));
+        }
+        return of(config, settings, classTokens, all);
+    }
+
+    /**
+     * An adapter of given weights.
+     *
+     * @param matrices one element for each map that the settings' targets select, in any order
+     * @throws IllegalArgumentException if a map is missing, unknown, or shaped otherwise, or a class token is not in the
+     *     vocabulary or repeated
+     */
+    public static Adapter of(
+            LlamaConfig config, LoraSettings settings, int[] classTokens, List<LoraMatrices> matrices) {
+        return of(config, settings, classTokens, matrices, null);
+    }
+
+    static Adapter of(
+            LlamaConfig config,
+            LoraSettings settings,
+            int[] classTokens,
+            List<LoraMatrices> matrices,
+            float[] fullHeadB) {
+        checkTokens(config, classTokens);
+        Map<String, LoraMatrices> given = new LinkedHashMap<>();
+        matrices.forEach(m -> given.put(m.linear().path(), m));
+        Map<String, LoraMatrices> ordered = new LinkedHashMap<>();
+        for (LinearShape full : settings.targets().select(config)) {
+            LinearShape linear = trimmed(full, classTokens.length);
+            LoraMatrices found = given.remove(linear.path());
+            if (found == null) {
+                throw new IllegalArgumentException("adapter without " + linear.path() + ", which its targets select");
+            }
+            if (!found.linear().equals(linear) || found.rank() != settings.rank()) {
+                throw new IllegalArgumentException(linear.path() + ": expected " + linear.inputs() + " inputs, "
+                        + linear.outputs() + " outputs, rank " + settings.rank() + ", found "
+                        + found.linear().inputs() + ", " + found.linear().outputs() + ", " + found.rank());
+            }
+            ordered.put(linear.path(), found);
+        }
+        if (!given.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "adapter with " + given.keySet().iterator().next() + ", which its targets do not select");
+        }
+        return new Adapter(settings, classTokens.clone(), ordered, fullHeadB);
+    }
+
+    private static void checkTokens(LlamaConfig config, int[] classTokens) {
+        if (classTokens.length == 0) {
+            throw new IllegalArgumentException("no class tokens");
+        }
+        if (Arrays.stream(classTokens).distinct().count() != classTokens.length) {
+            throw new IllegalArgumentException("class tokens " + Arrays.toString(classTokens) + " are not distinct");
+        }
+        for (int token : classTokens) {
+            if (token < 0 || token >= config.vocabularySize()) {
+                throw new IllegalArgumentException(
+                        "class token " + token + " is not in the vocabulary of " + config.vocabularySize());
+            }
+        }
+    }
+
+    /** A map as it is adapted: the head is trimmed to the class tokens. */
+    static LinearShape trimmed(LinearShape full, int classes) {
+        return full.path().equals(LlamaConfig.HEAD) ? new LinearShape(full.path(), full.inputs(), classes) : full;
+    }
+
+    /** How it is built. */
+    public LoraSettings settings() {
+        return settings;
+    }
+
+    /** A copy of the class tokens, [K]. */
+    public int[] classTokens() {
+        return classTokens.clone();
+    }
+
+    /** The adapted maps by module path, in the order of the forward pass. */
+    public Map<String, LoraMatrices> matrices() {
+        return matrices;
+    }
+
+    /** The same adapter with other weights. */
+    Adapter with(List<LoraMatrices> other) {
+        Map<String, LoraMatrices> ordered = new LinkedHashMap<>();
+        other.forEach(m -> ordered.put(m.linear().path(), m));
+        if (!ordered.keySet().equals(matrices.keySet())) {
+            throw new IllegalArgumentException("other maps: " + ordered.keySet());
+        }
+        return new Adapter(settings, classTokens, ordered, fullHeadB);
+    }
+
+    /** All V rows of lm_head.lora_B as they were read, [V, R]; not to be changed. */
+    Optional<float[]> fullHeadB() {
+        return Optional.ofNullable(fullHeadB);
+    }
+}

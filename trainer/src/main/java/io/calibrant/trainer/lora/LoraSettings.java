@@ -1,0 +1,31 @@
+package io.calibrant.trainer.lora;
+
+/**
+ * How an adapter is built.
+ *
+ * @param rank R
+ * @param alpha numerator of the scaling
+ * @param dropout probability that an entry of the adapter's input is dropped in training
+ * @param rootScaling whether the scaling is alpha / sqrt(R) (PEFT's {@code use_rslora}) rather than alpha / R
+ * @param targets which linear maps are adapted
+ */
+public record LoraSettings(int rank, double alpha, double dropout, boolean rootScaling, LoraTargets targets) {
+
+    /** Refuses impossible values. */
+    public LoraSettings {
+        if (rank < 1) {
+            throw new IllegalArgumentException("LoRA rank " + rank + "; accepted: 1 or more");
+        }
+        if (!(alpha > 0) || Double.isInfinite(alpha)) {
+            throw new IllegalArgumentException("LoRA alpha " + alpha + "; accepted: a positive number");
+        }
+        if (!(dropout >= 0 && dropout < 1)) {
+            throw new IllegalArgumentException("LoRA dropout " + dropout + "; accepted: 0 or more, less than 1");
+        }
+    }
+
+    /** s. */
+    public double scaling() {
+        return alpha / (rootScaling ? Math.sqrt(rank) : rank);
+    }
+}

@@ -1,0 +1,93 @@
+package io.calibrant.trainer.lora;
+
+import io.calibrant.trainer.llama.LinearShape;
+import io.calibrant.trainer.llama.LlamaConfig;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * Which linear maps an adapter touches, as PEFT's {@code target_modules} says it: a list of names, each matching a module
+ * whose path equals it or ends in {@code .name}; or one regular expression that must match the whole path; or
+ * {@code all-linear}, every map but the head.
+ *
+ * @param names the list; empty if there is a pattern
+ * @param pattern the regular expression, {@code all-linear}, or the empty string if there is a list
+ */
+public record LoraTargets(List<String> names, String pattern) {
+
+    /** PEFT's word for every linear map except the head. */
+    public static final String ALL_LINEAR = "all-linear";
+
+    private static final String ACCEPTED =
+            "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head, or full module paths";
+
+    /** Refuses to match nothing. */
+    public LoraTargets {
+        names = names.stream().map(String::strip).distinct().toList();
+        if (names.isEmpty() == pattern.isEmpty() || names.contains("")) {
+            throw new IllegalArgumentException("LoRA targets " + names + "; accepted: " + ACCEPTED);
+        }
+    }
+
+    /** A list of names or paths. */
+    public static LoraTargets of(String... names) {
+        return new LoraTargets(Arrays.asList(names), "");
+    }
+
+    /** As a user types it: {@code q_proj,v_proj,lm_head}, or {@code all-linear}. */
+    public static LoraTargets parse(String text) {
+        return text.strip().equals(ALL_LINEAR)
+                ? new LoraTargets(List.of(), ALL_LINEAR)
+                : new LoraTargets(Arrays.asList(text.split(",", -1)), "");
+    }
+
+    /**
+     * The maps of a model that are adapted, in the order of the forward pass.
+     *
+     * @throws IllegalArgumentException if a name, or the pattern, matches none
+     */
+    public List<LinearShape> select(LlamaConfig config) {
+        List<LinearShape> linears = config.linears();
+        for (String name : names) {
+            if (linears.stream().noneMatch(l -> matches(name, l.path()))) {
+                throw new IllegalArgumentException(
+                        "LoRA target '" + name + "' is no linear map of this model; accepted: " + ACCEPTED);
+            }
+        }
+        List<LinearShape> selected = new ArrayList<>();
+        Pattern regex = pattern.isEmpty() || pattern.equals(ALL_LINEAR) ? null : compiled();
+        for (LinearShape linear : linears) {
+            boolean wanted;
+            if (regex != null) {
+                wanted = regex.matcher(linear.path()).matches();
+            } else if (pattern.equals(ALL_LINEAR)) {
+                wanted = !linear.path().equals(LlamaConfig.HEAD);
+            } else {
+                wanted = names.stream().anyMatch(n -> matches(n, linear.path()));
+            }
+            if (wanted) {
+                selected.add(linear);
+            }
+        }
+        if (selected.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "LoRA target pattern '" + pattern + "' matches no linear map of this model");
+        }
+        return List.copyOf(selected);
+    }
+
+    private static boolean matches(String name, String path) {
+        return path.equals(name) || path.endsWith("." + name);
+    }
+
+    private Pattern compiled() {
+        try {
+            return Pattern.compile(pattern);
+        } catch (PatternSyntaxException e) {
+            throw new IllegalArgumentException("LoRA target pattern '" + pattern + "': " + e.getDescription(), e);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package io.calibrant.trainer.safetensors;
+
+import java.util.Arrays;
+import java.util.Optional;
+
+/** The element types of safetensors, by their names in the file's header. */
+public enum ElementType {
+    /** IEEE 754 double. */
+    F64(8),
+    /** IEEE 754 single. */
+    F32(4),
+    /** IEEE 754 half. */
+    F16(2),
+    /** The upper half of an IEEE 754 single. */
+    BF16(2),
+    /** Signed 64-bit integer. */
+    I64(8),
+    /** Signed 32-bit integer. */
+    I32(4),
+    /** Signed 16-bit integer. */
+    I16(2),
+    /** Signed byte. */
+    I8(1),
+    /** Unsigned 64-bit integer. */
+    U64(8),
+    /** Unsigned 32-bit integer. */
+    U32(4),
+    /** Unsigned 16-bit integer. */
+    U16(2),
+    /** Unsigned byte. */
+    U8(1),
+    /** One byte a truth value. */
+    BOOL(1);
+
+    private final int bytes;
+
+    ElementType(int bytes) {
+        this.bytes = bytes;
+    }
+
+    /** Bytes of one element. */
+    public int bytes() {
+        return bytes;
+    }
+
+    /** Whether the elements are floating-point numbers. */
+    public boolean isFloatingPoint() {
+        return this == F64 || this == F32 || this == F16 || this == BF16;
+    }
+
+    static Optional<ElementType> named(String name) {
+        return Arrays.stream(values()).filter(t -> t.name().equals(name)).findFirst();
+    }
+}

@@ -1,0 +1,8 @@
+/**
+ * Reading and writing safetensors files: an 8-byte little-endian header length, a JSON header, raw little-endian data.
+ * Weights come from here and never from pickles. Reading maps the file into memory and converts to float32 or float64
+ * in Java (PyTorch's bfloat16 aborts the JVM when it is touched through DJL).
+ *
+ * <p>May depend on: Jackson. Not on DJL, Kafka or Avro.
+ */
+package io.calibrant.trainer.safetensors;
