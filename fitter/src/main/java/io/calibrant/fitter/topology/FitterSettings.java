@@ -1,0 +1,86 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.PriorMean;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * How the fitter fits.
+ *
+ * @param fit name of the fit, part of every key it writes; another name is another application with its own state, which
+ *     starts from the earliest statistics
+ * @param stateDir where the state stores live; they can be deleted while the fitter is down, Kafka holds all of them
+ * @param threads stream threads, 1 to 64
+ * @param prior one prior precision, or one a block
+ * @param priorMean the prior's mean: zero, or the adapter's initial value (every statistic must then carry its distance)
+ * @param residual the isotropic residual off the kept columns; off is the paper
+ * @param cacheBytes record cache over all threads: factors that are folded again before a commit are logged once
+ * @param commitInterval how long results wait until they are visible, 10 ms to 5 s
+ * @param createTopics create topics that are missing
+ */
+public record FitterSettings(
+        String fit,
+        Path stateDir,
+        int threads,
+        PriorStructure prior,
+        PriorMean priorMean,
+        boolean residual,
+        long cacheBytes,
+        Duration commitInterval,
+        boolean createTopics) {
+    /** The fit that has no name of its own. */
+    public static final String DEFAULT_FIT = "default";
+
+    /**
+     * Checks every value.
+     *
+     * @throws IllegalArgumentException naming the flag, the value and what is accepted
+     */
+    public FitterSettings {
+        Keys.checkName("--fit", fit);
+        check(threads >= 1 && threads <= 64, "--threads", threads, "1 to 64");
+        check(cacheBytes >= 0, "--cache-bytes", cacheBytes, "0 (no cache) or more");
+        check(
+                commitInterval.toMillis() >= 10 && commitInterval.toMillis() <= 5000,
+                "--commit-interval",
+                commitInterval.toMillis(),
+                "10 to 5000 (milliseconds)");
+    }
+
+    private static void check(boolean right, String flag, long value, String accepted) {
+        if (!right) {
+            throw new IllegalArgumentException(flag + ": " + value + " is not accepted, accepted is " + accepted);
+        }
+    }
+
+    /** The defaults: scalar prior around zero, residual on, 2 threads, 64 MB of cache, commits every 200 ms. */
+    public static FitterSettings defaults() {
+        return new FitterSettings(
+                DEFAULT_FIT,
+                defaultStateDir(),
+                2,
+                PriorStructure.SCALAR,
+                PriorMean.ZERO,
+                true,
+                64L << 20,
+                Duration.ofMillis(200),
+                false);
+    }
+
+    /** {@code $XDG_STATE_HOME/calibrant/fitter}, or {@code ~/.local/state/calibrant/fitter}. */
+    public static Path defaultStateDir() {
+        String state = System.getenv("XDG_STATE_HOME");
+        Path base = state == null || state.isBlank()
+                ? Path.of(System.getProperty("user.home"), ".local", "state")
+                : Path.of(state);
+        return base.resolve("calibrant").resolve("fitter");
+    }
+
+    /** The name of the Streams application: its consumer group, and the start of its internal topics' names. */
+    public String applicationId(Topics topics) {
+        return topics.prefix() + "calibrant-fitter" + (DEFAULT_FIT.equals(fit) ? "" : "-" + fit);
+    }
+}

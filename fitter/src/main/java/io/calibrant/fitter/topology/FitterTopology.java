@@ -1,0 +1,146 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.Statistics;
+import java.time.Clock;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyConfig;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.ProcessorSupplier;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.StoreBuilder;
+import org.apache.kafka.streams.state.Stores;
+
+/**
+ * The topology, a pure function of connection and settings:
+ *
+ * <pre>
+ * runs ==> global table
+ * statistics --fold--> factor-updates (every fold), factors (every 32 batches and at the end)
+ *              \--by-checkpoint--> [spectra repartition] --posterior--> posteriors
+ * </pre>
+ */
+final class FitterTopology {
+    static final String RUNS_STORE = "runs";
+    static final String FACTORS_STORE = "factors";
+    static final String SPECTRA_STORE = "spectra";
+    static final String POSTERIORS_STORE = "posteriors";
+
+    /** How old a statistic may become until its run is given up. */
+    private static final long PATIENCE_MILLIS = 5_000;
+
+    private FitterTopology() {}
+
+    /**
+     * Builds it.
+     *
+     * @param listener hears of every posterior as it is made, before it is committed
+     */
+    static Topology build(Connection connection, FitterSettings settings, Consumer<Posterior> listener) {
+        return build(connection, settings, listener, Clock.systemUTC());
+    }
+
+    static Topology build(Connection connection, FitterSettings settings, Consumer<Posterior> listener, Clock clock) {
+        Properties explicit = new Properties();
+        explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
+        explicit.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, connection.bootstrapServers());
+        explicit.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
+        StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(explicit)));
+        Topics topics = connection.topics();
+        Function<ProcessorContext<?, ?>, RunTable> runs = context -> new RunTable(
+                context.getStateStore(RUNS_STORE), topics, connection.deserializer(Run.class), PATIENCE_MILLIS, clock);
+        PosteriorMaker maker = new PosteriorMaker(settings);
+
+        // Runs are read as bytes and decoded by whoever asks: an unreadable run is its statistics' fault, not the
+        // table's.
+        builder.globalTable(
+                topics.runs(),
+                Consumed.with(Serdes.String(), Serdes.ByteArray()).withName("runs-source"),
+                Materialized.<String, byte[]>as(Stores.inMemoryKeyValueStore(RUNS_STORE))
+                        .withKeySerde(Serdes.String())
+                        .withValueSerde(Serdes.ByteArray()));
+
+        KStream<String, Fold> folds = builder.stream(
+                        topics.statistics(),
+                        Consumed.with(Serdes.String(), connection.serde(Statistics.class))
+                                .withName("statistics-source"))
+                .process(
+                        supplier(
+                                () -> new FoldProcessor(settings, runs),
+                                persistent(FACTORS_STORE, connection.serde(Factor.class))),
+                        Named.as("fold"));
+        folds.mapValues(Fold::update, Named.as("update"))
+                .to(
+                        topics.factorUpdates(),
+                        Produced.with(Serdes.String(), connection.serde(FactorUpdate.class))
+                                .withName("factor-updates-sink"));
+        folds.filter((key, fold) -> fold.factor() != null, Named.as("due"))
+                .mapValues(Fold::factor, Named.as("factor"))
+                .to(
+                        topics.factors(),
+                        Produced.with(Serdes.String(), connection.serde(Factor.class))
+                                .withName("factors-sink"));
+        folds.filter((key, fold) -> fold.withSpectrum(), Named.as("with-spectrum"))
+                .map(
+                        (key, fold) -> KeyValue.pair(PosteriorProcessor.key(fold.update()), fold.update()),
+                        Named.as("by-checkpoint"))
+                .repartition(Repartitioned.with(Serdes.String(), connection.serde(FactorUpdate.class))
+                        .withName("spectra"))
+                .process(
+                        supplier(
+                                () -> new PosteriorProcessor(maker, runs, listener),
+                                persistent(SPECTRA_STORE, connection.serde(FactorUpdate.class)),
+                                persistent(POSTERIORS_STORE, connection.serde(Posterior.class))),
+                        Named.as("posterior"))
+                .to(
+                        topics.posteriors(),
+                        Produced.with(Serdes.String(), connection.serde(Posterior.class))
+                                .withName("posteriors-sink"));
+        return builder.build(explicit);
+    }
+
+    private static <V> StoreBuilder<KeyValueStore<String, V>> persistent(String name, Serde<V> serde) {
+        return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), Serdes.String(), serde)
+                .withCachingEnabled()
+                .withLoggingEnabled(
+                        Map.of(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(Topics.MAX_RECORD_BYTES)));
+    }
+
+    private static <I, O> ProcessorSupplier<String, I, String, O> supplier(
+            java.util.function.Supplier<Processor<String, I, String, O>> processor, StoreBuilder<?>... stores) {
+        return new ProcessorSupplier<>() {
+            @Override
+            public Processor<String, I, String, O> get() {
+                return processor.get();
+            }
+
+            @Override
+            public Set<StoreBuilder<?>> stores() {
+                return Set.of(stores);
+            }
+        };
+    }
+}

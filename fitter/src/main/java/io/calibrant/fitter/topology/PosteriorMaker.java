@@ -1,0 +1,94 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.fitter.linalg.Spectrum;
+import io.calibrant.fitter.posterior.BlockSpectrum;
+import io.calibrant.fitter.posterior.Evidence;
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorStructure;
+import io.calibrant.schemas.avro.Run;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The posterior of a checkpoint from the spectra of all its blocks (method, section 5a). */
+final class PosteriorMaker {
+    private final FitterSettings settings;
+
+    PosteriorMaker(FitterSettings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * The posterior where the evidence is largest. While the pass is not complete, F and the log-likelihood of what has
+     * come are extrapolated to the run's N training questions (method, section 3).
+     *
+     * @param updates the latest of every block, in the run's order
+     */
+    Posterior posterior(Run run, List<FactorUpdate> updates, long version) {
+        boolean complete = updates.stream()
+                .allMatch(u -> u.getBatchesExpected() != null && u.getBatches() == u.getBatchesExpected());
+        List<BlockSpectrum> spectra = new ArrayList<>();
+        double kept = 0;
+        double traces = 0;
+        long parameters = 0;
+        long batches = Long.MAX_VALUE;
+        Instant latest = Instant.EPOCH;
+        for (FactorUpdate update : updates) {
+            Spectrum large = new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace());
+            BlockSpectrum block = BlockSpectrum.of(
+                    update.getBlock(),
+                    large,
+                    settings.residual(),
+                    doubles(update.getSmallSpectrum()),
+                    update.getN(),
+                    settings.priorMean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
+            spectra.add(block.times(share(run, update, complete)));
+            kept += Math.min(large.sum(), large.trace());
+            traces += large.trace();
+            parameters += block.parameters();
+            batches = Math.min(batches, update.getBatches());
+            latest = latest.isBefore(update.getTimestamp()) ? update.getTimestamp() : latest;
+        }
+        FactorUpdate first = updates.get(0);
+        double logLikelihood = first.getLogLikelihood() * share(run, first, complete);
+        Evidence.Optimum optimum = new Evidence(spectra, logLikelihood).maximise(settings.prior());
+        List<BlockPrecision> precisions = new ArrayList<>();
+        for (int i = 0; i < updates.size(); i++) {
+            precisions.add(new BlockPrecision(
+                    updates.get(i).getBlock(),
+                    optimum.lambdas()[i],
+                    updates.get(i).getBatches()));
+        }
+        return Posterior.newBuilder()
+                .setRunId(first.getRunId())
+                .setCheckpoint(first.getCheckpoint())
+                .setFit(first.getFit())
+                .setVersion(version)
+                .setState(complete ? PosteriorState.COMPLETE : PosteriorState.LIVE)
+                .setBatches(batches)
+                .setBatchesExpected(first.getBatchesExpected())
+                .setPrior(PriorStructure.valueOf(settings.prior().name()))
+                .setPriorMean(settings.priorMean())
+                .setResidual(settings.residual())
+                .setBlocks(precisions)
+                .setLogEvidence(optimum.logEvidence())
+                .setLogLikelihood(logLikelihood)
+                .setEffectiveParameters(optimum.effectiveParameters())
+                .setParameters(parameters)
+                .setCapturedEnergy(traces > 0 ? kept / traces : 1)
+                .setTimestamp(latest)
+                .build();
+    }
+
+    private static double share(Run run, FactorUpdate update, boolean complete) {
+        return complete || run.getTrainingQuestions() < 1 ? 1 : run.getTrainingQuestions() / update.getExamples();
+    }
+
+    private static double[] doubles(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+}

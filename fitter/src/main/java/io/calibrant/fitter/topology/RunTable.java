@@ -1,0 +1,118 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.registry.BadRecordException;
+import java.time.Clock;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
+import org.apache.kafka.streams.state.ValueAndTimestamp;
+
+/**
+ * The runs, as one stream task sees them. Another thread fills the table, so a run may come into view shortly after its
+ * first statistic: {@link #find} waits for it, until its record is {@code patience} old and once a run only, so that a
+ * flood of statistics of unknown runs does not hold up the others.
+ */
+final class RunTable {
+    private static final int REMEMBERED = 1000;
+    private static final long STEP_MILLIS = 20;
+
+    /** A run with its blocks by name. */
+    record View(Run run, Map<String, Block> blocks) {
+        /** The block names in the run's order. */
+        List<String> order() {
+            return run.getBlocks().stream().map(Block::getName).toList();
+        }
+    }
+
+    @SuppressWarnings("ArrayRecordComponent") // compared by Arrays.equals, where it is compared
+    private record Cached(byte[] bytes, View view) {}
+
+    private final ReadOnlyKeyValueStore<String, ValueAndTimestamp<byte[]>> table;
+    private final Topics topics;
+    private final Deserializer<Run> deserializer;
+    private final long patienceMillis;
+    private final Clock clock;
+    private final Map<String, Cached> views = new LinkedHashMap<>();
+    private final Set<String> unknown = new LinkedHashSet<>();
+
+    RunTable(
+            ReadOnlyKeyValueStore<String, ValueAndTimestamp<byte[]>> table,
+            Topics topics,
+            Deserializer<Run> deserializer,
+            long patienceMillis,
+            Clock clock) {
+        this.table = table;
+        this.topics = topics;
+        this.deserializer = deserializer;
+        this.patienceMillis = patienceMillis;
+        this.clock = clock;
+    }
+
+    /**
+     * The run of an id, or null where it is unknown.
+     *
+     * @param timestamp of the record that asks, milliseconds
+     * @throws BadRecordException if the run's own record is unreadable
+     */
+    View find(String runId, long timestamp) {
+        byte[] bytes = bytes(runId);
+        if (bytes == null && !unknown.contains(runId)) {
+            long deadline = Math.min(timestamp, clock.millis()) + patienceMillis;
+            while (bytes == null && clock.millis() < deadline) {
+                pause();
+                bytes = bytes(runId);
+            }
+            if (bytes == null) {
+                remember(runId);
+            }
+        }
+        return bytes == null ? null : view(runId, bytes);
+    }
+
+    private View view(String runId, byte[] bytes) {
+        Cached cached = views.get(runId);
+        if (cached == null || !Arrays.equals(cached.bytes, bytes)) {
+            Run run = deserializer.deserialize(topics.runs(), bytes);
+            Map<String, Block> blocks = new HashMap<>();
+            run.getBlocks().forEach(block -> blocks.put(block.getName(), block));
+            cached = new Cached(bytes, new View(run, blocks));
+            views.put(runId, cached);
+            dropOldest(views.keySet());
+        }
+        return cached.view;
+    }
+
+    private byte[] bytes(String runId) {
+        ValueAndTimestamp<byte[]> value = table.get(runId);
+        return value == null ? null : value.value();
+    }
+
+    private void remember(String runId) {
+        unknown.add(runId);
+        dropOldest(unknown);
+    }
+
+    private static void dropOldest(Set<String> insertionOrdered) {
+        if (insertionOrdered.size() > REMEMBERED) {
+            insertionOrdered.remove(insertionOrdered.iterator().next());
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(STEP_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new org.apache.kafka.common.errors.InterruptException(e);
+        }
+    }
+}
