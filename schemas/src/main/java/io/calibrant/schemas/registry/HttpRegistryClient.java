@@ -49,8 +49,10 @@ final class HttpRegistryClient implements RegistryClient {
     private record Registration(String subject, Schema schema) {}
 
     private record Reply(int status, JsonNode body, String url) {
-        int errorCode() {
-            return body.path("error_code").asInt(0);
+        /** Confluent's codes are the status and two digits; Apicurio says 409 for 40901, and 422 for 42201. */
+        boolean isVerdict() {
+            int code = body.path("error_code").asInt(0);
+            return code > 1000 || (code == status && (status == 409 || status == 422));
         }
 
         String message() {
@@ -134,7 +136,7 @@ final class HttpRegistryClient implements RegistryClient {
                 }
                 Reply reply = send(url, path, body);
                 boolean busy = reply.status() == 429 || reply.status() >= 500;
-                if (reply.status() == 200 || (!busy && reply.errorCode() > 1000)) {
+                if (reply.status() == 200 || (!busy && reply.isVerdict())) {
                     return reply;
                 }
                 failure = new RegistryUnavailableException("registry " + url + ": " + reply.message());
