@@ -60,7 +60,7 @@ final class WeightLoader {
     private ByteBuffer room(int elements) {
         int bytes = elements * Float.BYTES;
         if (buffer.capacity() < bytes) {
-            buffer = ByteBuffer.allocateDirect(Math.max(bytes, PIECE * Float.BYTES))
+            buffer = ByteBuffer.allocateDirect(bytes)
                     .order(ByteOrder.nativeOrder());
         }
         return buffer.clear().limit(bytes);

@@ -1,0 +1,109 @@
+package io.calibrant.trainer.llama;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.trainer.safetensors.SafetensorsWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+
+/** Random model directories of any shape, for tests of this and of other packages. */
+public final class TinyModel {
+
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private final ObjectNode config = JSON.createObjectNode();
+
+    /** A Llama of 3 layers, grouped queries, heads wider than D / H, untied. */
+    public TinyModel() {
+        config.putArray("architectures").add("LlamaForCausalLM");
+        set("model_type", "llama").set("hidden_act", "silu").set("vocab_size", 37);
+        set("hidden_size", 20).set("intermediate_size", 28).set("num_hidden_layers", 3);
+        set("num_attention_heads", 4).set("num_key_value_heads", 2).set("head_dim", 6);
+        set("max_position_embeddings", 64).set("rms_norm_eps", 1e-5).set("rope_theta", 10000.0);
+        set("tie_word_embeddings", false);
+    }
+
+    /** Sets a key of config.json; null removes it. */
+    public TinyModel set(String key, Object value) {
+        if (value == null) {
+            config.remove(key);
+        } else {
+            config.set(key, JSON.valueToTree(value));
+        }
+        if (key.equals("model_type") && value != null) {
+            String name = value.equals("llama") ? "Llama" : value.equals("mistral") ? "Mistral" : "Qwen2";
+            config.putArray("architectures").add(name + "ForCausalLM");
+        }
+        return this;
+    }
+
+    /** Writes config.json only. */
+    public Path writeConfig(Path directory) {
+        try {
+            Files.createDirectories(directory);
+            Files.writeString(directory.resolve("config.json"), config.toPrettyString());
+            return directory;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Writes config.json and model.safetensors with weights drawn from {@code seed}. */
+    public Path write(Path directory, long seed) {
+        writeConfig(directory);
+        LlamaConfig read = LlamaConfig.read(directory);
+        Random random = new Random(seed);
+        SafetensorsWriter writer = new SafetensorsWriter();
+        shapes(read).forEach((name, shape) -> {
+            long size = 1;
+            for (long dimension : shape) {
+                size *= dimension;
+            }
+            float[] values = new float[(int) size];
+            boolean norm = name.contains("norm");
+            double width = norm || name.endsWith(".bias") ? 0.3 : 1.2 / Math.sqrt((double) shape[shape.length - 1]);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) ((norm ? 1 : 0) + width * random.nextGaussian());
+            }
+            writer.add(name, values, shape);
+        });
+        try {
+            writer.write(directory.resolve("model.safetensors"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return directory;
+    }
+
+    private static Map<String, long[]> shapes(LlamaConfig c) {
+        Map<String, long[]> shapes = new LinkedHashMap<>();
+        shapes.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.width()});
+        for (LinearShape l : c.linears()) {
+            if (l.path().equals(LlamaConfig.HEAD) && c.tiedHead()) {
+                continue;
+            }
+            shapes.put(l.path() + ".weight", new long[] {l.outputs(), l.inputs()});
+            String name = l.path().substring(l.path().lastIndexOf('.') + 1);
+            boolean bias = switch (name) {
+                case "q_proj", "k_proj", "v_proj" -> c.queryKeyValueBias();
+                case "o_proj" -> c.attentionOutputBias();
+                case "gate_proj", "up_proj", "down_proj" -> c.feedForwardBias();
+                default -> false;
+            };
+            if (bias) {
+                shapes.put(l.path() + ".bias", new long[] {l.outputs()});
+            }
+        }
+        for (int i = 0; i < c.layers(); i++) {
+            shapes.put("model.layers." + i + ".input_layernorm.weight", new long[] {c.width()});
+            shapes.put("model.layers." + i + ".post_attention_layernorm.weight", new long[] {c.width()});
+        }
+        shapes.put("model.norm.weight", new long[] {c.width()});
+        return shapes;
+    }
+}
