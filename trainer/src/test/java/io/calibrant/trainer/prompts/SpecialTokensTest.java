@@ -1,0 +1,40 @@
+package io.calibrant.trainer.prompts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SpecialTokensTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void shouldReadBothIdsAndTheFirstOfAList() throws IOException {
+        assertThat(read("{\"pad_token_id\": 2, \"eos_token_id\": 1}"))
+                .isEqualTo(new SpecialTokens(2, OptionalInt.of(1)));
+        assertThat(read("{\"pad_token_id\": -1, \"eos_token_id\": [7, 8]}"))
+                .isEqualTo(new SpecialTokens(0, OptionalInt.of(7)));
+    }
+
+    @Test
+    void shouldDoWithoutEither() throws IOException {
+        assertThat(read("{\"pad_token_id\": null}")).isEqualTo(new SpecialTokens(0, OptionalInt.empty()));
+    }
+
+    @Test
+    void shouldNameAMissingFile() {
+        assertThatThrownBy(() -> SpecialTokens.read(directory))
+                .hasMessageContaining(directory.resolve("config.json").toString());
+    }
+
+    private SpecialTokens read(String json) throws IOException {
+        Files.writeString(directory.resolve("config.json"), json);
+        return SpecialTokens.read(directory);
+    }
+}
