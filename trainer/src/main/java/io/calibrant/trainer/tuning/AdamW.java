@@ -1,0 +1,83 @@
+package io.calibrant.trainer.tuning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * AdamW (Loshchilov and Hutter 2019, algorithm 2) exactly as PyTorch has it: moments corrected for their bias, epsilon
+ * added outside the root and after the correction, weight decay decoupled and scaled by the learning rate. DJL's own
+ * does not correct epsilon.
+ *
+ * <p>The moments live in a manager of their own, outside any scope of a step, until {@link #close}.
+ */
+final class AdamW implements AutoCloseable {
+    private static final double BETA_1 = 0.9;
+    private static final double BETA_2 = 0.999;
+    private static final float EPSILON = 1e-8f;
+
+    private final double weightDecay;
+    private final NDManager manager;
+    private final List<NDArray> first = new ArrayList<>();
+    private final List<NDArray> second = new ArrayList<>();
+    private int steps;
+
+    /**
+     * Moments at zero.
+     *
+     * @param parameters float32; only their shapes are used
+     * @param weightDecay lambda; 0.01 is PyTorch's and Hugging Face's
+     */
+    AdamW(List<NDArray> parameters, NDManager parent, double weightDecay) {
+        this.weightDecay = weightDecay;
+        manager = parent.newSubManager();
+        for (NDArray parameter : parameters) {
+            first.add(manager.zeros(parameter.getShape()));
+            second.add(manager.zeros(parameter.getShape()));
+        }
+        first.forEach(NDScope::unregister);
+        second.forEach(NDScope::unregister);
+    }
+
+    /**
+     * One step. Must run without gradient recording.
+     *
+     * @param parameters changed in place, in the order of the constructor
+     * @param gradients of the mean loss, one a parameter; not modified
+     */
+    void step(List<NDArray> parameters, List<NDArray> gradients, double learningRate) {
+        steps++;
+        double correction1 = 1 - Math.pow(BETA_1, steps);
+        double correction2 = 1 - Math.pow(BETA_2, steps);
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            NDArray keep = constant(1 - learningRate * weightDecay);
+            NDArray beta1 = constant(BETA_1);
+            NDArray beta2 = constant(BETA_2);
+            NDArray take1 = constant(1 - BETA_1);
+            NDArray take2 = constant(1 - BETA_2);
+            NDArray root2 = constant(Math.sqrt(correction2));
+            NDArray rate = constant(learningRate / correction1);
+            for (int i = 0; i < parameters.size(); i++) {
+                NDArray gradient = gradients.get(i);
+                NDArray parameter = parameters.get(i);
+                parameter.muli(keep);
+                first.get(i).muli(beta1).addi(gradient.mul(take1));
+                second.get(i).muli(beta2).addi(gradient.mul(gradient).muli(take2));
+                NDArray scale = second.get(i).sqrt().divi(root2).addi(EPSILON);
+                parameter.subi(first.get(i).div(scale).muli(rate));
+            }
+        }
+    }
+
+    private NDArray constant(double value) {
+        return manager.create((float) value);
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}
