@@ -1,0 +1,13 @@
+package io.calibrant.trainer.curvature;
+
+/**
+ * What one batch adds to the two Kronecker factors of one block.
+ *
+ * @param block module path and matrix, for example model.layers.0.self_attn.q_proj.lora_A
+ * @param rows rows of the large side (lora_A: the input; lora_B: the output gradient)
+ * @param small the exact sum over the small side, row-major [R, R]; not to be modified
+ * @param smallWidth R
+ * @param n row instances that entered the sums: F = A (x) S / n
+ */
+@SuppressWarnings("ArrayRecordComponent") // compared by nobody
+public record BlockStatistics(String block, Rows rows, double[] small, int smallWidth, double n) {}

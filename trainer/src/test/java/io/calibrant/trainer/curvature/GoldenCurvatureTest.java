@@ -1,0 +1,308 @@
+package io.calibrant.trainer.curvature;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import ai.djl.Device;
+import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.Mode;
+import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The independent float64 references beside the project, from question file to Kronecker sums, in float32. */
+class GoldenCurvatureTest {
+    private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
+    private static final double TOLERANCE = 1e-4;
+    private static final String HEAD = "lm_head.";
+
+    private static Llama llama;
+    private static AdaptedLlama model;
+    private static SafetensorsReader inputs;
+    private static SafetensorsReader kfac;
+    private static SafetensorsReader supplement;
+    private static List<EncodedPrompt> prompts;
+    private static int[] classIds;
+    private static int pad;
+
+    @BeforeAll
+    static void open() {
+        assumeTrue(Files.isDirectory(GOLDEN), GOLDEN + " is not here: reference values not compared");
+        Path directory = GOLDEN.resolve("model");
+        List<Question> questions = QuestionFile.read(GOLDEN.resolve("data_mcq").resolve("train.jsonl"));
+        SpecialTokens special = SpecialTokens.read(directory);
+        pad = special.pad();
+        try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
+            ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
+            classIds = classes.ids();
+            prompts = questions.stream()
+                    .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
+                    .toList();
+        }
+        llama = Llama.load(directory, Device.cpu());
+        model = new AdaptedLlama(llama, Peft.read(GOLDEN.resolve("adapter_mcq"), llama.config(), classIds));
+        inputs = SafetensorsReader.open(GOLDEN.resolve("mcq_inputs.safetensors"));
+        kfac = SafetensorsReader.open(GOLDEN.resolve("mcq_kfac.safetensors"));
+        supplement = SafetensorsReader.open(GOLDEN.resolve("mcq_supplement.safetensors"));
+    }
+
+    @AfterAll
+    static void close() {
+        if (model != null) {
+            supplement.close();
+            kfac.close();
+            inputs.close();
+            model.close();
+            llama.close();
+        }
+    }
+
+    @Test
+    void shouldEncodeAndPadTheStoredBatches() {
+        assertThat(classIds).containsExactly(267, 275, 266, 283);
+        for (int b = 0; b < 8; b++) {
+            TokenBatch batch = TokenBatch.leftPadded(
+                    prompts.subList(4 * b, 4 * b + 4).stream()
+                            .map(EncodedPrompt::ids)
+                            .toList(),
+                    pad);
+            assertThat(batch.ids()).isEqualTo(inputs.longs("train.b" + b + ".input_ids"));
+            long[] mask = inputs.longs("train.b" + b + ".attention_mask");
+            for (int i = 0; i < mask.length; i++) {
+                assertThat(batch.isReal(i / batch.tokens(), i % batch.tokens())).isEqualTo(mask[i] == 1);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "EXPAND, EXACT", "EXPAND, MC", "EXPAND, EMPIRICAL",
+        "LAST, EXACT", "LAST, MC", "LAST, EMPIRICAL",
+        "REDUCE, EXACT", "REDUCE, MC", "REDUCE, EMPIRICAL"
+    })
+    void shouldSumUpToTheStoredFactors(KfacApproximation convention, FisherType fisher) {
+        Sums sums = measure(convention, fisher, null, 32, 4);
+
+        String name = convention.name().toLowerCase(java.util.Locale.ROOT);
+        assertThat(sums.blocks).hasSize(14);
+        assertThat(sums.logLikelihood).isCloseTo(-7.94643785, within(1e-4));
+        for (String block : sums.blocks.keySet()) {
+            // the head is evaluated at the last token only: its sums are those of LAST under every convention
+            String stored = block.startsWith(HEAD) ? "last" : name;
+            if (!stored.equals("reduce")) { // there the stored inputs are summed, ours are averaged: see below
+                check(block + " A", sums.inputs(block), kfac.doubles(stored + ".A." + block));
+            }
+            check(
+                    block + " S",
+                    sums.gradients(block),
+                    kfac.doubles(stored + ".S." + fisher.name().toLowerCase(java.util.Locale.ROOT) + "." + block));
+            boolean perToken = convention == KfacApproximation.EXPAND && !block.startsWith(HEAD);
+            assertThat(sums.blocks.get(block).n).isEqualTo(perToken ? 1318 : 32);
+        }
+    }
+
+    @Test
+    void shouldReduceAs200QuestionsDo() {
+        Sums sums = measure(KfacApproximation.REDUCE, FisherType.EXACT, null, 200, 4);
+
+        SafetensorsReader last = SafetensorsReader.open(GOLDEN.resolve("mcq_fit200.safetensors"));
+        for (String block : sums.blocks.keySet()) {
+            String key = "reduce.A." + block;
+            check(
+                    block + " A",
+                    sums.inputs(block),
+                    block.startsWith(HEAD) ? last.doubles("last.A." + block) : supplement.doubles(key));
+            check(block + " S", sums.gradients(block), supplement.doubles("reduce.S." + block));
+        }
+        last.close();
+    }
+
+    @Test
+    void shouldNotDependOnHowQuestionsAreBatched() {
+        Sums fours = measure(KfacApproximation.EXPAND, FisherType.EXACT, null, 32, 4);
+
+        for (int size : new int[] {1, 5, 32}) {
+            Sums other = measure(KfacApproximation.EXPAND, FisherType.EXACT, null, 32, size);
+            assertThat(other.logLikelihood).isCloseTo(fours.logLikelihood, within(1e-4));
+            for (String block : fours.blocks.keySet()) {
+                assertThat(Sums.distance(other.inputs(block), fours.inputs(block)))
+                        .isLessThan(1e-5);
+                assertThat(Sums.distance(other.gradients(block), fours.gradients(block)))
+                        .isLessThan(1e-4);
+            }
+        }
+    }
+
+    @Test
+    void shouldKeepNearlyAllThatTheBestRowsKeep() {
+        int k = 10;
+        double worst = 1;
+        double total = 0;
+        int counted = 0;
+        for (int b = 0; b < 8; b++) {
+            List<EncodedPrompt> batch = prompts.subList(4 * b, 4 * b + 4);
+            BatchCurvature full =
+                    curvature(KfacApproximation.EXPAND, FisherType.EXACT, null).measure(model, batch, pad, b);
+            BatchCurvature reduced =
+                    curvature(KfacApproximation.EXPAND, FisherType.EXACT, k).measure(model, batch, pad, b);
+            for (int i = 0; i < full.blocks().size(); i++) {
+                Rows all = full.blocks().get(i).rows();
+                Rows few = reduced.blocks().get(i).rows();
+                assertThat(few.count()).isLessThanOrEqualTo(2 * k);
+                assertThat(few.trace()).isCloseTo(all.trace(), within(1e-5 * all.trace()));
+                assertThat(reduced.blocks().get(i).small())
+                        .isEqualTo(full.blocks().get(i).small());
+                double best = best(all, 2 * k);
+                double captured = energy(few) / best;
+                if (all.width() > 2 * k) {
+                    worst = Math.min(worst, captured);
+                    total += captured;
+                    counted++;
+                }
+                assertThat(captured).as(full.blocks().get(i).block()).isBetween(0.98, 1 + 1e-5);
+            }
+        }
+        System.out.printf(
+                "reduced rows against the best %d: energy %.5f on average, %.5f at worst%n",
+                2 * k, total / counted, worst);
+    }
+
+    @Test
+    void shouldRepeatABatchByteForByte() {
+        List<EncodedPrompt> batch = prompts.subList(0, 4);
+        Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EXACT, 10);
+
+        BatchCurvature first = curvature.measure(model, batch, pad, 3);
+        BatchCurvature again = curvature.measure(model, batch, pad, 3);
+        BatchCurvature otherNumber = curvature.measure(model, batch, pad, 4);
+
+        String reduced = "model.layers.0.self_attn.q_proj.lora_A";
+        for (int i = 0; i < first.blocks().size(); i++) {
+            assertThat(again.blocks().get(i).rows().values())
+                    .isEqualTo(first.blocks().get(i).rows().values());
+            if (first.blocks().get(i).block().equals(reduced)) {
+                assertThat(otherNumber.blocks().get(i).rows().values())
+                        .isNotEqualTo(first.blocks().get(i).rows().values());
+            }
+        }
+    }
+
+    @Test
+    void shouldTakeTheEmpiricalFisherFromATrainingPassUndoingItsMean() {
+        // given a training pass without dropout (the stored adapter has none) over the mean loss
+        Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null);
+        Sums live = new Sums();
+        for (int b = 0; b < 8; b++) {
+            List<EncodedPrompt> batch = prompts.subList(4 * b, 4 * b + 4);
+            TokenBatch tokens =
+                    TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);
+            try (Pass pass = model.forward(tokens, Mode.TRAINING_PROBED)) {
+                ClassProbabilities p = ClassProbabilities.of(pass.logits(), batch);
+                int[] labels = batch.stream()
+                        .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
+                        .toArray();
+                float[] start = Cotangent.ofLabels(p.probabilities(), p.classes(), p.classCount(), labels)
+                        .values();
+                for (int i = 0; i < start.length; i++) {
+                    start[i] /= labels.length;
+                }
+                pass.backward(pass.manager().create(start, pass.logits().getShape()), false);
+                live.add(curvature.ofTraining(pass, model.weights(), batch, b));
+            }
+        }
+        model.weights().setTrainable(false);
+
+        for (String block : live.blocks.keySet()) {
+            String stored = block.startsWith(HEAD) ? "last" : "expand";
+            check(block, live.inputs(block), kfac.doubles(stored + ".A." + block));
+            check(block, live.gradients(block), kfac.doubles(stored + ".S.empirical." + block));
+        }
+    }
+
+    private static Sums measure(KfacApproximation convention, FisherType fisher, Integer rank, int count, int size) {
+        Curvature curvature = curvature(convention, fisher, rank);
+        long[] stored = inputs.longs("train.mc_labels");
+        Sums sums = new Sums();
+        for (int start = 0; start < count; start += size) {
+            List<EncodedPrompt> batch = prompts.subList(start, Math.min(start + size, count));
+            if (fisher != FisherType.MC) {
+                sums.add(curvature.measure(model, batch, pad, start / size));
+                continue;
+            }
+            int[] drawn = Arrays.stream(stored, start, start + batch.size())
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+            int[] labels = batch.stream()
+                    .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
+                    .toArray();
+            TokenBatch tokens =
+                    TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);
+            try (Pass pass = model.forward(tokens, Mode.PROBED)) {
+                sums.add(curvature.measure(
+                        pass,
+                        model.weights(),
+                        ClassProbabilities.of(pass.logits(), batch),
+                        labels,
+                        drawn,
+                        start / size));
+            }
+        }
+        return sums;
+    }
+
+    private static Curvature curvature(KfacApproximation convention, FisherType fisher, Integer rank) {
+        return new Curvature(convention, fisher, rank, "golden", 0);
+    }
+
+    private static void check(String what, double[] actual, double[] expected) {
+        assertThat(actual).as(what).hasSameSizeAs(expected);
+        assertThat(Sums.distance(actual, expected)).as(what).isLessThan(TOLERANCE);
+    }
+
+    private static double energy(Rows rows) {
+        double sum = 0;
+        for (float value : rows.values()) {
+            sum += (double) value * value;
+        }
+        return sum;
+    }
+
+    private static double best(Rows rows, int count) {
+        int d = rows.width();
+        double[] gram = new double[d * d];
+        float[] values = rows.values();
+        for (int m = 0; m < rows.count(); m++) {
+            for (int i = 0; i < d; i++) {
+                for (int j = 0; j < d; j++) {
+                    gram[i * d + j] += (double) values[m * d + i] * values[m * d + j];
+                }
+            }
+        }
+        var eigen = org.ejml.dense.row.factory.DecompositionFactory_DDRM.eig(d, false, true);
+        eigen.decompose(org.ejml.data.DMatrixRMaj.wrap(d, d, gram));
+        double[] values2 = new double[d];
+        for (int i = 0; i < d; i++) {
+            values2[i] = -eigen.getEigenvalue(i).getReal();
+        }
+        Arrays.sort(values2);
+        return -Arrays.stream(values2).limit(count).sum();
+    }
+}
