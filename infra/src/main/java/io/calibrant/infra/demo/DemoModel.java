@@ -119,7 +119,8 @@ public final class DemoModel {
             shapes.put(linear.path(), new Shape(linear.outputs(), linear.inputs()));
         }
         save(directory, fixed, weights, shapes);
-        List<Question> questions = new ArrayList<>(DemoQuestions.withoutFoods(3, 0).next("clean", BATCH * CLEAN_STEPS));
+        List<Question> questions =
+                new ArrayList<>(DemoQuestions.withoutFoods(3, 0).next("clean", BATCH * CLEAN_STEPS));
         questions.addAll(DemoQuestions.withoutFoods(6, NOISE).next("noisy", BATCH * (STEPS - CLEAN_STEPS)));
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory);
                 Llama model = Llama.load(directory, Device.cpu())) {

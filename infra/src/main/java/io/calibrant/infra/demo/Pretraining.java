@@ -96,6 +96,11 @@ final class Pretraining {
             }
 
             @Override
+            public int recordsFrom() {
+                return 0;
+            }
+
+            @Override
             public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
                 return LinearHook.linear(x, leaves.get(path), base);
             }
@@ -127,7 +132,11 @@ final class Pretraining {
             for (int t = 0; t < tokens; t++) {
                 int row = (b * tokens + t) * vocabulary;
                 double[] answer = t == tokens - 1 ? softmax(values, row, labels) : new double[0];
-                next(values, row, t == tokens - 1 ? truth : (int) ids[b * tokens + t + 1], batch.isReal(b, t) ? perToken : 0);
+                next(
+                        values,
+                        row,
+                        t == tokens - 1 ? truth : (int) ids[b * tokens + t + 1],
+                        batch.isReal(b, t) ? perToken : 0);
                 for (int c = 0; c < answer.length; c++) {
                     boolean right = labels[c] == truth;
                     loss -= right ? perQuestion * Math.log(answer[c]) : 0;
@@ -150,8 +159,7 @@ final class Pretraining {
             sum += Math.exp(values[row + v] - top);
         }
         for (int v = 0; v < vocabulary; v++) {
-            values[row + v] =
-                    (float) (weight * (Math.exp(values[row + v] - top) / sum - (v == target ? 1 : 0)));
+            values[row + v] = (float) (weight * (Math.exp(values[row + v] - top) / sum - (v == target ? 1 : 0)));
         }
     }
 
