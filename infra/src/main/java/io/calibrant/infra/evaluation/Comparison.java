@@ -1,0 +1,108 @@
+package io.calibrant.infra.evaluation;
+
+import io.calibrant.infra.report.EvaluatedQuestion;
+import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.report.Method;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.scorer.link.Link;
+import io.calibrant.scorer.metrics.LabelledLogits;
+import io.calibrant.scorer.metrics.LabelledProbabilities;
+import io.calibrant.scorer.metrics.TemperatureScaling;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.Question;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** What the methods make of the answers. Pure. */
+final class Comparison {
+    private static final int FOLDS = 10;
+    private static final long SEED = 0;
+
+    private Comparison() {}
+
+    /**
+     * Compares the methods on the answered questions.
+     *
+     * @param questions with their answers
+     * @param answers by question id; questions without one are left out
+     * @param validation labelled answers to fit the temperature on; where there are none it is cross-fitted
+     */
+    static Evaluation of(List<Question> questions, Map<String, Answer> answers, List<Validation> validation) {
+        List<Question> answered = questions.stream()
+                .filter(question -> answers.containsKey(question.id()))
+                .toList();
+        List<LabelledLogits> logits = answered.stream()
+                .map(question -> logits(
+                        answers.get(question.id()), question.answerIndex().orElseThrow()))
+                .toList();
+        List<List<Double>> tempered;
+        String note;
+        if (validation.isEmpty()) {
+            tempered = TemperatureScaling.crossFitted(logits, FOLDS, SEED).stream()
+                    .map(LabelledProbabilities::probabilities)
+                    .map(Comparison::list)
+                    .toList();
+            note = "Temperature: no validation answers with labels on the topics, so it is cross-fitted on these "
+                    + answered.size() + " questions, " + FOLDS + " folds; no question sees its own label.";
+        } else {
+            double temperature = TemperatureScaling.fit(validation.stream()
+                    .map(one -> logits(one.answer(), one.truth()))
+                    .toList());
+            tempered = logits.stream()
+                    .map(one -> list(TemperatureScaling.probabilities(one.logits(), temperature)))
+                    .toList();
+            note = String.format(
+                    Locale.ROOT,
+                    "Temperature %.3f, fitted on %d validation answers with labels.",
+                    temperature,
+                    validation.size());
+        }
+        List<EvaluatedQuestion> evaluated = new ArrayList<>(answered.size());
+        Link link = Link.monteCarlo();
+        for (int i = 0; i < answered.size(); i++) {
+            Question question = answered.get(i);
+            Answer answer = answers.get(question.id());
+            Map<Method, List<Double>> probabilities = new EnumMap<>(Method.class);
+            probabilities.put(Method.MAP, answer.getMapProbabilities());
+            probabilities.put(Method.TEMPERATURE, tempered.get(i));
+            probabilities.put(Method.LAPLACE, laplace(answer, link));
+            probabilities.put(Method.CALIBRATED, answer.getProbabilities());
+            evaluated.add(new EvaluatedQuestion(
+                    question.id(),
+                    question.context() == null ? question.question() : question.question() + " " + question.context(),
+                    answer.getLabels(),
+                    question.choices().stream().map(Choice::text).toList(),
+                    question.answerIndex().orElseThrow(),
+                    probabilities,
+                    answer.getNovelty()));
+        }
+        return new Evaluation(evaluated, note);
+    }
+
+    /** The evidence's predictive: what was served where nothing else decides, else from the Gaussian of the answer. */
+    private static List<Double> laplace(Answer answer, Link link) {
+        if (answer.getCalibration() == Calibration.EVIDENCE) {
+            return answer.getProbabilities();
+        }
+        double[][] covariance =
+                answer.getContrastCovariance().stream().map(Comparison::array).toArray(double[][]::new);
+        return list(link.predict(array(answer.getContrastMean()), covariance).probabilities());
+    }
+
+    private static LabelledLogits logits(Answer answer, int truth) {
+        return LabelledLogits.ofContrasts(array(answer.getContrastMean()), truth);
+    }
+
+    private static double[] array(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    private static List<Double> list(double[] values) {
+        return Arrays.stream(values).boxed().toList();
+    }
+}

@@ -1,0 +1,80 @@
+package io.calibrant.infra.evaluation;
+
+import io.calibrant.infra.report.Evaluation;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Run;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * An evaluation and where its answers came from.
+ *
+ * @param evaluation the figures
+ * @param run what answered
+ * @param posterior the posterior that answered, as it is on the topic now
+ * @param refused reasons by question id, for the questions that were not answered
+ */
+public record Evaluated(Evaluation evaluation, Run run, Posterior posterior, Map<String, String> refused) {
+    /** Copies the reasons, keeping their order. */
+    public Evaluated {
+        refused = Collections.unmodifiableMap(new LinkedHashMap<>(refused));
+    }
+
+    /** What was run, for the report: name and value. */
+    public Map<String, String> facts() {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put(
+                "Run, checkpoint, fit",
+                run.getRunId() + " / " + posterior.getCheckpoint() + " / " + posterior.getFit());
+        facts.put("Model", run.getModelId());
+        facts.put(
+                "Adapter",
+                String.format(
+                        Locale.ROOT,
+                        "LoRA rank %d, alpha %.0f, %d modules, %d weights",
+                        run.getLoraRank(),
+                        run.getLoraAlpha(),
+                        run.getLoraTargets().size(),
+                        posterior.getParameters()));
+        facts.put("Training questions", Integer.toString(run.getTrainingQuestions()));
+        facts.put(
+                "Curvature",
+                run.getKfac() + ", Fisher " + run.getFisher() + ", rank "
+                        + (run.getRank() == null ? "full" : run.getRank().toString())
+                        + String.format(
+                                Locale.ROOT, ", %.1f%% of its energy kept", 100 * posterior.getCapturedEnergy()));
+        facts.put(
+                "Prior precision",
+                posterior.getBlocks().stream()
+                        .map(block -> String.format(Locale.ROOT, "%.4g", block.getLambda()))
+                        .distinct()
+                        .reduce((a, b) -> "one per block")
+                        .orElse("none"));
+        facts.put(
+                "Evidence",
+                String.format(
+                        Locale.ROOT,
+                        "log evidence %.1f; %.1f effective of %d parameters",
+                        posterior.getLogEvidence(),
+                        posterior.getEffectiveParameters(),
+                        posterior.getParameters()));
+        facts.put(
+                "Posterior",
+                "version " + posterior.getVersion() + ", " + posterior.getState() + ", " + posterior.getBatches()
+                        + " batches");
+        if (!run.getSettings().isEmpty()) {
+            facts.put(
+                    "Settings",
+                    new java.util.TreeMap<>(run.getSettings())
+                            .entrySet().stream()
+                                    .map(entry -> entry.getKey() + " " + entry.getValue())
+                                    .collect(java.util.stream.Collectors.joining(", ")));
+        }
+        if (!refused.isEmpty()) {
+            facts.put("Not answered", refused.size() + " questions were refused");
+        }
+        return facts;
+    }
+}

@@ -1,0 +1,20 @@
+package io.calibrant.infra.evaluation;
+
+import java.time.Duration;
+
+/**
+ * How far an evaluation is.
+ *
+ * @param answered questions answered so far
+ * @param refused questions that went to the dead-letter topic
+ * @param total questions sent
+ * @param remaining estimate from the pace since the first answer; null before there is one
+ */
+public record EvaluationProgress(int answered, int refused, int total, Duration remaining) {
+    /** Told of progress, on the evaluating thread. */
+    @FunctionalInterface
+    public interface Listener {
+        /** Called at most a few times a second. */
+        void progress(EvaluationProgress progress);
+    }
+}
