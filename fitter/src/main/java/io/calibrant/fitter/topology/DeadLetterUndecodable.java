@@ -6,6 +6,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.streams.errors.DeserializationExceptionHandler;
 import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Undecodable bytes go to the dead-letter topic, as they came and with Kafka's own error headers. What a later attempt may
@@ -13,6 +15,8 @@ import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
  * which makes it by name.
  */
 public final class DeadLetterUndecodable implements DeserializationExceptionHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterUndecodable.class);
+
     private final LogAndContinueExceptionHandler deadLetter = new LogAndContinueExceptionHandler();
 
     /** For Kafka, which calls {@link #configure} next. */
@@ -25,8 +29,15 @@ public final class DeadLetterUndecodable implements DeserializationExceptionHand
 
     @Override
     public Response handleError(ErrorHandlerContext context, ConsumerRecord<byte[], byte[]> record, Exception e) {
-        return RegistryUnavailableException.isTransient(e)
-                ? Response.fail()
-                : deadLetter.handleError(context, record, e);
+        if (RegistryUnavailableException.isTransient(e)) {
+            return Response.fail();
+        }
+        LOG.warn(
+                "dead letter: {}-{} offset {}: {}",
+                context.topic(),
+                context.partition(),
+                context.offset(),
+                e.getMessage());
+        return deadLetter.handleError(context, record, e);
     }
 }

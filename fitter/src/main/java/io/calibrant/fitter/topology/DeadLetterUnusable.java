@@ -6,6 +6,8 @@ import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.ProcessingExceptionHandler;
 import org.apache.kafka.streams.processor.api.Record;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A statistic that was refused ({@link BadRecordException}) goes to the dead-letter topic, as it came and with Kafka's own
@@ -13,6 +15,8 @@ import org.apache.kafka.streams.processor.api.Record;
  * by name.
  */
 public final class DeadLetterUnusable implements ProcessingExceptionHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterUnusable.class);
+
     private final LogAndContinueProcessingExceptionHandler deadLetter = new LogAndContinueProcessingExceptionHandler();
 
     /** For Kafka, which calls {@link #configure} next. */
@@ -25,6 +29,15 @@ public final class DeadLetterUnusable implements ProcessingExceptionHandler {
 
     @Override
     public Response handleError(ErrorHandlerContext context, Record<?, ?> record, Exception e) {
-        return e instanceof BadRecordException ? deadLetter.handleError(context, record, e) : Response.fail();
+        if (!(e instanceof BadRecordException)) {
+            return Response.fail();
+        }
+        LOG.warn(
+                "dead letter: {}-{} offset {}: {}",
+                context.topic(),
+                context.partition(),
+                context.offset(),
+                e.getMessage());
+        return deadLetter.handleError(context, record, e);
     }
 }

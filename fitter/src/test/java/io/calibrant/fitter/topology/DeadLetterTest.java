@@ -1,0 +1,266 @@
+package io.calibrant.fitter.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.DType;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.Side;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.schemas.registry.RegistryUnavailableException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serializer;
+import org.apache.kafka.streams.errors.StreamsException;
+import org.apache.kafka.streams.test.TestRecord;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every bad statistic: once in the dead-letter topic, as it came, with the reason; the good ones around it folded. */
+class DeadLetterTest {
+    @TempDir
+    Path stateDir;
+
+    private record Bad(String reason, Consumer<Statistics> spoil) {
+        @Override
+        public String toString() {
+            return reason;
+        }
+    }
+
+    private static Tensor tensor(float value, int... shape) {
+        int count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+        float[] values = new float[count];
+        Arrays.fill(values, value);
+        return Tensors.of(values, shape);
+    }
+
+    private static Tensor smallWith(float corner) {
+        return Tensors.of(new float[] {corner, 5, 0, 5, 1, 0, 0, 0, 1}, 3, 3);
+    }
+
+    static List<Bad> spoilt() {
+        return List.of(
+                new Bad("rows have shape [7, 60], the run's block expects [m, 61]", s -> s.setRows(tensor(1, 7, 60))),
+                new Bad("rows have shape [61], the run's block expects [m, 61]", s -> s.setRows(tensor(1, 61))),
+                new Bad("small has shape [2, 2], the run's block expects [3, 3]", s -> s.setSmall(tensor(1, 2, 2))),
+                new Bad("rows holds NaN at index 0", s -> s.setRows(tensor(Float.NaN, 7, 61))),
+                new Bad("rows holds Infinity at index 0", s -> s.setRows(tensor(Float.POSITIVE_INFINITY, 1, 61))),
+                new Bad("small holds NaN", s -> s.setSmall(tensor(Float.NaN, 3, 3))),
+                new Bad("small is not a sum of outer products", s -> s.setSmall(smallWith(1))),
+                new Bad(
+                        "small is not symmetric",
+                        s -> s.setSmall(Tensors.of(new float[] {1, 5, 0, 0, 1, 0, 0, 0, 1}, 3, 3))),
+                new Bad(
+                        "needs 244 bytes, found 8",
+                        s -> s.setRows(new Tensor(List.of(1, 61), DType.F32, ByteBuffer.wrap(new byte[8])))),
+                new Bad("the run has no such block", s -> s.setBlock("model.layers.9.mlp.up_proj.lora_A")),
+                new Bad("the run is unknown", s -> s.setRunId("nobody")),
+                new Bad("'a/b' is not a name", s -> s.setCheckpoint("a/b")),
+                new Bad("batch -1, expected 0 to 3", s -> s.setBatch(-1)),
+                new Bad("batch 4, expected 0 to 3", s -> s.setBatch(4)),
+                new Bad("batchesExpected 0", s -> s.setBatchesExpected(0L)),
+                new Bad("batchesExpected 9, earlier batches of the pass said 4", s -> s.setBatchesExpected(9L)),
+                new Bad("n is 0.0", s -> s.setN(0)),
+                new Bad("n is NaN", s -> s.setN(Double.NaN)),
+                new Bad("examples is -1.0", s -> s.setExamples(-1)),
+                new Bad("trace is -1.0", s -> s.setTrace(-1)),
+                new Bad("logLikelihood is -Infinity", s -> s.setLogLikelihood(Double.NEGATIVE_INFINITY)),
+                new Bad("squaredNorm is NaN", s -> s.setSquaredNorm(Double.NaN)),
+                new Bad("squaredDistance is -2.0", s -> s.setSquaredDistance(-2.0)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("spoilt")
+    void shouldPutABadStatisticAwayAndFoldTheRest(Bad bad) {
+        try (Driver driver = driver(Driver.settings())) {
+            driver.send(Pass.A, 0, 4L);
+            Statistics value = Pass.statistic(Pass.A, 1, 4L);
+            bad.spoil.accept(value);
+            String key = Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock());
+            byte[] sent = driver.send(key, value);
+            for (long batch = 1; batch < 4; batch++) {
+                driver.send(Pass.A, batch, 4L);
+            }
+            shouldBeTheOneDeadLetter(driver, Driver.bytes(key), sent, bad.reason);
+            shouldHaveFoldedAll(driver);
+        }
+    }
+
+    @Test
+    void shouldPutAwayWhatCannotBeDecoded() {
+        byte[] good;
+        List<byte[]> values = new ArrayList<>();
+        try (Driver driver = driver(Driver.settings())) {
+            good = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 0, 4L));
+        }
+        byte[] magic = good.clone();
+        magic[0] = 7;
+        byte[] unknown = good.clone();
+        unknown[1] = 77;
+        values.add(magic);
+        values.add(unknown);
+        values.add(Arrays.copyOf(good, good.length / 2));
+        values.add(new byte[0]);
+        values.add("hello".getBytes(StandardCharsets.UTF_8));
+        for (byte[] value : values) {
+            try (Driver driver = driver(Driver.settings())) {
+                driver.send(Pass.A, 0, 4L);
+                driver.sendRaw(Driver.bytes(Pass.key(Pass.A)), value);
+                for (long batch = 1; batch < 4; batch++) {
+                    driver.send(Pass.A, batch, 4L);
+                }
+                shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), value, "topic statistics");
+                shouldHaveFoldedAll(driver);
+            }
+        }
+    }
+
+    @Test
+    void shouldPutAwayNullKeysNullValuesAndKeysOfOthers() {
+        shouldPutAwayTheKey(null, "without a key");
+        shouldPutAwayTheKey(Driver.bytes(Pass.key(Pass.B)), "does not name it");
+        shouldPutAwayTheKey(new byte[] {(byte) 0xff, 1}, "does not name it");
+        try (Driver driver = driver(Driver.settings())) {
+            driver.send(Pass.key(Pass.A), null);
+            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), null, "without a value");
+        }
+    }
+
+    private void shouldPutAwayTheKey(byte[] key, String reason) {
+        try (Driver driver = driver(Driver.settings())) {
+            byte[] value = driver.encode(Statistics.class, "statistics", Pass.statistic(Pass.A, 0, 4L));
+            driver.sendRaw(key, value);
+            shouldBeTheOneDeadLetter(driver, key, value, reason);
+        }
+    }
+
+    @Test
+    void shouldRefuseAFitAroundTheInitialAdapterWhereItIsNotKnown() {
+        FitterSettings settings = new FitterSettings(
+                "default",
+                Path.of("unused"),
+                1,
+                Driver.settings().prior(),
+                PriorMean.INITIAL,
+                true,
+                0,
+                Duration.ofMillis(200),
+                false);
+        try (Driver driver = driver(settings)) {
+            Statistics value = Pass.statistic(Pass.A, 0, 4L);
+            value.setSquaredDistance(null);
+            byte[] sent = driver.send(Pass.key(Pass.A), value);
+            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), sent, "no squaredDistance");
+        }
+    }
+
+    @Test
+    void shouldRefuseAFactorThatNoRecordCanHold() {
+        try (Driver driver = new Driver(Driver.settings(), stateDir, Map.of())) {
+            Block wide = new Block("wide.lora_A", 1, 5000, Side.INPUT);
+            driver.run(Run.newBuilder()
+                    .setRunId(Pass.RUN)
+                    .setBlocks(List.of(wide))
+                    .setRank(null)
+                    .build());
+            Statistics value = Pass.statistic(Pass.A, 0, 4L);
+            value.setBlock("wide.lora_A");
+            value.setRows(tensor(1, 1, 5000));
+            value.setSmall(tensor(1, 1, 1));
+            String key = Keys.block(Pass.RUN, Pass.CHECKPOINT, "wide.lora_A");
+            byte[] sent = driver.send(key, value);
+            shouldBeTheOneDeadLetter(driver, Driver.bytes(key), sent, "takes 100000000 bytes");
+        }
+    }
+
+    @Test
+    void shouldRefuseStatisticsOfAnUnreadableRun() {
+        try (Driver driver = new Driver(Driver.settings(), stateDir, Map.of())) {
+            driver.runRaw(Pass.RUN, new byte[] {0, 0, 0, 0, 99, 1});
+            byte[] sent = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 0, 4L));
+            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), sent, "topic runs");
+        }
+    }
+
+    @Test
+    void shouldStopInsteadOfPuttingAwayWhenTheRegistryIsGone() {
+        Map<String, String> properties = Map.of(Connection.SERDE, RegistryIsGone.class.getName());
+        try (Driver driver = new Driver(Driver.settings(), stateDir, properties)) {
+            driver.run(Pass.run(Pass.RANK));
+            Statistics value = Pass.statistic(Pass.A, 0, 4L);
+            assertThatThrownBy(() -> driver.send(Pass.key(Pass.A), value))
+                    .isInstanceOf(StreamsException.class)
+                    .hasRootCauseMessage("registry http://gone does not answer");
+            assertThat(driver.deadLetters()).isEmpty();
+        }
+    }
+
+    /** A serde whose registry does not answer when a value is read. */
+    public static final class RegistryIsGone implements Serde<Object> {
+        @Override
+        public Serializer<Object> serializer() {
+            return (topic, value) -> new byte[0];
+        }
+
+        @Override
+        public Deserializer<Object> deserializer() {
+            return (topic, bytes) -> {
+                throw new RegistryUnavailableException("registry http://gone does not answer");
+            };
+        }
+    }
+
+    private Driver driver(FitterSettings settings) {
+        Driver driver = new Driver(settings, stateDir.resolve(String.valueOf(System.nanoTime())), Map.of());
+        driver.run(Pass.run(Pass.RANK));
+        return driver;
+    }
+
+    private static void shouldHaveFoldedAll(Driver driver) {
+        Factor factor = driver.factors().get(Pass.factorKey(Pass.A));
+        assertThat(factor.getBatches()).isEqualTo(4);
+        assertThat(factor.getN()).isEqualTo(4 * 28);
+        assertThat(driver.updates()).hasSize(4);
+    }
+
+    private static void shouldBeTheOneDeadLetter(Driver driver, byte[] key, byte[] value, String reason) {
+        List<TestRecord<byte[], byte[]>> letters = driver.deadLetters();
+        assertThat(letters).hasSize(1);
+        TestRecord<byte[], byte[]> letter = letters.get(0);
+        assertThat(letter.key()).isEqualTo(key);
+        assertThat(letter.value()).isEqualTo(value);
+        Map<String, String> headers = new LinkedHashMap<>();
+        for (Header header : letter.headers()) {
+            headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
+        }
+        assertThat(headers.get("__streams.errors.message")).contains(reason);
+        assertThat(headers)
+                .containsEntry("__streams.errors.topic", "statistics")
+                .containsKeys(
+                        "__streams.errors.exception",
+                        "__streams.errors.stacktrace",
+                        "__streams.errors.partition",
+                        "__streams.errors.offset");
+    }
+}

@@ -1,0 +1,131 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.Statistics;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.UUID;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.TestInputTopic;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.test.TestRecord;
+
+/** The topology in a test driver, its topics in plain Java. Time in records is 1000 ms and up. */
+final class Driver implements AutoCloseable {
+    final Connection connection;
+    final List<Posterior> heard = new ArrayList<>();
+    private final TopologyTestDriver driver;
+    private final Topics topics = new Topics("");
+    private long time = 1000;
+
+    Driver(FitterSettings settings, Path stateDir, Map<String, String> properties) {
+        connection = new Connection("localhost:1", "mock://" + UUID.randomUUID(), "", properties);
+        Properties configs = StreamsConfigs.of(connection, settings, stateDir);
+        driver = new TopologyTestDriver(FitterTopology.build(connection, settings, heard::add), configs);
+    }
+
+    static FitterSettings settings() {
+        return new FitterSettings(
+                "default",
+                Path.of("unused"),
+                1,
+                FitterSettings.defaults().prior(),
+                FitterSettings.defaults().priorMean(),
+                true,
+                1 << 20,
+                Duration.ofMillis(200),
+                false);
+    }
+
+    void run(Run run) {
+        runRaw(run.getRunId(), encode(Run.class, topics.runs(), run));
+    }
+
+    void runRaw(String runId, byte[] value) {
+        raw(topics.runs()).pipeInput(bytes(runId), value);
+    }
+
+    void send(Block block, long batch, Long expected) {
+        send(Pass.key(block), Pass.statistic(block, batch, expected));
+    }
+
+    byte[] send(String key, Statistics value) {
+        byte[] encoded = value == null ? null : encode(Statistics.class, topics.statistics(), value);
+        sendRaw(key == null ? null : bytes(key), encoded);
+        return encoded;
+    }
+
+    void sendRaw(byte[] key, byte[] value) {
+        raw(topics.statistics()).pipeInput(key, value, time++);
+    }
+
+    Map<String, Factor> factors() {
+        Map<String, Factor> latest = new LinkedHashMap<>();
+        read(topics.factors(), Factor.class).forEach(record -> latest.put(record.key(), record.value()));
+        return latest;
+    }
+
+    List<byte[]> rawFactors() {
+        return driver.createOutputTopic(topics.factors(), new StringDeserializer(), new ByteArrayDeserializer())
+                .readValuesToList();
+    }
+
+    List<FactorUpdate> updates() {
+        return read(topics.factorUpdates(), FactorUpdate.class).stream()
+                .map(TestRecord::value)
+                .toList();
+    }
+
+    List<Posterior> posteriors() {
+        return read(topics.posteriors(), Posterior.class).stream()
+                .map(TestRecord::value)
+                .toList();
+    }
+
+    List<TestRecord<byte[], byte[]>> deadLetters() {
+        return driver.createOutputTopic(
+                        topics.fitterDeadLetters(), new ByteArrayDeserializer(), new ByteArrayDeserializer())
+                .readRecordsToList();
+    }
+
+    private <T extends SpecificRecord> List<TestRecord<String, T>> read(String topic, Class<T> type) {
+        return driver.createOutputTopic(topic, new StringDeserializer(), connection.deserializer(type))
+                .readRecordsToList();
+    }
+
+    private TestInputTopic<byte[], byte[]> raw(String topic) {
+        return driver.createInputTopic(topic, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    <T extends SpecificRecord> byte[] encode(Class<T> type, String topic, T value) {
+        return Connection.to("localhost:1", connection.schemaRegistry())
+                .serializer(type)
+                .serialize(topic, value);
+    }
+
+    static byte[] bytes(String key) {
+        try (StringSerializer serializer = new StringSerializer()) {
+            return serializer.serialize("", key);
+        }
+    }
+
+    @Override
+    public void close() {
+        driver.close();
+    }
+}

@@ -1,0 +1,308 @@
+package io.calibrant.fitter.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.FullSum;
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.linalg.Naive;
+import io.calibrant.fitter.posterior.BlockSpectrum;
+import io.calibrant.fitter.posterior.Evidence;
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorForm;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorMean;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FitterTopologyTest {
+    @TempDir
+    Path stateDir;
+
+    @Test
+    void shouldBeTheTopologyThatIsWrittenDown() throws IOException {
+        String described = FitterTopology.build(
+                        new Connection("localhost:1", "mock://describe", "pre.", Map.of()),
+                        Driver.settings(),
+                        posterior -> {})
+                .describe()
+                .toString();
+        try (var in = FitterTopologyTest.class.getResourceAsStream("/topology.txt")) {
+            assertThat(described.strip()).isEqualTo(new String(in.readAllBytes(), StandardCharsets.UTF_8).strip());
+        }
+    }
+
+    @Test
+    void shouldFoldEveryBlockAndTellAfterEachFold() {
+        try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+            for (long batch = 0; batch < 3; batch++) {
+                for (Block block : Pass.BLOCKS) {
+                    driver.send(block, batch, 3L);
+                }
+            }
+
+            List<FactorUpdate> updates = driver.updates();
+            assertThat(updates).hasSize(9);
+            assertThat(updates)
+                    .extracting(FactorUpdate::getBatches)
+                    .containsExactly(1L, 1L, 1L, 2L, 2L, 2L, 3L, 3L, 3L);
+            Map<String, Factor> factors = driver.factors();
+            assertThat(factors).hasSize(3);
+            for (Block block : Pass.BLOCKS) {
+                Factor found = factors.get(Pass.factorKey(block));
+                KroneckerFactor expected = Pass.folded(block, Pass.RANK, 0, 1, 2);
+                shouldBe(found, expected, 1e-6);
+                assertThat(found.getForm()).isEqualTo(block.equals(Pass.HEAD) ? FactorForm.FULL : FactorForm.COLUMNS);
+                assertThat(found.getBatches()).isEqualTo(3);
+                assertThat(found.getFoldedBelow()).isEqualTo(3);
+                assertThat(found.getFoldedBeyond()).isEmpty();
+                assertThat(found.getTimestamp().toEpochMilli()).isEqualTo(1006 + Pass.BLOCKS.indexOf(block));
+
+                FactorUpdate update = updates.get(6 + Pass.BLOCKS.indexOf(block));
+                double[] w = expected.large().spectrum().values();
+                assertThat(doubles(update.getSpectrum())).containsExactly(w, within(1e-6 * w[0]));
+                assertThat(update.getTrace()).isEqualTo(found.getTrace());
+                assertThat(update.getCapturedEnergy())
+                        .isCloseTo(expected.large().spectrum().capturedEnergy(), within(1e-6));
+                assertThat(update.getParameters()).isEqualTo(Pass.d(block) * Pass.r(block));
+            }
+        }
+    }
+
+    @Test
+    void shouldChooseThePriorWheneverAllBlocksAreFurther() {
+        try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+            driver.send(Pass.A, 0, 2L);
+            driver.send(Pass.A, 1, 2L);
+            driver.send(Pass.B, 0, 2L);
+            assertThat(driver.posteriors()).isEmpty();
+
+            driver.send(Pass.HEAD, 0, 2L);
+            Posterior live = driver.posteriors().get(0);
+            assertThat(live.getState()).isEqualTo(PosteriorState.LIVE);
+            assertThat(live.getVersion()).isEqualTo(1);
+            assertThat(live.getBatches()).isEqualTo(1);
+            assertThat(live.getBlocks()).extracting(b -> b.getBatches()).containsExactly(2L, 1L, 1L);
+            // F and LL of what came stand for all 40 questions: 8 of block A came, 4 of the others
+            Evidence.Optimum expected = new Evidence(
+                            List.of(
+                                    spectrum(Pass.A, 0, 1).times(40 / 8.0),
+                                    spectrum(Pass.B, 0).times(10),
+                                    spectrum(Pass.HEAD, 0).times(10)),
+                            (-2.5 - 2.51) * 5)
+                    .maximise(PriorStructure.SCALAR);
+            shouldBe(live, expected);
+            assertThat(live.getLogLikelihood()).isCloseTo(-25.05, within(1e-9));
+
+            driver.send(Pass.B, 1, 2L);
+            assertThat(driver.posteriors()).isEmpty();
+            driver.send(Pass.HEAD, 1, 2L);
+            Posterior complete = driver.posteriors().get(0);
+            assertThat(complete.getState()).isEqualTo(PosteriorState.COMPLETE);
+            assertThat(complete.getVersion()).isEqualTo(2);
+            assertThat(complete.getBlocks()).extracting(b -> b.getBlock()).containsExactlyElementsOf(names());
+            shouldBe(complete, complete(PriorStructure.SCALAR, true, 1));
+            assertThat(complete.getParameters()).isEqualTo(61 * 3 + 37 * 3 + 4 * 3);
+            assertThat(complete.getTimestamp()).isEqualTo(Instant.ofEpochMilli(1005));
+            assertThat(driver.heard).containsExactly(live, complete);
+        }
+    }
+
+    @Test
+    void shouldHonourEverySettingOfTheFit() {
+        for (PriorStructure prior : PriorStructure.values()) {
+            for (PriorMean mean : PriorMean.values()) {
+                for (boolean residual : new boolean[] {true, false}) {
+                    FitterSettings settings = new FitterSettings(
+                            "other", Path.of("unused"), 1, prior, mean, residual, 0, Duration.ofMillis(200), false);
+                    try (Driver driver = driver(settings, Pass.RANK)) {
+                        sendAll(driver, 2);
+                        Posterior last = driver.posteriors().get(1);
+                        shouldBe(last, complete(prior, residual, mean == PriorMean.ZERO ? 1 : 0.5));
+                        assertThat(last.getPrior().name()).isEqualTo(prior.name());
+                        assertThat(last.getPriorMean()).isEqualTo(mean);
+                        assertThat(last.getResidual()).isEqualTo(residual);
+                        assertThat(last.getFit()).isEqualTo("other");
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldCountEachBatchOnceHoweverOftenItComes() {
+        try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+            for (int time = 0; time < 3; time++) {
+                sendAll(driver, 3);
+                driver.send(Pass.A, 2, 3L);
+            }
+            assertThat(driver.updates()).hasSize(9);
+            assertThat(driver.posteriors()).hasSize(3);
+            assertThat(driver.deadLetters()).isEmpty();
+            Map<String, Factor> factors = driver.factors();
+            for (Block block : Pass.BLOCKS) {
+                shouldBe(factors.get(Pass.factorKey(block)), Pass.folded(block, Pass.RANK, 0, 1, 2), 1e-6);
+            }
+        }
+    }
+
+    @Test
+    void shouldTakeBatchesInAnyOrderAndRememberWhich() {
+        try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+            for (long batch : new long[] {5, 1, 0, 5, 1, 3, 2, 4, 3}) {
+                driver.send(Pass.A, batch, 6L);
+            }
+            Factor factor = driver.factors().get(Pass.factorKey(Pass.A));
+            assertThat(factor.getBatches()).isEqualTo(6);
+            assertThat(factor.getFoldedBelow()).isEqualTo(6);
+            shouldBe(factor, Pass.folded(Pass.A, Pass.RANK, 5, 1, 0, 3, 2, 4), 1e-6);
+        }
+    }
+
+    @Test
+    void shouldGiveTheSameBytesWhenTheTopicIsReplayed() {
+        List<List<byte[]>> runs = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+                sendAll(driver, 33);
+                runs.add(driver.rawFactors());
+            }
+        }
+        assertThat(runs.get(0)).hasSize(6); // three blocks at batch 32 and at the end
+        for (int i = 0; i < 6; i++) {
+            assertThat(runs.get(1).get(i)).containsExactly(runs.get(0).get(i));
+        }
+    }
+
+    @Test
+    void shouldKeepFactorsInFullWhereTheRunHasNoRank() {
+        try (Driver driver = driver(Driver.settings(), null)) {
+            sendAll(driver, 2);
+            for (Map.Entry<String, Factor> factor : driver.factors().entrySet()) {
+                assertThat(factor.getValue().getForm()).isEqualTo(FactorForm.FULL);
+            }
+            Posterior complete = driver.posteriors().get(1);
+            assertThat(complete.getCapturedEnergy()).isLessThanOrEqualTo(1);
+            assertThat(complete.getEffectiveParameters()).isPositive();
+        }
+    }
+
+    @Test
+    void shouldNeverCompleteAPassWithoutEnd() {
+        try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+            for (long batch = 0; batch < 32; batch++) {
+                for (Block block : Pass.BLOCKS) {
+                    driver.send(block, batch, null);
+                }
+            }
+            assertThat(driver.posteriors())
+                    .hasSize(32)
+                    .extracting(Posterior::getState)
+                    .containsOnly(PosteriorState.LIVE);
+            assertThat(driver.factors()).hasSize(3); // due every 32 batches
+        }
+    }
+
+    @Test
+    void shouldPairPosteriorAndFactorForAPredictive() {
+        try (Driver driver = driver(Driver.settings(), Pass.RANK)) {
+            sendAll(driver, 2);
+            Posterior complete = driver.posteriors().get(1);
+            for (Factor factor : driver.factors().values()) {
+                var block = FactorRecords.posterior(factor, complete);
+                assertThat(block.lambda()).isEqualTo(complete.getBlocks().get(0).getLambda());
+                assertThat(block.n()).isEqualTo(56);
+                assertThat(block.u()).hasSize(block.kept() * block.dimension());
+            }
+        }
+    }
+
+    private Driver driver(FitterSettings settings, Integer rank) {
+        Driver driver = new Driver(settings, stateDir.resolve(String.valueOf(System.nanoTime())), Map.of());
+        driver.run(Pass.run(rank));
+        return driver;
+    }
+
+    private static void sendAll(Driver driver, long batches) {
+        for (long batch = 0; batch < batches; batch++) {
+            for (Block block : Pass.BLOCKS) {
+                driver.send(block, batch, batches);
+            }
+        }
+    }
+
+    private static Evidence.Optimum complete(PriorStructure prior, boolean residual, double norms) {
+        List<BlockSpectrum> spectra = Pass.BLOCKS.stream()
+                .map(block -> {
+                    KroneckerFactor factor = Pass.folded(block, Pass.RANK, 0, 1);
+                    return BlockSpectrum.of(
+                            block.getName(),
+                            factor.large().spectrum(),
+                            residual,
+                            factor.smallSpectrum(),
+                            factor.n(),
+                            norms * Pass.squaredNorm(block));
+                })
+                .toList();
+        return new Evidence(spectra, -2.5 - 2.51).maximise(prior);
+    }
+
+    private static BlockSpectrum spectrum(Block block, long... batches) {
+        KroneckerFactor factor = Pass.folded(block, Pass.RANK, batches);
+        return BlockSpectrum.of(
+                block.getName(),
+                factor.large().spectrum(),
+                true,
+                factor.smallSpectrum(),
+                factor.n(),
+                Pass.squaredNorm(block));
+    }
+
+    private static void shouldBe(Posterior found, Evidence.Optimum expected) {
+        assertThat(found.getLogEvidence()).isCloseTo(expected.logEvidence(), within(1e-4));
+        assertThat(found.getEffectiveParameters()).isCloseTo(expected.effectiveParameters(), within(1e-4));
+        for (int i = 0; i < expected.lambdas().length; i++) {
+            assertThat(found.getBlocks().get(i).getLambda())
+                    .isCloseTo(expected.lambdas()[i], within(1e-6 * expected.lambdas()[i]));
+        }
+    }
+
+    private static void shouldBe(Factor found, KroneckerFactor expected, double tolerance) {
+        KroneckerFactor factor = FactorRecords.factor(found);
+        assertThat(Naive.relative(large(factor), large(expected))).isLessThan(tolerance);
+        assertThat(Naive.relative(factor.small(), expected.small())).isLessThan(1e-12);
+        assertThat(factor.n()).isEqualTo(expected.n());
+        assertThat(factor.examples()).isEqualTo(expected.examples());
+        assertThat(factor.logLikelihood()).isEqualTo(expected.logLikelihood());
+        assertThat(factor.large().trace()).isEqualTo(expected.large().trace());
+    }
+
+    private static double[] large(KroneckerFactor factor) {
+        return factor.large() instanceof Columns columns
+                ? Naive.outer(columns.columns(), columns.count(), columns.dimension())
+                : ((FullSum) factor.large()).sum();
+    }
+
+    private static double[] doubles(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    private static List<String> names() {
+        return Pass.BLOCKS.stream().map(Block::getName).toList();
+    }
+}
