@@ -21,6 +21,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.test.TestRecord;
@@ -36,6 +37,8 @@ final class Driver implements AutoCloseable {
     Driver(FitterSettings settings, Path stateDir, Map<String, String> properties) {
         connection = new Connection("localhost:1", "mock://" + UUID.randomUUID(), "", properties);
         Properties configs = StreamsConfigs.of(connection, settings, stateDir);
+        // The driver forgets what is sent outside its transactions, the dead letters of undecodable records among them.
+        configs.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         driver = new TopologyTestDriver(FitterTopology.build(connection, settings, heard::add), configs);
     }
 
