@@ -20,6 +20,9 @@ import java.nio.file.Path;
  */
 public final class Llama implements AutoCloseable {
 
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String HEAD = "lm_head.weight";
+
     private final LlamaConfig config;
     private final NDManager manager;
     private final DataType dataType;
@@ -35,13 +38,15 @@ public final class Llama implements AutoCloseable {
         this.manager = manager;
         this.dataType = dataType;
         rope = new Rope(config, manager, dataType);
-        embedding = loader.load("model.embed_tokens.weight", config.vocabularySize(), config.width());
+        // Of a tied pair some files hold only the head.
+        String table = config.tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
+        embedding = loader.load(table, config.vocabularySize(), config.width());
         layers = new LayerWeights[config.layers()];
         for (int i = 0; i < layers.length; i++) {
             layers[i] = new LayerWeights(loader, config, i);
         }
         norm = loader.load("model.norm.weight", config.width());
-        head = config.tiedHead() ? embedding : loader.load("lm_head.weight", config.vocabularySize(), config.width());
+        head = config.tiedHead() ? embedding : loader.load(HEAD, config.vocabularySize(), config.width());
         epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
     }
 

@@ -60,8 +60,7 @@ final class WeightLoader {
     private ByteBuffer room(int elements) {
         int bytes = elements * Float.BYTES;
         if (buffer.capacity() < bytes) {
-            buffer = ByteBuffer.allocateDirect(bytes)
-                    .order(ByteOrder.nativeOrder());
+            buffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
         }
         return buffer.clear().limit(bytes);
     }

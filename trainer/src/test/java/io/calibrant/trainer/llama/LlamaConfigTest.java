@@ -1,0 +1,173 @@
+package io.calibrant.trainer.llama;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calibrant.trainer.safetensors.ModelFileException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LlamaConfigTest {
+
+    @TempDir
+    Path directory;
+
+    private LlamaConfig read(TinyModel model) {
+        return LlamaConfig.read(model.writeConfig(directory));
+    }
+
+    private void assertRefused(TinyModel model, String... parts) {
+        assertThatThrownBy(() -> read(model))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContaining("config.json")
+                .hasMessageContainingAll(parts);
+    }
+
+    @Test
+    void shouldReadBothSpellingsOfTheRotaryBase() {
+        assertThat(read(new TinyModel().set("rope_theta", 5e5)).ropeTheta()).isEqualTo(5e5);
+        assertThat(read(new TinyModel().set("rope_theta", null).set("rope_parameters", Map.of("rope_theta", 1e6)))
+                        .ropeTheta())
+                .isEqualTo(1e6);
+        assertThat(read(new TinyModel().set("rope_theta", null)).ropeTheta()).isEqualTo(10000);
+    }
+
+    @Test
+    void shouldTakeTheHeadWidthFromTheModelWidthWhereItIsNotGiven() {
+        assertThat(read(new TinyModel()).headWidth()).isEqualTo(6);
+        assertThat(read(new TinyModel().set("hidden_size", 32).set("head_dim", null))
+                        .headWidth())
+                .isEqualTo(8);
+    }
+
+    @Test
+    void shouldKnowWhereEachArchitectureHasBiases() {
+        LlamaConfig qwen = read(new TinyModel().set("model_type", "qwen2"));
+        assertThat(qwen.queryKeyValueBias()).isTrue();
+        assertThat(qwen.attentionOutputBias()).isFalse();
+        LlamaConfig llama = read(new TinyModel().set("attention_bias", true));
+        assertThat(llama.queryKeyValueBias()).isTrue();
+        assertThat(llama.attentionOutputBias()).isTrue();
+        assertThat(llama.feedForwardBias()).isFalse();
+    }
+
+    @Test
+    void shouldReadLlama3Scaling() {
+        Map<String, Object> scaling = Map.of(
+                "rope_type", "llama3",
+                "factor", 32.0,
+                "low_freq_factor", 1.0,
+                "high_freq_factor", 4.0,
+                "original_max_position_embeddings", 8192);
+        RopeScaling expected = new RopeScaling(32, 1, 4, 8192);
+        assertThat(read(new TinyModel().set("rope_scaling", scaling)).ropeScaling())
+                .contains(expected);
+        assertThat(read(new TinyModel().set("rope_parameters", scaling)).ropeScaling())
+                .contains(expected);
+        assertRefused(
+                new TinyModel().set("rope_scaling", Map.of("rope_type", "llama3", "factor", 8)), "low_freq_factor");
+    }
+
+    @Test
+    void shouldRefuseOtherScalingsByName() {
+        for (String type : List.of("linear", "dynamic", "yarn", "longrope")) {
+            assertRefused(
+                    new TinyModel().set("rope_scaling", Map.of("type", type, "factor", 2.0)),
+                    "rope_scaling",
+                    "'" + type + "'",
+                    "llama3");
+        }
+        assertThat(read(new TinyModel().set("rope_scaling", Map.of("rope_type", "default")))
+                        .ropeScaling())
+                .isEmpty();
+    }
+
+    @Test
+    void shouldRefuseASlidingWindowThatCuts() {
+        assertRefused(
+                new TinyModel().set("model_type", "mistral").set("sliding_window", 32),
+                "sliding_window",
+                "32",
+                "max_position_embeddings 64");
+        assertRefused(
+                new TinyModel().set("model_type", "mistral").set("max_position_embeddings", 32768),
+                "4096 (the default of mistral)");
+        assertRefused(
+                new TinyModel()
+                        .set("model_type", "qwen2")
+                        .set("sliding_window", 32)
+                        .set("use_sliding_window", true),
+                "sliding_window");
+        assertRefused(
+                new TinyModel()
+                        .set("model_type", "qwen2")
+                        .set("layer_types", List.of("full_attention", "sliding_attention")),
+                "layer_types",
+                "sliding_attention");
+        assertThat(read(new TinyModel().set("model_type", "mistral").set("sliding_window", 64))
+                        .modelType())
+                .isEqualTo("mistral");
+        assertThat(read(new TinyModel().set("model_type", "qwen2").set("sliding_window", 32))
+                        .modelType())
+                .isEqualTo("qwen2");
+    }
+
+    @Test
+    void shouldRefuseAnUnknownModelAndListTheKnownOnes() throws IOException {
+        Files.writeString(
+                directory.resolve("config.json"), "{\"model_type\":\"gpt2\",\"architectures\":[\"GPT2LMHeadModel\"]}");
+        assertThatThrownBy(() -> LlamaConfig.read(directory))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContainingAll("model_type", "'gpt2'", "LlamaForCausalLM", "mistral", "qwen2");
+        Files.writeString(
+                directory.resolve("config.json"),
+                "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForSequenceClassification\"]}");
+        assertThatThrownBy(() -> LlamaConfig.read(directory))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContainingAll("architectures", "LlamaForSequenceClassification", "LlamaForCausalLM");
+    }
+
+    @Test
+    void shouldRefuseWhatTheForwardPassDoesNotDo() {
+        assertRefused(new TinyModel().set("hidden_act", "gelu"), "hidden_act", "'gelu'", "silu");
+        assertRefused(new TinyModel().set("quantization_config", Map.of("bits", 4)), "quantization_config");
+        assertRefused(new TinyModel().set("partial_rotary_factor", 0.5), "partial_rotary_factor", "0.5");
+        assertRefused(new TinyModel().set("hidden_size", null), "hidden_size", "missing");
+        assertRefused(new TinyModel().set("num_attention_heads", "four"), "num_attention_heads", "four", "integer");
+        assertRefused(new TinyModel().set("num_key_value_heads", 3), "num_key_value_heads 3");
+        assertRefused(new TinyModel().set("hidden_size", 22).set("head_dim", null), "22 is not a multiple");
+        assertRefused(new TinyModel().set("head_dim", 5), "head_dim 5 is odd");
+        assertRefused(new TinyModel().set("num_hidden_layers", 0), "num_hidden_layers 0");
+    }
+
+    @Test
+    void shouldRefuseAFileThatIsNotThereOrNotJson() throws IOException {
+        assertThatThrownBy(() -> LlamaConfig.read(directory))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessage(directory.resolve("config.json") + ": no such file");
+        for (String text : List.of("", "[]", "{\"model_type\":")) {
+            Files.writeString(directory.resolve("config.json"), text);
+            assertThatThrownBy(() -> LlamaConfig.read(directory))
+                    .isInstanceOf(ModelFileException.class)
+                    .hasMessageContaining("not ")
+                    .message()
+                    .doesNotContain("\n");
+        }
+    }
+
+    @Test
+    void shouldListEveryLinearMapInTheOrderOfTheForwardPass() {
+        List<LinearShape> linears = read(new TinyModel()).linears();
+        assertThat(linears).hasSize(3 * 7 + 1);
+        assertThat(linears.get(0)).isEqualTo(new LinearShape("model.layers.0.self_attn.q_proj", 20, 24));
+        assertThat(linears.get(1)).isEqualTo(new LinearShape("model.layers.0.self_attn.k_proj", 20, 12));
+        assertThat(linears.get(3)).isEqualTo(new LinearShape("model.layers.0.self_attn.o_proj", 24, 20));
+        assertThat(linears.get(6)).isEqualTo(new LinearShape("model.layers.0.mlp.down_proj", 28, 20));
+        assertThat(linears.get(21)).isEqualTo(new LinearShape("lm_head", 20, 37));
+    }
+}
