@@ -1,0 +1,37 @@
+package io.calibrant.scorer.service;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** A request to stop that also wakes whoever waits. Thread-safe. */
+final class Stop {
+    private final List<Runnable> wakers = new ArrayList<>();
+    private boolean requested;
+
+    /**
+     * Runs {@code waker} when stopping is requested, at once if it already is.
+     *
+     * @return the waker, for {@link #remove}
+     */
+    synchronized Runnable onRequest(Runnable waker) {
+        wakers.add(waker);
+        if (requested) {
+            waker.run();
+        }
+        return waker;
+    }
+
+    synchronized void request() {
+        requested = true;
+        wakers.forEach(Runnable::run);
+    }
+
+    synchronized boolean requested() {
+        return requested;
+    }
+
+    /** Takes a waker back before what it wakes is closed. */
+    synchronized void remove(Runnable waker) {
+        wakers.remove(waker);
+    }
+}

@@ -1,0 +1,175 @@
+package io.calibrant.scorer.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.registry.RegistryUnavailableException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class QuestionReaderTest {
+    private static final Connection CONNECTION = Connection.to("127.0.0.1:9092", "mock://question-reader");
+    private static final String TOPIC = CONNECTION.topics().questions();
+
+    private final QuestionReader reader = new QuestionReader(CONNECTION.deserializer(Question.class), "run", "default");
+
+    @Test
+    void shouldReadAQuestionWithItsIdAndPurpose() throws BadQuestionException {
+        Question question = question("A", "B", "C");
+        question.setContext("a passage");
+        question.setPurpose(Purpose.VALIDATION);
+
+        QuestionReader.Asked asked = reader.read(record("q1", question)).orElseThrow();
+
+        assertThat(asked.purpose()).isEqualTo(Purpose.VALIDATION);
+        assertThat(asked.question().id()).isEqualTo("q1");
+        assertThat(asked.question().question()).isEqualTo("What is it?");
+        assertThat(asked.question().context()).isEqualTo("a passage");
+        assertThat(asked.question().choices()).hasSize(3);
+    }
+
+    @Test
+    void shouldSkipAQuestionThatNamesAnotherRunOrFit() throws BadQuestionException {
+        Question otherRun = question("A", "B");
+        otherRun.setRun("another");
+        Question otherFit = question("A", "B");
+        otherFit.setFit("another");
+        Question own = question("A", "B");
+        own.setRun("run");
+        own.setFit("default");
+        // Not even a bad one is ours to reject.
+        Question badOfAnotherRun = question();
+        badOfAnotherRun.setRun("another");
+
+        assertThat(reader.read(record("q", otherRun))).isEmpty();
+        assertThat(reader.read(record("q", otherFit))).isEmpty();
+        assertThat(reader.read(record("q", badOfAnotherRun))).isEmpty();
+        assertThat(reader.read(record("q", own))).isPresent();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 27})
+    void shouldRejectOtherThanTwoToTwentySixChoices(int count) {
+        List<String> labels = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            labels.add("L" + i);
+        }
+        assertThatThrownBy(() -> reader.read(record("q", question(labels.toArray(String[]::new)))))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining("found " + count + ", accepted are 2 to 26");
+    }
+
+    @Test
+    void shouldRejectLabelsThatOccurTwiceOrSayNothing() {
+        assertThatThrownBy(() -> reader.read(record("q", question("A", "A"))))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining("'A' occurs twice");
+        assertThatThrownBy(() -> reader.read(record("q", question("A", ""))))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining("label ''");
+    }
+
+    @Test
+    void shouldRejectBytesThatAreNoQuestion() {
+        byte[] good = CONNECTION.serializer(Question.class).serialize(TOPIC, question("A", "B"));
+        byte[] magic = good.clone();
+        magic[0] = 7;
+        byte[] unknown = good.clone();
+        unknown[1] = 99;
+        byte[] badText = good.clone();
+        badText[indexOf(good, (byte) '?')] = (byte) 0xff;
+        byte[] another =
+                CONNECTION.serializer(Label.class).serialize(CONNECTION.topics().labels(), new Label("A"));
+
+        assertRejected(bytes("q", magic), "magic byte");
+        assertRejected(bytes("q", unknown), "schema id");
+        assertRejected(bytes("q", Arrays.copyOf(good, good.length - 4)), "truncated");
+        assertRejected(bytes("q", badText), "UTF-8");
+        assertRejected(bytes("q", another), "cannot be read as");
+        assertRejected(bytes("q", new byte[0]), "too short");
+        assertRejected(bytes("q", null), "value is null");
+        assertRejected(bytes(null, good), "key is null");
+        assertRejected(new ConsumerRecord<>(TOPIC, 0, 0, new byte[] {(byte) 0xc0, 1}, good), "key is not valid UTF-8");
+    }
+
+    @Test
+    void shouldNotBlameTheQuestionForARegistryThatDoesNotAnswer() {
+        Connection dead = Connection.to("127.0.0.1:9092", "http://127.0.0.1:1");
+        QuestionReader unable = new QuestionReader(dead.deserializer(Question.class), "run", "default");
+        byte[] good = CONNECTION.serializer(Question.class).serialize(TOPIC, question("A", "B"));
+
+        assertThatThrownBy(() -> unable.read(bytes("q", good))).isInstanceOf(RegistryUnavailableException.class);
+    }
+
+    @Test
+    void shouldPutKeyValueReasonAndPlaceIntoADeadLetter() {
+        byte[] value = {1, 2, 3};
+        ConsumerRecord<byte[], byte[]> record =
+                new ConsumerRecord<>(TOPIC, 2, 41, "q".getBytes(StandardCharsets.UTF_8), value);
+        record.headers().add("mine", new byte[] {9});
+
+        var letter = DeadLetters.of("dlq", record, new BadQuestionException("no good"));
+
+        assertThat(letter.topic()).isEqualTo("dlq");
+        assertThat(letter.key()).isEqualTo(record.key());
+        assertThat(letter.value()).isEqualTo(value);
+        assertThat(letter.headers().lastHeader("mine").value()).containsExactly(9);
+        assertThat(header(letter, "message")).isEqualTo("no good");
+        assertThat(header(letter, "exception")).contains("BadQuestionException");
+        assertThat(header(letter, "stacktrace")).contains("shouldPutKeyValueReasonAndPlaceIntoADeadLetter");
+        assertThat(header(letter, "topic")).isEqualTo(TOPIC);
+        assertThat(header(letter, "partition")).isEqualTo("2");
+        assertThat(header(letter, "offset")).isEqualTo("41");
+    }
+
+    private static String header(org.apache.kafka.clients.producer.ProducerRecord<byte[], byte[]> letter, String name) {
+        return new String(
+                letter.headers().lastHeader("__streams.errors." + name).value(), StandardCharsets.UTF_8);
+    }
+
+    private void assertRejected(ConsumerRecord<byte[], byte[]> record, String reason) {
+        assertThatThrownBy(() -> reader.read(record))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining(reason);
+    }
+
+    private static int indexOf(byte[] bytes, byte wanted) {
+        for (int i = 0; i < bytes.length; i++) {
+            if (bytes[i] == wanted) {
+                return i;
+            }
+        }
+        throw new AssertionError("not there");
+    }
+
+    private static ConsumerRecord<byte[], byte[]> record(String key, Question question) {
+        return bytes(key, CONNECTION.serializer(Question.class).serialize(TOPIC, question));
+    }
+
+    private static ConsumerRecord<byte[], byte[]> bytes(String key, byte[] value) {
+        return new ConsumerRecord<>(TOPIC, 0, 0, key == null ? null : key.getBytes(StandardCharsets.UTF_8), value);
+    }
+
+    private static Question question(String... labels) {
+        List<Choice> choices = new ArrayList<>();
+        for (String label : labels) {
+            choices.add(new Choice(label, "text of " + label));
+        }
+        Question question = new Question();
+        question.setStem("What is it?");
+        question.setChoices(choices);
+        question.setPurpose(Purpose.ANSWER);
+        return question;
+    }
+}
