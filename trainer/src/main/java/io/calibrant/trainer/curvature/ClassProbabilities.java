@@ -61,4 +61,22 @@ public record ClassProbabilities(
         }
         return sum;
     }
+
+    /**
+     * The gradient of the sum of -log p(label) by the logits: p - e_label for each question, times a factor.
+     *
+     * @param labels per question, the place among its choices
+     * @param factor 1 for the per-example loss of curvature, 1 / B for the mean loss of training
+     * @return row-major [B, K], zero outside a question's own classes
+     */
+    public float[] lossCotangent(int[] labels, double factor) {
+        float[] values = new float[labels.length * classCount];
+        for (int b = 0; b < labels.length; b++) {
+            for (int c = 0; c < classes[b].length; c++) {
+                values[b * classCount + classes[b][c]] =
+                        (float) (factor * (probabilities[b][c] - (c == labels[b] ? 1 : 0)));
+            }
+        }
+        return values;
+    }
 }

@@ -64,20 +64,13 @@ record Cotangent(float[] values, boolean[] active) {
     }
 
     /**
-     * The one pass of a Fisher that knows a label: the gradient of -log p_label by the logits, p - e_label, never divided
-     * by B.
+     * The one pass of a Fisher that knows a label: the gradient of -log p_label by the logits, never divided by B.
      *
      * @param labels per question, the place among its choices
      */
-    static Cotangent ofLabels(double[][] probabilities, int[][] classes, int classCount, int[] labels) {
-        float[] values = new float[classes.length * classCount];
-        boolean[] active = new boolean[classes.length];
+    static Cotangent ofLabels(ClassProbabilities classes, int[] labels) {
+        boolean[] active = new boolean[labels.length];
         Arrays.fill(active, true);
-        for (int b = 0; b < classes.length; b++) {
-            for (int c = 0; c < classes[b].length; c++) {
-                values[b * classCount + classes[b][c]] = (float) (probabilities[b][c] - (c == labels[b] ? 1 : 0));
-            }
-        }
-        return new Cotangent(values, active);
+        return new Cotangent(classes.lossCotangent(labels, 1), active);
     }
 }

@@ -82,8 +82,7 @@ public final class Curvature {
             Pass pass, LoraWeights weights, ClassProbabilities classes, int[] labels, int[] fisherLabels, long batch) {
         List<Cotangent> cotangents = fisher == FisherType.EXACT
                 ? Cotangent.exact(classes.probabilities(), classes.classes(), classes.classCount())
-                : List.of(Cotangent.ofLabels(
-                        classes.probabilities(), classes.classes(), classes.classCount(), fisherLabels));
+                : List.of(Cotangent.ofLabels(classes, fisherLabels));
         Map<String, TokenRows> rowsOf = new LinkedHashMap<>();
         Map<String, NDList> gradients = new LinkedHashMap<>();
         for (String path : pass.linears()) {

@@ -219,11 +219,7 @@ class GoldenCurvatureTest {
                 int[] labels = batch.stream()
                         .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
                         .toArray();
-                float[] start = Cotangent.ofLabels(p.probabilities(), p.classes(), p.classCount(), labels)
-                        .values();
-                for (int i = 0; i < start.length; i++) {
-                    start[i] /= labels.length;
-                }
+                float[] start = p.lossCotangent(labels, 1.0 / labels.length);
                 pass.backward(pass.manager().create(start, pass.logits().getShape()), false);
                 live.add(curvature.ofTraining(pass, model.weights(), batch, b));
             }

@@ -1,0 +1,234 @@
+package io.calibrant.trainer;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.trainer.ProgressListener.Event;
+import io.calibrant.trainer.ProgressListener.Phase;
+import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.curvature.BatchCurvature;
+import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.Publisher;
+import io.calibrant.trainer.statistics.RunDescription;
+import io.calibrant.trainer.tuning.FineTuning;
+import io.calibrant.trainer.tuning.TuningSettings;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+
+/**
+ * From files to records: loads model, adapter and questions, fine-tunes, writes the adapter, measures the curvature at the
+ * final checkpoint in evaluation mode, and publishes all of it. Nothing is published before every file has been read and
+ * checked.
+ */
+public final class Trainer implements AutoCloseable {
+    /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
+    private static final int STEPS_PER_RECORD = 5;
+
+    private final TrainerSettings settings;
+    private final Connection connection;
+    private final ProgressListener listener;
+    private volatile boolean stopping;
+
+    /** Prepares a trainer; {@link #run()} does the work in the caller's thread. */
+    public Trainer(TrainerSettings settings, Connection connection, ProgressListener listener) {
+        this.settings = settings;
+        this.connection = connection;
+        this.listener = listener;
+    }
+
+    /** Runs a trainer to its end; see {@link #run()}. */
+    public static void run(TrainerSettings settings, Connection connection, ProgressListener listener) {
+        try (Trainer trainer = new Trainer(settings, connection, listener)) {
+            trainer.run();
+        }
+    }
+
+    /**
+     * Does everything, or as much as there is time for until {@link #close()} is called by another thread.
+     *
+     * @return whether all was done
+     * @throws RuntimeException whose message is one line: a file that is missing, damaged or does not fit, a question that
+     *     cannot be asked, a broker that does not answer
+     */
+    public boolean run() {
+        event(Phase.LOADING, 0, 1, OptionalDouble.empty(), Optional.empty());
+        LlamaConfig config = LlamaConfig.read(settings.model());
+        TrainingSet set = TrainingSet.read(settings, config);
+        Adapter initial = adapter(config, set);
+        Device device = device();
+        ReachabilityCheck.check(connection);
+        try (Llama llama = Llama.load(settings.model(), device);
+                AdaptedLlama model = new AdaptedLlama(llama, initial)) {
+            event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());
+            RunDescription run = describe(initial, set);
+            try (Publisher publisher =
+                    Publisher.open(connection, run, settings.shard().toString())) {
+                publisher.run();
+                if (!tune(model, set, publisher)) {
+                    return false;
+                }
+                Adapter now = settings.steps() > 0 ? model.weights().snapshot() : initial;
+                settings.output()
+                        .ifPresent(directory -> Peft.write(
+                                directory, now, config, settings.model().toString()));
+                Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
+                publisher.checkpoint(checkpoint);
+                if (!measure(model, set, publisher, checkpoint)) {
+                    return false;
+                }
+                if (settings.shard().index() == 0 && !set.validation().isEmpty()) {
+                    publisher.validation(set.validation());
+                }
+                event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
+                return true;
+            }
+        }
+    }
+
+    private Adapter adapter(LlamaConfig config, TrainingSet set) {
+        int[] classTokens = set.classTokens().ids();
+        if (settings.adapter().isPresent()) {
+            return Peft.read(settings.adapter().get(), config, classTokens);
+        }
+        LoraSettings lora = new LoraSettings(
+                settings.loraRank(),
+                settings.loraAlpha(),
+                settings.loraDropout(),
+                false,
+                settings.loraTargets());
+        return Adapter.initialise(config, lora, classTokens, settings.seed());
+    }
+
+    /** An adapter that was trained elsewhere does not say where it started. */
+    private Adapter initialIfKnown(Adapter initial) {
+        return settings.adapter().isPresent() && settings.steps() == 0 ? null : initial;
+    }
+
+    private Device device() {
+        if (settings.device().equals("cpu")) {
+            return Device.cpu();
+        }
+        int number = settings.device().equals("gpu")
+                ? 0
+                : Integer.parseInt(settings.device().substring("gpu:".length()));
+        int found = Engine.getInstance().getGpuCount();
+        if (number >= found) {
+            throw new IllegalArgumentException("--device: found " + settings.device() + ", this machine has " + found
+                    + " GPUs that the engine can use, accepted is cpu" + (found > 0 ? " or gpu:0 to gpu:" + (found - 1) : ""));
+        }
+        return Device.gpu(number);
+    }
+
+    private RunDescription describe(Adapter adapter, TrainingSet set) {
+        Map<String, String> record = new TreeMap<>();
+        record.put("steps", Integer.toString(settings.steps()));
+        record.put("batchSize", Integer.toString(settings.batchSize()));
+        record.put("learningRate", Double.toString(settings.learningRate()));
+        record.put("weightDecay", Double.toString(TrainerSettings.WEIGHT_DECAY));
+        record.put("optimizer", "AdamW");
+        record.put("schedule", "linear");
+        record.put("validationQuestions", Integer.toString(set.validation().size()));
+        return new RunDescription(
+                settings.run(),
+                String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
+                ModelDigest.of(settings.model()),
+                adapter,
+                set.classTokens(),
+                set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())
+                        ? Prompt.TRUE_FALSE
+                        : Prompt.MULTIPLE_CHOICE,
+                settings.maxLength(),
+                settings.kfac(),
+                settings.fisher(),
+                settings.rank().orElse(null),
+                set.prompts().size(),
+                settings.seed(),
+                record);
+    }
+
+    private boolean tune(AdaptedLlama model, TrainingSet set, Publisher publisher) {
+        if (settings.steps() == 0) {
+            return !stopping;
+        }
+        TuningSettings tuning = new TuningSettings(
+                settings.steps(),
+                settings.batchSize(),
+                settings.learningRate(),
+                TrainerSettings.WEIGHT_DECAY,
+                settings.seed());
+        long start = System.nanoTime();
+        event(Phase.FINE_TUNING, 0, settings.steps(), OptionalDouble.empty(), Optional.empty());
+        FineTuning.run(model, set.prompts(), set.pad(), tuning, (step, loss, rate, examples) -> {
+            event(Phase.FINE_TUNING, step, settings.steps(), OptionalDouble.of(loss), remaining(start, step, settings.steps()));
+            if (step % STEPS_PER_RECORD == 0 || step == settings.steps()) {
+                publisher.fineTuning(step, settings.steps(), loss, rate, examples);
+            }
+            return !stopping;
+        });
+        return !stopping;
+    }
+
+    private boolean measure(AdaptedLlama model, TrainingSet set, Publisher publisher, Checkpoint checkpoint) {
+        List<EncodedPrompt> prompts = set.prompts();
+        int size = settings.batchSize();
+        long batches = (prompts.size() + size - 1) / size;
+        long mine = java.util.stream.LongStream.range(0, batches)
+                .filter(settings.shard()::has)
+                .count();
+        Curvature curvature = new Curvature(
+                settings.kfac(), settings.fisher(), settings.rank().orElse(null), settings.run(), settings.seed());
+        long start = System.nanoTime();
+        long done = 0;
+        long examples = 0;
+        double logLikelihood = 0;
+        event(Phase.CURVATURE, 0, mine, OptionalDouble.empty(), Optional.empty());
+        for (long batch = 0; batch < batches; batch++) {
+            if (stopping) {
+                return false;
+            }
+            if (!settings.shard().has(batch)) {
+                continue;
+            }
+            int from = Math.toIntExact(batch * size);
+            BatchCurvature measured = curvature.measure(
+                    model, prompts.subList(from, Math.min(from + size, prompts.size())), set.pad(), batch);
+            publisher.statistics(checkpoint, batch, batches, measured);
+            done++;
+            examples += measured.examples();
+            logLikelihood += measured.logLikelihood();
+            event(Phase.CURVATURE, done, mine, OptionalDouble.empty(), remaining(start, done, mine));
+            if (done % STEPS_PER_RECORD == 0) {
+                publisher.curvature(checkpoint, done, mine, examples, logLikelihood, false);
+            }
+        }
+        publisher.curvature(checkpoint, done, mine, examples, logLikelihood, true);
+        return true;
+    }
+
+    private static Optional<Duration> remaining(long start, long done, long total) {
+        return done == 0 ? Optional.empty() : Optional.of(Duration.ofNanos((System.nanoTime() - start) / done * (total - done)));
+    }
+
+    private void event(Phase phase, long done, long total, OptionalDouble loss, Optional<Duration> remaining) {
+        listener.progressed(new Event(phase, done, total, loss, remaining));
+    }
+
+    /** Makes {@link #run()} return after the step or batch it is at. What was published stays. */
+    @Override
+    public void close() {
+        stopping = true;
+    }
+}

@@ -1,0 +1,82 @@
+package io.calibrant.trainer;
+
+import io.calibrant.schemas.Keys;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * What one {@code train} does. Cannot exist invalid; messages name the flag, the value and what is accepted.
+ *
+ * @param run names the run
+ * @param model Hugging Face directory of the frozen model
+ * @param questions labelled training questions
+ * @param adapter PEFT directory to start from; empty: a new adapter
+ * @param steps optimizer steps; 0: only the curvature pass
+ * @param batchSize questions a step, and a batch of the curvature pass
+ * @param learningRate of the first step
+ * @param loraRank R of a new adapter
+ * @param loraAlpha of a new adapter
+ * @param loraDropout of a new adapter
+ * @param loraTargets maps that a new adapter adapts
+ * @param maxLength longest prompt, tokens
+ * @param seed decides the new adapter, the order of the questions, dropout, the held-out questions and sampled labels
+ * @param kfac which rows enter the sums
+ * @param fisher which gradients
+ * @param rank k: at most 2k rows a block and batch are sent; empty: all
+ * @param validation which questions are sent as validation questions
+ * @param output where the adapter is written as a PEFT directory; empty: nowhere
+ * @param device cpu, gpu or gpu:N
+ * @param shard this process's part of the curvature pass
+ */
+public record TrainerSettings(
+        String run,
+        Path model,
+        Path questions,
+        Optional<Path> adapter,
+        int steps,
+        int batchSize,
+        double learningRate,
+        int loraRank,
+        double loraAlpha,
+        double loraDropout,
+        LoraTargets loraTargets,
+        int maxLength,
+        long seed,
+        KfacApproximation kfac,
+        FisherType fisher,
+        Optional<Integer> rank,
+        Validation validation,
+        Optional<Path> output,
+        String device,
+        Shard shard) {
+    /** Decoupled weight decay of AdamW, PyTorch's default. */
+    static final double WEIGHT_DECAY = 0.01;
+
+    /** @throws IllegalArgumentException naming flag, value and what is accepted */
+    public TrainerSettings {
+        Keys.checkName("--run", run);
+        require(steps >= 0, "--steps", steps, "0 or more");
+        require(batchSize >= 1, "--batch-size", batchSize, "1 or more");
+        require(learningRate > 0 && learningRate < 1, "--learning-rate", learningRate, "above 0 and below 1");
+        require(loraRank >= 1, "--lora-rank", loraRank, "1 or more");
+        require(loraAlpha > 0 && loraAlpha < Double.POSITIVE_INFINITY, "--lora-alpha", loraAlpha, "above 0");
+        require(loraDropout >= 0 && loraDropout < 1, "--lora-dropout", loraDropout, "0 or more, below 1");
+        require(maxLength >= 1, "--max-length", maxLength, "1 or more");
+        require(rank.orElse(1) >= 1, "--rank", rank.orElse(1), "1 or more, or full");
+        require(device.matches("cpu|gpu(:\\d{1,3})?"), "--device", device, "cpu, gpu or gpu:N");
+    }
+
+    private static void require(boolean condition, String flag, Object value, String accepted) {
+        if (!condition) {
+            throw new IllegalArgumentException(flag + ": found " + value + ", accepted is " + accepted);
+        }
+    }
+
+    /** The name of the final checkpoint. */
+    public String checkpoint() {
+        return "step-" + steps;
+    }
+}

@@ -1,0 +1,36 @@
+package io.calibrant.trainer.statistics;
+
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.prompts.ClassTokens;
+import java.util.Map;
+
+/**
+ * What is trained, on what, and how its curvature is measured. Every shard of a run describes it the same.
+ *
+ * @param runId names the run
+ * @param modelId name of the model directory
+ * @param modelDigest digest of configuration, tokenizer and weights
+ * @param adapter its blocks and settings; weights do not matter here
+ * @param classTokens every label of the run, in the row order of lm_head.lora_B
+ * @param promptTemplate for the record
+ * @param maxLength longest prompt, tokens
+ * @param rank k; null keeps the large sides in full
+ * @param trainingQuestions N
+ * @param settings the fine-tuning settings, for the record
+ */
+public record RunDescription(
+        String runId,
+        String modelId,
+        String modelDigest,
+        Adapter adapter,
+        ClassTokens classTokens,
+        String promptTemplate,
+        int maxLength,
+        KfacApproximation kfac,
+        FisherType fisher,
+        Integer rank,
+        int trainingQuestions,
+        long seed,
+        Map<String, String> settings) {}
