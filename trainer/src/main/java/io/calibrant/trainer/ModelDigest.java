@@ -25,9 +25,8 @@ public final class ModelDigest {
      */
     public static String of(Path modelDirectory) {
         try (Stream<Path> entries = Files.list(modelDirectory)) {
-            List<Path> files = entries.filter(file -> file.getFileName()
-                            .toString()
-                            .matches("config\\.json|tokenizer\\.json|.*\\.safetensors"))
+            List<Path> files = entries.filter(file ->
+                            file.getFileName().toString().matches("config\\.json|tokenizer\\.json|.*\\.safetensors"))
                     .sorted()
                     .toList();
             MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -25,8 +25,8 @@ public record Shard(int index, int count) {
      */
     public static Shard parse(String text) {
         if (!text.matches("\\d{1,6}/\\d{1,6}")) {
-            throw new IllegalArgumentException("--shard: found '" + text
-                    + "', accepted is i/N with i from 0 to N - 1, for example 0/2 and 1/2");
+            throw new IllegalArgumentException(
+                    "--shard: found '" + text + "', accepted is i/N with i from 0 to N - 1, for example 0/2 and 1/2");
         }
         int slash = text.indexOf('/');
         return new Shard(Integer.parseInt(text.substring(0, slash)), Integer.parseInt(text.substring(slash + 1)));

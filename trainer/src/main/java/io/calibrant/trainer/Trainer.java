@@ -104,11 +104,7 @@ public final class Trainer implements AutoCloseable {
             return Peft.read(settings.adapter().get(), config, classTokens);
         }
         LoraSettings lora = new LoraSettings(
-                settings.loraRank(),
-                settings.loraAlpha(),
-                settings.loraDropout(),
-                false,
-                settings.loraTargets());
+                settings.loraRank(), settings.loraAlpha(), settings.loraDropout(), false, settings.loraTargets());
         return Adapter.initialise(config, lora, classTokens, settings.seed());
     }
 
@@ -127,7 +123,8 @@ public final class Trainer implements AutoCloseable {
         int found = Engine.getInstance().getGpuCount();
         if (number >= found) {
             throw new IllegalArgumentException("--device: found " + settings.device() + ", this machine has " + found
-                    + " GPUs that the engine can use, accepted is cpu" + (found > 0 ? " or gpu:0 to gpu:" + (found - 1) : ""));
+                    + " GPUs that the engine can use, accepted is cpu"
+                    + (found > 0 ? " or gpu:0 to gpu:" + (found - 1) : ""));
         }
         return Device.gpu(number);
     }
@@ -172,7 +169,12 @@ public final class Trainer implements AutoCloseable {
         long start = System.nanoTime();
         event(Phase.FINE_TUNING, 0, settings.steps(), OptionalDouble.empty(), Optional.empty());
         FineTuning.run(model, set.prompts(), set.pad(), tuning, (step, loss, rate, examples) -> {
-            event(Phase.FINE_TUNING, step, settings.steps(), OptionalDouble.of(loss), remaining(start, step, settings.steps()));
+            event(
+                    Phase.FINE_TUNING,
+                    step,
+                    settings.steps(),
+                    OptionalDouble.of(loss),
+                    remaining(start, step, settings.steps()));
             if (step % STEPS_PER_RECORD == 0 || step == settings.steps()) {
                 publisher.fineTuning(step, settings.steps(), loss, rate, examples);
             }
@@ -184,7 +186,7 @@ public final class Trainer implements AutoCloseable {
     private boolean measure(AdaptedLlama model, TrainingSet set, Publisher publisher, Checkpoint checkpoint) {
         List<EncodedPrompt> prompts = set.prompts();
         int size = settings.batchSize();
-        long batches = (prompts.size() + size - 1) / size;
+        long batches = ((long) prompts.size() + size - 1) / size;
         long mine = java.util.stream.LongStream.range(0, batches)
                 .filter(settings.shard()::has)
                 .count();
@@ -219,7 +221,9 @@ public final class Trainer implements AutoCloseable {
     }
 
     private static Optional<Duration> remaining(long start, long done, long total) {
-        return done == 0 ? Optional.empty() : Optional.of(Duration.ofNanos((System.nanoTime() - start) / done * (total - done)));
+        return done == 0
+                ? Optional.empty()
+                : Optional.of(Duration.ofNanos((System.nanoTime() - start) / done * (total - done)));
     }
 
     private void event(Phase phase, long done, long total, OptionalDouble loss, Optional<Duration> remaining) {

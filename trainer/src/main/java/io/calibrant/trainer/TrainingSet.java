@@ -84,8 +84,7 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
         return held;
     }
 
-    private static void checkLength(
-            EncodedPrompt prompt, Path file, TrainerSettings settings, LlamaConfig config) {
+    private static void checkLength(EncodedPrompt prompt, Path file, TrainerSettings settings, LlamaConfig config) {
         String what = "question file " + file + ": question '"
                 + prompt.question().id() + "' is " + prompt.length() + " tokens long, ";
         if (prompt.length() > settings.maxLength()) {

@@ -57,8 +57,7 @@ public final class Publisher implements AutoCloseable {
     private final Serializer<Label> labels;
 
     /** @param epoch start of this process, milliseconds */
-    Publisher(
-            Producer<String, byte[]> producer, Connection connection, RunDescription run, String source, long epoch) {
+    Publisher(Producer<String, byte[]> producer, Connection connection, RunDescription run, String source, long epoch) {
         this.producer = producer;
         this.run = run;
         this.source = source;
@@ -142,7 +141,12 @@ public final class Publisher implements AutoCloseable {
                             topics.adapters(),
                             Keys.block(run.runId(), checkpoint.name(), block),
                             adapters,
-                            Records.adapterBlock(run.runId(), checkpoint.name(), block, weight, checkpoint.initial().get(block))));
+                            Records.adapterBlock(
+                                    run.runId(),
+                                    checkpoint.name(),
+                                    block,
+                                    weight,
+                                    checkpoint.initial().get(block))));
         });
     }
 

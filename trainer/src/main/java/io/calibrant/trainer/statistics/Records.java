@@ -28,8 +28,7 @@ final class Records {
             String path = matrices.linear().path();
             blocks.add(new Block(
                     path + ".lora_A", matrices.rank(), matrices.linear().inputs(), Side.INPUT));
-            blocks.add(new Block(
-                    path + ".lora_B", matrices.linear().outputs(), matrices.rank(), Side.GRADIENT));
+            blocks.add(new Block(path + ".lora_B", matrices.linear().outputs(), matrices.rank(), Side.GRADIENT));
         }
         return Run.newBuilder()
                 .setRunId(run.runId())
@@ -65,8 +64,7 @@ final class Records {
                     path + ".lora_A",
                     new Weight(matrices.a(), matrices.rank(), matrices.linear().inputs()));
             weights.put(
-                    path + ".lora_B",
-                    new Weight(matrices.b(), matrices.linear().outputs(), matrices.rank()));
+                    path + ".lora_B", new Weight(matrices.b(), matrices.linear().outputs(), matrices.rank()));
         }
         return weights;
     }

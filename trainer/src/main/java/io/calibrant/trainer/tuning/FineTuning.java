@@ -92,7 +92,9 @@ public final class FineTuning {
             backward(pass, classes.lossCotangent(labels, 1.0 / labels.length));
             Autograd.unrecorded(() -> {
                 optimizer.step(
-                        parameters, parameters.stream().map(NDArray::getGradient).toList(), rate);
+                        parameters,
+                        parameters.stream().map(NDArray::getGradient).toList(),
+                        rate);
                 return null;
             });
             parameters.forEach(Autograd::zeroGradient);

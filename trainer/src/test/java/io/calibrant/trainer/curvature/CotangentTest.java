@@ -90,7 +90,8 @@ class CotangentTest {
 
         // not a mean over the batch: a second question changes nothing for the first
         Cotangent two = Cotangent.ofLabels(
-                new ClassProbabilities(new double[][] {{0.25, 0.75}, {0.5, 0.5}}, null, new int[][] {{2, 0}, {0, 1}}, 3),
+                new ClassProbabilities(
+                        new double[][] {{0.25, 0.75}, {0.5, 0.5}}, null, new int[][] {{2, 0}, {0, 1}}, 3),
                 new int[] {1, 0});
         assertThat(two.values()).containsExactly(-0.25f, 0, 0.25f, -0.5f, 0.5f, 0);
         assertThat(two.active()).containsExactly(true, true);

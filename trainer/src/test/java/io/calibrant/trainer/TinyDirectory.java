@@ -10,7 +10,7 @@ import java.util.Random;
  * A random Llama of two layers as a Hugging Face directory, so that tests of real parts run everywhere: D 32, 4 heads on
  * 2, F 48, the committed tokenizer of 512 tokens.
  */
-public final class TinyModel {
+public final class TinyDirectory {
     private static final int D = 32;
     private static final int F = 48;
     private static final int VOCABULARY = 512;
@@ -22,7 +22,7 @@ public final class TinyModel {
              "tie_word_embeddings": false, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
             """;
 
-    private TinyModel() {}
+    private TinyDirectory() {}
 
     /** Writes config.json, model.safetensors and tokenizer.json; the same seed writes the same bytes. */
     public static Path write(Path directory, long seed) throws IOException {
