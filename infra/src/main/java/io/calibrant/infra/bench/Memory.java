@@ -17,16 +17,16 @@ final class Memory {
         return field("VmRSS:");
     }
 
-    /** MB by which the peak during {@code work} lies above what was resident before it. */
-    static double peakAbove(Runnable work) {
-        double before = resident();
+    /** The most MB that were resident during {@code work}, the model and everything else included. */
+    static double peak(Runnable work) {
+        System.gc();
         try {
             Files.writeString(CLEAR, "5"); // resets the peak
         } catch (IOException notLinux) {
             return Double.NaN;
         }
         work.run();
-        return field("VmHWM:") - before;
+        return field("VmHWM:");
     }
 
     private static double field(String name) {

@@ -1,30 +1,34 @@
 package io.calibrant.infra.bench;
 
-import java.util.function.LongSupplier;
-
 /** Minimum wall time over repetitions: on a shared machine the least disturbed run says most. */
 final class Timing {
     private Timing() {}
 
-    /**
-     * Seconds of the fastest of {@code repetitions} runs, after one that is not counted.
-     *
-     * @param work measures nothing itself
-     */
+    /** Seconds of the fastest of {@code repetitions} runs, after one that is not counted. */
     static double seconds(int repetitions, Runnable work) {
         work.run();
-        return seconds(repetitions, () -> {
-            long start = System.nanoTime();
-            work.run();
-            return System.nanoTime() - start;
-        });
+        double best = Double.MAX_VALUE;
+        for (int i = 0; i < repetitions; i++) {
+            best = Math.min(best, once(work));
+        }
+        return best;
     }
 
-    private static double seconds(int repetitions, LongSupplier nanoseconds) {
-        long best = Long.MAX_VALUE;
+    /** Seconds of the fastest run of each of two, run in turns after one of each that is not counted. */
+    static double[] paired(int repetitions, Runnable first, Runnable second) {
+        first.run();
+        second.run();
+        double[] best = {Double.MAX_VALUE, Double.MAX_VALUE};
         for (int i = 0; i < repetitions; i++) {
-            best = Math.min(best, nanoseconds.getAsLong());
+            best[0] = Math.min(best[0], once(first));
+            best[1] = Math.min(best[1], once(second));
         }
-        return best / 1e9;
+        return best;
+    }
+
+    private static double once(Runnable work) {
+        long start = System.nanoTime();
+        work.run();
+        return (System.nanoTime() - start) / 1e9;
     }
 }

@@ -1,0 +1,56 @@
+package io.calibrant.infra.bench;
+
+import ai.djl.Device;
+import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.lora.Adapter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A loaded model with a LoRA adapter for it; random weights are written to a directory that is deleted at once. */
+final class BenchModel implements AutoCloseable {
+    private final Llama llama;
+    private final Adapter adapter;
+
+    private BenchModel(Llama llama, int classes) {
+        this.llama = llama;
+        adapter = Workload.adapter(llama.config(), classes);
+    }
+
+    static BenchModel open(BenchSettings settings) {
+        return settings.model() == null
+                ? random(Workload.SMOLLM_135M, settings.device(), settings.classes())
+                : new BenchModel(Llama.load(settings.model(), settings.device()), settings.classes());
+    }
+
+    static BenchModel random(LlamaConfig config, Device device, int classes) {
+        try {
+            Path directory = Files.createTempDirectory("calibrant-bench");
+            try {
+                Workload.writeRandomModel(config, directory);
+                return new BenchModel(Llama.load(directory, device), classes);
+            } finally {
+                Files.deleteIfExists(directory.resolve("model.safetensors"));
+                Files.deleteIfExists(directory.resolve("config.json"));
+                Files.delete(directory);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write a random model to the temporary directory: " + e.getMessage(), e);
+        }
+    }
+
+    Llama llama() {
+        return llama;
+    }
+
+    Adapter adapter() {
+        return adapter;
+    }
+
+    @Override
+    public void close() {
+        llama.close();
+    }
+}

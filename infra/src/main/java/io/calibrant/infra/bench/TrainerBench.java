@@ -1,0 +1,143 @@
+package io.calibrant.infra.bench;
+
+import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.Mode;
+import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.tuning.FineTuning;
+import io.calibrant.trainer.tuning.TuningSettings;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * What fine-tuning and the curvature pass cost, against the plain forward pass of the same batch in the same run; and
+ * whether memory stays flat over many steps.
+ */
+public final class TrainerBench {
+    private static final int RANK = 10;
+
+    /** Small enough for a thousand steps; every kind of array of a step occurs in it. */
+    private static final LlamaConfig TINY = new LlamaConfig(
+            "llama", 512, 64, 3, 4, 2, 16, 128, 256, 1e-5, 10000, Optional.empty(), false, false, false, false);
+
+    private final BenchSettings settings;
+
+    /** A benchmark to run; nothing is loaded before {@link #run}. */
+    public TrainerBench(BenchSettings settings) {
+        this.settings = settings;
+    }
+
+    /** Runs, handing over each figure as it is known. */
+    public void run(Consumer<Figure> figures) {
+        try (BenchModel model = BenchModel.open(settings);
+                AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter())) {
+            List<EncodedPrompt> prompts = Workload.prompts(
+                    model.llama().config(), settings.batch(), settings.length(), settings.classes());
+            TokenBatch batch =
+                    TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
+            double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, batch));
+            figures.accept(Figure.absolute("trainer.forward.seconds", forward, "s"));
+
+            figures.accept(Figure.ratio(
+                    "trainer.step.forwards", steps(adapted, prompts), "plain forward of the same batch", forward, "s"));
+
+            // Taken in turns, so that a disturbance of the machine falls on both.
+            double[] step = Timing.paired(
+                    settings.repetitions(),
+                    () -> gradients(adapted, batch, Mode.TRAINING),
+                    () -> gradients(adapted, batch, Mode.TRAINING_PROBED));
+            figures.accept(Figure.ratio(
+                    "trainer.step.capture_overhead", step[1], "forward and backward without capture", step[0], "s"));
+
+            Curvature exact = new Curvature(KfacApproximation.EXPAND, FisherType.EXACT, RANK, "bench", 0);
+            double curvature = Timing.seconds(settings.repetitions(), () -> exact.measure(adapted, prompts, 0, 0));
+            figures.accept(Figure.ratio(
+                    "trainer.curvature_exact.forwards", curvature, "plain forward of the same batch", forward, "s"));
+        }
+        if (settings.memorySteps() > 0) {
+            figures.accept(memory());
+        }
+    }
+
+    private static void forward(AdaptedLlama adapted, TokenBatch batch) {
+        try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
+            pass.logits().toFloatArray();
+        }
+    }
+
+    /** Seconds of the fastest whole step: forward, backward, optimizer. */
+    private double steps(AdaptedLlama adapted, List<EncodedPrompt> prompts) {
+        long[] last = {System.nanoTime()};
+        double[] best = {Double.MAX_VALUE};
+        FineTuning.run(
+                adapted,
+                prompts,
+                0,
+                new TuningSettings(settings.repetitions() + 1, prompts.size(), 1e-5, 0.01, 0),
+                (done, loss, rate, examples) -> {
+                    long now = System.nanoTime();
+                    if (done > 1) {
+                        best[0] = Math.min(best[0], (now - last[0]) / 1e9);
+                    }
+                    last[0] = now;
+                    return true;
+                });
+        return best[0];
+    }
+
+    /** Forward and backward; where the pass probes, every x_t and g_t is taken out of it. */
+    private static void gradients(AdaptedLlama adapted, TokenBatch batch, Mode mode) {
+        try (Pass pass = adapted.forward(batch, mode)) {
+            int classes = (int) pass.logits().getShape().get(1);
+            float[] cotangent = new float[batch.size() * classes];
+            for (int b = 0; b < batch.size(); b++) {
+                cotangent[b * classes] = 1f / batch.size();
+                cotangent[b * classes + 1] = -1f / batch.size();
+            }
+            pass.backward(pass.manager().create(cotangent, pass.logits().getShape()), false);
+            for (String path : pass.linears()) {
+                pass.input(path);
+                pass.outputGradient(path);
+            }
+        } finally {
+            adapted.weights().setTrainable(false);
+        }
+    }
+
+    /** Resident memory gained between a tenth of the steps and the last one. */
+    private Figure memory() {
+        int steps = settings.memorySteps();
+        int settled = Math.max(1, steps / 10);
+        double[] resident = new double[2];
+        try (BenchModel model = BenchModel.random(TINY, settings.device(), settings.classes());
+                AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter())) {
+            List<EncodedPrompt> prompts = Workload.prompts(TINY, 40, 64, settings.classes());
+            FineTuning.run(
+                    adapted,
+                    prompts,
+                    0,
+                    new TuningSettings(steps, settings.batch(), 1e-4, 0.01, 0),
+                    (done, loss, rate, examples) -> {
+                        if (done == settled) {
+                            resident[0] = Memory.resident();
+                        }
+                        if (done == steps) {
+                            resident[1] = Memory.resident();
+                        }
+                        return true;
+                    });
+        }
+        return Figure.ratio(
+                "trainer.memory.after_" + steps + "_steps",
+                resident[1],
+                "resident memory after " + settled + " steps of a tiny model",
+                resident[0],
+                "MB");
+    }
+}
