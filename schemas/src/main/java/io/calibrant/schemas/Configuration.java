@@ -6,10 +6,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
@@ -114,6 +116,21 @@ public final class Configuration {
     /** The value of a key and where it came from, if anybody set it. */
     public Optional<Entry> get(String key) {
         return Optional.ofNullable(entries.get(key));
+    }
+
+    /** Every key that somebody set, sorted. */
+    public Set<String> keys() {
+        return Collections.unmodifiableSet(entries.keySet());
+    }
+
+    /**
+     * Makes sure that both addresses are given.
+     *
+     * @throws IllegalArgumentException saying how to give the one that is missing
+     */
+    public void requireAddresses() {
+        required(BOOTSTRAP_SERVERS, "--bootstrap-server");
+        required(SCHEMA_REGISTRY, "--schema-registry");
     }
 
     /**

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.Config;
@@ -37,6 +38,23 @@ public final class TopicAdmin {
                 if (difference.missing()) {
                     topics.create(difference.definition());
                 }
+            }
+        }
+    }
+
+    /**
+     * Makes sure that topics are there, before a client waits for them in vain.
+     *
+     * @throws IllegalStateException naming the topics that are missing and how to create them
+     */
+    public static void require(Connection connection, String... names) {
+        try (Admin admin = Admin.create(connection.admin())) {
+            Collection<String> there = get(admin.listTopics().names());
+            List<String> missing =
+                    Stream.of(names).filter(name -> !there.contains(name)).toList();
+            if (!missing.isEmpty()) {
+                throw new IllegalStateException((missing.size() > 1 ? "topics " : "topic ") + String.join(", ", missing)
+                        + " missing: create with 'calibrant topics --apply'");
             }
         }
     }

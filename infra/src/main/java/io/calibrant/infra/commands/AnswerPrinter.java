@@ -1,0 +1,83 @@
+package io.calibrant.infra.commands;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.schemas.avro.Answer;
+import java.util.List;
+import java.util.Locale;
+
+/** Answers as they come: JSON objects, or lines of a table whose widths are fixed beforehand. */
+final class AnswerPrinter {
+    private final Output output;
+    private final boolean json;
+    private boolean first = true;
+
+    AnswerPrinter(Output output, boolean json) {
+        this.output = output;
+        this.json = json;
+    }
+
+    void print(Answer answer) {
+        if (json) {
+            output.json(object(answer));
+            return;
+        }
+        if (first) {
+            output.line(row("QUESTION", "ANSWER", "CALIBRATED", "MAP", "ENTROPY", "NOVELTY", "RESTS ON"));
+            first = false;
+        }
+        int best = best(answer.getProbabilities());
+        output.line(row(
+                answer.getQuestionId(),
+                answer.getLabels().get(best),
+                digits(answer.getProbabilities().get(best)),
+                digits(answer.getMapProbabilities().get(best)),
+                digits(answer.getEntropy()),
+                digits(answer.getNovelty()),
+                answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit() + " version "
+                        + answer.getPosteriorVersion() + ", "
+                        + answer.getCalibration().toString().toLowerCase(Locale.ROOT)));
+    }
+
+    /** The fields of the contract, in its order; temperatureProbabilities is absent until labels are known. */
+    static ObjectNode object(Answer answer) {
+        ObjectNode object = Output.object();
+        object.put("questionId", answer.getQuestionId());
+        object.put("run", answer.getRunId());
+        object.put("checkpoint", answer.getCheckpoint());
+        object.put("fit", answer.getFit());
+        object.put("posteriorVersion", answer.getPosteriorVersion());
+        object.set("labels", Output.json(answer.getLabels()));
+        object.set("probabilities", Output.json(answer.getProbabilities()));
+        object.set("mapProbabilities", Output.json(answer.getMapProbabilities()));
+        if (answer.getTemperatureProbabilities() != null) {
+            object.set("temperatureProbabilities", Output.json(answer.getTemperatureProbabilities()));
+        }
+        object.put("calibration", answer.getCalibration().toString());
+        object.set("contrastMean", Output.json(answer.getContrastMean()));
+        object.set("contrastCovariance", Output.json(answer.getContrastCovariance()));
+        object.put("entropy", answer.getEntropy());
+        object.put("expectedEntropy", answer.getExpectedEntropy());
+        object.put("mutualInformation", answer.getMutualInformation());
+        object.put("novelty", answer.getNovelty());
+        object.put("tier", answer.getTier());
+        return object;
+    }
+
+    private static int best(List<Double> probabilities) {
+        int best = 0;
+        for (int i = 1; i < probabilities.size(); i++) {
+            if (probabilities.get(i) > probabilities.get(best)) {
+                best = i;
+            }
+        }
+        return best;
+    }
+
+    private static String digits(double value) {
+        return String.format(Locale.ROOT, "%.4f", value);
+    }
+
+    private static String row(Object... columns) {
+        return String.format(Locale.ROOT, "%-24s %-8s %10s %10s %8s %8s  %s", columns);
+    }
+}

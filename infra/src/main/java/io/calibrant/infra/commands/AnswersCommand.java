@@ -1,0 +1,115 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.infra.topics.TopicReader.Keyed;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Purpose;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "answers",
+        description = {
+            "Prints answers as they come, without end unless --count or --timeout set one.",
+            "Only committed answers, each once; exit code 1 if fewer than --count came."
+        },
+        footer = {
+            "  calibrant answers --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
+            "  calibrant answers --from-beginning --count 100 --timeout 300 --json > answers.jsonl"
+        })
+final class AnswersCommand implements Callable<Integer> {
+    private static final Duration POLL = Duration.ofMillis(200);
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--from-beginning", description = "Also the answers that are there. Default: those from now on.")
+    private boolean fromBeginning;
+
+    @Option(names = "--count", paramLabel = "N", description = "Stop after N answers.")
+    private Long count;
+
+    @Option(names = "--timeout", paramLabel = "SECONDS", description = "Stop after this time, however many came.")
+    private Double timeout;
+
+    @Option(
+            names = "--with-validation",
+            description = "Also the answers to validation questions (train and validate ask these).")
+    private boolean withValidation;
+
+    @Option(names = "--json", description = "One object an answer.")
+    private boolean json;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() throws Exception {
+        if (count != null && count < 1) {
+            throw new ParameterException(
+                    spec.commandLine(), "--count: " + count + " is not accepted, accepted is 1 or more");
+        }
+        if (timeout != null && !(timeout >= 0)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--timeout: " + timeout + " is not accepted, accepted are seconds from 0");
+        }
+        long start = System.nanoTime();
+        Connection connection = connectionOptions.reachable();
+        Output output = new Output(spec);
+        AtomicBoolean interrupted = new AtomicBoolean();
+        String topic = connection.topics().answers();
+        try (TopicReader<Answer> reader = fromBeginning
+                ? TopicReader.fromBeginning(connection, topic, Answer.class, output::note)
+                : TopicReader.fromNow(connection, topic, Answer.class, output::note)) {
+            CountDownLatch ended = new CountDownLatch(1);
+            AutoCloseable stop = () -> {
+                interrupted.set(true);
+                ended.await();
+            };
+            return UntilInterrupted.run(stop, () -> {
+                try {
+                    return read(reader, output, start, interrupted);
+                } finally {
+                    ended.countDown();
+                }
+            });
+        }
+    }
+
+    private int read(TopicReader<Answer> reader, Output output, long start, AtomicBoolean interrupted) {
+        AnswerPrinter printer = new AnswerPrinter(output, json);
+        long printed = 0;
+        while (!interrupted.get()) {
+            for (Keyed<Answer> each : reader.poll(POLL)) {
+                if (each.value() != null && (withValidation || each.value().getPurpose() == Purpose.ANSWER)) {
+                    printer.print(each.value());
+                    printed++;
+                    if (count != null && printed == count) {
+                        return ExitCode.OK;
+                    }
+                }
+            }
+            boolean late = timeout != null && System.nanoTime() - start > timeout * 1e9;
+            // What is already there is read even where the time was too short to ask for it.
+            if (late && (!fromBeginning || reader.hasReachedTheEnd())) {
+                break;
+            }
+        }
+        if (count != null && !interrupted.get()) {
+            output.note(
+                    spec.qualifiedName() + ": " + printed + " of " + count + " answers came within " + timeout + " s");
+            return ExitCode.SOFTWARE;
+        }
+        return ExitCode.OK;
+    }
+}

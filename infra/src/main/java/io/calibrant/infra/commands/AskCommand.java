@@ -1,0 +1,66 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "ask",
+        description = {
+            "Sends the questions of a file to the topic questions. The file is checked as a whole before anything is sent.",
+            "One JSON object a line: {\"id\", \"question\", \"context\"?, \"choices\": [{\"label\", \"text\"}], \"answer\"?};"
+                    + " an answer is not sent (see label, validate)."
+        },
+        footer = {
+            "  calibrant ask --questions test.jsonl --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
+            "  calibrant ask --questions test.jsonl --run news-7b   # only the scorers of this run answer"
+        })
+final class AskCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--questions", paramLabel = "FILE", required = true, description = "The questions, JSON lines.")
+    private Path questions;
+
+    @Option(names = "--run", paramLabel = "R", description = "The run to answer with. Default: every scorer answers.")
+    private String run;
+
+    @Option(names = "--fit", paramLabel = "NAME", description = "The fit to answer with. Default: the scorer's own.")
+    private String fit;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() {
+        checkNames(run, fit);
+        List<Question> asked = QuestionFile.read(questions);
+        Connection connection = connectionOptions.reachable();
+        new QuestionSender(connection).questions(asked, Purpose.ANSWER, run, fit);
+        new Output(spec)
+                .note(asked.size() + " questions sent to " + connection.topics().questions());
+        return ExitCode.OK;
+    }
+
+    /** Refuses names that cannot be a run's or a fit's; null is none. */
+    static void checkNames(String run, String fit) {
+        if (run != null) {
+            Keys.checkName("--run", run);
+        }
+        if (fit != null) {
+            Keys.checkName("--fit", fit);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.schemas.Configuration;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.ReachabilityCheck;
+import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The flags of every command that talks to Kafka. */
+@SuppressWarnings("UnusedVariable") // picocli fills the fields, SettingsChain says which source counts
+final class ConnectionOptions {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec mixee;
+
+    @Option(names = "--bootstrap-server", paramLabel = "B", order = 900, description = "Kafka, host:port[,host:port].")
+    private String bootstrapServer;
+
+    @Option(
+            names = "--schema-registry",
+            paramLabel = "URL",
+            order = 901,
+            description = "The schema registry, for example http://127.0.0.1:8081; Apicurio's is .../apis/ccompat/v7.")
+    private String schemaRegistry;
+
+    @Option(
+            names = "--command-config",
+            paramLabel = "FILE",
+            order = 902,
+            description = "Settings, key=value lines: Kafka's client settings, and any flag --x-y as calibrant.x.y."
+                    + " Flags beat the environment (CALIBRANT_*) beats the file.")
+    private Path commandConfig;
+
+    @Option(names = "--topic-prefix", paramLabel = "P", order = 903, description = "Put before every topic name.")
+    private String topicPrefix;
+
+    @Option(
+            names = "--print-config",
+            order = 904,
+            description = "Show every setting and where it came from, secrets masked, and do nothing.")
+    private boolean printConfig;
+
+    boolean printConfig() {
+        return printConfig;
+    }
+
+    /**
+     * The connection that these flags, the environment and the file describe.
+     *
+     * @throws ParameterException if an address is missing
+     * @throws IllegalArgumentException if one is malformed
+     */
+    Connection connection() {
+        Configuration configuration = SettingsChain.resolve(mixee);
+        try {
+            configuration.requireAddresses();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(mixee.commandLine(), e.getMessage(), e);
+        }
+        return configuration.connection();
+    }
+
+    /**
+     * As {@link #connection()}, once broker and registry have answered.
+     *
+     * @throws org.apache.kafka.common.KafkaException naming the address that does not answer
+     */
+    Connection reachable() {
+        Connection connection = connection();
+        ReachabilityCheck.check(connection);
+        return connection;
+    }
+}

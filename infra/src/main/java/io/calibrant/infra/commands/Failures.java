@@ -1,0 +1,76 @@
+package io.calibrant.infra.commands;
+
+import java.io.PrintWriter;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.common.KafkaException;
+import picocli.CommandLine;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** What a user sees of a failure: one line, and the exit code. */
+final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+    private final BooleanSupplier debug;
+
+    /** @param debug whether stack traces are wanted */
+    Failures(BooleanSupplier debug) {
+        this.debug = debug;
+    }
+
+    @Override
+    public int handleParseException(ParameterException failure, String[] arguments) {
+        CommandLine line = failure.getCommandLine();
+        PrintWriter err = line.getErr();
+        String name = line.getCommandSpec().qualifiedName();
+        err.println(name + ": " + oneLine(failure.getMessage()));
+        UnmatchedArgumentException.printSuggestions(failure, err);
+        err.println("'" + name + " --help' shows what is accepted");
+        trace(failure, err);
+        return ExitCode.USAGE;
+    }
+
+    @Override
+    public int handleExecutionException(Exception failure, CommandLine line, ParseResult result) {
+        return report(failure, line);
+    }
+
+    /** Prints a failure of a command in one line; returns the exit code. */
+    int report(Exception failure, CommandLine line) {
+        PrintWriter err = line.getErr();
+        err.println(line.getCommandSpec().qualifiedName() + ": " + message(failure));
+        trace(failure, err);
+        return ExitCode.SOFTWARE;
+    }
+
+    private void trace(Exception failure, PrintWriter err) {
+        if (debug.getAsBoolean()) {
+            failure.printStackTrace(err);
+        }
+        err.flush();
+    }
+
+    /** The message of a failure, with the reason beneath it where Kafka hides that in the causes. */
+    private static String message(Exception failure) {
+        String message = failure.getMessage();
+        if (message == null || message.isBlank() || failure instanceof NullPointerException) {
+            return oneLine("internal error: " + failure + " (CALIBRANT_DEBUG=1 shows where)");
+        }
+        if (failure instanceof KafkaException) {
+            Throwable root = failure;
+            while (root.getCause() != null) {
+                root = root.getCause();
+            }
+            if (root.getMessage() != null && !message.contains(root.getMessage())) {
+                message += ": " + root.getMessage();
+            }
+        }
+        return oneLine(message);
+    }
+
+    private static String oneLine(String message) {
+        return message == null ? "" : message.strip().replaceAll("\\s*\\R\\s*", " ");
+    }
+}

@@ -1,0 +1,110 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.fitter.topology.Fitter;
+import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PriorMean;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "fit",
+        description = {
+            "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision.",
+            "A service: runs until interrupted. Several of the same --fit share the work, each with its own --state-dir."
+        },
+        footer = {
+            "  calibrant fit --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
+            "  calibrant fit --fit layerwise --prior layerwise --state-dir /var/lib/calibrant/layerwise"
+        })
+final class FitCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--state-dir",
+            paramLabel = "DIR",
+            description =
+                    "State stores; may be deleted while the fitter is down. Default: ~/.local/state/calibrant/fitter.")
+    private Path stateDir;
+
+    @Option(
+            names = "--fit",
+            paramLabel = "NAME",
+            defaultValue = FitterSettings.DEFAULT_FIT,
+            description = "Name of the fit; a new name starts from the earliest statistics. Default: ${DEFAULT-VALUE}.")
+    private String fit;
+
+    @Option(
+            names = "--prior",
+            defaultValue = "SCALAR",
+            description = "One prior precision, or one a block: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private PriorStructure prior;
+
+    @Option(
+            names = "--prior-mean",
+            defaultValue = "ZERO",
+            description = "The prior's mean, zero or the adapter's initial value: ${COMPLETION-CANDIDATES}."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private PriorMean priorMean;
+
+    @Option(
+            names = "--no-residual",
+            description = "Without the isotropic residual off the kept columns (as in the paper).")
+    private boolean noResidual;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "2",
+            description = "Stream threads. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Option(names = "--create-topics", description = "Create topics that are missing.")
+    private boolean createTopics;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() throws Exception {
+        FitterSettings defaults = FitterSettings.defaults();
+        FitterSettings settings = new FitterSettings(
+                fit,
+                stateDir == null ? defaults.stateDir() : stateDir,
+                threads,
+                prior,
+                priorMean,
+                !noResidual,
+                defaults.cacheBytes(),
+                defaults.commitInterval(),
+                createTopics);
+        Connection connection = connectionOptions.connection();
+        Output output = new Output(spec);
+        try (Fitter fitter = new Fitter(connection, settings, posterior -> output.note(describe(posterior)))) {
+            return UntilInterrupted.run(fitter, () -> {
+                fitter.start();
+                output.note("fitting '" + fit + "' until interrupted, state in " + settings.stateDir());
+                fitter.await();
+                return ExitCode.OK;
+            });
+        }
+    }
+
+    private static String describe(Posterior posterior) {
+        return posterior.getRunId() + "/" + posterior.getCheckpoint() + "/" + posterior.getFit() + " version "
+                + posterior.getVersion() + " " + posterior.getState() + ": "
+                + posterior.getBatches() + "/"
+                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected())
+                + " batches, log evidence " + Output.number(posterior.getLogEvidence()) + ", effective parameters "
+                + Output.number(posterior.getEffectiveParameters());
+    }
+}

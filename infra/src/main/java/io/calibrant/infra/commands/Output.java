@@ -1,0 +1,80 @@
+package io.calibrant.infra.commands;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.Model.CommandSpec;
+
+/** Results for machines, one JSON object a line, or for people, a table. */
+final class Output {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final PrintWriter out;
+    private final PrintWriter err;
+
+    Output(CommandSpec command) {
+        out = command.commandLine().getOut();
+        err = command.commandLine().getErr();
+    }
+
+    /** An empty object; fields keep the order in which they are put. */
+    static ObjectNode object() {
+        return JSON.createObjectNode();
+    }
+
+    /** Any list or map of plain values as JSON. */
+    static JsonNode json(Object value) {
+        return JSON.valueToTree(value);
+    }
+
+    void json(ObjectNode object) {
+        try {
+            line(JSON.writeValueAsString(object));
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A line of the result. */
+    void line(String text) {
+        out.println(text);
+        out.flush();
+    }
+
+    /** A line that is no result. */
+    void note(String text) {
+        err.println(text);
+        err.flush();
+    }
+
+    /** A table, its columns as wide as they need to be. */
+    void table(List<String> header, List<List<String>> rows) {
+        List<List<String>> all = new ArrayList<>();
+        all.add(header);
+        all.addAll(rows);
+        int[] widths = new int[header.size()];
+        for (List<String> row : all) {
+            for (int i = 0; i < widths.length; i++) {
+                widths[i] = Math.max(widths[i], row.get(i).length());
+            }
+        }
+        for (List<String> row : all) {
+            StringBuilder text = new StringBuilder();
+            for (int i = 0; i < widths.length; i++) {
+                text.append(row.get(i)).append(" ".repeat(widths[i] - row.get(i).length() + 2));
+            }
+            line(text.toString().stripTrailing());
+        }
+    }
+
+    /** A number as people read it, or - for none. */
+    static String number(Double value) {
+        return value == null ? "-" : String.format(Locale.ROOT, "%.4g", value);
+    }
+}

@@ -1,0 +1,133 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.schemas.Configuration;
+import io.calibrant.schemas.Connection;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import picocli.CommandLine;
+import picocli.CommandLine.IDefaultValueProvider;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * Lets every flag be set in the file of {@code --command-config} and in the environment too: {@code --batch-size} is
+ * {@code calibrant.batch.size} there and {@code CALIBRANT_BATCH_SIZE} here. {@link Configuration} says which one wins.
+ */
+final class SettingsChain implements IDefaultValueProvider {
+    private static final String COMMAND_CONFIG = "--command-config";
+
+    /** Flags that ask for something to be done or shown once; nobody sets these for good. */
+    private static final Set<String> NO_SETTINGS =
+            Set.of(COMMAND_CONFIG, "--print-config", "--json", "--debug", "--help", "--version", "--apply", "--delete");
+
+    /** Variables of the launcher and of the log. */
+    private static final Set<String> NO_VARIABLES =
+            Set.of("CALIBRANT_DEBUG", "CALIBRANT_JAVA_OPTS", "CALIBRANT_LOG_LEVEL");
+
+    private final Configuration fileAndEnvironment;
+    private final Path file;
+    private final Map<String, String> environment;
+    private final Set<String> ownKeys;
+
+    private SettingsChain(Path file, Map<String, String> environment, Set<String> ownKeys) {
+        this.file = file;
+        this.environment = environment;
+        this.ownKeys = ownKeys;
+        this.fileAndEnvironment = over(Configuration.builtIn(Map.of()));
+    }
+
+    /**
+     * The chain for a command line.
+     *
+     * @throws IllegalArgumentException if the file cannot be read or sets a {@code calibrant.*} key that nobody knows
+     */
+    static SettingsChain of(CommandLine root, String[] arguments, Map<String, String> environment) {
+        Set<String> keys = new TreeSet<>(Set.of(Connection.SERIALIZER, Connection.DESERIALIZER, Connection.SERDE));
+        root.getSubcommands()
+                .values()
+                .forEach(command -> settings(command.getCommandSpec()).forEach(option -> keys.add(key(option))));
+        Path file = null;
+        for (int i = 0; i < arguments.length; i++) {
+            if (arguments[i].startsWith(COMMAND_CONFIG + "=")) {
+                file = Path.of(arguments[i].substring(COMMAND_CONFIG.length() + 1));
+            } else if (arguments[i].equals(COMMAND_CONFIG) && i + 1 < arguments.length) {
+                file = Path.of(arguments[i + 1]);
+            }
+        }
+        return new SettingsChain(file, environment, keys);
+    }
+
+    private Configuration over(Configuration builtIn) {
+        Configuration configuration = builtIn;
+        if (file != null) {
+            configuration = configuration.withFile(file);
+            for (String key : configuration.keys()) {
+                if (key.startsWith("calibrant.") && !ownKeys.contains(key)) {
+                    throw new IllegalArgumentException("--command-config: file " + file + " sets '" + key
+                            + "', which nobody knows; accepted are " + String.join(", ", ownKeys)
+                            + " and the settings of Kafka's clients");
+                }
+            }
+        }
+        return configuration.withEnvironment(environment, ownKeys, NO_VARIABLES);
+    }
+
+    @Override
+    public String defaultValue(ArgSpec argument) {
+        return argument instanceof OptionSpec option && isSetting(option)
+                ? fileAndEnvironment
+                        .get(key(option))
+                        .map(Configuration.Entry::value)
+                        .orElse(null)
+                : null;
+    }
+
+    /** Every setting of a parsed command with where it came from. */
+    static Configuration resolve(CommandSpec command) {
+        SettingsChain chain = (SettingsChain) command.defaultValueProvider();
+        ParseResult parsed = command.commandLine().getParseResult();
+        Map<String, String> builtIn = new LinkedHashMap<>();
+        Map<String, String> said = new LinkedHashMap<>();
+        Map<String, String> flags = new LinkedHashMap<>();
+        for (OptionSpec option : settings(command)) {
+            if (option.defaultValue() != null) {
+                builtIn.put(key(option), option.defaultValue());
+            }
+            // originalStringValues and not the value: what the user typed is what the user recognises.
+            if (parsed.hasMatchedOption(option)) {
+                said.put(
+                        key(option),
+                        String.join(
+                                ",",
+                                Optional.ofNullable(parsed.matchedOption(option.longestName()))
+                                        .map(OptionSpec::originalStringValues)
+                                        .orElse(List.of())));
+                flags.put(key(option), option.longestName());
+            }
+        }
+        return chain.over(Configuration.builtIn(builtIn)).withFlags(said, flags);
+    }
+
+    private static List<OptionSpec> settings(CommandSpec command) {
+        return command.options().stream().filter(SettingsChain::isSetting).toList();
+    }
+
+    private static boolean isSetting(OptionSpec option) {
+        return option.longestName().startsWith("--") && !NO_SETTINGS.contains(option.longestName());
+    }
+
+    private static String key(OptionSpec option) {
+        return switch (option.longestName()) {
+            case "--bootstrap-server" -> Configuration.BOOTSTRAP_SERVERS;
+            case "--schema-registry" -> Configuration.SCHEMA_REGISTRY;
+            default -> "calibrant." + option.longestName().substring(2).replace('-', '.');
+        };
+    }
+}

@@ -1,0 +1,63 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "validate",
+        description = {
+            "Sends labelled questions for validation, and their labels: what temperature and (T, c) are tuned on.",
+            "They must not be among the training questions."
+        },
+        footer = {
+            "  calibrant validate --questions held-out.jsonl --bootstrap-server 127.0.0.1:9092"
+                    + " --schema-registry http://127.0.0.1:8081",
+            "  calibrant validate --questions held-out.jsonl --run news-7b"
+        })
+final class ValidateCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--questions",
+            paramLabel = "FILE",
+            required = true,
+            description = "The questions, JSON lines as for ask, each with its answer.")
+    private Path questions;
+
+    @Option(names = "--run", paramLabel = "R", description = "The run to validate. Default: every scorer's own.")
+    private String run;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() {
+        AskCommand.checkNames(run, null);
+        List<Question> labelled = QuestionFile.read(questions);
+        for (Question question : labelled) {
+            if (question.answer() == null) {
+                throw new IllegalArgumentException("question file " + questions + ": question '" + question.id()
+                        + "' has no \"answer\"; validation needs one for every question");
+            }
+        }
+        Connection connection = connectionOptions.reachable();
+        QuestionSender sender = new QuestionSender(connection);
+        sender.labels(labelled);
+        sender.questions(labelled, Purpose.VALIDATION, run, null);
+        new Output(spec).note(labelled.size() + " validation questions and labels sent");
+        return ExitCode.OK;
+    }
+}

@@ -1,0 +1,89 @@
+package io.calibrant.infra.topics;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.trainer.prompts.Question;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/** Sends questions and labels, and returns when the broker has all of them. */
+public final class QuestionSender {
+    private final Connection connection;
+
+    public QuestionSender(Connection connection) {
+        this.connection = connection;
+    }
+
+    /**
+     * Sends questions, in their order.
+     *
+     * @param run the run to answer with; null: every scorer answers with its own
+     * @param fit the fit to answer with; null: the scorer's own
+     * @throws KafkaException if the broker does not take one
+     */
+    public void questions(List<Question> questions, Purpose purpose, String run, String fit) {
+        send(
+                connection.topics().questions(),
+                io.calibrant.schemas.avro.Question.class,
+                questions.stream()
+                        .map(question -> new Keyed<>(question.id(), record(question, purpose, run, fit)))
+                        .toList());
+    }
+
+    /**
+     * Sends the answers of labelled questions as labels.
+     *
+     * @param questions each with an answer
+     * @throws KafkaException if the broker does not take one
+     */
+    public void labels(List<Question> questions) {
+        send(
+                connection.topics().labels(),
+                Label.class,
+                questions.stream()
+                        .map(question -> new Keyed<>(question.id(), new Label(question.answer())))
+                        .toList());
+    }
+
+    private record Keyed<V>(String key, V value) {}
+
+    private static io.calibrant.schemas.avro.Question record(
+            Question question, Purpose purpose, String run, String fit) {
+        List<Choice> choices = question.choices().stream()
+                .map(choice -> new Choice(choice.label(), choice.text()))
+                .toList();
+        return new io.calibrant.schemas.avro.Question(
+                question.question(), choices, question.context(), purpose, run, fit);
+    }
+
+    private <V extends SpecificRecord> void send(String topic, Class<V> type, List<Keyed<V>> records) {
+        TopicAdmin.require(connection, topic);
+        try (KafkaProducer<String, V> producer =
+                new KafkaProducer<>(connection.producer(), new StringSerializer(), connection.serializer(type))) {
+            List<Future<RecordMetadata>> sent = new ArrayList<>();
+            for (Keyed<V> each : records) {
+                sent.add(producer.send(new ProducerRecord<>(topic, each.key(), each.value())));
+            }
+            producer.flush();
+            for (Future<RecordMetadata> each : sent) {
+                each.get();
+            }
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException("topic " + topic + ": " + e.getCause().getMessage(), e);
+        }
+    }
+}
