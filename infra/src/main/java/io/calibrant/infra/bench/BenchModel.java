@@ -37,7 +37,8 @@ final class BenchModel implements AutoCloseable {
                 Files.delete(directory);
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot write a random model to the temporary directory: " + e.getMessage(), e);
+            throw new UncheckedIOException(
+                    "cannot write a random model to the temporary directory: " + e.getMessage(), e);
         }
     }
 

@@ -44,17 +44,16 @@ public final class ScorerBench {
         }
     }
 
-    private void time(
-            Llama llama, AdaptedLlama adapted, Predictor predictor, int batch, Consumer<Figure> figures) {
-        List<EncodedPrompt> prompts =
-                Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
+    private void time(Llama llama, AdaptedLlama adapted, Predictor predictor, int batch, Consumer<Figure> figures) {
+        List<EncodedPrompt> prompts = Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
         double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, prompts));
         double all = Timing.seconds(settings.repetitions(), () -> predictor.predict(prompts));
         figures.accept(Figure.ratio(
                 "scorer.all.batch" + batch + ".forwards", all, "plain forward of the same batch", forward, "s"));
         List<Predictive> predictives = predictor.predict(prompts);
         Link link = Link.monteCarlo();
-        double linkSeconds = Timing.seconds(settings.repetitions(), () -> predictives.forEach(p -> link.predict(p.mean(), p.covariance())));
+        double linkSeconds = Timing.seconds(
+                settings.repetitions(), () -> predictives.forEach(p -> link.predict(p.mean(), p.covariance())));
         figures.accept(Figure.ratio(
                 "scorer.link.batch" + batch + ".share", linkSeconds, "the whole of the batch", all + linkSeconds, "s"));
     }
@@ -63,11 +62,13 @@ public final class ScorerBench {
         List<EncodedPrompt> prompts = Workload.prompts(llama.config(), 4, settings.length(), settings.classes());
         double forward = Memory.peak(() -> forward(adapted, prompts));
         double all = Memory.peak(() -> predictor.predict(prompts));
-        figures.accept(Figure.ratio("scorer.peak_memory_to_forward", all, "peak resident memory of the forward, batch 4", forward, "MB"));
+        figures.accept(Figure.ratio(
+                "scorer.peak_memory_to_forward", all, "peak resident memory of the forward, batch 4", forward, "MB"));
     }
 
     private static void forward(AdaptedLlama adapted, List<EncodedPrompt> prompts) {
-        TokenBatch batch = TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
+        TokenBatch batch =
+                TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
         try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
             pass.logits().toFloatArray();
         }

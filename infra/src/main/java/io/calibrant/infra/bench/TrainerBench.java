@@ -37,10 +37,10 @@ public final class TrainerBench {
     public void run(Consumer<Figure> figures) {
         try (BenchModel model = BenchModel.open(settings);
                 AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter())) {
-            List<EncodedPrompt> prompts = Workload.prompts(
-                    model.llama().config(), settings.batch(), settings.length(), settings.classes());
-            TokenBatch batch =
-                    TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
+            List<EncodedPrompt> prompts =
+                    Workload.prompts(model.llama().config(), settings.batch(), settings.length(), settings.classes());
+            TokenBatch batch = TokenBatch.leftPadded(
+                    prompts.stream().map(EncodedPrompt::ids).toList(), 0);
             double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, batch));
             figures.accept(Figure.absolute("trainer.forward.seconds", forward, "s"));
 

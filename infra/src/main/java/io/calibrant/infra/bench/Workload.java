@@ -22,22 +22,7 @@ import java.util.SplittableRandom;
 final class Workload {
     /** The shape of SmolLM-135M. */
     static final LlamaConfig SMOLLM_135M = new LlamaConfig(
-            "llama",
-            49152,
-            576,
-            30,
-            9,
-            3,
-            64,
-            1536,
-            2048,
-            1e-5,
-            10000,
-            Optional.empty(),
-            false,
-            false,
-            false,
-            true);
+            "llama", 49152, 576, 30, 9, 3, 64, 1536, 2048, 1e-5, 10000, Optional.empty(), false, false, false, true);
 
     private static final int[] CLASS_TOKENS = {330, 389, 340, 422, 414};
 
@@ -45,25 +30,22 @@ final class Workload {
 
     /** Writes a model directory (config.json and float32 weights, no tokenizer). */
     static void writeRandomModel(LlamaConfig config, Path directory) throws IOException {
-        Files.writeString(
-                directory.resolve("config.json"),
-                """
+        Files.writeString(directory.resolve("config.json"), """
                 {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_act": "silu", "vocab_size": %d, "hidden_size": %d,
                  "num_hidden_layers": %d, "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "intermediate_size": %d,
                  "max_position_embeddings": %d, "rms_norm_eps": %s, "rope_theta": %s, "tie_word_embeddings": %s}
-                """
-                        .formatted(
-                                config.vocabularySize(),
-                                config.width(),
-                                config.layers(),
-                                config.heads(),
-                                config.keyValueHeads(),
-                                config.headWidth(),
-                                config.feedForwardWidth(),
-                                config.maxPositions(),
-                                config.normEpsilon(),
-                                config.ropeTheta(),
-                                config.tiedHead()));
+                """.formatted(
+                        config.vocabularySize(),
+                        config.width(),
+                        config.layers(),
+                        config.heads(),
+                        config.keyValueHeads(),
+                        config.headWidth(),
+                        config.feedForwardWidth(),
+                        config.maxPositions(),
+                        config.normEpsilon(),
+                        config.ropeTheta(),
+                        config.tiedHead()));
         SplittableRandom random = new SplittableRandom(0);
         SafetensorsWriter writer = new SafetensorsWriter();
         add(writer, random, "model.embed_tokens.weight", config.vocabularySize(), config.width());
@@ -144,7 +126,8 @@ final class Workload {
                 ids[t] = random.nextLong(3, config.vocabularySize());
             }
             String answer = choices.get(random.nextInt(classes)).label();
-            prompts.add(new EncodedPrompt(new Question("bench-" + b, "random tokens", null, choices, answer), ids, places));
+            prompts.add(
+                    new EncodedPrompt(new Question("bench-" + b, "random tokens", null, choices, answer), ids, places));
         }
         return prompts;
     }

@@ -79,8 +79,8 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BenchSettings settings = new BenchSettings(
-                model, Device.fromName(device), batchSize, length, classes, repetitions, memorySteps);
+        BenchSettings settings =
+                new BenchSettings(model, Device.fromName(device), batchSize, length, classes, repetitions, memorySteps);
         Output output = new Output(spec);
         output.note((model == null ? "random weights of SmolLM-135M's shape" : model.toString())
                 + ", " + device + ", " + length + " tokens, " + classes + " choices, fastest of " + repetitions

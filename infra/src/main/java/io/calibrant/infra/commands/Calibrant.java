@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
             AnswersCommand.class,
             LabelCommand.class,
             ValidateCommand.class,
-            FitsCommand.class
+            FitsCommand.class,
+            BenchCommand.class
         })
 public final class Calibrant implements Runnable {
     @Spec
