@@ -32,6 +32,8 @@ public final class Fitter implements AutoCloseable {
     private static final Duration START = Duration.ofSeconds(60);
     private static final Duration STOP = Duration.ofSeconds(10);
 
+    private static final int LOOKS = 10;
+
     private final Connection connection;
     private final FitterSettings settings;
     private final Consumer<Posterior> listener;
@@ -103,17 +105,34 @@ public final class Fitter implements AutoCloseable {
                 topics.factors(),
                 topics.posteriors(),
                 topics.fitterDeadLetters());
-        List<String> missing = admin
-                .compare(topics.definitions().stream()
+        List<String> missing = missing(admin, ours);
+        // A topic that was created a moment ago may not be known to every broker yet.
+        for (int look = 0; look < LOOKS && !missing.isEmpty(); look++) {
+            pause();
+            missing = missing(admin, ours);
+        }
+        if (!missing.isEmpty()) {
+            throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
+                    + " missing: create with 'calibrant topics --apply', or start with --create-topics");
+        }
+    }
+
+    private List<String> missing(TopicAdmin admin, Set<String> ours) {
+        return admin
+                .compare(connection.topics().definitions().stream()
                         .filter(definition -> ours.contains(definition.name()))
                         .toList())
                 .stream()
                 .filter(TopicDifference::missing)
                 .map(difference -> difference.definition().name())
                 .toList();
-        if (!missing.isEmpty()) {
-            throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
-                    + " missing: create with 'calibrant topics --apply', or start with --create-topics");
+    }
+
+    private static void pause() {
+        try {
+            TimeUnit.MILLISECONDS.sleep(300);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
         }
     }
 

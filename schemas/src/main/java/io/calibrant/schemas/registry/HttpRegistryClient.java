@@ -55,6 +55,11 @@ final class HttpRegistryClient implements RegistryClient {
             return code > 1000 || (code == status && (status == 409 || status == 422));
         }
 
+        /** Apicurio's answer to the slower of two who register the first schema of a subject at once. */
+        boolean raced() {
+            return status == 409 && message().contains("already exists");
+        }
+
         String message() {
             return body.path("message").asText("HTTP status " + status);
         }
@@ -135,7 +140,7 @@ final class HttpRegistryClient implements RegistryClient {
                     TimeUnit.MILLISECONDS.sleep(FIRST_PAUSE.toMillis() << (attempt - 1));
                 }
                 Reply reply = send(url, path, body);
-                boolean busy = reply.status() == 429 || reply.status() >= 500;
+                boolean busy = reply.status() == 429 || reply.status() >= 500 || reply.raced();
                 if (reply.status() == 200 || (!busy && reply.isVerdict())) {
                     return reply;
                 }

@@ -65,6 +65,17 @@ class HttpRegistryClientTest {
     }
 
     @Test
+    void shouldAskAgainWhereAnotherWasFasterWithTheFirstSchemaOfASubject() {
+        replies.add(
+                new Reply(
+                        409,
+                        "{\"error_code\": 409, \"message\": \"An artifact with ID 'labels-value' in group 'null' already exists.\"}"));
+        replies.add(new Reply(200, "{\"id\": 7}"));
+        assertThat(client.register("labels-value", Label.getClassSchema())).isEqualTo(7);
+        assertThat(requests).hasSize(2);
+    }
+
+    @Test
     void shouldAskOncePerId() {
         replies.add(new Reply(200, SCHEMA));
         assertThat(client.byId(3).getName()).isEqualTo("string");
