@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
             UpCommand.class,
             TopicsCommand.class,
             FitCommand.class,
+            ScoreCommand.class,
             AskCommand.class,
             AnswersCommand.class,
             LabelCommand.class,

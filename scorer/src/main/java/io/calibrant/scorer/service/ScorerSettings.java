@@ -52,8 +52,8 @@ public record ScorerSettings(
                 run, model, DEFAULT_FIT, LinkFunction.MC, Link.DEFAULT_POINTS, DEFAULT_BATCH_SIZE, ALL_BLOCKS);
     }
 
-    /** The consumer group: scorers of the same run share the questions. */
+    /** The consumer group: scorers of the same run and fit share the questions; another fit sees all of them, too. */
     String group() {
-        return "calibrant-scorer-" + run;
+        return "calibrant-scorer-" + run + (fit.equals(DEFAULT_FIT) ? "" : "-" + fit);
     }
 }
