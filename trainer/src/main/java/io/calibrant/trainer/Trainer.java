@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.ProgressListener.Event;
 import io.calibrant.trainer.ProgressListener.Phase;
 import io.calibrant.trainer.capture.AdaptedLlama;
@@ -70,6 +71,9 @@ public final class Trainer implements AutoCloseable {
         Adapter initial = adapter(config, set);
         Device device = device();
         ReachabilityCheck.check(connection);
+        if (settings.createTopics()) {
+            TopicAdmin.createMissing(connection);
+        }
         try (Llama llama = Llama.load(settings.model(), device);
                 AdaptedLlama model = new AdaptedLlama(llama, initial)) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());

@@ -30,6 +30,7 @@ import java.util.Optional;
  * @param output where the adapter is written as a PEFT directory; empty: nowhere
  * @param device cpu, gpu or gpu:N
  * @param shard this process's part of the curvature pass
+ * @param createTopics whether topics that are missing are created
  */
 public record TrainerSettings(
         String run,
@@ -51,7 +52,8 @@ public record TrainerSettings(
         Validation validation,
         Optional<Path> output,
         String device,
-        Shard shard) {
+        Shard shard,
+        boolean createTopics) {
     /** Decoupled weight decay of AdamW, PyTorch's default. */
     static final double WEIGHT_DECAY = 0.01;
 

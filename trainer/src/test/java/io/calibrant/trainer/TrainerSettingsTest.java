@@ -77,6 +77,7 @@ class TrainerSettingsTest {
                 Validation.NONE,
                 Optional.empty(),
                 device,
-                Shard.WHOLE);
+                Shard.WHOLE,
+                false);
     }
 }

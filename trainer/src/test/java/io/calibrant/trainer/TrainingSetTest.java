@@ -125,7 +125,8 @@ class TrainingSetTest {
                         validation,
                         Optional.empty(),
                         "cpu",
-                        Shard.WHOLE),
+                        Shard.WHOLE,
+                        false),
                 LlamaConfig.read(model));
     }
 }

@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             UpCommand.class,
             TopicsCommand.class,
+            TrainCommand.class,
             FitCommand.class,
             ScoreCommand.class,
             AskCommand.class,

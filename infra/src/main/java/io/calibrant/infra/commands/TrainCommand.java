@@ -1,0 +1,252 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.Trainer;
+import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.Validation;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "train",
+        description = {
+            "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and the statistics"
+                    + " of the curvature pass over the training questions.",
+            "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT)."
+        },
+        footer = {
+            "  calibrant train --run news --model SmolLM2-135M --questions train.jsonl --steps 400 --learning-rate 5e-4",
+            "  calibrant train --run news-7b --model Llama-2-7b --adapter my-adapter --steps 0 --questions train.jsonl",
+            "  calibrant train ... --adapter my-adapter --steps 0 --shard 0/2   # and another process with --shard 1/2"
+        })
+final class TrainCommand implements Callable<Integer> {
+    private static final String NONE = "none";
+    private static final String FULL = "full";
+    private static final double HELD_OUT = 0.2;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--run", paramLabel = "R", required = true, description = "Names the run.")
+    private String run;
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            required = true,
+            description = "Hugging Face directory: config.json, *.safetensors, tokenizer.json.")
+    private Path model;
+
+    @Option(
+            names = "--questions",
+            paramLabel = "FILE",
+            required = true,
+            description = "Labelled training questions, JSON lines.")
+    private Path questions;
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description = "PEFT directory to start from. Default: a new adapter.")
+    private Path adapter;
+
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            defaultValue = "400",
+            description = "Optimizer steps; 0: only the curvature pass. Default: ${DEFAULT-VALUE}.")
+    private int steps;
+
+    @Option(
+            names = "--batch-size",
+            paramLabel = "N",
+            defaultValue = "4",
+            description = "Questions a step, and a batch of the curvature pass. Default: ${DEFAULT-VALUE}.")
+    private int batchSize;
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "X",
+            defaultValue = "5e-5",
+            description = "Of the first step, falling to 0 on a line. Default: ${DEFAULT-VALUE}.")
+    private double learningRate;
+
+    @Option(
+            names = "--lora-rank",
+            paramLabel = "N",
+            defaultValue = "8",
+            description = "Of a new adapter. Default: ${DEFAULT-VALUE}.")
+    private int loraRank;
+
+    @Option(
+            names = "--lora-alpha",
+            paramLabel = "X",
+            defaultValue = "16",
+            description = "Of a new adapter; the scaling is alpha / rank. Default: ${DEFAULT-VALUE}.")
+    private double loraAlpha;
+
+    @Option(
+            names = "--lora-dropout",
+            paramLabel = "X",
+            defaultValue = "0.1",
+            description = "Of a new adapter. Default: ${DEFAULT-VALUE}.")
+    private double loraDropout;
+
+    @Option(
+            names = "--lora-targets",
+            paramLabel = "NAMES",
+            defaultValue = "q_proj,v_proj,lm_head",
+            description = "Linear maps that a new adapter adapts. Default: ${DEFAULT-VALUE}.")
+    private String loraTargets;
+
+    @Option(
+            names = "--max-length",
+            paramLabel = "N",
+            defaultValue = "300",
+            description = "Longest prompt, tokens. Default: ${DEFAULT-VALUE}.")
+    private int maxLength;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Decides everything that is drawn. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(
+            names = "--kfac",
+            defaultValue = "EXPAND",
+            description = "Rows of the curvature: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private KfacApproximation kfac;
+
+    @Option(
+            names = "--fisher",
+            defaultValue = "EXACT",
+            description = "Gradients of the curvature: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private FisherType fisher;
+
+    @Option(
+            names = "--rank",
+            paramLabel = "K",
+            defaultValue = "10",
+            description = "Columns kept of a large factor, or 'full': rows go unreduced. Default: ${DEFAULT-VALUE}.")
+    private String rank;
+
+    @Option(
+            names = "--validation-fraction",
+            paramLabel = "X",
+            description = "Part of the training questions held out and sent as validation questions, at most 400."
+                    + " Default: 0.2, with --steps 0 nothing.")
+    private Double validationFraction;
+
+    @Option(
+            names = "--validation",
+            paramLabel = "FILE|none",
+            description = "Labelled validation questions from a file instead, or none.")
+    private String validation;
+
+    @Option(names = "--output", paramLabel = "DIR", description = "Where to write the adapter, a PEFT directory.")
+    private Path output;
+
+    @Option(
+            names = "--device",
+            paramLabel = "D",
+            defaultValue = "cpu",
+            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
+    private String device;
+
+    @Option(
+            names = "--shard",
+            paramLabel = "i/N",
+            defaultValue = "0/1",
+            description = "Makes every N-th batch of the curvature pass, from the i-th; N processes feed one fit."
+                    + " Default: all.")
+    private String shard;
+
+    @Option(names = "--create-topics", description = "Create topics that are missing.")
+    private boolean createTopics;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() throws Exception {
+        TrainerSettings settings = settings();
+        Connection connection = connectionOptions.connection();
+        Output out = new Output(spec);
+        if (settings.validation().equals(Validation.NONE)) {
+            out.note(
+                    "warning: no validation questions: the evidence alone will choose the calibration, which can make a"
+                            + " model worse; 'calibrant validate' sends labelled questions");
+        }
+        try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(out))) {
+            return UntilInterrupted.run(trainer, () -> {
+                trainer.run();
+                return ExitCode.OK;
+            });
+        }
+    }
+
+    private TrainerSettings settings() {
+        return new TrainerSettings(
+                run,
+                model,
+                questions,
+                Optional.ofNullable(adapter),
+                steps,
+                batchSize,
+                learningRate,
+                loraRank,
+                loraAlpha,
+                loraDropout,
+                LoraTargets.parse(loraTargets),
+                maxLength,
+                seed,
+                kfac,
+                fisher,
+                rank(),
+                validation(),
+                Optional.ofNullable(output),
+                device,
+                Shard.parse(shard),
+                createTopics);
+    }
+
+    private Optional<Integer> rank() {
+        if (rank.equals(FULL)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(Integer.parseInt(rank));
+        } catch (NumberFormatException e) {
+            throw new ParameterException(
+                    spec.commandLine(), "--rank: found '" + rank + "', accepted is a number of 1 or more, or full", e);
+        }
+    }
+
+    private Validation validation() {
+        if (validation != null && !validation.equals(NONE)) {
+            if (validationFraction != null) {
+                throw new ParameterException(
+                        spec.commandLine(), "--validation and --validation-fraction: accepted is one of them");
+            }
+            return Validation.of(Path.of(validation));
+        }
+        if (validation != null) {
+            return Validation.NONE;
+        }
+        return Validation.heldOut(validationFraction != null ? validationFraction : steps > 0 ? HELD_OUT : 0);
+    }
+}

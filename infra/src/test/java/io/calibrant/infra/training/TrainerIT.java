@@ -1,0 +1,361 @@
+package io.calibrant.infra.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Phase;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.Trainer;
+import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.Validation;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The golden model, adapter and questions through broker and registry. */
+class TrainerIT {
+    private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
+    private static final AtomicInteger PREFIXES = new AtomicInteger();
+
+    @TempDir
+    private static Path directory;
+
+    private static Cluster cluster;
+
+    /** Topics of its own for every test. */
+    private final Connection connection = connection();
+
+    @BeforeAll
+    static void start() {
+        assumeTrue(Files.isDirectory(GOLDEN), GOLDEN + " is not here: trainer not run through the broker");
+        cluster = Cluster.start(directory.resolve("cluster"), 0, 0);
+    }
+
+    @AfterAll
+    static void stop() {
+        if (cluster != null) {
+            cluster.close();
+        }
+    }
+
+    private static Connection connection() {
+        return cluster == null
+                ? null
+                : new Connection(
+                        cluster.bootstrapServers(),
+                        cluster.schemaRegistry(),
+                        "t" + PREFIXES.incrementAndGet() + ".",
+                        Map.of());
+    }
+
+    @Test
+    void shouldPublishTheCurvatureOfAnAdapterTrainedElsewhere() throws IOException {
+        Trainer.run(
+                settings("golden", 0, first(32), Validation.NONE, Optional.empty(), Shard.WHOLE), connection, e -> {});
+
+        Run run = read(connection.topics().runs(), Run.class).get(0).value();
+        assertThat(run.getBlocks()).hasSize(14);
+        assertThat(run.getTrainingQuestions()).isEqualTo(32);
+        assertThat(run.getRank()).isNull();
+        assertThat(run.getModelDigest()).matches("sha256:[0-9a-f]{64}");
+        List<ConsumerRecord<String, AdapterBlock>> adapters =
+                read(connection.topics().adapters(), AdapterBlock.class);
+        assertThat(adapters).hasSize(14);
+        assertThat(adapters)
+                .allSatisfy(r -> assertThat(r.value().getInitialWeight()).isNull());
+        List<ConsumerRecord<String, Statistics>> statistics =
+                read(connection.topics().statistics(), Statistics.class);
+        assertThat(statistics).hasSize(8 * 14);
+        Map<String, Double> n = new HashMap<>();
+        double logLikelihood = 0;
+        for (ConsumerRecord<String, Statistics> record : statistics) {
+            Statistics value = record.value();
+            assertThat(record.key()).isEqualTo("golden/step-0/" + value.getBlock());
+            assertThat(value.getBatchesExpected()).isEqualTo(8);
+            assertThat(Tensors.floats(value.getRows())).doesNotContain(Float.NaN);
+            n.merge(value.getBlock(), value.getN(), Double::sum);
+            if (value.getBlock().equals("lm_head.lora_A")) {
+                logLikelihood += value.getLogLikelihood();
+            }
+        }
+        assertThat(logLikelihood).isCloseTo(-7.94643785, within(1e-4));
+        assertThat(n.get("model.layers.0.self_attn.q_proj.lora_A")).isEqualTo(1318);
+        assertThat(n.get("lm_head.lora_B")).isEqualTo(32);
+        List<ConsumerRecord<String, Progress>> progress =
+                read(connection.topics().progress(), Progress.class);
+        assertThat(progress.get(progress.size() - 1).value().getPhase()).isEqualTo(Phase.DONE);
+        assertThat(read(connection.topics().questions(), Question.class)).isEmpty();
+    }
+
+    @Test
+    void shouldMakeOnePassOfTwoShardsInAnyOrder() throws IOException {
+        Path questions = first(10);
+        Optional<Integer> rank = Optional.of(10);
+
+        Trainer.run(settings("s", 0, questions, Validation.NONE, rank, new Shard(1, 2)), connection, e -> {});
+        Trainer.run(settings("s", 0, questions, Validation.NONE, rank, new Shard(0, 2)), connection, e -> {});
+        Connection whole = connection();
+        Trainer.run(settings("s", 0, questions, Validation.NONE, rank, Shard.WHOLE), whole, e -> {});
+
+        Map<String, Statistics> shards = byBlockAndBatch(connection);
+        Map<String, Statistics> one = byBlockAndBatch(whole);
+        assertThat(shards).hasSize(3 * 14).hasSameSizeAs(one);
+        shards.forEach((key, statistics) -> {
+            assertThat(statistics.getSource()).isEqualTo(statistics.getBatch() % 2 + "/2");
+            assertThat(statistics.getRows()).isEqualTo(one.get(key).getRows());
+            assertThat(statistics.getSmall()).isEqualTo(one.get(key).getSmall());
+        });
+        List<ConsumerRecord<String, Run>> runs = read(connection.topics().runs(), Run.class);
+        assertThat(runs)
+                .extracting(ConsumerRecord::value)
+                .containsOnly(runs.get(0).value());
+        List<ConsumerRecord<String, AdapterBlock>> adapters =
+                read(connection.topics().adapters(), AdapterBlock.class);
+        assertThat(adapters).hasSize(28);
+        assertThat(adapters.stream().map(ConsumerRecord::value).distinct()).hasSize(14);
+    }
+
+    @Test
+    void shouldSendTheSameStatisticsAgain() throws IOException {
+        TrainerSettings settings = settings("again", 0, first(8), Validation.NONE, Optional.of(10), Shard.WHOLE);
+
+        Trainer.run(settings, connection, e -> {});
+        Trainer.run(settings, connection, e -> {});
+
+        List<ConsumerRecord<String, Statistics>> records =
+                read(connection.topics().statistics(), Statistics.class);
+        assertThat(records).hasSize(2 * 2 * 14);
+        records.forEach(record -> record.value().setEpoch(0));
+        assertThat(records.stream().map(ConsumerRecord::value).distinct()).hasSize(2 * 14);
+    }
+
+    @Test
+    void shouldFineTuneHoldOutAndSendValidationQuestions() throws IOException {
+        List<Double> losses = new ArrayList<>();
+        Path output = directory.resolve("adapter");
+        TrainerSettings settings = new TrainerSettings(
+                "tuned",
+                GOLDEN.resolve("model"),
+                first(20),
+                Optional.empty(),
+                12,
+                4,
+                5e-3,
+                4,
+                8,
+                0.1,
+                LoraTargets.parse("q_proj,v_proj"),
+                256,
+                3,
+                KfacApproximation.EXPAND,
+                FisherType.EXACT,
+                Optional.of(4),
+                Validation.heldOut(0.2),
+                Optional.of(output),
+                "cpu",
+                Shard.WHOLE,
+                true);
+
+        Trainer.run(settings, connection, e -> e.loss().ifPresent(losses::add));
+
+        assertThat(losses).hasSize(12).allSatisfy(loss -> assertThat(loss).isFinite());
+        assertThat(output.resolve("adapter_model.safetensors")).exists();
+        assertThat(output.resolve("adapter_config.json")).exists();
+        List<ConsumerRecord<String, AdapterBlock>> adapters =
+                read(connection.topics().adapters(), AdapterBlock.class);
+        assertThat(adapters).hasSize(12).allSatisfy(record -> {
+            assertThat(record.value().getCheckpoint()).isEqualTo("step-12");
+            assertThat(record.value().getInitialWeight()).isNotNull();
+        });
+        assertThat(read(connection.topics().statistics(), Statistics.class))
+                .hasSize(4 * 12)
+                .allSatisfy(record -> {
+                    assertThat(record.value().getSquaredDistance()).isPositive();
+                    assertThat(record.value().getRows().getShape().get(0)).isLessThanOrEqualTo(8);
+                });
+        List<ConsumerRecord<String, Question>> validation =
+                read(connection.topics().questions(), Question.class);
+        assertThat(validation).hasSize(4).allSatisfy(record -> {
+            assertThat(record.value().getPurpose()).isEqualTo(Purpose.VALIDATION);
+            assertThat(record.value().getRun()).isEqualTo("tuned");
+        });
+        assertThat(read(connection.topics().labels(), Label.class))
+                .extracting(ConsumerRecord::key)
+                .containsExactlyInAnyOrderElementsOf(
+                        validation.stream().map(ConsumerRecord::key).toList());
+        assertThat(read(connection.topics().progress(), Progress.class))
+                .extracting(record -> record.value().getPhase())
+                .contains(Phase.FINE_TUNING, Phase.DONE);
+    }
+
+    @Test
+    void shouldPublishNothingWhereAFileIsBad() throws IOException {
+        Path model = copy(GOLDEN.resolve("model"), directory.resolve("truncated"));
+        Path weights = model.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        Files.write(weights, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        refused(model, GOLDEN.resolve("adapter_mcq"), weights.toString());
+
+        Path noWeights = copy(GOLDEN.resolve("model"), directory.resolve("no-weights"));
+        Files.delete(noWeights.resolve("model.safetensors"));
+        refused(noWeights, GOLDEN.resolve("adapter_mcq"), noWeights.toString());
+
+        Path unknown = copy(GOLDEN.resolve("model"), directory.resolve("unknown"));
+        Path config = unknown.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replace("\"llama\"", "\"gpt_neox\""));
+        refused(unknown, GOLDEN.resolve("adapter_mcq"), config + ": model_type: 'gpt_neox'; accepted: llama");
+
+        Path adapter = copy(GOLDEN.resolve("adapter_mcq"), directory.resolve("narrow"));
+        Path adapterConfig = adapter.resolve("adapter_config.json");
+        Files.writeString(adapterConfig, Files.readString(adapterConfig).replace("\"r\": 8", "\"r\": 4"));
+        refused(
+                GOLDEN.resolve("model"),
+                adapter,
+                "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+                "4",
+                "8");
+    }
+
+    private void refused(Path model, Path adapter, String... parts) throws IOException {
+        TrainerSettings good = settings("bad", 0, first(8), Validation.NONE, Optional.of(10), Shard.WHOLE);
+        TrainerSettings bad = new TrainerSettings(
+                good.run(),
+                model,
+                good.questions(),
+                Optional.of(adapter),
+                0,
+                4,
+                5e-5,
+                8,
+                16,
+                0.1,
+                good.loraTargets(),
+                300,
+                0,
+                good.kfac(),
+                good.fisher(),
+                good.rank(),
+                Validation.NONE,
+                Optional.empty(),
+                "cpu",
+                Shard.WHOLE,
+                true);
+
+        assertThatThrownBy(() -> Trainer.run(bad, connection, e -> {}))
+                .satisfies(failure ->
+                        assertThat(failure.getMessage()).contains(parts).doesNotContain("\n"));
+
+        try (KafkaConsumer<String, Run> consumer = new KafkaConsumer<>(
+                connection.consumer(null), new StringDeserializer(), connection.deserializer(Run.class))) {
+            List<TopicPartition> partitions =
+                    consumer.listTopics().getOrDefault(connection.topics().runs(), List.of()).stream()
+                            .map(info -> new TopicPartition(info.topic(), info.partition()))
+                            .toList();
+            assertThat(consumer.endOffsets(partitions).values()).allMatch(end -> end == 0);
+        }
+    }
+
+    private static TrainerSettings settings(
+            String run, int steps, Path questions, Validation validation, Optional<Integer> rank, Shard shard) {
+        return new TrainerSettings(
+                run,
+                GOLDEN.resolve("model"),
+                questions,
+                Optional.of(GOLDEN.resolve("adapter_mcq")),
+                steps,
+                4,
+                5e-5,
+                8,
+                16,
+                0.1,
+                LoraTargets.parse("q_proj,v_proj,lm_head"),
+                256,
+                0,
+                KfacApproximation.EXPAND,
+                FisherType.EXACT,
+                rank,
+                validation,
+                Optional.empty(),
+                "cpu",
+                shard,
+                true);
+    }
+
+    private static Path first(int count) throws IOException {
+        List<String> lines = Files.readAllLines(GOLDEN.resolve("data_mcq").resolve("train.jsonl"));
+        return Files.write(directory.resolve("first" + count + ".jsonl"), lines.subList(0, count));
+    }
+
+    private static Path copy(Path from, Path to) throws IOException {
+        Files.createDirectories(to);
+        try (var files = Files.list(from)) {
+            for (Path file : files.toList()) {
+                Files.write(to.resolve(file.getFileName().toString()), Files.readAllBytes(file));
+            }
+        }
+        return to;
+    }
+
+    private static Map<String, Statistics> byBlockAndBatch(Connection connection) {
+        Map<String, Statistics> map = new HashMap<>();
+        for (ConsumerRecord<String, Statistics> record :
+                read(connection, connection.topics().statistics(), Statistics.class)) {
+            map.put(record.value().getBlock() + "/" + record.value().getBatch(), record.value());
+        }
+        return map;
+    }
+
+    /** All committed records of a topic. */
+    private static <T extends SpecificRecord> List<ConsumerRecord<String, T>> read(
+            Connection connection, String topic, Class<T> type) {
+        List<ConsumerRecord<String, T>> records = new ArrayList<>();
+        try (KafkaConsumer<String, T> consumer = new KafkaConsumer<>(
+                connection.consumer(null), new StringDeserializer(), connection.deserializer(type))) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .map(info -> new TopicPartition(topic, info.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
+                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+            }
+        }
+        return records;
+    }
+
+    private <T extends SpecificRecord> List<ConsumerRecord<String, T>> read(String topic, Class<T> type) {
+        return read(connection, topic, type);
+    }
+}
