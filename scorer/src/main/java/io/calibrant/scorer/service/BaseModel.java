@@ -1,6 +1,8 @@
 package io.calibrant.scorer.service;
 
 import ai.djl.Device;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.trainer.ModelDigest;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.SpecialTokens;
@@ -30,6 +32,22 @@ record BaseModel(Path directory, Llama llama, PromptTokenizer tokenizer, Special
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
+        }
+    }
+
+    /**
+     * Checks that the run was trained on this model.
+     *
+     * @throws IllegalArgumentException naming both digests if it was not; a run without a digest is not checked
+     */
+    void requireModelOf(Run run) {
+        if (run.getModelDigest().isEmpty()) {
+            return;
+        }
+        String own = ModelDigest.of(directory);
+        if (!own.equals(run.getModelDigest())) {
+            throw new IllegalArgumentException("--model: " + directory + " (" + own + ") is not the base model of run '"
+                    + run.getRunId() + "': accepted is " + run.getModelId() + " (" + run.getModelDigest() + ")");
         }
     }
 

@@ -91,6 +91,7 @@ public final class Scorer implements AutoCloseable {
 
     private AnswerModel next(BaseModel base, PosteriorAssembly assembly) {
         Snapshot snapshot = assembly.newest().orElseThrow();
+        base.requireModelOf(snapshot.run());
         AnswerModel model = AnswerModel.of(base, snapshot, settings);
         listener.serving(
                 snapshot.posterior().getCheckpoint(),

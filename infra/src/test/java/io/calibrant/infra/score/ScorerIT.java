@@ -1,0 +1,422 @@
+package io.calibrant.infra.score;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.awaitility.Awaitility.await;
+
+import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.Question;
+import io.calibrant.scorer.link.Link;
+import io.calibrant.scorer.service.Scorer;
+import io.calibrant.scorer.service.ScorerListener;
+import io.calibrant.scorer.service.ScorerSettings;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The question/answer service through the real broker and registry, each test on topics of its own. */
+class ScorerIT {
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+
+    @TempDir
+    private static Path dir;
+
+    private static Cluster cluster;
+
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final List<Scorer> running = new ArrayList<>();
+    private final Seen seen = new Seen();
+    private Connection connection;
+
+    @BeforeAll
+    static void startCluster() throws Exception {
+        cluster = Cluster.start(dir.resolve("cluster"), 0, 0);
+        TinyModel.write(dir.resolve("model"));
+    }
+
+    @AfterAll
+    static void stopCluster() {
+        cluster.close();
+    }
+
+    @BeforeEach
+    void createTopics(TestInfo test) {
+        String prefix = test.getTestMethod().orElseThrow().getName() + ".";
+        connection = new Connection(cluster.bootstrapServers(), cluster.schemaRegistry(), prefix, Map.of());
+        TopicAdmin.createMissing(connection);
+    }
+
+    @AfterEach
+    void stopScorers() throws Exception {
+        running.forEach(Scorer::close);
+        threads.shutdown();
+        assertThat(threads.awaitTermination(60, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    void shouldSendEveryBadQuestionToTheDeadLettersOnceAndAnswerTheNext() throws Exception {
+        publish(new TinyRun(connection, true, List.of("A", "B", "C", "D")));
+        Map<String, byte[]> bad = new LinkedHashMap<>();
+        bad.put("no-choices", bytes(question()));
+        bad.put("one-choice", bytes(question("A")));
+        bad.put("27-choices", bytes(question(labels(27))));
+        bad.put("duplicate", bytes(question("A", "B", "A")));
+        bad.put("two-tokens", bytes(question("A", "red green")));
+        bad.put("not-of-the-head", bytes(question("A", "Z")));
+        Question tooLong = question("A", "B");
+        tooLong.setStem("word ".repeat(TinyModel.CONTEXT));
+        bad.put("too-long", bytes(tooLong));
+        byte[] good = bytes(question("A", "B"));
+        bad.put("truncated", Arrays.copyOf(good, good.length - 5));
+        bad.put("magic", with(good, 0, 0x2a));
+        bad.put("unknown-schema", with(good, 1, 0x7f));
+        bad.put("not-utf-8", with(good, new String(good, StandardCharsets.ISO_8859_1).indexOf("which"), 0xff));
+        List<String> good2 = new ArrayList<>();
+        List<ProducerRecord<byte[], byte[]>> all = new ArrayList<>();
+        bad.forEach((key, value) -> {
+            // All in one partition: the next question is the next record.
+            all.add(new ProducerRecord<>(connection.topics().questions(), 0, utf8(key), value));
+            good2.add("after-" + key);
+            all.add(new ProducerRecord<>(connection.topics().questions(), 0, utf8("after-" + key), good));
+        });
+        all.add(new ProducerRecord<>(connection.topics().questions(), 0, null, good));
+        all.add(new ProducerRecord<>(connection.topics().questions(), 0, utf8("last"), good));
+        good2.add("last");
+        send(all);
+
+        start();
+
+        await().atMost(PATIENCE).until(() -> answers().size() >= good2.size());
+        assertThat(answers()).extracting(Answer::getQuestionId).containsExactlyInAnyOrderElementsOf(good2);
+        List<ConsumerRecord<byte[], byte[]>> letters = read(connection.topics().scorerDeadLetters());
+        assertThat(letters).hasSize(bad.size() + 1);
+        Map<String, String> reasons = new LinkedHashMap<>();
+        for (ConsumerRecord<byte[], byte[]> letter : letters) {
+            if (letter.key() == null) {
+                assertThat(letter.value()).isEqualTo(good);
+                reasons.put("null", header(letter, "message"));
+                continue;
+            }
+            String key = new String(letter.key(), StandardCharsets.UTF_8);
+            assertThat(letter.value()).as(key).isEqualTo(bad.get(key));
+            assertThat(header(letter, "topic")).isEqualTo(connection.topics().questions());
+            assertThat(header(letter, "partition")).isEqualTo("0");
+            assertThat(header(letter, "exception")).isNotBlank();
+            reasons.put(key, header(letter, "message"));
+        }
+        assertThat(reasons.get("no-choices")).contains("found 0, accepted are 2 to 26");
+        assertThat(reasons.get("one-choice")).contains("found 1, accepted are 2 to 26");
+        assertThat(reasons.get("27-choices")).contains("found 27, accepted are 2 to 26");
+        assertThat(reasons.get("duplicate")).contains("'A' occurs twice");
+        assertThat(reasons.get("two-tokens")).contains("'red green'", "2 tokens");
+        assertThat(reasons.get("not-of-the-head")).contains("'Z'", "not a class of the run");
+        assertThat(reasons.get("too-long")).contains("context is " + TinyModel.CONTEXT);
+        assertThat(reasons.get("truncated")).contains("truncated");
+        assertThat(reasons.get("magic")).contains("magic byte 0x2a");
+        assertThat(reasons.get("unknown-schema")).contains("schema id");
+        assertThat(reasons.get("not-utf-8")).contains("UTF-8");
+        assertThat(reasons.get("null")).contains("key is null");
+    }
+
+    @Test
+    void shouldTakeNoQuestionBeforeAPosteriorIsCompleteAndChangeToANewerOneBetweenPolls() throws Exception {
+        send("early", question("A", "B", "C"));
+        start();
+        await().atMost(PATIENCE).until(() -> seen.reasons.stream().anyMatch(r -> r.contains("not on the topics")));
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B", "C", "D"));
+        run.publishRun("");
+        run.publishAdapter();
+        run.publishFactors();
+        run.publishPosterior(1, PosteriorState.LIVE, 2);
+        await().atMost(PATIENCE).until(() -> seen.reasons.stream().anyMatch(r -> r.contains("6 of 7 batches")));
+        assertThat(answers()).isEmpty();
+
+        run.publishPosterior(2, PosteriorState.COMPLETE, 2);
+        await().atMost(PATIENCE).until(() -> answers().size() == 1);
+        run.publishPosterior(3, PosteriorState.COMPLETE, 1e9);
+        await().atMost(PATIENCE).until(() -> seen.versions.contains(3L));
+        send("late", question("A", "B", "C"));
+        await().atMost(PATIENCE).until(() -> answers().size() == 2);
+
+        Answer early = answer("early");
+        Answer late = answer("late");
+        assertThat(early.getPosteriorVersion()).isEqualTo(2);
+        assertThat(late.getPosteriorVersion()).isEqualTo(3);
+        // The same question: only the posterior differs. A prior this tight leaves the MAP answer.
+        assertThat(late.getMapProbabilities()).isEqualTo(early.getMapProbabilities());
+        for (int c = 0; c < 3; c++) {
+            assertThat(late.getProbabilities().get(c))
+                    .isEqualTo(late.getMapProbabilities().get(c), within(1e-6));
+        }
+        assertThat(late.getNovelty()).isEqualTo(1, within(1e-3));
+        assertThat(early.getNovelty()).isPositive().isLessThan(late.getNovelty());
+    }
+
+    @Test
+    void shouldAnswerAnyNumberOfChoicesWithAllThatTheContractSays() throws Exception {
+        publish(new TinyRun(connection, false, List.of("A", "B")));
+        // Mixed in one poll; labels beyond the run's, since its head is not adapted.
+        send("two", question("A", "B"));
+        send("twenty-six", question(labels(26)));
+        Question trueFalse = question("True", "False");
+        trueFalse.setContext("red green");
+        trueFalse.setPurpose(Purpose.VALIDATION);
+        send("true-false", trueFalse);
+        send("reordered", question("B", "A"));
+        Question other = question("A", "B");
+        other.setRun("another");
+        send("other-run", other);
+        Question otherFit = question("A", "B");
+        otherFit.setFit("another");
+        send("other-fit", otherFit);
+        send("five", question("E", "D", "C", "B", "A"));
+        start();
+        await().atMost(PATIENCE).until(() -> answers().size() >= 5);
+
+        assertThat(answers())
+                .extracting(Answer::getQuestionId)
+                .containsExactlyInAnyOrder("two", "twenty-six", "true-false", "reordered", "five");
+        assertThat(answer("true-false").getPurpose()).isEqualTo(Purpose.VALIDATION);
+        assertThat(answer("five").getLabels()).containsExactly("E", "D", "C", "B", "A");
+        for (Answer answer : answers()) {
+            assertWhole(answer);
+        }
+        // A prompt says its choices in their order, so the reordered one is another question to the model; its contract
+        // holds.
+        assertThat(answer("reordered").getLabels()).containsExactly("B", "A");
+        assertThat(read(connection.topics().scorerDeadLetters())).isEmpty();
+    }
+
+    private static void assertWhole(Answer answer) {
+        int classes = answer.getLabels().size();
+        assertThat(answer.getRunId()).isEqualTo(TinyRun.RUN);
+        assertThat(answer.getCheckpoint()).isEqualTo(TinyRun.CHECKPOINT);
+        assertThat(answer.getFit()).isEqualTo("default");
+        assertThat(answer.getTier()).isEqualTo("all");
+        assertThat(answer.getTemperatureProbabilities()).isNull();
+        assertThat(answer.getProbabilities()).hasSize(classes);
+        assertThat(answer.getMapProbabilities()).hasSize(classes);
+        assertThat(sum(answer.getProbabilities())).isEqualTo(1, within(1e-12));
+        assertThat(sum(answer.getMapProbabilities())).isEqualTo(1, within(1e-12));
+        double[] mean = doubles(answer.getContrastMean());
+        double[][] covariance =
+                answer.getContrastCovariance().stream().map(ScorerIT::doubles).toArray(double[][]::new);
+        assertThat(mean).hasSize(classes - 1);
+        // A consumer can apply a link of its own to what the answer carries: ours gives the same.
+        var prediction = Link.monteCarlo().predict(mean, covariance);
+        assertThat(doubles(answer.getProbabilities())).isEqualTo(prediction.probabilities());
+        assertThat(answer.getMutualInformation()).isNotNegative();
+        assertThat(answer.getEntropy() - answer.getExpectedEntropy())
+                .isEqualTo(answer.getMutualInformation(), within(1e-12));
+        assertThat(answer.getNovelty()).isPositive().isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void shouldAnswerEachQuestionOnceWhoeverTakesItAndHoweverOftenItRestarts() throws Exception {
+        publish(new TinyRun(connection, true, List.of("A", "B", "C", "D")));
+        List<String> asked = new ArrayList<>();
+        Scorer first = start();
+        for (int i = 0; i < 30; i++) {
+            send("first-" + i, question("A", "B", "C"));
+            asked.add("first-" + i);
+        }
+        await().atMost(PATIENCE).until(() -> !answers().isEmpty());
+        start();
+        for (int i = 0; i < 60; i++) {
+            send("second-" + i, question("D", "C"));
+            asked.add("second-" + i);
+        }
+        first.close();
+        for (int i = 0; i < 30; i++) {
+            send("third-" + i, question("A", "B", "C", "D"));
+            asked.add("third-" + i);
+        }
+        start();
+        await().atMost(PATIENCE).until(() -> answers().size() >= asked.size());
+        send("end", question("A", "B"));
+        asked.add("end");
+        await().atMost(PATIENCE).until(() -> answers().size() >= asked.size());
+        assertThat(answers()).extracting(Answer::getQuestionId).containsExactlyInAnyOrderElementsOf(asked);
+    }
+
+    @Test
+    void shouldRefuseAnotherBaseModelThanTheRuns() {
+        TinyRun run = new TinyRun(connection, true, List.of("A", "B"));
+        run.publishRun("sha256:0123");
+        run.publishAdapter();
+        run.publishFactors();
+        run.publishPosterior(1, PosteriorState.COMPLETE, 2);
+        try (Scorer scorer = new Scorer(connection, settings(), ScorerListener.SILENT)) {
+            assertThatThrownBy(scorer::run)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("--model")
+                    .hasMessageContaining("sha256:0123");
+        }
+    }
+
+    private static ScorerSettings settings() {
+        return ScorerSettings.of(TinyRun.RUN, dir.resolve("model"));
+    }
+
+    private static void publish(TinyRun run) {
+        run.publishRun("");
+        run.publishAdapter();
+        run.publishFactors();
+        run.publishPosterior(1, PosteriorState.COMPLETE, 2);
+    }
+
+    private Scorer start() {
+        Scorer scorer = new Scorer(connection, settings(), seen);
+        running.add(scorer);
+        Future<?> unused = threads.submit(() -> {
+            try {
+                scorer.run();
+            } catch (RuntimeException | Error e) {
+                e.printStackTrace();
+                throw e;
+            }
+        });
+        return scorer;
+    }
+
+    private static final class Seen implements ScorerListener {
+        private final List<String> reasons = new CopyOnWriteArrayList<>();
+        private final List<Long> versions = new CopyOnWriteArrayList<>();
+
+        @Override
+        public void waiting(String reason) {
+            reasons.add(reason);
+        }
+
+        @Override
+        public void serving(String checkpoint, String fit, long posteriorVersion) {
+            versions.add(posteriorVersion);
+        }
+
+        @Override
+        public void committed(int answered, int rejected) {
+            // what counts is on the topics
+        }
+    }
+
+    private static String[] labels(int count) {
+        return IntStream.range(0, count)
+                .mapToObj(i -> i < 26 ? String.valueOf((char) ('A' + i)) : "True")
+                .toArray(String[]::new);
+    }
+
+    private static Question question(String... labels) {
+        return Question.newBuilder()
+                .setStem("which word")
+                .setChoices(
+                        Stream.of(labels).map(label -> new Choice(label, "one")).toList())
+                .build();
+    }
+
+    private byte[] bytes(Question question) {
+        return connection
+                .serializer(Question.class)
+                .serialize(connection.topics().questions(), question);
+    }
+
+    private static byte[] with(byte[] bytes, int at, int value) {
+        byte[] changed = bytes.clone();
+        changed[at] = (byte) value;
+        return changed;
+    }
+
+    private void send(String id, Question question) throws ExecutionException, InterruptedException {
+        send(List.of(new ProducerRecord<>(connection.topics().questions(), utf8(id), bytes(question))));
+    }
+
+    private void send(List<ProducerRecord<byte[], byte[]>> records) throws ExecutionException, InterruptedException {
+        try (KafkaProducer<byte[], byte[]> producer =
+                new KafkaProducer<>(connection.producer(), new ByteArraySerializer(), new ByteArraySerializer())) {
+            for (ProducerRecord<byte[], byte[]> record : records) {
+                producer.send(record).get();
+            }
+        }
+    }
+
+    private Answer answer(String id) {
+        return answers().stream()
+                .filter(answer -> answer.getQuestionId().equals(id))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private List<Answer> answers() {
+        return read(connection.topics().answers()).stream()
+                .map(record -> connection.deserializer(Answer.class).deserialize(record.topic(), record.value()))
+                .toList();
+    }
+
+    /** Every committed record of a topic. */
+    private List<ConsumerRecord<byte[], byte[]>> read(String topic) {
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                connection.consumer(null), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .map(info -> new TopicPartition(topic, info.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
+                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+            }
+        }
+        return records;
+    }
+
+    private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+        return new String(
+                record.headers().lastHeader("__streams.errors." + name).value(), StandardCharsets.UTF_8);
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static double[] doubles(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    private static double sum(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).sum();
+    }
+}
