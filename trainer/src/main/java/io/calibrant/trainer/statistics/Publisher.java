@@ -4,6 +4,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.TopicDefinition;
 import io.calibrant.schemas.TopicDifference;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.AdapterBlock;
@@ -26,6 +27,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.Serializer;
@@ -41,6 +43,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
  */
 public final class Publisher implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
+    /** A topic that was just created is not known to every broker at once. */
+    private static final Duration TOPIC_PATIENCE = Duration.ofSeconds(5);
     /** Room for key, headers and batch overhead in a record of the largest size. */
     private static final int OVERHEAD = 4096;
 
@@ -108,22 +112,35 @@ public final class Publisher implements AutoCloseable {
                 topics.statistics(),
                 topics.questions(),
                 topics.labels());
+        List<TopicDefinition> definitions = topics.definitions().stream()
+                .filter(topic -> needed.contains(topic.name()))
+                .toList();
         try (Admin admin = Admin.create(connection.admin())) {
-            for (TopicDifference difference : new TopicAdmin(admin)
-                    .compare(topics.definitions().stream()
-                            .filter(topic -> needed.contains(topic.name()))
-                            .toList())) {
-                if (difference.missing()) {
+            long deadline = System.nanoTime() + TOPIC_PATIENCE.toNanos();
+            for (List<String> missing = missing(admin, definitions);
+                    !missing.isEmpty();
+                    missing = missing(admin, definitions)) {
+                if (System.nanoTime() > deadline) {
                     throw new PublishingException(
-                            "topic '" + difference.definition().name() + "' does not exist on "
-                                    + connection.bootstrapServers()
+                            "topic '" + missing.get(0) + "' does not exist on " + connection.bootstrapServers()
                                     + ": create it with 'calibrant topics --apply' or --create-topics",
                             null);
                 }
+                Thread.sleep(TOPIC_PATIENCE.toMillis() / 50);
             }
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
         } catch (KafkaException e) {
             throw new PublishingException("broker " + connection.bootstrapServers() + ": " + e.getMessage(), e);
         }
+    }
+
+    private static List<String> missing(Admin admin, List<TopicDefinition> definitions) {
+        return new TopicAdmin(admin)
+                .compare(definitions).stream()
+                        .filter(TopicDifference::missing)
+                        .map(difference -> difference.definition().name())
+                        .toList();
     }
 
     /** Publishes what the run is. */
