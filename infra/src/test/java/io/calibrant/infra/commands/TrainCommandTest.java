@@ -1,0 +1,123 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.trainer.ProgressListener.Event;
+import io.calibrant.trainer.ProgressListener.Phase;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Files are checked before the broker is asked, so these need none. */
+class TrainCommandTest {
+    private static final String QUESTION =
+            "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"1\"}, {\"label\": \"B\","
+                    + " \"text\": \"2\"}], \"answer\": \"A\"}\n";
+
+    @TempDir
+    Path directory;
+
+    private final StringWriter err = new StringWriter();
+
+    @Test
+    void shouldNameAMissingModelFile() throws IOException {
+        Path questions = Files.writeString(directory.resolve("q.jsonl"), QUESTION);
+
+        assertThat(train("--run", "r", "--model", directory.toString(), "--questions", questions.toString()))
+                .isEqualTo(1);
+
+        assertThat(lastLine()).isEqualTo("calibrant train: " + directory.resolve("config.json") + ": no such file");
+    }
+
+    @Test
+    void shouldNameAnUnknownArchitecture() throws IOException {
+        Path questions = Files.writeString(directory.resolve("q.jsonl"), QUESTION);
+        Files.writeString(directory.resolve("config.json"), "{\"model_type\": \"gpt2\"}");
+
+        assertThat(train("--run", "r", "--model", directory.toString(), "--questions", questions.toString()))
+                .isEqualTo(1);
+
+        assertThat(lastLine()).contains("config.json: model_type: 'gpt2'; accepted: llama");
+    }
+
+    @Test
+    void shouldNameFlagAndValueOfABadSetting() {
+        assertThat(train("--run", "a/b", "--model", "m", "--questions", "q")).isEqualTo(1);
+        assertThat(lastLine()).contains("--run: 'a/b' is not a name");
+
+        assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--shard", "2/2"))
+                .isEqualTo(1);
+        assertThat(lastLine()).contains("--shard: found 2/2, accepted is i/N");
+    }
+
+    @Test
+    void shouldCallWrongUsageWrongUsage() {
+        assertThat(train("--model", "m", "--questions", "q")).isEqualTo(2);
+        assertThat(err.toString()).contains("--run");
+
+        assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--rank", "many"))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--rank: found 'many', accepted is a number of 1 or more, or full");
+
+        assertThat(train(
+                        "--run",
+                        "r",
+                        "--model",
+                        "m",
+                        "--questions",
+                        "q",
+                        "--validation",
+                        "v",
+                        "--validation-fraction",
+                        "0.1"))
+                .isEqualTo(2);
+    }
+
+    @Test
+    void shouldWarnWhereNoLabelsWillTakePart() {
+        train("--run", "r", "--model", directory.toString(), "--questions", "none", "--steps", "0");
+        assertThat(err.toString()).contains("warning: no validation questions");
+    }
+
+    @Test
+    void shouldHoldOutAPartByDefaultWhereItTrains() {
+        train("--run", "r", "--model", directory.toString(), "--questions", "none");
+        assertThat(err.toString()).doesNotContain("warning");
+    }
+
+    @Test
+    void shouldSayHowFarItIsAndWhatRemains() {
+        assertThat(TrainProgress.describe(new Event(
+                        Phase.FINE_TUNING, 120, 400, OptionalDouble.of(0.43125), Optional.of(Duration.ofSeconds(80)))))
+                .isEqualTo("fine-tuning: step 120 of 400, loss 0.4313, 80 s left");
+        assertThat(TrainProgress.describe(new Event(
+                        Phase.CURVATURE, 3, 150, OptionalDouble.empty(), Optional.of(Duration.ofSeconds(400)))))
+                .isEqualTo("curvature pass: batch 3 of 150, 7 min left");
+        assertThat(TrainProgress.describe(
+                        new Event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.of(Duration.ZERO))))
+                .isEqualTo("everything is published");
+    }
+
+    private int train(String... arguments) {
+        List<String> all = new ArrayList<>(List.of("train"));
+        all.addAll(List.of(arguments));
+        all.addAll(List.of("--bootstrap-server", "127.0.0.1:9", "--schema-registry", "http://127.0.0.1:9"));
+        return Calibrant.run(
+                all.toArray(String[]::new), Map.of(), new PrintWriter(new StringWriter()), new PrintWriter(err, true));
+    }
+
+    private String lastLine() {
+        String[] lines = err.toString().split("\\R", -1);
+        return lines[lines.length - 2];
+    }
+}
