@@ -4,7 +4,6 @@ import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorMean;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -19,7 +18,7 @@ import picocli.CommandLine.Spec;
         name = "fit",
         description = {
             "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision.",
-            "A service: runs until interrupted. Several of the same --fit share the work, each with its own --state-dir."
+            "A service: runs until interrupted. Several of the same --fit share the work."
         },
         footer = {
             "  calibrant fit --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
@@ -89,7 +88,7 @@ final class FitCommand implements Callable<Integer> {
                 createTopics);
         Connection connection = connectionOptions.connection();
         Output output = new Output(spec);
-        try (Fitter fitter = new Fitter(connection, settings, posterior -> output.note(describe(posterior)))) {
+        try (Fitter fitter = new Fitter(connection, settings, new FitProgress(output::note, System::nanoTime))) {
             return UntilInterrupted.run(fitter, () -> {
                 fitter.start();
                 output.note("fitting '" + fit + "' until interrupted, state in " + settings.stateDir());
@@ -97,14 +96,5 @@ final class FitCommand implements Callable<Integer> {
                 return ExitCode.OK;
             });
         }
-    }
-
-    private static String describe(Posterior posterior) {
-        return posterior.getRunId() + "/" + posterior.getCheckpoint() + "/" + posterior.getFit() + " version "
-                + posterior.getVersion() + " " + posterior.getState() + ": "
-                + posterior.getBatches() + "/"
-                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected())
-                + " batches, log evidence " + Output.number(posterior.getLogEvidence()) + ", effective parameters "
-                + Output.number(posterior.getEffectiveParameters());
     }
 }

@@ -1,0 +1,69 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import java.time.Duration;
+import java.util.DoubleSummaryStatistics;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+
+/** How far each run is, in a line a second and at the end of its pass. */
+final class FitProgress implements Consumer<Posterior> {
+    private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
+
+    private record Pass(long began, long atBegin, long told) {}
+
+    private final Consumer<String> lines;
+    private final LongSupplier nanos;
+    private final Map<String, Pass> passes = new HashMap<>();
+
+    FitProgress(Consumer<String> lines, LongSupplier nanos) {
+        this.lines = lines;
+        this.nanos = nanos;
+    }
+
+    /** Called by several stream threads. */
+    @Override
+    public synchronized void accept(Posterior posterior) {
+        String name = posterior.getRunId() + '/' + posterior.getCheckpoint() + '/' + posterior.getFit();
+        long now = nanos.getAsLong();
+        Pass pass = passes.get(name);
+        boolean complete = posterior.getState() == PosteriorState.COMPLETE;
+        if (pass != null && !complete && now - pass.told < EVERY_NANOS) {
+            return;
+        }
+        lines.accept(name + ": " + describe(posterior) + (complete ? ", complete" : remaining(posterior, pass, now)));
+        if (complete) {
+            passes.remove(name);
+        } else {
+            passes.put(
+                    name,
+                    pass == null
+                            ? new Pass(now, posterior.getBatches(), now)
+                            : new Pass(pass.began, pass.atBegin, now));
+        }
+    }
+
+    private static String describe(Posterior posterior) {
+        DoubleSummaryStatistics lambda = posterior.getBlocks().stream()
+                .mapToDouble(BlockPrecision::getLambda)
+                .summaryStatistics();
+        return posterior.getBlocks().size() + " blocks, " + posterior.getBatches() + "/"
+                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected()) + " batches, lambda "
+                + Output.number(lambda.getMin())
+                + (lambda.getMax() > lambda.getMin() ? " to " + Output.number(lambda.getMax()) : "")
+                + ", log evidence " + Output.number(posterior.getLogEvidence());
+    }
+
+    private static String remaining(Posterior posterior, Pass pass, long now) {
+        if (pass == null || posterior.getBatchesExpected() == null || posterior.getBatches() <= pass.atBegin) {
+            return "";
+        }
+        double each = (double) (now - pass.began) / (posterior.getBatches() - pass.atBegin);
+        double left = each * (posterior.getBatchesExpected() - posterior.getBatches());
+        return ", about " + Math.round(left / 1e9) + " s remain";
+    }
+}

@@ -1,0 +1,57 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.registry.TrustedRecords;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class FitProgressTest {
+    static {
+        TrustedRecords.trust();
+    }
+
+    private final List<String> lines = new ArrayList<>();
+    private long now = 5_000_000_000L;
+    private final FitProgress progress = new FitProgress(lines::add, () -> now);
+
+    @Test
+    void shouldTellOnceASecondAndAtTheEndWhatRemains() {
+        progress.accept(posterior(1, 4, PosteriorState.LIVE));
+        now += 500_000_000L;
+        progress.accept(posterior(2, 4, PosteriorState.LIVE));
+        now += 3_500_000_000L;
+        progress.accept(posterior(3, 4, PosteriorState.LIVE));
+        progress.accept(posterior(4, 4, PosteriorState.COMPLETE));
+
+        assertThat(lines).hasSize(3);
+        assertThat(lines.get(0))
+                .startsWith("r/step-1/default: 2 blocks, 1/4 batches, lambda 2")
+                .contains(" to 5")
+                .contains("log evidence -12.5")
+                .doesNotContain("remain");
+        assertThat(lines.get(1)).contains("3/4 batches").endsWith("about 2 s remain");
+        assertThat(lines.get(2)).contains("4/4 batches").endsWith("complete");
+    }
+
+    private static Posterior posterior(long batches, long expected, PosteriorState state) {
+        return Posterior.newBuilder()
+                .setRunId("r")
+                .setCheckpoint("step-1")
+                .setFit("default")
+                .setVersion(batches)
+                .setBatches(batches)
+                .setBatchesExpected(expected)
+                .setState(state)
+                .setBlocks(List.of(new BlockPrecision("a", 2.0, batches), new BlockPrecision("b", 5.0, batches)))
+                .setLogEvidence(-12.5)
+                .setLogLikelihood(-3)
+                .setEffectiveParameters(7)
+                .setCapturedEnergy(1)
+                .build();
+    }
+}
