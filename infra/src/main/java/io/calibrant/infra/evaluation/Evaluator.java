@@ -1,32 +1,27 @@
 package io.calibrant.infra.evaluation;
 
-import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.prompts.Question;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
+import java.util.function.Consumer;
+import org.apache.avro.specific.SpecificRecord;
 
 /**
  * Sends labelled questions through the topics and waits for their answers. Only answers that come after it has begun
@@ -34,7 +29,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
  */
 public final class Evaluator {
     private static final Duration POLL = Duration.ofMillis(250);
-    private static final String REASON = "__streams.errors.message";
+    /** Validation questions were asked before; if nothing comes for so long, nothing will. */
+    private static final Duration VALIDATION_PATIENCE = Duration.ofSeconds(30);
 
     private final Connection connection;
     private final String runId;
@@ -59,16 +55,15 @@ public final class Evaluator {
      *
      * @param questions with their answers; at least one
      * @throws EvaluationFailure if there is no such run, a question has no answer to compare with, or nobody answers
-     * @throws IllegalStateException naming the address if the broker does not answer
+     * @throws IllegalStateException if a topic does not exist
      */
     public Evaluated evaluate(List<Question> questions) {
-        questions.stream()
-                .filter(question -> question.answer() == null)
-                .findFirst()
-                .ifPresent(question -> {
-                    throw new EvaluationFailure("question '" + question.id()
-                            + "' has no answer: accepted are questions with the field answer");
-                });
+        for (Question question : questions) {
+            if (question.answer() == null) {
+                throw new EvaluationFailure(
+                        "question '" + question.id() + "' has no answer: accepted are questions with the field answer");
+            }
+        }
         Run run = run();
         Map<String, String> refused = new LinkedHashMap<>();
         Map<String, Answer> answers = answers(run.getRunId(), questions, refused);
@@ -78,142 +73,109 @@ public final class Evaluator {
         }
         Answer first = answers.values().iterator().next();
         String key = Keys.fit(first.getRunId(), first.getCheckpoint(), first.getFit());
-        Posterior posterior = TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class)
-                .get(key);
+        Posterior posterior =
+                latest(connection.topics().posteriors(), Posterior.class).get(key);
         if (posterior == null) {
             throw new EvaluationFailure("the answers name posterior " + key + ", which topic "
                     + connection.topics().posteriors() + " does not have");
         }
-        Evaluation evaluation = Comparison.of(questions, answers, validation(first));
-        return new Evaluated(evaluation, run, posterior, refused);
+        return new Evaluated(Comparison.of(questions, answers, validation(first)), run, posterior, refused);
     }
 
     private Run run() {
-        Map<String, Run> runs =
-                TopicReader.latest(connection, connection.topics().runs(), Run.class);
+        Map<String, Run> runs = latest(connection.topics().runs(), Run.class);
         if (runId == null && runs.size() == 1) {
             return runs.values().iterator().next();
         }
         if (runId == null || !runs.containsKey(runId)) {
-            throw new EvaluationFailure("--run: "
-                    + (runId == null ? "not given" : "'" + runId + "' is not on the topics")
+            throw new EvaluationFailure("--run: " + (runId == null ? "not given" : "'" + runId + "' is not there")
                     + ", accepted are the runs on topic " + connection.topics().runs() + ": "
                     + (runs.isEmpty() ? "there is none" : String.join(", ", new TreeSet<>(runs.keySet()))));
         }
         return runs.get(runId);
     }
 
+    /** Asks and waits; puts the reasons of questions that were refused into {@code refused}. */
     private Map<String, Answer> answers(String run, List<Question> questions, Map<String, String> refused) {
-        String answersTopic = connection.topics().answers();
-        Map<String, Question> sent = new LinkedHashMap<>();
-        questions.forEach(question -> sent.put(question.id(), question));
-        Map<String, Answer> answers = new HashMap<>();
-        try (TopicReader reader = new TopicReader(
-                        connection, answersTopic, connection.topics().scorerDeadLetters());
-                Deserializer<Answer> deserializer = connection.deserializer(Answer.class)) {
-            send(run, questions);
-            Pace pace = new Pace(patience);
-            while (answers.size() + refused.size() < sent.size()) {
-                int before = answers.size() + refused.size();
-                reader.poll(POLL, record -> {
-                    String id = TopicReader.key(record);
-                    if (!sent.containsKey(id)) {
-                        return;
-                    }
-                    if (!record.topic().equals(answersTopic)) {
-                        refused.putIfAbsent(id, reason(record));
-                        return;
-                    }
-                    Answer answer = TopicReader.value(deserializer, record);
-                    if (answer != null && answer.getRunId().equals(run)) {
-                        answers.put(id, answer);
-                        refused.remove(id);
-                    }
-                });
-                int done = answers.size() + refused.size();
-                if (!pace.goesOn(done - before)) {
-                    throw new EvaluationFailure(String.format(
-                            "%d of %d questions were not answered, and no answer came for %d s: is 'calibrant score --run %s' running?",
-                            sent.size() - done, sent.size(), patience.toSeconds(), run));
+        Set<String> ids = new HashSet<>();
+        questions.forEach(question -> ids.add(question.id()));
+        try (AnswerWatch watch = new AnswerWatch(
+                connection, false, answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()))) {
+            QuestionSender sender = new QuestionSender(connection);
+            sender.labels(questions);
+            sender.questions(questions, Purpose.ANSWER, run, null);
+            int open = await(watch, ids, patience, listener);
+            if (open > 0) {
+                throw new EvaluationFailure(String.format(
+                        "%d of %d questions were not answered, and no answer came for %d s: is a scorer of run '%s' running (calibrant score --run %s), and its posterior complete (calibrant fits)?",
+                        open, ids.size(), patience.toSeconds(), run, run));
+            }
+            watch.refused().forEach((id, reason) -> {
+                if (ids.contains(id) && !watch.answers().containsKey(id)) {
+                    refused.put(id, reason);
                 }
-                listener.progress(new EvaluationProgress(
-                        answers.size(), refused.size(), sent.size(), pace.remaining(done, sent.size())));
-            }
-        }
-        return answers;
-    }
-
-    private void send(String run, List<Question> questions) {
-        List<Future<RecordMetadata>> sent = new ArrayList<>();
-        try (KafkaProducer<String, Label> labels = new KafkaProducer<>(
-                        connection.producer(), new StringSerializer(), connection.serializer(Label.class));
-                KafkaProducer<String, io.calibrant.schemas.avro.Question> producer = new KafkaProducer<>(
-                        connection.producer(),
-                        new StringSerializer(),
-                        connection.serializer(io.calibrant.schemas.avro.Question.class))) {
-            for (Question question : questions) {
-                sent.add(labels.send(new ProducerRecord<>(
-                        connection.topics().labels(),
-                        question.id(),
-                        Label.newBuilder().setLabel(question.answer()).build())));
-                sent.add(producer.send(
-                        new ProducerRecord<>(connection.topics().questions(), question.id(), record(question, run))));
-            }
-            producer.flush();
-            labels.flush();
-            for (Future<RecordMetadata> one : sent) {
-                one.get();
-            }
-        } catch (ExecutionException e) {
-            throw new EvaluationFailure(
-                    "a question could not be sent: " + e.getCause().getMessage());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new EvaluationFailure("interrupted while sending the questions");
+            });
+            return new HashMap<>(watch.answers());
         }
     }
 
-    private static io.calibrant.schemas.avro.Question record(Question question, String run) {
-        List<Choice> choices = question.choices().stream()
-                .map(choice -> Choice.newBuilder()
-                        .setLabel(choice.label())
-                        .setText(choice.text())
-                        .build())
-                .toList();
-        return io.calibrant.schemas.avro.Question.newBuilder()
-                .setStem(question.question())
-                .setContext(question.context())
-                .setChoices(choices)
-                .setRun(run)
-                .build();
+    /** Waits until every id has come back; returns how many have not after nothing came for {@code limit}. */
+    private static int await(AnswerWatch watch, Set<String> ids, Duration limit, EvaluationProgress.Listener listener) {
+        Pace pace = new Pace(limit);
+        Set<String> open = new HashSet<>(ids);
+        while (true) {
+            int before = open.size();
+            watch.poll(POLL);
+            open.removeAll(watch.answers().keySet());
+            open.removeAll(watch.refused().keySet());
+            int done = ids.size() - open.size();
+            int answered =
+                    (int) ids.stream().filter(watch.answers()::containsKey).count();
+            boolean goesOn = pace.goesOn(before - open.size());
+            listener.progress(
+                    new EvaluationProgress(answered, done - answered, ids.size(), pace.remaining(done, ids.size())));
+            if (open.isEmpty() || !goesOn) {
+                return open.size();
+            }
+        }
     }
 
-    /** Answers to validation questions with the same adapter, with their labels. */
+    /** Answers to the labelled validation questions of the run, by the adapter and the fit that gave {@code like}. */
     private List<Validation> validation(Answer like) {
-        Map<String, Label> labels =
-                TopicReader.latest(connection, connection.topics().labels(), Label.class);
-        List<Validation> found = new ArrayList<>();
-        TopicReader.latest(connection, connection.topics().answers(), Answer.class)
-                .forEach((id, answer) -> {
-                    boolean same = answer.getPurpose() == Purpose.VALIDATION
-                            && answer.getRunId().equals(like.getRunId())
-                            && answer.getCheckpoint().equals(like.getCheckpoint())
-                            && answer.getFit().equals(like.getFit());
-                    if (same
-                            && labels.containsKey(id)
-                            && answer.getLabels().contains(labels.get(id).getLabel())) {
-                        found.add(new Validation(
-                                id,
-                                answer,
-                                answer.getLabels().indexOf(labels.get(id).getLabel())));
+        Map<String, Label> labels = latest(connection.topics().labels(), Label.class);
+        Set<String> ids = new HashSet<>();
+        latest(connection.topics().questions(), io.calibrant.schemas.avro.Question.class)
+                .forEach((id, question) -> {
+                    boolean ours =
+                            question.getRun() == null || question.getRun().equals(like.getRunId());
+                    if (question.getPurpose() == Purpose.VALIDATION && ours && labels.containsKey(id)) {
+                        ids.add(id);
                     }
                 });
-        found.sort(java.util.Comparator.comparing(Validation::id));
-        return List.copyOf(found);
+        if (ids.isEmpty()) {
+            return List.of();
+        }
+        try (AnswerWatch watch = new AnswerWatch(
+                connection,
+                true,
+                answer -> answer.getPurpose() == Purpose.VALIDATION
+                        && answer.getRunId().equals(like.getRunId())
+                        && answer.getCheckpoint().equals(like.getCheckpoint())
+                        && answer.getFit().equals(like.getFit()))) {
+            await(watch, ids, VALIDATION_PATIENCE, listener);
+            List<Validation> found = new ArrayList<>();
+            new TreeMap<>(watch.answers()).forEach((id, answer) -> {
+                String label = labels.containsKey(id) ? labels.get(id).getLabel() : null;
+                if (answer.getLabels().contains(label)) {
+                    found.add(new Validation(answer, answer.getLabels().indexOf(label)));
+                }
+            });
+            return List.copyOf(found);
+        }
     }
 
-    private static String reason(ConsumerRecord<byte[], byte[]> record) {
-        Header header = record.headers().lastHeader(REASON);
-        return header == null ? "no reason given" : new String(header.value(), StandardCharsets.UTF_8);
+    private <T extends SpecificRecord> Map<String, T> latest(String topic, Class<T> type) {
+        Consumer<String> unreadable = line -> {}; // bad records are the services' to report
+        return TopicReader.latest(connection, topic, type, unreadable);
     }
 }

@@ -7,4 +7,4 @@ import io.calibrant.schemas.avro.Answer;
  *
  * @param truth index of the true choice
  */
-record Validation(String id, Answer answer, int truth) {}
+record Validation(Answer answer, int truth) {}

@@ -1,0 +1,128 @@
+package io.calibrant.infra.commands;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.infra.demo.Display;
+import io.calibrant.infra.evaluation.Evaluated;
+import io.calibrant.infra.evaluation.Evaluator;
+import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.report.HtmlReport;
+import io.calibrant.infra.report.Method;
+import io.calibrant.infra.report.TextReport;
+import io.calibrant.schemas.Connection;
+import io.calibrant.scorer.metrics.Metrics;
+import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "evaluate",
+        description = {
+            "Sends labelled questions and their labels through the topics, waits for the answers, and prints ACC, NLL, ECE"
+                    + " (15 bins) and Brier for MAP, temperature scaling, the evidence's Laplace, and as served.",
+            "Temperature is fitted on the run's validation answers (train and validate ask these) where there are any, else"
+                    + " cross-fitted on the questions themselves."
+        },
+        footer = {
+            "  calibrant evaluate --questions test.jsonl --run news --html report.html",
+            "  calibrant evaluate --questions test.jsonl --json    # one object a method; the run may be left out if there is one"
+        })
+final class EvaluateCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--questions",
+            paramLabel = "FILE",
+            required = true,
+            description = "The questions with their answers, JSON lines.")
+    private Path questions;
+
+    @Option(
+            names = "--run",
+            paramLabel = "R",
+            description = "The run whose scorer is to answer. Default: the only one there is.")
+    private String run;
+
+    @Option(names = "--html", paramLabel = "FILE", description = "Also write a report that opens without a network.")
+    private Path html;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            defaultValue = "600",
+            description = "Give up when no answer has come for this long; default ${DEFAULT-VALUE}.")
+    private long timeout;
+
+    @Option(names = "--json", description = "One object a method.")
+    private boolean json;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() {
+        AskCommand.checkNames(run, null);
+        if (timeout < 1) {
+            throw new ParameterException(
+                    spec.commandLine(), "--timeout: " + timeout + " is not accepted, accepted are seconds from 1");
+        }
+        List<Question> labelled = QuestionFile.read(questions);
+        Connection connection = connectionOptions.reachable();
+        Output output = new Output(spec);
+        Display display = Display.onStandardError(spec.commandLine().getErr());
+        Evaluated evaluated = new Evaluator(
+                        connection,
+                        run,
+                        Duration.ofSeconds(timeout),
+                        progress -> display.progress(
+                                "answering",
+                                progress.answered() + " of " + progress.total() + " questions"
+                                        + (progress.refused() == 0 ? "" : ", " + progress.refused() + " refused"),
+                                (double) (progress.answered() + progress.refused()) / progress.total(),
+                                progress.remaining()))
+                .evaluate(labelled);
+        display.said(evaluated.evaluation().questions().size() + " questions answered");
+        evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
+        print(output, evaluated.evaluation(), json);
+        if (html != null) {
+            new HtmlReport(
+                            "Run " + evaluated.run().getRunId() + " on "
+                                    + evaluated.evaluation().questions().size() + " questions",
+                            evaluated.facts(),
+                            evaluated.evaluation())
+                    .write(html);
+            output.note("Report: " + html.toAbsolutePath().normalize());
+        }
+        return ExitCode.OK;
+    }
+
+    /** The figures: a table, or one object a method. */
+    static void print(Output output, Evaluation evaluation, boolean json) {
+        if (!json) {
+            output.line(TextReport.table(evaluation).stripTrailing());
+            return;
+        }
+        output.note(evaluation.temperatureNote());
+        for (Method method : Method.values()) {
+            Metrics metrics = evaluation.metrics(method);
+            ObjectNode object = Output.object();
+            object.put("method", method.key());
+            object.put("n", metrics.n());
+            object.put("acc", metrics.accuracy());
+            object.put("nll", metrics.nll());
+            object.put("ece", metrics.ece());
+            object.put("brier", metrics.brier());
+            output.json(object);
+        }
+    }
+}

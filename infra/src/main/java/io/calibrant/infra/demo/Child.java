@@ -1,0 +1,102 @@
+package io.calibrant.infra.demo;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** One process of the demo. What it prints goes to a file. */
+final class Child implements AutoCloseable {
+    private static final long GRACE_SECONDS = 20;
+
+    private final String name;
+    private final Process process;
+    private final Path log;
+    private volatile boolean stopping;
+
+    private Child(String name, Process process, Path log) {
+        this.name = name;
+        this.process = process;
+        this.log = log;
+    }
+
+    /**
+     * Starts a process.
+     *
+     * @param log takes all that it prints
+     * @throws DemoFailure if it cannot be started
+     */
+    static Child start(String name, List<String> command, Path log) {
+        try {
+            Files.createDirectories(log.toAbsolutePath().getParent());
+            Process process = new ProcessBuilder(command)
+                    .redirectInput(ProcessBuilder.Redirect.from(nothing()))
+                    .redirectErrorStream(true)
+                    .redirectOutput(log.toFile())
+                    .start();
+            return new Child(name, process, log);
+        } catch (IOException e) {
+            throw new DemoFailure(name + " cannot be started: " + e.getMessage(), e);
+        }
+    }
+
+    private static java.io.File nothing() {
+        return new java.io.File(System.getProperty("os.name").startsWith("Windows") ? "NUL" : "/dev/null");
+    }
+
+    String name() {
+        return name;
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    /** Whether it has ended with exit code 0. */
+    boolean done() {
+        return !process.isAlive() && process.exitValue() == 0;
+    }
+
+    /**
+     * Checks that it runs, or has ended as it should.
+     *
+     * @param mayEnd whether exit code 0 is as it should be
+     * @throws DemoFailure with its exit code and what it said last
+     */
+    void check(boolean mayEnd) {
+        if (stopping || process.isAlive() || (mayEnd && process.exitValue() == 0)) {
+            return;
+        }
+        throw new DemoFailure("'" + name + "' ended with exit code " + process.exitValue() + ": " + lastWords()
+                + " (all that it said is in " + log + ")");
+    }
+
+    private String lastWords() {
+        try {
+            return Files.readString(log, StandardCharsets.UTF_8)
+                    .lines()
+                    .filter(line -> !line.isBlank() && !line.startsWith("\tat "))
+                    .reduce((before, last) -> last)
+                    .orElse("it said nothing");
+        } catch (IOException e) {
+            return "it said nothing that can be read";
+        }
+    }
+
+    /** Asks it to end and waits; kills it if it takes too long. */
+    @Override
+    public void close() {
+        stopping = true;
+        process.destroy();
+        try {
+            if (!process.waitFor(GRACE_SECONDS, TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+}
