@@ -1,0 +1,110 @@
+package io.calibrant.infra.loop;
+
+import io.calibrant.fitter.topology.Fitter;
+import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.scorer.link.LinkFunction;
+import io.calibrant.scorer.service.Scorer;
+import io.calibrant.scorer.service.ScorerListener;
+import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.trainer.Trainer;
+import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.prompts.Question;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/** A fitter and a scorer of one run in this JVM, with nothing between them but the broker. */
+final class Services implements AutoCloseable {
+    private static final Duration LIMIT = Duration.ofMinutes(5);
+
+    private final Connection connection;
+    private final String run;
+    private final Fitter fitter;
+    private final Scorer scorer;
+    private final CompletableFuture<Void> scoring;
+
+    private Services(Connection connection, String run, Fitter fitter, Scorer scorer) {
+        this.connection = connection;
+        this.run = run;
+        this.fitter = fitter;
+        this.scorer = scorer;
+        scoring = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer of " + run).start());
+    }
+
+    static Services start(Connection connection, String run, Path model, int points, Path state) {
+        FitterSettings defaults = FitterSettings.defaults();
+        FitterSettings fitting = new FitterSettings(
+                defaults.fit(),
+                state,
+                defaults.threads(),
+                defaults.prior(),
+                defaults.priorMean(),
+                defaults.residual(),
+                defaults.cacheBytes(),
+                defaults.commitInterval(),
+                false);
+        Fitter fitter = new Fitter(connection, fitting, posterior -> {});
+        fitter.start();
+        ScorerSettings settings =
+                new ScorerSettings(run, model, defaults.fit(), LinkFunction.MC, points, 8, ScorerSettings.ALL_BLOCKS);
+        return new Services(connection, run, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
+    }
+
+    /** Runs a trainer to its end. */
+    void train(TrainerSettings settings) {
+        Trainer.run(settings, connection, event -> {});
+    }
+
+    /** Asks, and waits for the answers. */
+    Map<String, Answer> ask(List<Question> questions) throws Exception {
+        Map<String, Answer> answers = new HashMap<>();
+        try (TopicReader<Answer> reader =
+                TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {
+                    throw new AssertionError(line);
+                })) {
+            new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, null);
+            long end = System.nanoTime() + LIMIT.toNanos();
+            while (answers.size() < questions.size()) {
+                if (scoring.isDone()) {
+                    scoring.get(); // says why
+                }
+                if (System.nanoTime() > end) {
+                    throw new AssertionError(answers.size() + " of " + questions.size() + " answers came");
+                }
+                reader.poll(Duration.ofMillis(200)).stream()
+                        .filter(record -> record.value().getRunId().equals(run))
+                        .forEach(record -> answers.put(record.key(), record.value()));
+            }
+        }
+        return answers;
+    }
+
+    /** The posterior that answers of this run rest on. */
+    Posterior posterior(Answer answer) {
+        Posterior posterior = TopicReader.latest(
+                        connection, connection.topics().posteriors(), Posterior.class, line -> {})
+                .get(answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit());
+        if (posterior.getVersion() != answer.getPosteriorVersion()) {
+            throw new AssertionError("answered by version " + answer.getPosteriorVersion() + ", the topic has "
+                    + posterior.getVersion());
+        }
+        return posterior;
+    }
+
+    @Override
+    public void close() {
+        scorer.close();
+        fitter.close();
+        scoring.orTimeout(1, TimeUnit.MINUTES).join();
+    }
+}

@@ -1,0 +1,193 @@
+package io.calibrant.infra.loop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calibrant.infra.demo.DemoFiles;
+import io.calibrant.infra.evaluation.Evaluated;
+import io.calibrant.infra.evaluation.EvaluationProgress;
+import io.calibrant.infra.evaluation.Evaluator;
+import io.calibrant.infra.report.Method;
+import io.calibrant.infra.report.TextReport;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.scorer.metrics.Metrics;
+import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.Validation;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The whole loop, from a model directory to calibrated answers, whatever broker carries it. */
+abstract class WholeLoopTests {
+    private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
+
+    @TempDir
+    private Path dir;
+
+    /** Broker and registry with all topics. */
+    abstract Connection connection() throws Exception;
+
+    /** What a golden variant allows. */
+    private record Tolerance(double probability, double lambda, double logEvidence, double novelty) {}
+
+    @Test
+    void shouldReproduceTheReferenceWithFullFactors() throws Exception {
+        reproduce("full", Optional.empty(), new Tolerance(3e-3, 1e-3, 0.05, 1e-3));
+    }
+
+    @Test
+    void shouldReproduceTheReferenceAtRankTen() throws Exception {
+        reproduce("rank10_residual", Optional.of(10), new Tolerance(1e-2, 1.5e-2, 6, 0.02));
+    }
+
+    private void reproduce(String variant, Optional<Integer> rank, Tolerance tolerance) throws Exception {
+        assumeTrue(Files.isDirectory(GOLDEN), "the reference data of ../shared/golden is not here");
+        ObjectMapper json = new ObjectMapper();
+        JsonNode expected = json.readTree(GOLDEN.resolve("mcq_endtoend.json").toFile());
+        JsonNode figures = expected.get(variant + ".scalar");
+        JsonNode novelty = json.readTree(GOLDEN.resolve("mcq_novelty.json").toFile());
+        List<Question> test = QuestionFile.read(GOLDEN.resolve("data_mcq/test.jsonl"));
+        assertThat(test).extracting(Question::id).isEqualTo(json.convertValue(expected.get("ids"), List.class));
+        double[] p;
+        try (SafetensorsReader reader = SafetensorsReader.open(GOLDEN.resolve("mcq_endtoend.safetensors"))) {
+            p = reader.doubles(variant + ".scalar.p");
+        }
+        String run = "golden-" + variant;
+        Path model = GOLDEN.resolve("model");
+        try (Services services = Services.start(connection(), run, model, 1 << 16, dir.resolve("state"))) {
+            services.train(training(
+                    run,
+                    model,
+                    GOLDEN.resolve("data_mcq/train.jsonl"),
+                    Optional.of(GOLDEN.resolve("adapter_mcq")),
+                    0,
+                    rank,
+                    Validation.NONE));
+            Map<String, Answer> answers = services.ask(test);
+            Posterior posterior = services.posterior(answers.get(test.get(0).id()));
+
+            double lambda = posterior.getBlocks().get(0).getLambda();
+            double worstP = 0;
+            double worstNovelty = 0;
+            for (int i = 0; i < test.size(); i++) {
+                Answer answer = answers.get(test.get(i).id());
+                worstNovelty = Math.max(
+                        worstNovelty,
+                        Math.abs(answer.getNovelty()
+                                - novelty.get(variant).get(i).asDouble()));
+                for (int c = 0; c < 4; c++) {
+                    worstP = Math.max(worstP, Math.abs(answer.getProbabilities().get(c) - p[4 * i + c]));
+                }
+            }
+            System.out.printf(
+                    "%s: lambda %.6f (%.6f), log evidence %.4f (%.4f), gamma %.3f (%.3f), worst p %.2e, worst novelty %.2e%n",
+                    variant,
+                    lambda,
+                    figures.get("lambda_").asDouble(),
+                    posterior.getLogEvidence(),
+                    figures.get("log_evidence").asDouble(),
+                    posterior.getEffectiveParameters(),
+                    figures.get("effective_parameters").asDouble(),
+                    worstP,
+                    worstNovelty);
+            assertThat(posterior.getState()).isEqualTo(PosteriorState.COMPLETE);
+            assertThat(posterior.getBatches()).isEqualTo(50);
+            assertThat(lambda / figures.get("lambda_").asDouble()).isCloseTo(1, within(tolerance.lambda()));
+            assertThat(posterior.getLogEvidence())
+                    .isCloseTo(figures.get("log_evidence").asDouble(), within(tolerance.logEvidence()));
+            assertThat(worstP).isLessThanOrEqualTo(tolerance.probability());
+            assertThat(worstNovelty).isLessThanOrEqualTo(tolerance.novelty());
+        }
+    }
+
+    @Test
+    void shouldMakeMapOverConfidentAndRepairItOnTheDemosOwnModel() throws Exception {
+        DemoFiles files = DemoFiles.unpack(dir.resolve("demo"));
+        List<Question> test = new ArrayList<>(QuestionFile.read(files.test()));
+        Connection connection = connection();
+        try (Services services = Services.start(connection, "demo", files.model(), 4096, dir.resolve("state"))) {
+            services.train(training(
+                    "demo",
+                    files.model(),
+                    files.questions(),
+                    Optional.empty(),
+                    600,
+                    Optional.of(10),
+                    Validation.heldOut(0.2)));
+            Question impossible = new Question(
+                    "impossible",
+                    "What is no token?",
+                    null,
+                    List.of(new Choice("A", "this"), new Choice("Quetzalcoatl", "that")),
+                    "A");
+            test.add(17, impossible);
+            List<EvaluationProgress> heard = new ArrayList<>();
+            Evaluated evaluated = new Evaluator(connection, "demo", Duration.ofMinutes(3), heard::add).evaluate(test);
+
+            System.out.print(TextReport.table(evaluated.evaluation()));
+            assertThat(evaluated.refused()).containsOnlyKeys("impossible");
+            assertThat(evaluated.refused().get("impossible")).contains("Quetzalcoatl");
+            assertThat(evaluated.evaluation().questions()).hasSize(test.size() - 1);
+            assertThat(evaluated.evaluation().temperatureNote()).contains("fitted on 50 validation answers");
+            assertThat(heard)
+                    .anySatisfy(progress -> assertThat(progress.refused()).isEqualTo(1));
+            Metrics map = evaluated.evaluation().metrics(Method.MAP);
+            Metrics laplace = evaluated.evaluation().metrics(Method.LAPLACE);
+            assertThat(map.ece()).isGreaterThan(0.15);
+            assertThat(laplace.ece()).isLessThan(map.ece() - 0.05);
+            assertThat(laplace.nll()).isLessThan(map.nll() - 0.1);
+            assertThat(laplace.brier()).isLessThan(map.brier());
+        }
+    }
+
+    private static TrainerSettings training(
+            String run,
+            Path model,
+            Path questions,
+            Optional<Path> adapter,
+            int steps,
+            Optional<Integer> rank,
+            Validation validation) {
+        return new TrainerSettings(
+                run,
+                model,
+                questions,
+                adapter,
+                steps,
+                4,
+                5e-3,
+                8,
+                16,
+                0.1,
+                LoraTargets.of("q_proj", "v_proj", "lm_head"),
+                300,
+                0,
+                KfacApproximation.EXPAND,
+                FisherType.EXACT,
+                rank,
+                validation,
+                Optional.empty(),
+                "cpu",
+                Shard.WHOLE);
+    }
+}
