@@ -43,6 +43,8 @@ import picocli.CommandLine.Spec;
             LabelCommand.class,
             ValidateCommand.class,
             FitsCommand.class,
+            EvaluateCommand.class,
+            DemoCommand.class,
             BenchCommand.class
         })
 public final class Calibrant implements Runnable {
