@@ -188,6 +188,7 @@ abstract class WholeLoopTests {
                 validation,
                 Optional.empty(),
                 "cpu",
-                Shard.WHOLE);
+                Shard.WHOLE,
+                true);
     }
 }
