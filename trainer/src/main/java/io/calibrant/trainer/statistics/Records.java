@@ -10,6 +10,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -35,7 +36,7 @@ final class Records {
                 .setModelId(run.modelId())
                 .setModelDigest(run.modelDigest())
                 .setLoraRank(run.adapter().settings().rank())
-                .setLoraAlpha(run.adapter().settings().alpha())
+                .setLoraAlpha(alpha(run.adapter().settings()))
                 .setLoraDropout(run.adapter().settings().dropout())
                 .setLoraTargets(List.copyOf(run.adapter().matrices().keySet()))
                 .setBlocks(blocks)
@@ -53,6 +54,11 @@ final class Records {
                 .setSeed(run.seed())
                 .setSettings(new TreeMap<>(run.settings()))
                 .build();
+    }
+
+    /** The alpha of which alpha / R is the scaling, also where the adapter is scaled by alpha / sqrt(R) (rsLoRA). */
+    static double alpha(LoraSettings settings) {
+        return settings.rootScaling() ? settings.scaling() * settings.rank() : settings.alpha();
     }
 
     /** The weights of every block by name, in the order of the forward pass: row-major [outputs, inputs]. */
