@@ -29,7 +29,7 @@ import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThr
  * thread. Every failure is an exception whose message says in one line what is wrong.
  */
 public final class Fitter implements AutoCloseable {
-    private static final Duration START = Duration.ofSeconds(120);
+    private static final Duration START = Duration.ofMinutes(2);
     private static final Duration STOP = Duration.ofSeconds(10);
 
     private static final int LOOKS = 10;
