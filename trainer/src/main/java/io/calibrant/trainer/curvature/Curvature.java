@@ -216,7 +216,7 @@ public final class Curvature {
     }
 
     /** One label a question, from the model's own probabilities; which batch the question is in plays no part. */
-    private int[] sample(ClassProbabilities classes, List<EncodedPrompt> prompts) {
+    int[] sample(ClassProbabilities classes, List<EncodedPrompt> prompts) {
         int[] labels = new int[prompts.size()];
         for (int b = 0; b < labels.length; b++) {
             String id = prompts.get(b).question().id();

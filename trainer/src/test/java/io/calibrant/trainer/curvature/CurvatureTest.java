@@ -132,25 +132,26 @@ class CurvatureTest {
     }
 
     @Test
-    void shouldExpectTheExactFisherOfSampledLabels() {
-        // given the gradients of single sampled labels, over many seeds
-        Sums exact = sums(KfacApproximation.LAST, FisherType.EXACT, 8);
-        double[] mean = null;
-        int seeds = 400;
-        String block = "lm_head.lora_B";
+    void shouldSampleLabelsFromTheModelsOwnProbabilities() {
+        // given one saturated and one undecided question; a softmax taken twice would make .95 to .45
+        double[][] p = {{0.95, 0.05}, {0.2, 0.3, 0.5}};
+        ClassProbabilities classes = new ClassProbabilities(p, null, new int[][] {{0, 1}, {0, 1, 2}}, 5);
+        List<EncodedPrompt> prompts = run.prompts().subList(0, 2);
+        int seeds = 20_000;
+        double[][] frequency = {new double[2], new double[3]};
+
         for (int seed = 0; seed < seeds; seed++) {
-            Curvature sampled = new Curvature(KfacApproximation.LAST, FisherType.MC, null, "run", seed);
-            Sums one = new Sums();
-            one.add(sampled.measure(run.model(), run.prompts(), PAD, 0));
-            double[] sum = one.gradients(block);
-            mean = mean == null ? new double[sum.length] : mean;
-            for (int i = 0; i < sum.length; i++) {
-                mean[i] += sum[i] / seeds;
-            }
+            int[] labels =
+                    new Curvature(KfacApproximation.EXPAND, FisherType.MC, null, "run", seed).sample(classes, prompts);
+            frequency[0][labels[0]] += 1.0 / seeds;
+            frequency[1][labels[1]] += 1.0 / seeds;
         }
 
-        // then their mean is the exact one: a softmax taken twice before sampling would flatten it
-        assertThat(Sums.distance(mean, exact.gradients(block))).isLessThan(0.1);
+        for (int b = 0; b < 2; b++) {
+            for (int c = 0; c < p[b].length; c++) {
+                assertThat(frequency[b][c]).isCloseTo(p[b][c], within(0.015));
+            }
+        }
     }
 
     @Test
