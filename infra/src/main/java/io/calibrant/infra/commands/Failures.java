@@ -52,13 +52,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         err.flush();
     }
 
-    /** The message of a failure, with the reason beneath it where Kafka hides that in the causes. */
+    /** The message of a failure, or the reason beneath it where Kafka's clients hide that in the causes. */
     private static String message(Exception failure) {
         String message = failure.getMessage();
         if (message == null || message.isBlank() || failure instanceof NullPointerException) {
             return oneLine("internal error: " + failure + " (CALIBRANT_DEBUG=1 shows where)");
         }
-        if (failure instanceof KafkaException) {
+        if (failure instanceof KafkaException && message.startsWith("Failed to construct kafka")) {
             Throwable root = failure;
             while (root.getCause() != null) {
                 root = root.getCause();

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -181,6 +182,8 @@ final class HttpRegistryClient implements RegistryClient {
     }
 
     private static String reason(IOException e) {
-        return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+        // Java's client has no words for the most frequent one.
+        String nothing = e instanceof ConnectException ? "connection refused" : e.getClass().getSimpleName();
+        return e.getMessage() == null ? nothing : e.getMessage();
     }
 }

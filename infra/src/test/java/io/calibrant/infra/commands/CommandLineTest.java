@@ -1,0 +1,139 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class CommandLineTest {
+    @TempDir
+    private Path dir;
+
+    @Test
+    void shouldShowExamplesForEveryCommand() {
+        for (String name : new CommandLine(Calibrant.class, new NoArguments())
+                .getSubcommands()
+                .keySet()) {
+            Ran help = Ran.calibrant(Map.of(), name, "--help");
+            assertThat(help.code()).isZero();
+            assertThat(help.out()).as(name).contains("Examples:").contains("  calibrant " + name);
+            assertThat(help.out().lines()).as(name).allMatch(line -> line.length() <= 120);
+        }
+    }
+
+    /** The root's constructor is its own business. */
+    private static final class NoArguments implements CommandLine.IFactory {
+        @Override
+        public <K> K create(Class<K> type) throws Exception {
+            var constructor = type.getDeclaredConstructor();
+            constructor.setAccessible(true);
+            return constructor.newInstance();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "topcs", "ask", "answers --cuont 3", "answers --count x", "answers --count 0", "fits"})
+    void shouldCallWrongUsageExitCode2(String arguments) {
+        Ran ran = Ran.calibrant(Map.of(), arguments.isEmpty() ? new String[0] : arguments.split(" "));
+        assertThat(ran.code()).isEqualTo(2);
+        assertThat(ran.out()).isEmpty();
+        assertThat(ran.err()).startsWith("calibrant").contains("--help' shows what is accepted");
+    }
+
+    @Test
+    void shouldShowEverySettingWithItsOrigin() throws IOException {
+        Path file = dir.resolve("client.properties");
+        Files.writeString(
+                file, "sasl.jaas.config=hunter2\ncalibrant.state.dir=/file\ncalibrant.fit=file\nclient.id=me\n");
+        Ran ran = Ran.calibrant(
+                Map.of("CALIBRANT_FIT", "environment", "CALIBRANT_THREADS", "5", "CALIBRANT_DEBUG", "1"),
+                "fit",
+                "--threads=3",
+                "--bootstrap-server",
+                "k:9092",
+                "--command-config",
+                file.toString(),
+                "--print-config");
+        assertThat(ran.code()).isZero();
+        assertThat(ran.out().lines())
+                .containsExactly(
+                        "bootstrap.servers = k:9092  (flag --bootstrap-server)",
+                        "calibrant.fit = environment  (environment CALIBRANT_FIT)",
+                        "calibrant.prior = SCALAR  (built-in)",
+                        "calibrant.prior.mean = ZERO  (built-in)",
+                        "calibrant.state.dir = /file  (file " + file + ")",
+                        "calibrant.threads = 3  (flag --threads)",
+                        "client.id = me  (file " + file + ")",
+                        "sasl.jaas.config = ********  (file " + file + ")");
+    }
+
+    @Test
+    void shouldTakeARequiredFlagFromTheEnvironment() {
+        Ran ran = Ran.calibrant(Map.of("CALIBRANT_QUESTIONS", "/no/such.jsonl"), "ask");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err()).isEqualTo("calibrant ask: question file /no/such.jsonl does not exist\n");
+    }
+
+    @Test
+    void shouldNameASettingThatNobodyKnows() throws IOException {
+        Path file = dir.resolve("client.properties");
+        Files.writeString(file, "calibrant.fitt=x\n");
+        Ran ran = Ran.calibrant(Map.of(), "fits", "--command-config=" + file);
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .startsWith("calibrant: --command-config: file " + file + " sets 'calibrant.fitt', which nobody knows")
+                .hasLineCount(1);
+    }
+
+    @Test
+    void shouldSayHowAMissingAddressCanBeGiven() {
+        Ran ran = Ran.calibrant(Map.of("CALIBRANT_SCHEMA_REGISTRY_URL", "http://r:1"), "fits");
+        assertThat(ran.code()).isEqualTo(2);
+        assertThat(ran.err())
+                .contains("--bootstrap-server is missing")
+                .contains("CALIBRANT_BOOTSTRAP_SERVERS")
+                .contains("--command-config");
+    }
+
+    @Test
+    void shouldNameFileAndLineOfATypoBeforeAnythingIsAsked() throws IOException {
+        Path file = dir.resolve("questions.jsonl");
+        Files.writeString(
+                file,
+                "{\"id\": \"a\", \"question\": \"q\", \"choices\": [{\"label\": \"A\", \"text\": \"1\"},"
+                        + " {\"label\": \"B\", \"text\": \"2\"}]}\n{\"id\": \"b\", \"qeustion\": \"q\", \"choices\": []}\n");
+        for (String command : new String[] {"ask", "label", "validate"}) {
+            Ran ran = Ran.calibrant(
+                    Map.of(),
+                    command,
+                    "--questions",
+                    file.toString(),
+                    "--bootstrap-server",
+                    "127.0.0.1:1",
+                    "--schema-registry",
+                    "http://127.0.0.1:1");
+            assertThat(ran.code()).isEqualTo(1);
+            assertThat(ran.err())
+                    .isEqualTo("calibrant " + command + ": question file " + file
+                            + ", line 2: question: found nothing, accepted is a string\n");
+        }
+    }
+
+    @Test
+    void shouldShowStackTracesOnlyWhenAsked() {
+        String[] arguments = {"ask", "--questions", "/no/such.jsonl"};
+        assertThat(Ran.calibrant(Map.of(), arguments).err()).doesNotContain("\tat ");
+        assertThat(Ran.calibrant(Map.of("CALIBRANT_DEBUG", "1"), arguments).err())
+                .contains("\tat ");
+        assertThat(Ran.calibrant(Map.of(), "ask", "--questions", "/no/such.jsonl", "--debug")
+                        .err())
+                .contains("\tat ");
+    }
+}

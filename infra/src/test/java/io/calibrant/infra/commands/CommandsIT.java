@@ -1,0 +1,428 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorStructure;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.Question;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands against a real broker and the real registry; every test has a topic prefix of its own. */
+class CommandsIT {
+    @TempDir
+    private static Path clusterDir;
+
+    private static Cluster cluster;
+
+    @TempDir
+    private Path dir;
+
+    private Connection connection;
+    private Topics topics;
+
+    @BeforeAll
+    static void up() {
+        cluster = Cluster.start(clusterDir, 0, 0);
+    }
+
+    @AfterAll
+    static void down() {
+        cluster.close();
+    }
+
+    @BeforeEach
+    void connect(TestInfo test) {
+        String prefix = test.getTestMethod().orElseThrow().getName() + "-";
+        connection = new Connection(cluster.bootstrapServers(), cluster.schemaRegistry(), prefix, Map.of());
+        topics = connection.topics();
+    }
+
+    private Ran calibrant(String... arguments) {
+        return Ran.calibrant(
+                Map.of(
+                        "CALIBRANT_BOOTSTRAP_SERVERS", connection.bootstrapServers(),
+                        "CALIBRANT_SCHEMA_REGISTRY_URL", connection.schemaRegistry(),
+                        "CALIBRANT_TOPIC_PREFIX", connection.topicPrefix()),
+                arguments);
+    }
+
+    private <V extends SpecificRecord> void send(String topic, Class<V> type, Map<String, V> values) throws Exception {
+        try (KafkaProducer<String, V> producer =
+                new KafkaProducer<>(connection.producer(), new StringSerializer(), connection.serializer(type))) {
+            for (Map.Entry<String, V> each : values.entrySet()) {
+                producer.send(new ProducerRecord<>(topic, each.getKey(), each.getValue()))
+                        .get();
+            }
+        }
+    }
+
+    private <V extends SpecificRecord> Map<String, V> latest(String topic, Class<V> type) {
+        return TopicReader.latest(connection, topic, type, line -> {
+            throw new AssertionError(line);
+        });
+    }
+
+    // --- topics
+    // -------------------------------------------------------------------------------------------------------
+
+    @Test
+    void shouldChangeNothingUnlessToldTo() throws Exception {
+        Ran dry = calibrant("topics", "--json");
+        assertThat(dry.code()).isZero();
+        assertThat(dry.json())
+                .hasSameSizeAs(topics.definitions())
+                .allMatch(t -> t.get("state").asText().equals("missing"));
+        assertThat(calibrant("topics", "--json").json())
+                .allMatch(t -> t.get("state").asText().equals("missing"));
+    }
+
+    @Test
+    void shouldCreateWhatIsMissingAndSetWhatDiffers() throws Exception {
+        assertThat(calibrant("topics", "--apply", "--json").json())
+                .allMatch(t -> t.get("state").asText().equals("created"));
+        assertThat(calibrant("topics", "--json").json())
+                .allMatch(t -> t.get("state").asText().equals("ok"))
+                .allMatch(t -> t.get("difference").isNull());
+        // given that somebody changed one
+        try (Admin admin = Admin.create(connection.admin())) {
+            admin.incrementalAlterConfigs(Map.of(
+                            new ConfigResource(ConfigResource.Type.TOPIC, topics.statistics()),
+                            List.of(new AlterConfigOp(
+                                    new ConfigEntry("retention.ms", "1000"), AlterConfigOp.OpType.SET))))
+                    .all()
+                    .get();
+        }
+        assertThat(calibrant("topics").out()).contains("retention.ms is 1000, should be 7776000000");
+        assertThat(calibrant("topics", "--apply").out()).contains("altered");
+        assertThat(calibrant("topics", "--json").json())
+                .allMatch(t -> t.get("state").asText().equals("ok"));
+    }
+
+    @Test
+    void shouldNotMoveKeysToOtherPartitions() throws Exception {
+        try (Admin admin = Admin.create(connection.admin())) {
+            admin.createTopics(List.of(new NewTopic(topics.questions(), 1, (short) 1)))
+                    .all()
+                    .get();
+        }
+        Ran ran = calibrant("topics", "--apply");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.out()).contains("1 partitions, should be 4");
+    }
+
+    // --- questions and labels
+    // -----------------------------------------------------------------------------------------
+
+    private Path questions() throws IOException {
+        Path file = dir.resolve("questions.jsonl");
+        Files.writeString(
+                file,
+                "{\"id\": \"q1\", \"question\": \"Wie groß?\", \"choices\": [{\"label\": \"A\", \"text\": \"1\"},"
+                        + " {\"label\": \"B\", \"text\": \"2\"}, {\"label\": \"C\", \"text\": \"3\"}], \"answer\": \"B\"}\n"
+                        + "{\"id\": \"q2\", \"question\": \"Is it?\", \"context\": \"It is.\", \"choices\":"
+                        + " [{\"label\": \"True\", \"text\": \"\"}, {\"label\": \"False\", \"text\": \"\"}]}\n");
+        return file;
+    }
+
+    @Test
+    void shouldAskWhatTheFileSays() throws Exception {
+        TopicAdmin.createMissing(connection);
+        Ran ran = calibrant("ask", "--questions", questions().toString(), "--run", "r1");
+        assertThat(ran).isEqualTo(new Ran(0, "", "2 questions sent to " + topics.questions() + "\n"));
+        assertThat(latest(topics.questions(), Question.class))
+                .containsExactlyInAnyOrderEntriesOf(Map.of(
+                        "q1",
+                                new Question(
+                                        "Wie groß?",
+                                        List.of(new Choice("A", "1"), new Choice("B", "2"), new Choice("C", "3")),
+                                        null,
+                                        Purpose.ANSWER,
+                                        "r1",
+                                        null),
+                        "q2",
+                                new Question(
+                                        "Is it?",
+                                        List.of(new Choice("True", ""), new Choice("False", "")),
+                                        "It is.",
+                                        Purpose.ANSWER,
+                                        "r1",
+                                        null)));
+        assertThat(latest(topics.labels(), Label.class)).isEmpty();
+    }
+
+    @Test
+    void shouldLabelTheQuestionsThatHaveAnAnswer() throws Exception {
+        TopicAdmin.createMissing(connection);
+        Ran ran = calibrant("label", "--questions", questions().toString());
+        assertThat(ran.code()).isZero();
+        assertThat(ran.err()).contains("1 labels sent").contains("1 questions have no answer");
+        assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B")));
+    }
+
+    @Test
+    void shouldValidateWithLabelledQuestionsOnly() throws Exception {
+        TopicAdmin.createMissing(connection);
+        Path all = questions();
+        Ran refused = calibrant("validate", "--questions", all.toString());
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err()).contains("question 'q2' has no \"answer\"").hasLineCount(1);
+        assertThat(latest(topics.questions(), Question.class)).isEmpty();
+
+        Path labelled = dir.resolve("labelled.jsonl");
+        Files.writeString(labelled, Files.readAllLines(all).get(0) + "\n");
+        assertThat(calibrant("validate", "--questions", labelled.toString()).code())
+                .isZero();
+        assertThat(latest(topics.questions(), Question.class).get("q1").getPurpose())
+                .isEqualTo(Purpose.VALIDATION);
+        assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B")));
+    }
+
+    @Test
+    void shouldNameAMissingTopic() throws Exception {
+        Ran ran = calibrant("ask", "--questions", questions().toString());
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .isEqualTo("calibrant ask: topic " + topics.questions()
+                        + " missing: create with 'calibrant topics --apply'\n");
+    }
+
+    // --- answers
+    // ------------------------------------------------------------------------------------------------------
+
+    private static Answer answer(String id, Purpose purpose, List<Double> temperature) {
+        return Answer.newBuilder()
+                .setQuestionId(id)
+                .setRunId("r1")
+                .setCheckpoint("step-5")
+                .setFit("default")
+                .setPosteriorVersion(3)
+                .setPurpose(purpose)
+                .setLabels(List.of("A", "B"))
+                .setProbabilities(List.of(0.25, 0.75))
+                .setMapProbabilities(List.of(0.1, 0.9))
+                .setTemperatureProbabilities(temperature)
+                .setCalibration(Calibration.EVIDENCE)
+                .setContrastMean(List.of(-2.0))
+                .setContrastCovariance(List.of(List.of(1.5)))
+                .setEntropy(0.5)
+                .setExpectedEntropy(0.4)
+                .setMutualInformation(0.1)
+                .setNovelty(0.3)
+                .build();
+    }
+
+    @Test
+    void shouldPrintAnswersInTheFieldsOfTheContract() throws Exception {
+        TopicAdmin.createMissing(connection);
+        send(
+                topics.answers(),
+                Answer.class,
+                Map.of(
+                        "v", answer("v", Purpose.VALIDATION, null),
+                        "a", answer("a", Purpose.ANSWER, List.of(0.3, 0.7))));
+        Ran ran = calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60", "--json");
+        assertThat(ran.code()).isZero();
+        assertThat(ran.out())
+                .isEqualTo("{\"questionId\":\"a\",\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\","
+                        + "\"posteriorVersion\":3,\"labels\":[\"A\",\"B\"],\"probabilities\":[0.25,0.75],"
+                        + "\"mapProbabilities\":[0.1,0.9],\"temperatureProbabilities\":[0.3,0.7],"
+                        + "\"calibration\":\"EVIDENCE\",\"contrastMean\":[-2.0],\"contrastCovariance\":[[1.5]],"
+                        + "\"entropy\":0.5,\"expectedEntropy\":0.4,\"mutualInformation\":0.1,\"novelty\":0.3,"
+                        + "\"tier\":\"all\"}\n");
+        Ran both = calibrant(
+                "answers", "--from-beginning", "--count", "2", "--timeout", "60", "--json", "--with-validation");
+        assertThat(both.json()).extracting(a -> a.get("questionId").asText()).containsExactlyInAnyOrder("a", "v");
+        assertThat(both.json())
+                .filteredOn(a -> a.get("questionId").asText().equals("v"))
+                .allMatch(a -> !a.has("temperatureProbabilities"));
+        assertThat(calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60")
+                        .out())
+                .contains("CALIBRATED")
+                .contains("0.7500");
+    }
+
+    @Test
+    void shouldExit1WhenFewerAnswersCame() throws Exception {
+        TopicAdmin.createMissing(connection);
+        send(topics.answers(), Answer.class, Map.of("a", answer("a", Purpose.ANSWER, null)));
+        Ran ran = calibrant("answers", "--from-beginning", "--count", "2", "--timeout", "0.5", "--json");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.json()).hasSize(1);
+        assertThat(ran.err()).isEqualTo("calibrant answers: 1 of 2 answers came within 0.5 s\n");
+        // and from now on there is none
+        assertThat(calibrant("answers", "--count", "1", "--timeout", "0.5").code())
+                .isEqualTo(1);
+        assertThat(calibrant("answers", "--timeout", "0.5").code()).isZero();
+    }
+
+    @Test
+    void shouldReportAndSkipAnswersThatCannotBeRead() throws Exception {
+        TopicAdmin.createMissing(connection);
+        try (KafkaProducer<String, byte[]> producer =
+                new KafkaProducer<>(connection.producer(), new StringSerializer(), new ByteArraySerializer())) {
+            producer.send(new ProducerRecord<>(topics.answers(), 0, "x", new byte[] {1, 2, 3}))
+                    .get();
+        }
+        send(topics.answers(), Answer.class, Map.of("a", answer("a", Purpose.ANSWER, null)));
+        Ran ran = calibrant("answers", "--from-beginning", "--count", "2", "--timeout", "0.5", "--json");
+        assertThat(ran.json()).hasSize(1);
+        assertThat(ran.err())
+                .contains("skipped " + topics.answers() + "-0 at offset 0: topic " + topics.answers()
+                        + ": magic byte 0x01");
+    }
+
+    @Test
+    void shouldNotSeeAnswersThatWereNotCommitted() throws Exception {
+        TopicAdmin.createMissing(connection);
+        Map<String, Object> configs = connection.producer();
+        configs.put("transactional.id", "t");
+        try (KafkaProducer<String, Answer> producer =
+                new KafkaProducer<>(configs, new StringSerializer(), connection.serializer(Answer.class))) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>(topics.answers(), "a", answer("a", Purpose.ANSWER, null)))
+                    .get();
+            producer.abortTransaction();
+            producer.beginTransaction();
+            var sent = producer.send(new ProducerRecord<>(topics.answers(), "b", answer("b", Purpose.ANSWER, null)));
+            producer.commitTransaction();
+            sent.get();
+        }
+        Ran ran = calibrant("answers", "--from-beginning", "--timeout", "0", "--json");
+        assertThat(ran.json()).extracting(a -> a.get("questionId").asText()).containsExactly("b");
+    }
+
+    // --- fits
+    // ---------------------------------------------------------------------------------------------------------
+
+    private static Posterior posterior(String fit, PriorStructure prior) {
+        return Posterior.newBuilder()
+                .setRunId("r1")
+                .setCheckpoint("step-5")
+                .setFit(fit)
+                .setVersion(2)
+                .setState(PosteriorState.COMPLETE)
+                .setBatches(8)
+                .setBatchesExpected(8L)
+                .setPrior(prior)
+                .setBlocks(List.of(new BlockPrecision("a", 1.5, 8L), new BlockPrecision("b", 2.5, 8L)))
+                .setLogEvidence(-10)
+                .setLogLikelihood(-5)
+                .setEffectiveParameters(3)
+                .setCapturedEnergy(0.9)
+                .build();
+    }
+
+    @Test
+    void shouldPrintFitsInTheFieldsOfTheContractAndDeleteThem() throws Exception {
+        TopicAdmin.createMissing(connection);
+        send(
+                topics.posteriors(),
+                Posterior.class,
+                Map.of(
+                        Keys.fit("r1", "step-5", "default"), posterior("default", PriorStructure.SCALAR),
+                        Keys.fit("r1", "step-5", "layers"), posterior("layers", PriorStructure.LAYERWISE)));
+        Ran ran = calibrant("fits", "--json");
+        assertThat(ran.out())
+                .isEqualTo("{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\",\"state\":\"COMPLETE\","
+                        + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":1.5,\"logEvidence\":-10.0,"
+                        + "\"effectiveParameters\":3.0,\"temperature\":null,\"varianceScale\":null,"
+                        + "\"capturedEnergy\":0.9}\n"
+                        + "{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"layers\",\"state\":\"COMPLETE\","
+                        + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":{\"a\":1.5,\"b\":2.5},"
+                        + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":null,"
+                        + "\"varianceScale\":null,\"capturedEnergy\":0.9}\n");
+
+        Ran unknown = calibrant("fits", "--delete", "layerz");
+        assertThat(unknown.code()).isEqualTo(1);
+        assertThat(unknown.err()).contains("there is no fit 'layerz', there are [default, layers]");
+
+        assertThat(calibrant("fits", "--delete", "layers").code()).isZero();
+        assertThat(calibrant("fits", "--json").json())
+                .extracting(fit -> fit.get("fit").asText())
+                .containsExactly("default");
+        assertThat(tombstones(topics.factors())).containsExactlyInAnyOrder("r1/step-5/a/layers", "r1/step-5/b/layers");
+    }
+
+    private List<String> tombstones(String topic) {
+        try (TopicReader<Factor> reader = TopicReader.fromBeginning(connection, topic, Factor.class, line -> {})) {
+            List<String> keys = new ArrayList<>();
+            while (!reader.hasReachedTheEnd()) {
+                reader.poll(Duration.ofSeconds(1)).stream()
+                        .filter(each -> each.value() == null)
+                        .forEach(each -> keys.add(each.key()));
+            }
+            return keys;
+        }
+    }
+
+    // --- nobody there
+    // -------------------------------------------------------------------------------------------------
+
+    @Test
+    void shouldNameABrokerThatDoesNotAnswerWithin30Seconds() throws Exception {
+        String questions = questions().toString();
+        for (String[] command : List.of(
+                new String[] {"ask", "--questions", questions}, new String[] {"fit", "--state-dir", dir.toString()})) {
+            long start = System.nanoTime();
+            Ran ran = calibrant(with(command, "--bootstrap-server", "127.0.0.1:1"));
+            assertThat(ran.code()).isEqualTo(1);
+            assertThat(ran.err())
+                    .contains("calibrant " + command[0] + ": broker 127.0.0.1:1 does not answer")
+                    .hasLineCount(1);
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
+        }
+    }
+
+    @Test
+    void shouldNameARegistryThatDoesNotAnswerWithin30Seconds() {
+        long start = System.nanoTime();
+        Ran ran = calibrant("answers", "--schema-registry", "http://127.0.0.1:1");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .isEqualTo("calibrant answers: registry http://127.0.0.1:1 cannot be reached: connection refused\n");
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
+    }
+
+    private static String[] with(String[] command, String... more) {
+        return Stream.concat(Arrays.stream(command), Arrays.stream(more)).toArray(String[]::new);
+    }
+}

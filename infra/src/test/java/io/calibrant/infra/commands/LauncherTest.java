@@ -1,0 +1,121 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The launcher script in a house of its own, with a java and a mvn that only say how they were called. */
+class LauncherTest {
+    @TempDir
+    private Path dir;
+
+    private Path root;
+    private Path tools;
+
+    @BeforeEach
+    void build() throws IOException {
+        root = Files.createDirectories(dir.resolve("a house"));
+        tools = Files.createDirectories(dir.resolve("tools"));
+        Files.writeString(root.resolve("pom.xml"), "");
+        for (String module : List.of("schemas", "infra")) {
+            Files.createDirectories(root.resolve(module).resolve("src/main/java"));
+            Files.writeString(root.resolve(module).resolve("pom.xml"), "");
+            Files.writeString(root.resolve(module).resolve("src/main/java/A.java"), "");
+        }
+        Files.copy(Path.of("calibrant"), root.resolve("infra/calibrant"));
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo \"java $*\";; esac");
+        tool("mvn", "echo \"mvn in $PWD\"; mkdir -p infra/target; : > infra/target/calibrant-infra-1.jar");
+    }
+
+    private void tool(String name, String body) throws IOException {
+        Path file = tools.resolve(name);
+        Files.deleteIfExists(file);
+        Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        Files.writeString(file, "#!/bin/sh\n" + body + "\n");
+    }
+
+    private Ran launch(Path script, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of("bash", script.toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command).directory(dir.toFile());
+        builder.environment().remove("JAVA_HOME");
+        builder.environment().remove("CALIBRANT_JAVA_OPTS");
+        builder.environment().put("PATH", tools + ":/usr/bin:/bin");
+        Path out = dir.resolve("out");
+        Path err = dir.resolve("err");
+        int code = builder.redirectOutput(out.toFile())
+                .redirectError(err.toFile())
+                .start()
+                .waitFor();
+        return new Ran(code, Files.readString(out), Files.readString(err));
+    }
+
+    @Test
+    void shouldBuildOnceAndSaySoThenRun() throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        Ran first = launch(script, "ask", "--questions", "two words.jsonl");
+        assertThat(first.code()).isZero();
+        assertThat(first.err())
+                .startsWith("calibrant: building")
+                .contains("mvn in " + root.toRealPath())
+                .contains("calibrant: built in");
+        assertThat(first.out())
+                .startsWith("java ")
+                .endsWith("io.calibrant.infra.commands.Calibrant ask --questions two words.jsonl\n");
+
+        Ran second = launch(script, "fits");
+        assertThat(second.err()).isEmpty();
+        assertThat(second.out()).endsWith("io.calibrant.infra.commands.Calibrant fits\n");
+    }
+
+    @Test
+    void shouldBuildAgainWhenASourceIsNewer() throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        launch(script, "fits");
+        Files.setLastModifiedTime(
+                root.resolve("schemas/src/main/java/A.java"),
+                FileTime.from(Instant.now().plusSeconds(60)));
+        assertThat(launch(script, "fits").err()).contains("mvn in ");
+    }
+
+    @Test
+    void shouldWorkThroughALinkFromAnyDirectory() throws Exception {
+        Path links = Files.createDirectories(dir.resolve("bin"));
+        Path absolute = Files.createSymbolicLink(links.resolve("absolute"), root.resolve("infra/calibrant"));
+        Path relative = Files.createSymbolicLink(links.resolve("calibrant"), Path.of("absolute"));
+        assertThat(launch(absolute, "fits").out()).contains(root.toRealPath() + "/infra/target/lib/*");
+        assertThat(launch(relative, "fits").code()).isZero();
+    }
+
+    @Test
+    void shouldFailAndStayUnbuiltWhenTheBuildFails() throws Exception {
+        tool("mvn", "echo 'broken source'; exit 1");
+        Path script = root.resolve("infra/calibrant");
+        for (int i = 0; i < 2; i++) {
+            Ran ran = launch(script, "fits");
+            assertThat(ran.code()).isEqualTo(1);
+            assertThat(ran.out()).isEmpty();
+            assertThat(ran.err()).contains("broken source").endsWith("calibrant: the build failed, see above\n");
+        }
+    }
+
+    @Test
+    void shouldSayWhichJavaIsNeeded() throws Exception {
+        tool("java", "echo '    java.specification.version = 11' >&2");
+        Ran ran = launch(root.resolve("infra/calibrant"), "fits");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err()).isEqualTo("calibrant: '" + tools + "/java' is Java 11; needed is a JDK 17 or newer\n");
+    }
+}
