@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import java.util.Random;
 import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.LUDecomposition;
 import org.hipparchus.linear.RealMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,13 +28,15 @@ class BlockProjectionTest {
     void shouldMeetTheDenseInverse(int rank, boolean residual) {
         for (double lambda : new double[] {1e-4, 1, 1e6}) {
             double[] j = jacobian(1);
-            BlockPosterior posterior = BlockPosteriors.of("b", sum(D, 20, 2), sum(R, 20, 3), rank, residual, N, lambda);
+            BlockPosterior posterior = BlockPosteriors.of(
+                    "b", BlockPosteriors.sum(D, 20, 2), BlockPosteriors.sum(R, 20, 3), rank, residual, N, lambda);
 
             ContrastGrams grams = grams(posterior, j, DataType.FLOAT64);
 
             for (int b = 0; b < B; b++) {
                 RealMatrix rows = rows(j, b);
-                RealMatrix dense = rows.multiply(inverse(precision(posterior))).multiply(rows.transpose());
+                RealMatrix dense = rows.multiply(BlockPosteriors.inversePrecision(posterior))
+                        .multiply(rows.transpose());
                 double[][] covariance =
                         grams.predictive(b, new double[CONTRASTS]).covariance();
                 for (int c = 0; c < CONTRASTS; c++) {
@@ -52,11 +53,11 @@ class BlockProjectionTest {
     void shouldKeepItsDigitsInSinglePrecisionWhereCurvatureDwarfsThePrior() {
         // Prior minus correction in float32 gives negative variances here: J J^T / lambda is 1e10 times the result.
         double[] j = jacobian(4);
-        double[] large = sum(D, 20, 5);
+        double[] large = BlockPosteriors.sum(D, 20, 5);
         for (int i = 0; i < large.length; i++) {
             large[i] *= 1e6;
         }
-        BlockPosterior posterior = BlockPosteriors.of("b", large, sum(R, 20, 6), D, true, N, 1e-5);
+        BlockPosterior posterior = BlockPosteriors.of("b", large, BlockPosteriors.sum(R, 20, 6), D, true, N, 1e-5);
 
         double[][] wide = grams(posterior, j, DataType.FLOAT64)
                 .predictive(0, new double[CONTRASTS])
@@ -91,14 +92,34 @@ class BlockProjectionTest {
         double last = 1;
         for (int rows : new int[] {1, 4, 16, 64}) {
             // The same first rows each time: data is added.
-            double novelty = grams(BlockPosteriors.of("b", sum(D, rows, 9), sum(R, rows, 10), D, true, 4, 1), j, dtype)
+            double novelty = grams(
+                            BlockPosteriors.of(
+                                    "b",
+                                    BlockPosteriors.sum(D, rows, 9),
+                                    BlockPosteriors.sum(R, rows, 10),
+                                    D,
+                                    true,
+                                    4,
+                                    1),
+                            j,
+                            dtype)
                     .predictive(0, new double[CONTRASTS])
                     .novelty();
             assertThat(novelty).isPositive().isLessThan(last);
             last = novelty;
         }
         for (double lambda : new double[] {1, 1e2, 1e4, 1e8}) {
-            double novelty = grams(BlockPosteriors.of("b", sum(D, 64, 9), sum(R, 64, 10), D, true, 4, lambda), j, dtype)
+            double novelty = grams(
+                            BlockPosteriors.of(
+                                    "b",
+                                    BlockPosteriors.sum(D, 64, 9),
+                                    BlockPosteriors.sum(R, 64, 10),
+                                    D,
+                                    true,
+                                    4,
+                                    lambda),
+                            j,
+                            dtype)
                     .predictive(0, new double[CONTRASTS])
                     .novelty();
             assertThat(novelty).isGreaterThanOrEqualTo(last).isLessThanOrEqualTo(1);
@@ -122,7 +143,8 @@ class BlockProjectionTest {
                 other[b * CONTRASTS * size + i] = -first;
             }
         }
-        BlockPosterior posterior = BlockPosteriors.of("b", sum(D, 20, 12), sum(R, 20, 13), 3, true, N, 0.5);
+        BlockPosterior posterior = BlockPosteriors.of(
+                "b", BlockPosteriors.sum(D, 20, 12), BlockPosteriors.sum(R, 20, 13), 3, true, N, 0.5);
         for (int b = 0; b < B; b++) {
             double novelty = grams(posterior, j, DataType.FLOAT64)
                     .predictive(b, new double[CONTRASTS])
@@ -151,34 +173,6 @@ class BlockProjectionTest {
         return grams;
     }
 
-    /** kron of the two sides by their eigenpairs: weight index j d + i, the small side slow. */
-    private static RealMatrix precision(BlockPosterior p) {
-        RealMatrix precision = new Array2DRowRealMatrix(R * D, R * D);
-        double[][] large = new double[D][D];
-        for (int a = 0; a < D; a++) {
-            large[a][a] = p.residual();
-            for (int b = 0; b < D; b++) {
-                for (int i = 0; i < p.kept(); i++) {
-                    large[a][b] += (p.w()[i] - p.residual()) * p.u()[i * D + a] * p.u()[i * D + b];
-                }
-            }
-        }
-        for (int j = 0; j < R * D; j++) {
-            for (int l = 0; l < R * D; l++) {
-                double small = 0;
-                for (int m = 0; m < R; m++) {
-                    small += p.s()[m] * p.q()[m * R + j / D] * p.q()[m * R + l / D];
-                }
-                precision.setEntry(j, l, small * large[j % D][l % D] / p.n() + (j == l ? p.lambda() : 0));
-            }
-        }
-        return precision;
-    }
-
-    private static RealMatrix inverse(RealMatrix matrix) {
-        return new LUDecomposition(matrix).getSolver().getInverse();
-    }
-
     private static RealMatrix rows(double[] j, int question) {
         RealMatrix rows = new Array2DRowRealMatrix(CONTRASTS, R * D);
         for (int c = 0; c < CONTRASTS; c++) {
@@ -196,22 +190,5 @@ class BlockProjectionTest {
             j[i] = random.nextGaussian();
         }
         return j;
-    }
-
-    private static double[] sum(int d, int rows, long seed) {
-        Random random = new Random(seed);
-        double[] sum = new double[d * d];
-        for (int m = 0; m < rows; m++) {
-            double[] row = new double[d];
-            for (int i = 0; i < d; i++) {
-                row[i] = random.nextGaussian();
-            }
-            for (int i = 0; i < d; i++) {
-                for (int l = 0; l < d; l++) {
-                    sum[i * d + l] += row[i] * row[l];
-                }
-            }
-        }
-        return sum;
     }
 }
