@@ -107,11 +107,16 @@ public final class Demo implements AutoCloseable {
         Evaluated evaluated = new Evaluator(connection, run, PATIENCE, answering).evaluate(test);
         Path report = directory.resolve("report.html");
         Map<String, String> facts = new LinkedHashMap<>(evaluated.facts());
+        if (settings.files() == null) {
+            facts.put(
+                    "Questions",
+                    "the demo's own; " + DemoModel.NOISE_PERCENT
+                            + "% of the answers, of the held-out ones too, are wrong on purpose");
+        }
         facts.put("Commands", Launch.typed(train) + "; " + Launch.typed(List.of("fit")) + "; " + Launch.typed(score));
         facts.put("Time", Display.words(Duration.ofNanos(System.nanoTime() - start)));
         new HtmlReport(
-                        "How sure is " + files.model().getFileName() + " of its answers to " + test.size()
-                                + " questions?",
+                        "How sure is " + evaluated.run().getModelId() + ", and how often is it right?",
                         facts,
                         evaluated.evaluation())
                 .write(report);

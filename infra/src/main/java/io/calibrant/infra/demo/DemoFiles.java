@@ -15,8 +15,8 @@ import java.util.List;
  * @param test held-out questions
  */
 public record DemoFiles(Path model, Path questions, Path test) {
-    private static final List<String> FILES = List.of(
-            "model/config.json", "model/tokenizer.json", "model/model.safetensors", "questions.jsonl", "test.jsonl");
+    private static final List<String> MODEL = List.of("config.json", "tokenizer.json", "model.safetensors");
+    private static final String NAME = "tiny-llama";
 
     /**
      * Unpacks the demo's own model and questions (see {@link DemoModel}).
@@ -25,18 +25,24 @@ public record DemoFiles(Path model, Path questions, Path test) {
      * @throws DemoFailure if it cannot be written
      */
     public static DemoFiles unpack(Path directory) {
+        DemoFiles files = new DemoFiles(
+                directory.resolve(NAME), directory.resolve("train.jsonl"), directory.resolve("test.jsonl"));
         try {
-            for (String name : FILES) {
-                Path file = directory.resolve(name);
-                Files.createDirectories(file.getParent());
-                try (InputStream resource = DemoFiles.class.getResourceAsStream("/demo/" + name)) {
-                    Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
-                }
+            Files.createDirectories(files.model());
+            for (String name : MODEL) {
+                copy("model/" + name, files.model().resolve(name));
             }
+            copy("questions.jsonl", files.questions());
+            copy("test.jsonl", files.test());
         } catch (IOException e) {
             throw new DemoFailure("the demo's files cannot be written to " + directory + ": " + e, e);
         }
-        return new DemoFiles(
-                directory.resolve("model"), directory.resolve("questions.jsonl"), directory.resolve("test.jsonl"));
+        return files;
+    }
+
+    private static void copy(String resource, Path file) throws IOException {
+        try (InputStream bytes = DemoFiles.class.getResourceAsStream("/demo/" + resource)) {
+            Files.copy(bytes, file, StandardCopyOption.REPLACE_EXISTING);
+        }
     }
 }

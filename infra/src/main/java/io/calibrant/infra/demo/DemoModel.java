@@ -43,7 +43,10 @@ public final class DemoModel {
 
     private static final int TRAINING_QUESTIONS = 250;
     private static final int TEST_QUESTIONS = 200;
-    private static final double NOISE = 0.15;
+    /** Share of wrong answers in both question files, percent. */
+    static final int NOISE_PERCENT = 15;
+
+    private static final double NOISE = NOISE_PERCENT / 100.0;
 
     private static final int STEPS = 1600;
     /** Steps on true answers, before the steps on noisy ones that keep the base model modest. */

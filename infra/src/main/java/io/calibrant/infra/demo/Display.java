@@ -9,11 +9,13 @@ import java.util.Locale;
 /** The demo's one line of progress: rewritten in place on a terminal, else printed now and then. */
 public final class Display implements DemoListener {
     private static final long EVERY = 5_000_000_000L;
+    private static final long UNCHANGED_EVERY = 60_000_000_000L;
     private static final int BAR = 24;
 
     private final PrintWriter writer;
     private final boolean terminal;
     private String stage = "";
+    private String printed = "";
     private long last;
     private int width;
 
@@ -60,8 +62,9 @@ public final class Display implements DemoListener {
         if (terminal) {
             writer.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
             width = line.length();
-        } else if (!currentStage.equals(stage) || now - last > EVERY) {
+        } else if (!currentStage.equals(stage) || now - last > (detail.equals(printed) ? UNCHANGED_EVERY : EVERY)) {
             writer.println(line);
+            printed = detail;
             last = now;
         }
         stage = currentStage;
