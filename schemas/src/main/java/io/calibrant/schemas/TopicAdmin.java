@@ -1,5 +1,6 @@
 package io.calibrant.schemas;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -8,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -23,6 +25,8 @@ import org.apache.kafka.common.errors.TopicExistsException;
 
 /** Compares the topics of a cluster with how they should be, and repairs what can be repaired without moving records. */
 public final class TopicAdmin {
+    private static final Duration VISIBLE = Duration.ofSeconds(30);
+
     private final Admin admin;
 
     /** @param admin an admin client of the cluster; stays the caller's to close */
@@ -131,6 +135,23 @@ public final class TopicAdmin {
             get(admin.createTopics(List.of(topic)).all());
         } catch (TopicExistsException e) {
             // Somebody else was faster.
+        }
+        awaitVisible(definition.name());
+    }
+
+    /** The controller has created the topic; the brokers learn of it a moment later, and clients ask the brokers. */
+    private void awaitVisible(String topic) {
+        long deadline = System.nanoTime() + VISIBLE.toNanos();
+        while (!get(admin.listTopics().names()).contains(topic)) {
+            if (System.nanoTime() > deadline) {
+                throw new KafkaException("topic " + topic + " was created, but the brokers do not know it after "
+                        + VISIBLE.toSeconds() + " s");
+            }
+            try {
+                TimeUnit.MILLISECONDS.sleep(20);
+            } catch (InterruptedException e) {
+                throw new InterruptException(e);
+            }
         }
     }
 

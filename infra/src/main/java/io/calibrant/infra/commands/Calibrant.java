@@ -45,6 +45,7 @@ import picocli.CommandLine.Spec;
             FitsCommand.class,
             EvaluateCommand.class,
             DemoCommand.class,
+            DemoModelCommand.class,
             BenchCommand.class
         })
 public final class Calibrant implements Runnable {

@@ -71,10 +71,19 @@ public final class DemoModel {
      * @param progress is told how it goes, a line at a time
      */
     public static void generate(Path directory, Consumer<String> progress) throws IOException {
+        writeQuestionsAndTokenizer(directory);
+        pretrain(directory.resolve("model"), testQuestions(), progress);
+    }
+
+    private static List<Question> testQuestions() {
+        return DemoQuestions.of(2, NOISE).next("test", TEST_QUESTIONS);
+    }
+
+    /** All but the weights, which is a matter of a second. */
+    static void writeQuestionsAndTokenizer(Path directory) throws IOException {
         Path model = Files.createDirectories(directory.resolve("model"));
         write(directory.resolve("questions.jsonl"), DemoQuestions.of(1, NOISE).next("train", TRAINING_QUESTIONS));
-        List<Question> test = DemoQuestions.of(2, NOISE).next("test", TEST_QUESTIONS);
-        write(directory.resolve("test.jsonl"), test);
+        write(directory.resolve("test.jsonl"), testQuestions());
         List<String> texts = DemoQuestions.withoutFoods(4, 0).next("text", 3000).stream()
                 .map(Prompt::text)
                 .toList();
@@ -84,7 +93,6 @@ public final class DemoModel {
         Files.writeString(
                 model.resolve("config.json"),
                 JSON.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(config()) + "\n");
-        pretrain(model, test, progress);
     }
 
     private static Map<String, Object> config() {

@@ -183,7 +183,9 @@ final class HttpRegistryClient implements RegistryClient {
 
     private static String reason(IOException e) {
         // Java's client has no words for the most frequent one.
-        String nothing = e instanceof ConnectException ? "connection refused" : e.getClass().getSimpleName();
+        String nothing = e instanceof ConnectException
+                ? "connection refused"
+                : e.getClass().getSimpleName();
         return e.getMessage() == null ? nothing : e.getMessage();
     }
 }

@@ -23,9 +23,10 @@ public record SpecialTokens(int pad, OptionalInt eos) {
         Path file = modelDirectory.resolve("config.json");
         try {
             JsonNode config = new JsonMapper().readTree(Files.readAllBytes(file));
-            OptionalInt pad = first(config.path("pad_token_id"));
-            // some models write -1 for none
-            return new SpecialTokens(Math.max(0, pad.orElse(0)), first(config.path("eos_token_id")));
+            int pad = first(config.path("pad_token_id")).orElse(0);
+            // some models write -1 for none, or an id that was added beyond the embedding table
+            boolean usable = pad >= 0 && pad < config.path("vocab_size").asInt(Integer.MAX_VALUE);
+            return new SpecialTokens(usable ? pad : 0, first(config.path("eos_token_id")));
         } catch (IOException e) {
             throw new IllegalArgumentException("model file " + file + " cannot be read: " + e, e);
         }

@@ -23,6 +23,14 @@ class SpecialTokensTest {
     }
 
     @Test
+    void shouldPadWithAnIdThatTheModelHas() throws IOException {
+        assertThat(read("{\"pad_token_id\": 32000, \"vocab_size\": 32000}").pad())
+                .isZero();
+        assertThat(read("{\"pad_token_id\": 31999, \"vocab_size\": 32000}").pad())
+                .isEqualTo(31999);
+    }
+
+    @Test
     void shouldDoWithoutEither() throws IOException {
         assertThat(read("{\"pad_token_id\": null}")).isEqualTo(new SpecialTokens(0, OptionalInt.empty()));
     }

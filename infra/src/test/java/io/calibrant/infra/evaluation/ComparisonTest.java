@@ -1,0 +1,111 @@
+package io.calibrant.infra.evaluation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calibrant.infra.report.EvaluatedQuestion;
+import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.report.Method;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.scorer.link.Link;
+import io.calibrant.scorer.metrics.TemperatureScaling;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.Question;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class ComparisonTest {
+    private static final double VARIANCE = 4;
+
+    @Test
+    void shouldTakeTheServedProbabilitiesForTheEvidenceWhereTheyRestOnIt() {
+        EvaluatedQuestion one = only(Calibration.EVIDENCE);
+        assertThat(one.of(Method.LAPLACE)).isEqualTo(one.of(Method.CALIBRATED)).containsExactly(0.6, 0.4);
+    }
+
+    @Test
+    void shouldIntegrateTheGaussianOfTheAnswerWhereSomethingElseWasServed() {
+        EvaluatedQuestion one = only(Calibration.TEMPERATURE);
+        double[] expected = Link.monteCarlo()
+                .predict(new double[] {2}, new double[][] {{VARIANCE}})
+                .probabilities();
+        assertThat(one.of(Method.CALIBRATED)).containsExactly(0.6, 0.4);
+        assertThat(one.of(Method.LAPLACE).get(0)).isCloseTo(expected[0], within(1e-12));
+        assertThat(one.of(Method.LAPLACE).get(0)).isNotCloseTo(0.6, within(1e-3));
+    }
+
+    @Test
+    void shouldFitTheTemperatureOnValidationAnswersAlone() {
+        Map<String, Answer> answers = Map.of("q", answer("q", 2, Calibration.EVIDENCE));
+        // Half of the validation answers are right: the temperature that says so is high.
+        List<Validation> validation = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            validation.add(new Validation(answer("v" + i, 2, Calibration.EVIDENCE), i % 2));
+        }
+        Evaluation evaluation = Comparison.of(List.of(question("q", "A")), answers, validation);
+        assertThat(evaluation.temperatureNote()).contains("fitted on 40 validation answers");
+        double p = evaluation.questions().get(0).of(Method.TEMPERATURE).get(0);
+        assertThat(p).isBetween(0.5, 0.65);
+        Evaluation other = Comparison.of(List.of(question("q", "B")), answers, validation);
+        assertThat(other.questions().get(0).of(Method.TEMPERATURE).get(0)).isEqualTo(p);
+    }
+
+    @Test
+    void shouldCrossFitTheTemperatureWhereThereIsNoValidation() {
+        List<Question> questions = new ArrayList<>();
+        Map<String, Answer> answers = new HashMap<>();
+        for (int i = 0; i < 30; i++) {
+            questions.add(question("q" + i, i % 3 == 0 ? "B" : "A"));
+            answers.put("q" + i, answer("q" + i, 2, Calibration.EVIDENCE));
+        }
+        Evaluation evaluation = Comparison.of(questions, answers, List.of());
+        assertThat(evaluation.temperatureNote()).contains("cross-fitted on these 30 questions, 10 folds");
+        double map = evaluation.metrics(Method.MAP).nll();
+        assertThat(evaluation.metrics(Method.TEMPERATURE).nll()).isLessThan(map);
+    }
+
+    @Test
+    void shouldLeaveOutQuestionsWithoutAnAnswer() {
+        Evaluation evaluation = Comparison.of(
+                List.of(question("lost", "A"), question("q", "A")),
+                Map.of("q", answer("q", 2, Calibration.EVIDENCE)),
+                List.of());
+        assertThat(evaluation.questions()).extracting(EvaluatedQuestion::id).containsExactly("q");
+    }
+
+    private static EvaluatedQuestion only(Calibration calibration) {
+        return Comparison.of(List.of(question("q", "A")), Map.of("q", answer("q", 2, calibration)), List.of())
+                .questions()
+                .get(0);
+    }
+
+    private static Question question(String id, String answer) {
+        return new Question(id, "Which?", null, List.of(new Choice("A", "this"), new Choice("B", "that")), answer);
+    }
+
+    private static Answer answer(String id, double contrast, Calibration calibration) {
+        double[] map = TemperatureScaling.probabilities(new double[] {contrast, 0}, 1);
+        return Answer.newBuilder()
+                .setQuestionId(id)
+                .setRunId("run")
+                .setCheckpoint("step-1")
+                .setFit("default")
+                .setPosteriorVersion(1)
+                .setLabels(List.of("A", "B"))
+                .setProbabilities(List.of(0.6, 0.4))
+                .setMapProbabilities(Arrays.stream(map).boxed().toList())
+                .setCalibration(calibration)
+                .setContrastMean(List.of(contrast))
+                .setContrastCovariance(List.of(List.of(VARIANCE)))
+                .setEntropy(0.6)
+                .setExpectedEntropy(0.5)
+                .setMutualInformation(0.1)
+                .setNovelty(0.3)
+                .build();
+    }
+}
