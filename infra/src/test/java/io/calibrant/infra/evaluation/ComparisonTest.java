@@ -8,6 +8,7 @@ import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.Method;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.link.Link;
 import io.calibrant.scorer.metrics.TemperatureScaling;
 import io.calibrant.trainer.prompts.Choice;
@@ -20,6 +21,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class ComparisonTest {
+    static {
+        TrustedRecords.trust();
+    }
+
     private static final double VARIANCE = 4;
 
     @Test
