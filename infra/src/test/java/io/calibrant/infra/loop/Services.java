@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
 
 /** A fitter and a scorer of one run in this JVM, with nothing between them but the broker. */
 final class Services implements AutoCloseable {
-    private static final Duration LIMIT = Duration.ofMinutes(5);
+    private static final Duration LIMIT = Duration.ofMinutes(15);
 
     private final Connection connection;
     private final String run;

@@ -142,7 +142,7 @@ abstract class WholeLoopTests {
                     "A");
             test.add(17, impossible);
             List<EvaluationProgress> heard = new ArrayList<>();
-            Evaluated evaluated = new Evaluator(connection, "demo", Duration.ofMinutes(3), heard::add).evaluate(test);
+            Evaluated evaluated = new Evaluator(connection, "demo", Duration.ofMinutes(15), heard::add).evaluate(test);
 
             System.out.print(TextReport.table(evaluated.evaluation()));
             assertThat(evaluated.refused()).containsOnlyKeys("impossible");
