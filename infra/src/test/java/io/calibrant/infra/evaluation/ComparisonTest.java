@@ -47,7 +47,8 @@ class ComparisonTest {
     @Test
     void shouldFitTheTemperatureOnValidationAnswersAlone() {
         Map<String, Answer> answers = Map.of("q", answer("q", 2, Calibration.EVIDENCE));
-        // Half of the validation answers are right: the temperature that says so is high.
+        // Half of the validation answers are right: only the prior on T holds p above one half. With u = 2 / T the
+        // optimum solves 40 u (1/2 - 1 / (1 + e^u)) = 4 log T, which gives p = 0.662064.
         List<Validation> validation = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
             validation.add(new Validation(answer("v" + i, 2, Calibration.EVIDENCE), i % 2));
@@ -55,7 +56,7 @@ class ComparisonTest {
         Evaluation evaluation = Comparison.of(List.of(question("q", "A")), answers, validation);
         assertThat(evaluation.temperatureNote()).contains("fitted on 40 validation answers");
         double p = evaluation.questions().get(0).of(Method.TEMPERATURE).get(0);
-        assertThat(p).isBetween(0.5, 0.65);
+        assertThat(p).isCloseTo(0.662064, within(1e-5));
         Evaluation other = Comparison.of(List.of(question("q", "B")), answers, validation);
         assertThat(other.questions().get(0).of(Method.TEMPERATURE).get(0)).isEqualTo(p);
     }
