@@ -53,7 +53,7 @@ class MetricsTest {
 
     @Test
     void shouldPutAConfidenceOnAnEdgeIntoTheBinBelowIt() {
-        for (int bins : new int[] {10, 15, 49}) {
+        for (int bins : new int[] {10, 15, 25, 29, 49}) {
             for (int edge = 1; edge <= bins; edge++) {
                 double confidence = (double) edge / bins;
                 Reliability table =
