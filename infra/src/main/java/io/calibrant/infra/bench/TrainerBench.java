@@ -35,6 +35,9 @@ public final class TrainerBench {
 
     /** Runs, handing over each figure as it is known. */
     public void run(Consumer<Figure> figures) {
+        if (settings.memorySteps() > 0) {
+            figures.accept(memory()); // first: the allocator keeps what the large model took
+        }
         try (BenchModel model = BenchModel.open(settings);
                 AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter())) {
             List<EncodedPrompt> prompts =
@@ -59,9 +62,6 @@ public final class TrainerBench {
             double curvature = Timing.seconds(settings.repetitions(), () -> exact.measure(adapted, prompts, 0, 0));
             figures.accept(Figure.ratio(
                     "trainer.curvature_exact.forwards", curvature, "plain forward of the same batch", forward, "s"));
-        }
-        if (settings.memorySteps() > 0) {
-            figures.accept(memory());
         }
     }
 
