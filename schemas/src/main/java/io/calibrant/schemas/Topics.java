@@ -64,6 +64,14 @@ public record Topics(String prefix) {
         return prefix + "labels";
     }
 
+    public String predictiveStatistics() {
+        return prefix + "predictive-statistics";
+    }
+
+    public String calibration() {
+        return prefix + "calibration";
+    }
+
     /** Bad records of the fitter's inputs. */
     public String fitterDeadLetters() {
         return prefix + "calibrant-fitter.dlq";
@@ -87,6 +95,9 @@ public record Topics(String prefix) {
                 deleted(questions(), false),
                 deleted(answers(), false),
                 deleted(labels(), false),
+                deleted(predictiveStatistics(), true),
+                definition(
+                        calibration(), Map.of("cleanup.policy", "compact,delete", "retention.ms", NINETY_DAYS), false),
                 deleted(fitterDeadLetters(), true),
                 deleted(scorerDeadLetters(), true));
     }

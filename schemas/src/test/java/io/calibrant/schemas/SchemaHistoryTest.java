@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
@@ -49,7 +51,9 @@ class SchemaHistoryTest {
                 Posterior.getClassSchema(),
                 Question.getClassSchema(),
                 Answer.getClassSchema(),
-                Label.getClassSchema());
+                Label.getClassSchema(),
+                PredictiveStatistics.getClassSchema(),
+                CalibrationMetrics.getClassSchema());
     }
 
     @ParameterizedTest

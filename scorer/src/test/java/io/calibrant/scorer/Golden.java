@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,7 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/** Reference values in float64: from the shared golden set where it lies beside the project, or from the extract in it. */
+/** Reference values in float64, from the shared golden set where it lies beside the project. */
 public final class Golden {
     private static final Path SHARED = Path.of("../../shared/golden");
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -28,15 +27,6 @@ public final class Golden {
             int length = (int) all.getLong();
             header = JSON.readTree(new String(file, 8, length, StandardCharsets.UTF_8));
             data = all.position(8 + length).slice().order(ByteOrder.LITTLE_ENDIAN);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /** The small part of the golden set that is committed here, keys prefixed by file. */
-    public static Golden extract() {
-        try (InputStream in = Golden.class.getResourceAsStream("/golden-extract.safetensors")) {
-            return new Golden(in.readAllBytes());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

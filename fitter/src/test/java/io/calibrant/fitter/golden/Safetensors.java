@@ -3,10 +3,13 @@ package io.calibrant.fitter.golden;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /** Reads float64, float32 and int64 tensors of a small safetensors file. */
 public final class Safetensors {
@@ -19,10 +22,23 @@ public final class Safetensors {
     }
 
     public static Safetensors read(Path file) throws IOException {
-        ByteBuffer all = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+        return of(Files.readAllBytes(file));
+    }
+
+    private static Safetensors of(byte[] file) throws IOException {
+        ByteBuffer all = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
         int length = Math.toIntExact(all.getLong(0));
         JsonNode header = new ObjectMapper().readTree(all.array(), 8, length);
         return new Safetensors(all.position(8 + length).slice().order(ByteOrder.LITTLE_ENDIAN), header);
+    }
+
+    /** The small part of the golden predictions that is committed here, keys prefixed by file. */
+    public static Safetensors extract() {
+        try (InputStream in = Safetensors.class.getResourceAsStream("/golden-extract.safetensors")) {
+            return of(in.readAllBytes());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     public boolean has(String name) {
@@ -55,5 +71,34 @@ public final class Safetensors {
             };
         }
         return values;
+    }
+
+    /** A vector of int64 as ints. */
+    public int[] labels(String name) {
+        return Arrays.stream(values(name)).mapToInt(value -> (int) value).toArray();
+    }
+
+    /** A tensor of two dimensions. */
+    public double[][] matrix(String name) {
+        return rows(values(name), extent(name, 0), extent(name, 1));
+    }
+
+    /** A tensor of three dimensions. */
+    public double[][][] cube(String name) {
+        double[] values = values(name);
+        double[][][] cube = new double[extent(name, 0)][][];
+        int size = extent(name, 1) * extent(name, 2);
+        for (int i = 0; i < cube.length; i++) {
+            cube[i] = rows(Arrays.copyOfRange(values, i * size, (i + 1) * size), extent(name, 1), extent(name, 2));
+        }
+        return cube;
+    }
+
+    private static double[][] rows(double[] values, int rows, int columns) {
+        double[][] matrix = new double[rows][];
+        for (int i = 0; i < rows; i++) {
+            matrix[i] = Arrays.copyOfRange(values, i * columns, (i + 1) * columns);
+        }
+        return matrix;
     }
 }

@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
+import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.posterior.BlockPosterior;
-import io.calibrant.scorer.link.Link;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedLlama;
@@ -55,7 +55,7 @@ public final class ScorerBench {
         double linkSeconds = Timing.seconds(
                 settings.repetitions(), () -> predictives.forEach(p -> link.predict(p.mean(), p.covariance())));
         figures.accept(Figure.ratio(
-                "scorer.link.batch" + batch + ".share", linkSeconds, "the whole of the batch", all + linkSeconds, "s"));
+                "fitter.link.batch" + batch + ".share", linkSeconds, "the whole of the batch", all + linkSeconds, "s"));
     }
 
     private void memory(Llama llama, AdaptedLlama adapted, Predictor predictor, Consumer<Figure> figures) {

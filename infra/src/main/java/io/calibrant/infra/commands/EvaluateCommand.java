@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.Evaluator;
@@ -9,7 +10,6 @@ import io.calibrant.infra.report.HtmlReport;
 import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.TextReport;
 import io.calibrant.schemas.Connection;
-import io.calibrant.scorer.metrics.Metrics;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.scorer.link.LinkFunction;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;

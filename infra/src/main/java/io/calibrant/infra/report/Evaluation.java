@@ -1,8 +1,8 @@
 package io.calibrant.infra.report;
 
-import io.calibrant.scorer.metrics.LabelledProbabilities;
-import io.calibrant.scorer.metrics.Metrics;
-import io.calibrant.scorer.metrics.Reliability;
+import io.calibrant.fitter.metrics.LabelledProbabilities;
+import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.metrics.Reliability;
 import java.util.List;
 
 /**

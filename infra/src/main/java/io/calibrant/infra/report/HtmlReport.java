@@ -1,7 +1,7 @@
 package io.calibrant.infra.report;
 
-import io.calibrant.scorer.metrics.Metrics;
-import io.calibrant.scorer.metrics.Reliability;
+import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.metrics.Reliability;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

@@ -1,6 +1,6 @@
 package io.calibrant.infra.report;
 
-import io.calibrant.scorer.metrics.Reliability;
+import io.calibrant.fitter.metrics.Reliability;
 import java.util.List;
 import java.util.Locale;
 

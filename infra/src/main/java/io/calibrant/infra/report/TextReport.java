@@ -1,6 +1,6 @@
 package io.calibrant.infra.report;
 
-import io.calibrant.scorer.metrics.Metrics;
+import io.calibrant.fitter.metrics.Metrics;
 import java.util.List;
 import java.util.Locale;
 

@@ -65,7 +65,7 @@ public final class QuestionSender {
                 .map(choice -> new Choice(choice.label(), choice.text()))
                 .toList();
         return new io.calibrant.schemas.avro.Question(
-                question.question(), choices, question.context(), purpose, run, fit);
+                question.question(), choices, question.context(), purpose, run, fit, null);
     }
 
     private <V extends SpecificRecord> void send(String topic, Class<V> type, List<Keyed<V>> records) {

@@ -176,6 +176,7 @@ class CommandsIT {
                                         null,
                                         Purpose.ANSWER,
                                         "r1",
+                                        null,
                                         null),
                         "q2",
                                 new Question(
@@ -184,6 +185,7 @@ class CommandsIT {
                                         "It is.",
                                         Purpose.ANSWER,
                                         "r1",
+                                        null,
                                         null)));
         assertThat(latest(topics.labels(), Label.class)).isEmpty();
     }

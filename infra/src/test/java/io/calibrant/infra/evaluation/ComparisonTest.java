@@ -3,14 +3,14 @@ package io.calibrant.infra.evaluation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.infra.report.EvaluatedQuestion;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.Method;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.registry.TrustedRecords;
-import io.calibrant.scorer.link.Link;
-import io.calibrant.scorer.metrics.TemperatureScaling;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;

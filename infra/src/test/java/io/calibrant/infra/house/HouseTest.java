@@ -28,8 +28,8 @@ final class HouseTest {
         "io.calibrant.fitter.linalg..",
         "io.calibrant.fitter.posterior..",
         "io.calibrant.scorer.predictive..",
-        "io.calibrant.scorer.link..",
-        "io.calibrant.scorer.metrics.."
+        "io.calibrant.fitter.link..",
+        "io.calibrant.fitter.metrics.."
     };
 
     @ArchTest

@@ -1,5 +1,6 @@
 package io.calibrant.infra.loop;
 
+import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.topics.QuestionSender;
@@ -8,7 +9,6 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
-import io.calibrant.scorer.link.LinkFunction;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.EvaluationProgress;
@@ -16,7 +17,6 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
-import io.calibrant.scorer.metrics.Metrics;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;

@@ -163,6 +163,6 @@ class HtmlReportTest {
     }
 
     private static double[] softmax(double[] logits, double temperature) {
-        return io.calibrant.scorer.metrics.TemperatureScaling.probabilities(logits, temperature);
+        return io.calibrant.fitter.metrics.TemperatureScaling.probabilities(logits, temperature);
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import io.calibrant.fitter.link.Link;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
@@ -13,7 +14,6 @@ import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
-import io.calibrant.scorer.link.Link;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;

@@ -42,6 +42,7 @@ class AvroSerdeTest {
             null,
             Purpose.VALIDATION,
             "run",
+            null,
             null);
 
     @Test
@@ -178,7 +179,7 @@ class AvroSerdeTest {
 
         Question read = deserializer.deserialize("questions", out.toByteArray());
 
-        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null));
+        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null, null));
     }
 
     @Test

@@ -1,13 +1,13 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.Prediction;
+import io.calibrant.fitter.link.Softmax;
+import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
-import io.calibrant.scorer.link.Link;
-import io.calibrant.scorer.link.Prediction;
-import io.calibrant.scorer.link.Softmax;
-import io.calibrant.scorer.metrics.TemperatureScaling;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedLlama;

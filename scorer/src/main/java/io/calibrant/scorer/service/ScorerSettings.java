@@ -1,8 +1,8 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.schemas.Keys;
-import io.calibrant.scorer.link.Link;
-import io.calibrant.scorer.link.LinkFunction;
 import java.nio.file.Path;
 import java.util.Objects;
 

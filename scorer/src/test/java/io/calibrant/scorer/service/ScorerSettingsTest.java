@@ -3,7 +3,7 @@ package io.calibrant.scorer.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.scorer.link.LinkFunction;
+import io.calibrant.fitter.link.LinkFunction;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 

@@ -1,4 +1,4 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 /** Links without an integral. */
 final class ClosedForms {

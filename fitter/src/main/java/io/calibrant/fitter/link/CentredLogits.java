@@ -1,4 +1,4 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 /**
  * The Gaussian of the C logits with their mean over the classes taken out: softmax does not see the difference, and no

@@ -1,11 +1,11 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
-import static io.calibrant.scorer.link.GoldenLinkTest.distance;
+import static io.calibrant.fitter.link.GoldenLinkTest.distance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.calibrant.scorer.Contrasts;
+import io.calibrant.fitter.golden.Contrasts;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;

@@ -1,4 +1,4 @@
-package io.calibrant.scorer.metrics;
+package io.calibrant.fitter.metrics;
 
 import java.util.ArrayList;
 import java.util.Collections;

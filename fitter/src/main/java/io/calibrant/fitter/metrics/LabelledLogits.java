@@ -1,4 +1,4 @@
-package io.calibrant.scorer.metrics;
+package io.calibrant.fitter.metrics;
 
 /**
  * Logits of one question and which class was right. A constant added to all logits changes nothing, so contrasts with a

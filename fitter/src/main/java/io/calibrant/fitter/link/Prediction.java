@@ -1,4 +1,4 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 /** What a link makes of one question. Immutable. */
 public final class Prediction {

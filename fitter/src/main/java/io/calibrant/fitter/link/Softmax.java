@@ -1,4 +1,4 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 /** Softmax and entropy, as stable as double precision allows. */
 public final class Softmax {

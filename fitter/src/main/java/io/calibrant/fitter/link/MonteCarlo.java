@@ -1,4 +1,4 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 /** The average of softmax, and of its entropy, over given standard normal points. Probabilities are averaged, never logits. */
 final class MonteCarlo {

@@ -7,4 +7,4 @@
  * <p>Pure: depends on Hipparchus (direction numbers of the Sobol sequence, the error function) and on nothing of the
  * house; no Kafka, no Avro, no DJL.
  */
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;

@@ -1,4 +1,4 @@
-package io.calibrant.scorer.metrics;
+package io.calibrant.fitter.metrics;
 
 /** Probabilities of one question and which class was right. Immutable. */
 public final class LabelledProbabilities {

@@ -1,9 +1,10 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.calibrant.scorer.Contrasts;
-import io.calibrant.scorer.Golden;
+import io.calibrant.fitter.golden.Contrasts;
+import io.calibrant.fitter.golden.Golden;
+import io.calibrant.fitter.golden.Safetensors;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,7 @@ class GoldenLinkTest {
     @ParameterizedTest
     @CsvSource({"4096, 4e-3", "16384, 2e-3"})
     void shouldMeetTheReferenceAtEveryPriorOfTheExtract(int points, double tolerance) {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         for (String lambda : LAMBDAS) {
             String variant = "expand_full.lambda_" + lambda;
             double worst = worst(golden, "predict.", variant, new Link(LinkFunction.MC, points, 0));
@@ -29,7 +30,7 @@ class GoldenLinkTest {
     @ParameterizedTest
     @CsvSource({"4096, 4e-3", "16384, 2e-3"})
     void shouldMeetTheReferenceAtEveryPriorFullAndRankTen(int points, double tolerance) {
-        Golden golden = Golden.shared("mcq_predict");
+        Safetensors golden = Golden.tensors("mcq_predict.safetensors");
         for (String factors : List.of("expand_full", "expand_rank10")) {
             for (String lambda : LAMBDAS) {
                 for (long seed = 0; seed < 3; seed++) {
@@ -45,7 +46,7 @@ class GoldenLinkTest {
     @ParameterizedTest
     @ValueSource(ints = {2, 3, 4, 5})
     void shouldMeetTheSyntheticReferenceForAnyNumberOfClasses(int classes) {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         String key = "synthetic.C" + classes + ".";
         double[][] mu = golden.matrix(key + "mu");
         double[][][] sigma = golden.cube(key + "Sigma");
@@ -63,7 +64,7 @@ class GoldenLinkTest {
 
     @Test
     void shouldReproduceTheDiagonalProbitOfClassLogits() {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         double[][] mu = golden.matrix("predict.mu");
         for (String lambda : LAMBDAS) {
             double[][][] sigma = golden.cube("predict.Sigma.expand_full.lambda_" + lambda);
@@ -86,7 +87,7 @@ class GoldenLinkTest {
 
     @Test
     void shouldPrintHowFarTheClosedFormsAreFromTheReference() {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         for (String lambda : LAMBDAS) {
             String variant = "expand_full.lambda_" + lambda;
             double meanField = worst(golden, "predict.", variant, new Link(LinkFunction.MEAN_FIELD, 64, 0));
@@ -105,7 +106,7 @@ class GoldenLinkTest {
         }
     }
 
-    private static double worst(Golden golden, String prefix, String variant, Link link) {
+    private static double worst(Safetensors golden, String prefix, String variant, Link link) {
         double[][] mu = golden.matrix(prefix + "mu");
         double[][][] sigma = golden.cube(prefix + "Sigma." + variant);
         double[][] exact = golden.matrix(prefix + "p_exact." + variant);

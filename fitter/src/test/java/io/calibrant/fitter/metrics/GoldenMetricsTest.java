@@ -1,13 +1,14 @@
-package io.calibrant.scorer.metrics;
+package io.calibrant.fitter.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.calibrant.scorer.Contrasts;
-import io.calibrant.scorer.Golden;
-import io.calibrant.scorer.link.Link;
-import io.calibrant.scorer.link.LinkFunction;
+import io.calibrant.fitter.golden.Contrasts;
+import io.calibrant.fitter.golden.Golden;
+import io.calibrant.fitter.golden.Safetensors;
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.LinkFunction;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -19,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class GoldenMetricsTest {
     @Test
     void shouldGiveTheMapRow() {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         List<LabelledProbabilities> map = new ArrayList<>();
         for (LabelledLogits question : questions(golden, "metrics.test")) {
             map.add(question.at(1));
@@ -33,7 +34,7 @@ class GoldenMetricsTest {
 
     @Test
     void shouldGiveTheTemperatureRowByMaximumLikelihood() {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         double temperature = TemperatureScaling.fit(questions(golden, "metrics.val"), Double.POSITIVE_INFINITY);
         assertThat(temperature).isEqualTo(2.8294220695647843, within(1e-5));
         List<LabelledProbabilities> scaled = new ArrayList<>();
@@ -49,7 +50,7 @@ class GoldenMetricsTest {
 
     @Test
     void shouldGiveTheRowOfTheExtract() {
-        Golden golden = Golden.extract();
+        Safetensors golden = Safetensors.extract();
         Metrics metrics = laplace(golden, "metrics.", "fit200.expand_full.lml", "extract");
         assertThat(metrics.accuracy()).isEqualTo(0.50, within(1e-12));
         assertThat(metrics.nll()).isEqualTo(1.2204182383437898, within(2e-4));
@@ -63,8 +64,8 @@ class GoldenMetricsTest {
         "fit200.expand_full.lml", "fit200.expand_full.val", "fit200.expand_rank10.lml", "fit200.expand_rank10.val"
     })
     void shouldGiveEveryRowForExpand(String row) {
-        JsonNode expected = Golden.json("mcq_golden").get("metrics").get(row);
-        Golden golden = Golden.shared("mcq_metrics");
+        JsonNode expected = Golden.json("mcq_golden.json").get("metrics").get(row);
+        Safetensors golden = Golden.tensors("mcq_metrics.safetensors");
 
         // From the stored probabilities to rounding, ours to what the reference's own 65,536 points are worth.
         double[][] stored = golden.matrix(row + ".p");
@@ -84,7 +85,7 @@ class GoldenMetricsTest {
         assertThat(metrics.brier()).isEqualTo(expected.get("brier").asDouble(), within(tolerance));
     }
 
-    private static Metrics laplace(Golden golden, String prefix, String row, String name) {
+    private static Metrics laplace(Safetensors golden, String prefix, String row, String name) {
         // As many points as the reference took.
         Link link = new Link(LinkFunction.MC, 65_536, 0);
         double[][] mu = golden.matrix(prefix + "test.mu");
@@ -105,7 +106,7 @@ class GoldenMetricsTest {
         return print(name + String.format(Locale.ROOT, " (p off by %.1e)", worst), Metrics.of(predictions));
     }
 
-    private static List<LabelledLogits> questions(Golden golden, String split) {
+    private static List<LabelledLogits> questions(Safetensors golden, String split) {
         double[][] mu = golden.matrix(split + ".mu");
         int[] labels = golden.labels(split + ".labels");
         List<LabelledLogits> questions = new ArrayList<>();

@@ -6,4 +6,4 @@
  *
  * <p>Pure: depends on Hipparchus' root finder only; no Kafka, no Avro, no DJL.
  */
-package io.calibrant.scorer.metrics;
+package io.calibrant.fitter.metrics;

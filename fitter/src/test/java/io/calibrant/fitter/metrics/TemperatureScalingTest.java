@@ -1,4 +1,4 @@
-package io.calibrant.scorer.metrics;
+package io.calibrant.fitter.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,4 +1,4 @@
-package io.calibrant.scorer.link;
+package io.calibrant.fitter.link;
 
 /**
  * Cholesky factor of a positive semi-definite matrix with diagonal pivoting (Higham, Accuracy and Stability of Numerical
