@@ -1,7 +1,6 @@
 package io.calibrant.trainer;
 
 import ai.djl.Device;
-import ai.djl.engine.Engine;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
@@ -69,7 +68,7 @@ public final class Trainer implements AutoCloseable {
         LlamaConfig config = LlamaConfig.read(settings.model());
         TrainingSet set = TrainingSet.read(settings, config);
         Adapter initial = adapter(config, set);
-        Device device = device();
+        Device device = settings.device().resolve();
         ReachabilityCheck.check(connection);
         if (settings.createTopics()) {
             TopicAdmin.createMissing(connection);
@@ -115,22 +114,6 @@ public final class Trainer implements AutoCloseable {
     /** An adapter that was trained elsewhere does not say where it started. */
     private Adapter initialIfKnown(Adapter initial) {
         return settings.adapter().isPresent() && settings.steps() == 0 ? null : initial;
-    }
-
-    private Device device() {
-        if (settings.device().equals("cpu")) {
-            return Device.cpu();
-        }
-        int number = settings.device().equals("gpu")
-                ? 0
-                : Integer.parseInt(settings.device().substring("gpu:".length()));
-        int found = Engine.getInstance().getGpuCount();
-        if (number >= found) {
-            throw new IllegalArgumentException("--device: found " + settings.device() + ", this machine has " + found
-                    + " GPUs that the engine can use, accepted is cpu"
-                    + (found > 0 ? " or gpu:0 to gpu:" + (found - 1) : ""));
-        }
-        return Device.gpu(number);
     }
 
     private RunDescription describe(Adapter adapter, TrainingSet set) {

@@ -3,6 +3,7 @@ package io.calibrant.trainer;
 import io.calibrant.schemas.Keys;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -28,7 +29,7 @@ import java.util.Optional;
  * @param rank k: at most 2k rows a block and batch are sent; empty: all
  * @param validation which questions are sent as validation questions
  * @param output where the adapter is written as a PEFT directory; empty: nowhere
- * @param device cpu, gpu or gpu:N
+ * @param device where the model is computed
  * @param shard this process's part of the curvature pass
  * @param createTopics whether topics that are missing are created
  */
@@ -51,7 +52,7 @@ public record TrainerSettings(
         Optional<Integer> rank,
         Validation validation,
         Optional<Path> output,
-        String device,
+        ComputeDevice device,
         Shard shard,
         boolean createTopics) {
     /** Decoupled weight decay of AdamW, PyTorch's default. */
@@ -68,7 +69,6 @@ public record TrainerSettings(
         require(loraDropout >= 0 && loraDropout < 1, "--lora-dropout", loraDropout, "0 or more, below 1");
         require(maxLength >= 1, "--max-length", maxLength, "1 or more");
         require(rank.orElse(1) >= 1, "--rank", rank.orElse(1), "1 or more, or full");
-        require(device.matches("cpu|gpu(:\\d{1,3})?"), "--device", device, "cpu, gpu or gpu:N");
     }
 
     private static void require(boolean condition, String flag, Object value, String accepted) {

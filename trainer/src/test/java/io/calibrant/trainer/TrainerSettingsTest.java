@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -15,22 +16,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TrainerSettingsTest {
     @Test
     void shouldNameTheFinalCheckpointByItsSteps() {
-        assertThat(settings("r", 400, 4, 5e-5, 10, "cpu").checkpoint()).isEqualTo("step-400");
-        assertThat(settings("r", 0, 4, 5e-5, 10, "gpu:1").checkpoint()).isEqualTo("step-0");
+        assertThat(settings("r", 400, 4, 5e-5, 10).checkpoint()).isEqualTo("step-400");
+        assertThat(settings("r", 0, 4, 5e-5, 10).checkpoint()).isEqualTo("step-0");
     }
 
     @ParameterizedTest
     @CsvSource({
-        "a/b, 1, 4, 5e-5, 10, cpu, '--run: ''a/b'' is not a name'",
-        "r, -1, 4, 5e-5, 10, cpu, '--steps: found -1, accepted is 0 or more'",
-        "r, 1, 0, 5e-5, 10, cpu, '--batch-size: found 0, accepted is 1 or more'",
-        "r, 1, 4, 0, 10, cpu, '--learning-rate: found 0.0, accepted is above 0 and below 1'",
-        "r, 1, 4, 5e-5, 0, cpu, '--rank: found 0, accepted is 1 or more, or full'",
-        "r, 1, 4, 5e-5, 10, tpu, '--device: found tpu, accepted is cpu, gpu or gpu:N'"
+        "a/b, 1, 4, 5e-5, 10, '--run: ''a/b'' is not a name'",
+        "r, -1, 4, 5e-5, 10, '--steps: found -1, accepted is 0 or more'",
+        "r, 1, 0, 5e-5, 10, '--batch-size: found 0, accepted is 1 or more'",
+        "r, 1, 4, 0, 10, '--learning-rate: found 0.0, accepted is above 0 and below 1'",
+        "r, 1, 4, 5e-5, 0, '--rank: found 0, accepted is 1 or more, or full'"
     })
     void shouldNameFlagValueAndWhatIsAccepted(
-            String run, int steps, int batchSize, double rate, int rank, String device, String message) {
-        assertThatThrownBy(() -> settings(run, steps, batchSize, rate, rank, device))
+            String run, int steps, int batchSize, double rate, int rank, String message) {
+        assertThatThrownBy(() -> settings(run, steps, batchSize, rate, rank))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(message);
     }
@@ -55,8 +55,7 @@ class TrainerSettingsTest {
         assertThatThrownBy(() -> Validation.heldOut(1)).hasMessageContaining("accepted is 0 or more, below 1");
     }
 
-    private static TrainerSettings settings(
-            String run, int steps, int batchSize, double rate, int rank, String device) {
+    private static TrainerSettings settings(String run, int steps, int batchSize, double rate, int rank) {
         return new TrainerSettings(
                 run,
                 Path.of("model"),
@@ -76,7 +75,7 @@ class TrainerSettingsTest {
                 Optional.of(rank),
                 Validation.NONE,
                 Optional.empty(),
-                device,
+                ComputeDevice.CPU,
                 Shard.WHOLE,
                 false);
     }

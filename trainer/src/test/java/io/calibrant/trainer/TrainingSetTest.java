@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.llama.LlamaConfig;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.ClassToken;
@@ -124,7 +125,7 @@ class TrainingSetTest {
                         Optional.of(10),
                         validation,
                         Optional.empty(),
-                        "cpu",
+                        ComputeDevice.CPU,
                         Shard.WHOLE,
                         false),
                 LlamaConfig.read(model));

@@ -1,11 +1,11 @@
 package io.calibrant.infra.commands;
 
-import ai.djl.Device;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.bench.BenchSettings;
 import io.calibrant.infra.bench.Figure;
 import io.calibrant.infra.bench.ScorerBench;
 import io.calibrant.infra.bench.TrainerBench;
+import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -44,7 +44,11 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--model", paramLabel = "DIR", description = "A Hugging Face model directory.")
     private Path model;
 
-    @Option(names = "--device", defaultValue = "cpu", description = "cpu, gpu or gpu0, gpu1, ... Default: cpu.")
+    @Option(
+            names = "--device",
+            paramLabel = "D",
+            defaultValue = "cpu",
+            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
     private String device;
 
     @Option(
@@ -79,8 +83,8 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BenchSettings settings =
-                new BenchSettings(model, Device.fromName(device), batchSize, length, classes, repetitions, memorySteps);
+        BenchSettings settings = new BenchSettings(
+                model, ComputeDevice.parse(device).resolve(), batchSize, length, classes, repetitions, memorySteps);
         Output output = new Output(spec);
         output.note((model == null ? "random weights of SmolLM-135M's shape" : model.toString())
                 + ", " + device + ", " + length + " tokens, " + classes + " choices, fastest of " + repetitions

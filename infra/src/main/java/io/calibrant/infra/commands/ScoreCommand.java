@@ -6,6 +6,7 @@ import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -75,6 +76,13 @@ final class ScoreCommand implements Callable<Integer> {
             description = "Which blocks carry the covariance: all. Default: ${DEFAULT-VALUE}.")
     private String tier;
 
+    @Option(
+            names = "--device",
+            paramLabel = "D",
+            defaultValue = "cpu",
+            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
+    private String device;
+
     @Option(names = "--create-topics", description = "Create topics that are missing.")
     private boolean createTopics;
 
@@ -83,7 +91,8 @@ final class ScoreCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        ScorerSettings settings = new ScorerSettings(run, model, fit, link, points, batchSize, tier);
+        ScorerSettings settings =
+                new ScorerSettings(run, model, fit, link, points, batchSize, tier, ComputeDevice.parse(device));
         Connection connection = connectionOptions.reachable();
         if (createTopics) {
             TopicAdmin.createMissing(connection);

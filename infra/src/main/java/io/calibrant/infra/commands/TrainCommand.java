@@ -7,6 +7,7 @@ import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -219,7 +220,7 @@ final class TrainCommand implements Callable<Integer> {
                 rank(),
                 validation(),
                 Optional.ofNullable(output),
-                device,
+                ComputeDevice.parse(device),
                 Shard.parse(shard),
                 createTopics);
     }

@@ -81,6 +81,15 @@ class CommandLineTest {
         assertThat(ran.err()).isEqualTo("calibrant ask: question file /no/such.jsonl does not exist\n");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"train --run r --model m --questions q", "score --run r --model m", "bench trainer"})
+    void shouldReadTheDeviceInOneWay(String command) {
+        Ran ran = Ran.calibrant(
+                Map.of("CALIBRANT_BOOTSTRAP_SERVERS", "127.0.0.1:1", "CALIBRANT_DEVICE", "tpu"), command.split(" "));
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err()).endsWith(": --device: found 'tpu', accepted is cpu, gpu or gpu:N\n");
+    }
+
     @Test
     void shouldNameASettingThatNobodyKnows() throws IOException {
         Path file = dir.resolve("client.properties");

@@ -14,6 +14,7 @@ import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.prompts.Question;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -55,8 +56,8 @@ final class Services implements AutoCloseable {
                 false);
         Fitter fitter = new Fitter(connection, fitting, posterior -> {});
         fitter.start();
-        ScorerSettings settings =
-                new ScorerSettings(run, model, defaults.fit(), LinkFunction.MC, points, 8, ScorerSettings.ALL_BLOCKS);
+        ScorerSettings settings = new ScorerSettings(
+                run, model, defaults.fit(), LinkFunction.MC, points, 8, ScorerSettings.ALL_BLOCKS, ComputeDevice.CPU);
         return new Services(connection, run, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
     }
 

@@ -22,6 +22,7 @@ import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
@@ -187,7 +188,7 @@ abstract class WholeLoopTests {
                 rank,
                 validation,
                 Optional.empty(),
-                "cpu",
+                ComputeDevice.CPU,
                 Shard.WHOLE,
                 true);
     }

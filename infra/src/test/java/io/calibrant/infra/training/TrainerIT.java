@@ -22,6 +22,7 @@ import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -183,7 +184,7 @@ class TrainerIT {
                 Optional.of(4),
                 Validation.heldOut(0.2),
                 Optional.of(output),
-                "cpu",
+                ComputeDevice.CPU,
                 Shard.WHOLE,
                 true);
 
@@ -268,7 +269,7 @@ class TrainerIT {
                 good.rank(),
                 Validation.NONE,
                 Optional.empty(),
-                "cpu",
+                ComputeDevice.CPU,
                 Shard.WHOLE,
                 true);
 
@@ -307,7 +308,7 @@ class TrainerIT {
                 rank,
                 validation,
                 Optional.empty(),
-                "cpu",
+                ComputeDevice.CPU,
                 shard,
                 true);
     }

@@ -3,6 +3,7 @@ package io.calibrant.scorer.service;
 import ai.djl.Device;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.ModelDigest;
+import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.SpecialTokens;
@@ -22,13 +23,15 @@ record BaseModel(Path directory, Llama llama, PromptTokenizer tokenizer, Special
     /**
      * Loads a model directory.
      *
-     * @throws RuntimeException with one line that names file and fault if something is missing or damaged
+     * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the device
+     *     if this machine has none such
      */
-    static BaseModel load(Path directory) {
+    static BaseModel load(Path directory, ComputeDevice where) {
+        Device device = where.resolve();
         PromptTokenizer tokenizer = PromptTokenizer.load(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
-            return new BaseModel(directory, Llama.load(directory, Device.cpu()), tokenizer, special);
+            return new BaseModel(directory, Llama.load(directory, device), tokenizer, special);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;

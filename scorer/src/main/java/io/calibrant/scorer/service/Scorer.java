@@ -41,7 +41,7 @@ public final class Scorer implements AutoCloseable {
      */
     public void run() {
         PosteriorAssembly assembly = new PosteriorAssembly(connection, settings.run(), settings.fit());
-        try (BaseModel base = BaseModel.load(settings.model());
+        try (BaseModel base = BaseModel.load(settings.model(), settings.device());
                 TopicFollower follower = new TopicFollower(connection, assembly)) {
             Runnable wakeup = stop.onRequest(follower::wakeup);
             try {

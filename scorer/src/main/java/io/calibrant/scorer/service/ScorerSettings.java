@@ -3,6 +3,7 @@ package io.calibrant.scorer.service;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.schemas.Keys;
+import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
 import java.util.Objects;
 
@@ -16,9 +17,17 @@ import java.util.Objects;
  * @param points Sobol points of the link
  * @param batchSize most questions in one forward pass
  * @param tier which blocks carry the covariance; {@code all} only
+ * @param device where the model is computed
  */
 public record ScorerSettings(
-        String run, Path model, String fit, LinkFunction link, int points, int batchSize, String tier) {
+        String run,
+        Path model,
+        String fit,
+        LinkFunction link,
+        int points,
+        int batchSize,
+        String tier,
+        ComputeDevice device) {
     /** Name of a fit unless told otherwise. */
     public static final String DEFAULT_FIT = "default";
 
@@ -36,6 +45,7 @@ public record ScorerSettings(
         Keys.checkName("--fit", fit);
         Objects.requireNonNull(model, "model");
         Objects.requireNonNull(link, "link");
+        Objects.requireNonNull(device, "device");
         new Link(link, points, 0); // checks the number of points
         if (batchSize < 1 || batchSize > MOST_QUESTIONS) {
             throw new IllegalArgumentException(
@@ -49,7 +59,14 @@ public record ScorerSettings(
     /** The defaults for a run and its base model. */
     public static ScorerSettings of(String run, Path model) {
         return new ScorerSettings(
-                run, model, DEFAULT_FIT, LinkFunction.MC, Link.DEFAULT_POINTS, DEFAULT_BATCH_SIZE, ALL_BLOCKS);
+                run,
+                model,
+                DEFAULT_FIT,
+                LinkFunction.MC,
+                Link.DEFAULT_POINTS,
+                DEFAULT_BATCH_SIZE,
+                ALL_BLOCKS,
+                ComputeDevice.CPU);
     }
 
     /** The consumer group: scorers of the same run and fit share the questions; another fit sees all of them, too. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
@@ -26,6 +27,6 @@ class ScorerSettingsTest {
     }
 
     private static ScorerSettings settings(String fit, int points, int batchSize, String tier) {
-        return new ScorerSettings("r", MODEL, fit, LinkFunction.MC, points, batchSize, tier);
+        return new ScorerSettings("r", MODEL, fit, LinkFunction.MC, points, batchSize, tier, ComputeDevice.CPU);
     }
 }
