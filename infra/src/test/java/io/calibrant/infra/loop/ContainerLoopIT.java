@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import org.apache.kafka.common.utils.AppInfoParser;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.kafka.KafkaContainer;
@@ -28,10 +29,15 @@ class ContainerLoopIT extends WholeLoopTests {
     private static KafkaContainer kafka;
     private static Registry registry;
 
+    /** Why there is no container; null where there is one. */
+    private static String missing;
+
     @BeforeAll
     static void start() {
-        assumeTrue(DockerClientFactory.instance().isDockerAvailable(), "no Docker engine answers");
-        assumeTrue(isThere(), "the Docker engine does not have the image " + IMAGE);
+        missing = missing();
+        if (missing != null) {
+            return;
+        }
         kafka = new KafkaContainer(IMAGE);
         kafka.start();
         registry = Registry.start(state, 0);
@@ -39,12 +45,21 @@ class ContainerLoopIT extends WholeLoopTests {
         TopicAdmin.createMissing(connectionToBoth());
     }
 
-    private static boolean isThere() {
+    /** Not before all: a class that is given up there is reported as one that has no tests. */
+    @BeforeEach
+    void skipWithoutContainer() {
+        assumeTrue(missing == null, missing);
+    }
+
+    private static String missing() {
+        if (!DockerClientFactory.instance().isDockerAvailable()) {
+            return "no Docker engine answers";
+        }
         try {
             DockerClientFactory.lazyClient().inspectImageCmd(IMAGE).exec();
-            return true;
+            return null;
         } catch (NotFoundException e) {
-            return false;
+            return "the Docker engine does not have the image " + IMAGE;
         }
     }
 
