@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * One block's posterior on the device: turns contrast Jacobians into their part of the covariance,
@@ -96,6 +98,53 @@ final class BlockProjection implements AutoCloseable {
                 priorGram[i] /= lambda;
             }
             grams.add(posterior.toDoubleArray(), priorGram);
+        }
+    }
+
+    /**
+     * What the covariance of the questions depends on whatever lambda is, unscaled and in float32: P_c,ij, and the Gram
+     * matrices over c of R_c,j for each j.
+     *
+     * @param jacobian as for {@link #add}; not modified
+     * @param contrasts C - 1 of each question; what comes after its own is left out
+     * @return of every question
+     */
+    List<BlockProjections> measure(NDArray jacobian, int... contrasts) {
+        int most = (int) jacobian.getShape().get(1);
+        int r = (int) q.getShape().get(0);
+        int k = (int) u.getShape().get(0);
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            NDArray rows = q.matMul(jacobian); // [B, most, r, d]
+            double[] kept = new double[0];
+            NDArray rest = rows;
+            if (k > 0) {
+                NDArray p = rows.matMul(u.transpose());
+                kept = p.toType(DataType.FLOAT64, false).toDoubleArray();
+                rest = complement ? rows.sub(p.matMul(u)) : null;
+            }
+            double[] grams = new double[0];
+            if (rest != null) {
+                NDArray byRow = rest.transpose(0, 2, 1, 3).toType(DataType.FLOAT64, false); // [B, r, most, d]
+                grams = byRow.matMul(byRow.transpose(0, 1, 3, 2)).toDoubleArray();
+            }
+            List<BlockProjections> result = new ArrayList<>();
+            for (int b = 0; b < contrasts.length; b++) {
+                int own = contrasts[b];
+                float[] p = new float[own * r * k];
+                for (int i = 0; i < p.length; i++) {
+                    p[i] = (float) kept[b * most * r * k + i];
+                }
+                int left = rest == null ? 0 : r;
+                float[] g = new float[left * own * own];
+                for (int i = 0; i < g.length; i++) {
+                    int j = i / (own * own);
+                    int c = i / own % own;
+                    g[i] = (float) grams[((b * left + j) * most + c) * most + i % own];
+                }
+                result.add(new BlockProjections(block, own, r, k, p, left, g));
+            }
+            return result;
         }
     }
 

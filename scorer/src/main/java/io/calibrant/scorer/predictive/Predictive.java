@@ -1,12 +1,20 @@
 package io.calibrant.scorer.predictive;
 
+import java.util.List;
+
 /** The Gaussian over the C - 1 contrasts y_c = z_c - z_C of one question, and how new the question is. Immutable. */
 public final class Predictive {
     private final double[] mean;
     private final double[][] covariance;
     private final double novelty;
+    private final List<BlockProjections> projections;
 
     Predictive(double[] mean, double[][] covariance, double novelty) {
+        this(mean, covariance, novelty, List.of());
+    }
+
+    private Predictive(double[] mean, double[][] covariance, double novelty, List<BlockProjections> projections) {
+        this.projections = List.copyOf(projections);
         this.mean = mean;
         this.covariance = covariance;
         this.novelty = novelty;
@@ -24,6 +32,15 @@ public final class Predictive {
             copy[i] = covariance[i].clone();
         }
         return copy;
+    }
+
+    /** What each block gave to the covariance; empty unless it was asked for. */
+    public List<BlockProjections> projections() {
+        return projections;
+    }
+
+    Predictive with(List<BlockProjections> ofBlocks) {
+        return new Predictive(mean, covariance, novelty, ofBlocks);
     }
 
     /** The share of the prior predictive variance that training has not explained, in (0, 1]. */

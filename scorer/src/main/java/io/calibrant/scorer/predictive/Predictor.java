@@ -18,8 +18,11 @@ import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The linearised predictive of an adapted model: one forward and at most C - 1 backward passes for a batch of questions
@@ -32,7 +35,7 @@ public final class Predictor implements AutoCloseable {
     private final AdaptedLlama adapted;
     private final NDManager manager;
     private final NDArray scaling;
-    private final Map<String, Blocks> blocks = new HashMap<>();
+    private final Map<String, Blocks> blocks = new LinkedHashMap<>();
     private final long parameters;
 
     /** The two blocks of one adapted linear map. */
@@ -46,6 +49,30 @@ public final class Predictor implements AutoCloseable {
      * @throws IllegalArgumentException if a block is missing, unknown or shaped otherwise than the adapter
      */
     public Predictor(AdaptedLlama adapted, List<BlockPosterior> posterior) {
+        this(adapted, posterior, adapted.weights().pairs().keySet());
+        Set<String> unknown = new LinkedHashSet<>();
+        posterior.forEach(block -> unknown.add(block.block()));
+        blocks.keySet().forEach(path -> unknown.removeAll(List.of(path + ".lora_A", path + ".lora_B")));
+        if (!unknown.isEmpty()) {
+            manager.close();
+            throw new IllegalArgumentException(
+                    "posterior of block " + unknown.iterator().next() + ", which the adapter does not have");
+        }
+    }
+
+    /**
+     * A predictor in which only some of the adapted maps carry a covariance, as if the others were known for certain.
+     * Below the lowest of them no gradient is needed; with none of them it is the plain forward pass, covariances of zero
+     * and a novelty of 1.
+     *
+     * @param paths module paths of adapted maps
+     * @throws IllegalArgumentException if a path is not adapted, or a block is missing or shaped otherwise than the adapter
+     */
+    public Predictor(AdaptedLlama adapted, List<BlockPosterior> posterior, Set<String> paths) {
+        if (!adapted.weights().pairs().keySet().containsAll(paths)) {
+            throw new IllegalArgumentException("not all of " + paths + " are adapted; adapted are "
+                    + adapted.weights().pairs().keySet());
+        }
         this.adapted = adapted;
         this.manager = adapted.model().newManager();
         DataType type = adapted.model().dataType();
@@ -58,6 +85,9 @@ public final class Predictor implements AutoCloseable {
             int rank = adapted.settings().rank();
             for (LoraWeights.Pair pair : adapted.weights().pairs().values()) {
                 String path = pair.linear().path();
+                if (!paths.contains(path)) {
+                    continue;
+                }
                 blocks.put(
                         path,
                         new Blocks(
@@ -75,10 +105,6 @@ public final class Predictor implements AutoCloseable {
                                         type)));
                 sum += (long) rank * (pair.linear().inputs() + pair.linear().outputs());
             }
-            if (!given.isEmpty()) {
-                throw new IllegalArgumentException(
-                        "posterior of block " + given.keySet().iterator().next() + ", which the adapter does not have");
-            }
             done = true;
         } finally {
             if (!done) {
@@ -90,7 +116,7 @@ public final class Predictor implements AutoCloseable {
 
     private BlockProjection projection(
             Map<String, BlockPosterior> given, String name, int small, int large, DataType type) {
-        BlockPosterior posterior = given.remove(name);
+        BlockPosterior posterior = given.get(name);
         if (posterior == null) {
             throw new IllegalArgumentException("the posterior lacks block " + name + " of the adapter");
         }
@@ -109,6 +135,15 @@ public final class Predictor implements AutoCloseable {
      * @throws IllegalArgumentException if a prompt is longer than the model's positions or has a token it does not know
      */
     public List<Predictive> predict(List<EncodedPrompt> prompts) {
+        return predict(prompts, false);
+    }
+
+    /** As {@link #predict}, each with its {@link Predictive#projections}. */
+    public List<Predictive> measure(List<EncodedPrompt> prompts) {
+        return predict(prompts, true);
+    }
+
+    private List<Predictive> predict(List<EncodedPrompt> prompts, boolean measured) {
         int contrasts = 0;
         for (EncodedPrompt prompt : prompts) {
             contrasts = Math.max(contrasts, prompt.classes().length - 1);
@@ -116,23 +151,24 @@ public final class Predictor implements AutoCloseable {
         int most = (int) Math.max(1, MOST_HELD / Math.max(1, parameters * contrasts));
         List<Predictive> all = new ArrayList<>();
         for (int from = 0; from < prompts.size(); from += most) {
-            all.addAll(predict(prompts.subList(from, Math.min(prompts.size(), from + most)), contrasts));
+            all.addAll(predict(prompts.subList(from, Math.min(prompts.size(), from + most)), contrasts, measured));
         }
         return all;
     }
 
-    private List<Predictive> predict(List<EncodedPrompt> prompts, int contrasts) {
+    private List<Predictive> predict(List<EncodedPrompt> prompts, int contrasts, boolean measured) {
         TokenBatch batch =
                 TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
-        try (Pass pass = adapted.forward(batch, Mode.PROBED)) {
-            return Autograd.unrecorded(() -> predict(prompts, contrasts, pass));
+        Mode mode = blocks.isEmpty() ? Mode.PLAIN : Mode.PROBED;
+        try (Pass pass = adapted.forward(batch, mode, blocks.keySet())) {
+            return Autograd.unrecorded(() -> predict(prompts, contrasts, pass, measured));
         }
     }
 
-    private List<Predictive> predict(List<EncodedPrompt> prompts, int contrasts, Pass pass) {
+    private List<Predictive> predict(List<EncodedPrompt> prompts, int contrasts, Pass pass, boolean measured) {
         Map<String, NDList> a = new HashMap<>();
         Map<String, NDList> b = new HashMap<>();
-        for (int c = 0; c < contrasts; c++) {
+        for (int c = 0; c < contrasts && !blocks.isEmpty(); c++) {
             try (NDArray cotangent = cotangent(prompts, c, pass)) {
                 pass.backward(cotangent, c < contrasts - 1);
             }
@@ -141,9 +177,13 @@ public final class Predictor implements AutoCloseable {
             }
         }
         ContrastGrams grams = new ContrastGrams(prompts.size(), contrasts);
+        int[] active =
+                prompts.stream().mapToInt(prompt -> prompt.classes().length - 1).toArray();
+        List<List<BlockProjections>> projections = new ArrayList<>();
+        prompts.forEach(prompt -> projections.add(new ArrayList<>()));
         for (String path : pass.linears()) {
-            add(blocks.get(path).a(), a.remove(path), grams);
-            add(blocks.get(path).b(), b.remove(path), grams);
+            add(blocks.get(path).a(), a.remove(path), grams, active, measured ? projections : null);
+            add(blocks.get(path).b(), b.remove(path), grams, active, measured ? projections : null);
         }
         List<Predictive> result = new ArrayList<>();
         double[] logits = doubles(pass.logits());
@@ -155,7 +195,7 @@ public final class Predictor implements AutoCloseable {
             for (int c = 0; c < mean.length; c++) {
                 mean[c] = logits[i * classes + own[c]] - reference;
             }
-            result.add(grams.predictive(i, mean));
+            result.add(grams.predictive(i, mean).with(projections.get(i)));
         }
         return result;
     }
@@ -193,10 +233,22 @@ public final class Predictor implements AutoCloseable {
         }
     }
 
-    private static void add(BlockProjection projection, NDList contrasts, ContrastGrams grams) {
+    /** @param projections of every question, to which those of the block are added; null where they are not wanted */
+    private static void add(
+            BlockProjection projection,
+            NDList contrasts,
+            ContrastGrams grams,
+            int[] active,
+            List<List<BlockProjections>> projections) {
         try (contrasts;
                 NDArray stacked = NDArrays.stack(contrasts, 1)) {
             projection.add(stacked, grams);
+            if (projections != null) {
+                List<BlockProjections> measured = projection.measure(stacked, active);
+                for (int i = 0; i < active.length; i++) {
+                    projections.get(i).add(measured.get(i));
+                }
+            }
         }
     }
 

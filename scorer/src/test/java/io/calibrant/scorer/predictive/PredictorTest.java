@@ -32,6 +32,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.function.Predicate;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.RealMatrix;
 import org.junit.jupiter.api.AfterAll;
@@ -143,6 +145,110 @@ class PredictorTest {
         assertThatThrownBy(() -> new Predictor(adapted, other)).hasMessageContaining("sides of 12 and 3");
     }
 
+    @Test
+    void shouldLetOnlyTheNamedMapsCarryTheCovariance() {
+        List<EncodedPrompt> prompts = prompts();
+        Set<String> top = Set.of("model.layers.1.self_attn.v_proj", "model.layers.1.mlp.down_proj", "lm_head");
+        List<Predictive> found;
+        List<Predictive> all;
+        try (Predictor some = new Predictor(adapted, posterior, top);
+                Predictor every = new Predictor(adapted, posterior)) {
+            found = some.predict(prompts);
+            all = every.predict(prompts);
+        }
+        for (int i = 0; i < prompts.size(); i++) {
+            RealMatrix twin = twin(prompts.get(i), name -> top.contains(name.substring(0, name.lastIndexOf('.'))));
+            double[][] covariance = found.get(i).covariance();
+            for (int c = 0; c < covariance.length; c++) {
+                for (int e = 0; e < covariance.length; e++) {
+                    double scale = Math.sqrt(twin.getEntry(c, c) * twin.getEntry(e, e));
+                    assertThat(covariance[c][e]).isEqualTo(twin.getEntry(c, e), within(1e-10 * scale));
+                }
+            }
+            assertThat(found.get(i).mean()).containsExactly(all.get(i).mean(), within(1e-12));
+        }
+    }
+
+    @Test
+    void shouldBeThePlainForwardPassWhereNoMapCarriesTheCovariance() {
+        List<EncodedPrompt> prompts = prompts();
+        try (Predictor none = new Predictor(adapted, posterior, Set.of());
+                Predictor every = new Predictor(adapted, posterior)) {
+            List<Predictive> plain = none.predict(prompts);
+            List<Predictive> all = every.predict(prompts);
+            for (int i = 0; i < prompts.size(); i++) {
+                assertThat(plain.get(i).mean()).containsExactly(all.get(i).mean(), within(1e-12));
+                assertThat(plain.get(i).covariance())
+                        .isEqualTo(
+                                new double[plain.get(i).mean().length]
+                                        [plain.get(i).mean().length]);
+                assertThat(plain.get(i).novelty()).isEqualTo(1);
+            }
+        }
+        assertThatThrownBy(() -> new Predictor(adapted, posterior, Set.of("model.layers.1.mlp.up_proj")))
+                .hasMessageContaining("not all of [model.layers.1.mlp.up_proj] are adapted");
+    }
+
+    /** From the projections alone, in float32 on the wire, the covariance at any lambda. */
+    @Test
+    void shouldMeasureWhatTheCovarianceNeedsWhateverThePriorPrecision() {
+        List<EncodedPrompt> prompts = prompts();
+        List<Predictive> measured;
+        try (Predictor predictor = new Predictor(adapted, posterior)) {
+            measured = predictor.measure(prompts);
+            assertThat(predictor.predict(prompts))
+                    .allMatch(one -> one.projections().isEmpty());
+        }
+        for (double lambda : new double[] {0.7, 50}) {
+            List<BlockPosterior> other = posterior.stream()
+                    .map(b -> new BlockPosterior(
+                            b.block(), b.dimension(), b.w(), b.u(), b.residual(), b.s(), b.q(), b.n(), lambda))
+                    .toList();
+            List<Predictive> expected;
+            try (Predictor predictor = new Predictor(adapted, other)) {
+                expected = predictor.predict(prompts);
+            }
+            for (int i = 0; i < prompts.size(); i++) {
+                double[][] covariance = expected.get(i).covariance();
+                double[][] found = new double[covariance.length][covariance.length];
+                assertThat(measured.get(i).projections()).hasSameSizeAs(other);
+                for (BlockProjections block : measured.get(i).projections()) {
+                    BlockPosterior of = other.stream()
+                            .filter(b -> b.block().equals(block.block()))
+                            .findFirst()
+                            .orElseThrow();
+                    assertThat(block.contrasts()).isEqualTo(covariance.length);
+                    assertThat(block.restRows()).isEqualTo(of.kept() < of.dimension() ? RANK : 0);
+                    add(found, block, of);
+                }
+                for (int c = 0; c < found.length; c++) {
+                    for (int e = 0; e < found.length; e++) {
+                        double scale = Math.sqrt(covariance[c][c] * covariance[e][e]);
+                        assertThat(found[c][e]).isEqualTo(covariance[c][e], within(1e-6 * scale));
+                    }
+                }
+            }
+        }
+    }
+
+    private static void add(double[][] covariance, BlockProjections block, BlockPosterior of) {
+        int contrasts = covariance.length;
+        for (int c = 0; c < contrasts; c++) {
+            for (int e = 0; e < contrasts; e++) {
+                for (int j = 0; j < block.small(); j++) {
+                    for (int i = 0; i < block.kept(); i++) {
+                        covariance[c][e] += (double) block.projections()[(c * block.small() + j) * block.kept() + i]
+                                * block.projections()[(e * block.small() + j) * block.kept() + i]
+                                / of.precision(i, j);
+                    }
+                    if (block.restRows() > 0) {
+                        covariance[c][e] += block.rest()[(j * contrasts + c) * contrasts + e] / of.residualPrecision(j);
+                    }
+                }
+            }
+        }
+    }
+
     private static BlockPosterior block(String name, int large) {
         long seed = name.hashCode();
         return BlockPosteriors.of(
@@ -168,6 +274,11 @@ class PredictorTest {
     }
 
     private static RealMatrix twin(EncodedPrompt prompt) {
+        return twin(prompt, name -> true);
+    }
+
+    /** @param carries which blocks, by name, carry the covariance */
+    private static RealMatrix twin(EncodedPrompt prompt, Predicate<String> carries) {
         int contrasts = prompt.classes().length - 1;
         RealMatrix covariance = new Array2DRowRealMatrix(contrasts, contrasts);
         TokenBatch batch = TokenBatch.leftPadded(List.of(prompt.ids()), 0);
@@ -200,6 +311,9 @@ class PredictorTest {
             }
         }
         for (int block = 0; block < rows.length; block++) {
+            if (!carries.test(posterior.get(block).block())) {
+                continue;
+            }
             covariance = covariance.add(rows[block]
                     .multiply(BlockPosteriors.inversePrecision(posterior.get(block)))
                     .multiply(rows[block].transpose()));
