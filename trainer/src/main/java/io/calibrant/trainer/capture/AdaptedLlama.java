@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.llama.Trace;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraWeights;
@@ -77,6 +78,38 @@ public final class AdaptedLlama implements AutoCloseable {
             NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
             done = true;
             return new Pass(batch, logits, hook.captures(), settings, pass);
+        } finally {
+            if (!done) {
+                pass.close();
+            }
+        }
+    }
+
+    /** {@link #stacked(TokenBatch, Set)} for all adapted maps. */
+    public StackedPass stacked(TokenBatch batch) {
+        return stacked(batch, weights.pairs().keySet());
+    }
+
+    /**
+     * Runs a batch forward, in evaluation mode, so that one stacked backward pass may follow.
+     *
+     * @param maps paths of the adapted maps whose gradients will be asked for, at least one
+     * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
+     */
+    public StackedPass stacked(TokenBatch batch, Set<String> maps) {
+        int from = weights.pairs().values().stream()
+                .filter(pair -> maps.contains(pair.linear().path()))
+                .mapToInt(pair -> pair.linear().layer())
+                .min()
+                .orElseThrow(() -> new IllegalArgumentException("no adapted map among " + maps));
+        NDManager pass = manager.newSubManager();
+        boolean done = false;
+        try {
+            StackHook hook = new StackHook(weights, scaling, maps, batch.size());
+            int lowest = Math.min(from, model.config().layers());
+            Trace trace = Autograd.unrecorded(() -> model.trace(batch, classRows, hook, lowest, pass));
+            done = true;
+            return new StackedPass(batch, trace, hook, pass);
         } finally {
             if (!done) {
                 pass.close();

@@ -128,8 +128,29 @@ public final class Llama implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             Sequences sequences = sequences(batch, pass);
-            NDArray x = layers(sequences, hook, true);
-            return keep(hook.apply(LlamaConfig.HEAD, normalise(x, norm, top(hook)), classRows, null));
+            NDArray x = layers(sequences, hook, true, null);
+            return keep(hook.apply(LlamaConfig.HEAD, normalise(x, norm, top(hook), null), classRows, null));
+        }
+    }
+
+    /**
+     * A forward pass that keeps what a backward pass of our own needs, from one layer up. Records no graph.
+     *
+     * @param classRows [K, D] from {@link #classRows}
+     * @param hook as in {@link #logits}
+     * @param from the lowest layer that a backward pass will enter; the number of layers for none, only the head
+     * @param pass owns the result and all that is kept
+     * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
+     */
+    public Trace trace(TokenBatch batch, NDArray classRows, LinearHook hook, int from, NDManager pass) {
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            Trace trace = new Trace(layers, norm, classRows, sequences(batch, pass), from);
+            trace.sequences().keepForBackward();
+            NDArray x = layers(trace.sequences(), hook, true, trace);
+            NDArray normalised = normalise(x, norm, top(hook), trace.finalNorm());
+            trace.keep(keep(hook.apply(LlamaConfig.HEAD, normalised, classRows, null)));
+            return trace;
         }
     }
 
@@ -141,8 +162,8 @@ public final class Llama implements AutoCloseable {
     public NDArray hidden(TokenBatch batch, LinearHook hook, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            NDArray x = layers(sequences(batch, pass), hook, false);
-            return keep(normalise(x, norm, top(hook)).reshape(batch.size(), batch.tokens(), config.width()));
+            NDArray x = layers(sequences(batch, pass), hook, false, null);
+            return keep(normalise(x, norm, top(hook), null).reshape(batch.size(), batch.tokens(), config.width()));
         }
     }
 
@@ -154,7 +175,7 @@ public final class Llama implements AutoCloseable {
     public NDArray fullLogits(TokenBatch batch, LinearHook hook, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            NDArray x = normalise(layers(sequences(batch, pass), hook, false), norm, top(hook));
+            NDArray x = normalise(layers(sequences(batch, pass), hook, false, null), norm, top(hook), null);
             return keep(hook.apply(LlamaConfig.HEAD, x, head, null)
                     .reshape(batch.size(), batch.tokens(), config.vocabularySize()));
         }
@@ -180,7 +201,7 @@ public final class Llama implements AutoCloseable {
     }
 
     /** @return [N, D], or with {@code lastOnly} the last real tokens, [B, D] */
-    private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly) {
+    private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly, Trace trace) {
         NDArray x = Embedding.embedding(sequences.ids, embedding, SparseFormat.DENSE)
                 .singletonOrThrow();
         for (int i = 0; i < layers.length; i++) {
@@ -189,7 +210,8 @@ public final class Llama implements AutoCloseable {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
                 boolean lastHere = top && !layers[i].needsAllTokens(hook);
-                x = layer(layers[i], x, sequences, hook, new Arithmetic(i >= hook.recordsFrom()), lastHere);
+                LayerTrace kept = trace == null ? null : trace.layer(i, lastHere);
+                x = layer(layers[i], x, sequences, hook, new Arithmetic(i >= hook.recordsFrom()), lastHere, kept);
                 if (top && !lastHere) {
                     x = sequences.last(x);
                 }
@@ -200,15 +222,26 @@ public final class Llama implements AutoCloseable {
         return x;
     }
 
-    /** One transformer block: [N, D] to [N, D], or to [B, D] where only the last tokens are wanted. */
-    private NDArray layer(LayerWeights w, NDArray x, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly) {
-        NDArray heads = attention(w, normalise(x, w.attentionNorm, a), s, hook, a, lastOnly);
+    /**
+     * One transformer block: [N, D] to [N, D], or to [B, D] where only the last tokens are wanted.
+     *
+     * @param trace takes what the backward pass needs; null for none
+     */
+    private NDArray layer(
+            LayerWeights w, NDArray x, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTrace trace) {
+        NDArray n = normalise(x, w.attentionNorm, a, trace == null ? null : trace.attentionNorm);
+        NDArray heads = attention(w, n, s, hook, a, lastOnly, trace);
         NDArray y = w.o.addTo(lastOnly ? s.last(x) : x, hook, heads);
-        NDArray n = normalise(y, w.feedForwardNorm, a);
+        n = normalise(y, w.feedForwardNorm, a, trace == null ? null : trace.feedForwardNorm);
         NDArray gate = w.gate.apply(hook, n);
         NDArray up = w.up.apply(hook, n);
-        NDArray activated = a.mul(a.mul(gate.getNDArrayInternal().sigmoid(), gate), up); // silu(gate) * up
-        return w.down.addTo(y, hook, activated);
+        NDArray sigmoid = gate.getNDArrayInternal().sigmoid();
+        if (trace == null) {
+            return w.down.addTo(y, hook, a.mul(a.mul(sigmoid, gate), up)); // silu(gate) * up
+        }
+        NDArray silu = sigmoid.mul(gate);
+        trace.keepFeedForward(silu, sigmoid.add(silu).subi(sigmoid.mul(silu)).muli(up));
+        return w.down.addTo(y, hook, silu.mul(up));
     }
 
     /**
@@ -218,7 +251,8 @@ public final class Llama implements AutoCloseable {
      * @param n [N, D], normalised
      * @return [N or B, H E]
      */
-    private NDArray attention(LayerWeights w, NDArray n, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly) {
+    private NDArray attention(
+            LayerWeights w, NDArray n, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTrace trace) {
         long b = s.size;
         long t = s.tokens;
         long queries = lastOnly ? 1 : t;
@@ -237,10 +271,11 @@ public final class Llama implements AutoCloseable {
                 w.v.apply(hook, n).reshape(b, t, v, e).transpose(0, 2, 1, 3).reshape(b * v, t, e);
         NDArray scores = a.add(rows.batchMatMul(keys).reshape(b, v * g, queries, t), s.mask(lastOnly));
         NDArray weights = scores.softmax(-1).reshape(b * v, g * queries, t);
-        return weights.batchMatMul(values)
-                .reshape(b, v, g, queries, e)
-                .transpose(0, 3, 1, 2, 4)
-                .reshape(b * queries, v * g * e);
+        NDArray heads = weights.batchMatMul(values);
+        if (trace != null) {
+            trace.keepAttention(rows, keys, values, weights, heads);
+        }
+        return heads.reshape(b, v, g, queries, e).transpose(0, 3, 1, 2, 4).reshape(b * queries, v * g * e);
     }
 
     /** What the final norm may do: nothing in place where anything at all is recorded in the layers below. */
@@ -248,10 +283,19 @@ public final class Llama implements AutoCloseable {
         return new Arithmetic(hook.recordsFrom() <= layers.length);
     }
 
-    /** RMSNorm: x / sqrt(mean(x^2) + epsilon) * weight, each row of [rows, D]. */
-    private NDArray normalise(NDArray x, NDArray weight, Arithmetic a) {
-        NDArray meanSquare = x.square().mean(new int[] {1}, true);
-        return a.mul(x.div(meanSquare.add(epsilon).sqrt()), weight);
+    /**
+     * RMSNorm: x / sqrt(mean(x^2) + epsilon) * weight, each row of [rows, D].
+     *
+     * @param trace takes what the backward pass needs; null for none
+     */
+    private NDArray normalise(NDArray x, NDArray weight, Arithmetic a, NormTrace trace) {
+        NDArray rms = x.square().mean(new int[] {1}, true).add(epsilon).sqrt();
+        NDArray normalised = x.div(rms);
+        if (trace == null) {
+            return a.mul(normalised, weight);
+        }
+        trace.keep(normalised, rms);
+        return normalised.mul(weight);
     }
 
     /** Takes an array out of the scope that would close it; its manager still owns it. */

@@ -38,6 +38,23 @@ final class Rope {
             return rotate(arithmetic, k, cosK, sinK);
         }
 
+        /** Takes gradients by rotated queries [S B, T, H, E] to those by the queries themselves. */
+        NDArray queryBackward(NDArray gradient) {
+            return rotateBack(gradient, cosQ, sinQ);
+        }
+
+        /** Takes gradients by rotated keys [S B, T, V, E] to those by the keys themselves. */
+        NDArray keyBackward(NDArray gradient) {
+            return rotateBack(gradient, cosK, sinK);
+        }
+
+        /** A rotation's transpose: the other way round. */
+        private static NDArray rotateBack(NDArray x, NDArray cos, NDArray sin) {
+            NDList halves = x.split(2, 3);
+            NDArray swapped = NDArrays.concat(new NDList(halves.get(1), halves.get(0)), 3);
+            return x.mul(cos).subi(swapped.muli(sin));
+        }
+
         private static NDArray rotate(Arithmetic arithmetic, NDArray x, NDArray cos, NDArray sin) {
             NDList halves = x.split(2, 3);
             NDArray swapped = NDArrays.concat(new NDList(halves.get(1), halves.get(0)), 3);

@@ -2,6 +2,7 @@ package io.calibrant.trainer.llama;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.ndarray.types.SparseFormat;
@@ -20,8 +21,14 @@ final class Sequences {
     private final NDArray mask;
     private final NDArray lastMask;
     private final NDArray lastRows;
+    private final TokenBatch batch;
+    private final NDManager pass;
+    private final DataType dataType;
 
     Sequences(TokenBatch batch, Rope rope, NDManager pass, DataType dataType) {
+        this.batch = batch;
+        this.pass = pass;
+        this.dataType = dataType;
         size = batch.size();
         tokens = batch.tokens();
         ids = Constants.array(pass, batch.ids());
@@ -36,6 +43,11 @@ final class Sequences {
             mask = causal.add(padding);
             lastMask = padding; // nothing real follows the last real token
         }
+    }
+
+    /** Takes what a backward pass needs out of the scope that would close it. */
+    void keepForBackward() {
+        NDScope.unregister(rope.cosQ(), rope.sinQ(), rope.cosK(), rope.sinK());
     }
 
     private static double[] causal(int tokens) {
@@ -66,5 +78,16 @@ final class Sequences {
     /** The rows of the last real tokens: [N, width] to [B, width]. */
     NDArray last(NDArray rows) {
         return Embedding.embedding(lastRows, rows, SparseFormat.DENSE).singletonOrThrow();
+    }
+
+    /** The counterpart of {@link #last}: gradients by the last real tokens [S, B, width] to [S, N, width], zero elsewhere. */
+    NDArray spread(NDArray last) {
+        double[] places = new double[size * tokens * size];
+        long[] rows = batch.lastRows();
+        for (int b = 0; b < size; b++) {
+            places[(int) rows[b] * size + b] = 1;
+        }
+        return Constants.array(pass, places, new Shape(1, (long) size * tokens, size), dataType)
+                .matMul(last);
     }
 }

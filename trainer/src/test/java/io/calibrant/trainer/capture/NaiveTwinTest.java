@@ -94,7 +94,7 @@ class NaiveTwinTest {
                 Arguments.of("all but the head", new TinyModel(), "all-linear"));
     }
 
-    private static Adapter adapter(LlamaConfig config, String targets) {
+    static Adapter adapter(LlamaConfig config, String targets) {
         LoraSettings settings = new LoraSettings(3, 7, 0, false, LoraTargets.parse(targets));
         Adapter untrained = Adapter.initialise(config, settings, CLASSES, 1);
         Random random = new Random(2);
@@ -109,7 +109,7 @@ class NaiveTwinTest {
         return Adapter.of(config, settings, CLASSES, trained);
     }
 
-    private static List<long[]> sequences() {
+    static List<long[]> sequences() {
         return List.of(new long[] {3, 1, 4, 1, 5, 9, 2}, new long[] {6, 5, 35}, new long[] {8, 9, 7, 9, 3});
     }
 

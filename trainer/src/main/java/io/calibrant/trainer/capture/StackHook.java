@@ -1,0 +1,98 @@
+package io.calibrant.trainer.capture;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDScope;
+import io.calibrant.trainer.llama.BackwardHook;
+import io.calibrant.trainer.llama.LinearHook;
+import io.calibrant.trainer.lora.LoraWeights;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** h = W0 x + s B (A x) without a graph, and back: dL/dx = W0^T dL/dh + s A^T (B^T dL/dh). One per pass. */
+final class StackHook implements LinearHook, BackwardHook {
+    private final LoraWeights weights;
+    private final NDArray scaling;
+    private final Set<String> wanted;
+    private final long batchSize;
+    private final Map<String, Capture> captures = new HashMap<>();
+    private Consumer<LinearGradient> visitor = gradient -> {};
+
+    /**
+     * What is kept of one adapted map.
+     *
+     * @param input x [rows, Din]
+     * @param lowRank A x [rows, R]
+     */
+    private record Capture(NDArray input, NDArray lowRank) {}
+
+    /** @param wanted the maps whose gradients are asked for */
+    StackHook(LoraWeights weights, NDArray scaling, Set<String> wanted, long batchSize) {
+        this.weights = weights;
+        this.scaling = scaling;
+        this.wanted = wanted;
+        this.batchSize = batchSize;
+    }
+
+    void visitor(Consumer<LinearGradient> next) {
+        visitor = next;
+    }
+
+    @Override
+    public boolean needsAllTokens(String path) {
+        return wanted.contains(path);
+    }
+
+    @Override
+    public int recordsFrom() {
+        return Integer.MAX_VALUE;
+    }
+
+    @Override
+    public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
+        LoraWeights.Pair pair = weights.pairs().get(path);
+        if (pair == null) {
+            return LinearHook.linear(x, weight, base);
+        }
+        NDArray lowRank = LinearHook.linear(x, pair.a(), null);
+        if (wanted.contains(path)) {
+            captures.put(path, new Capture(x, lowRank));
+            NDScope.unregister(x, lowRank);
+        }
+        return LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(scaling), pair.b(), base));
+    }
+
+    @Override
+    public boolean adapts(String path) {
+        return weights.pairs().containsKey(path);
+    }
+
+    @Override
+    public NDArray apply(String path, NDArray gradient, long stack, NDArray base) {
+        LoraWeights.Pair pair = weights.pairs().get(path);
+        NDArray projected = gradient.matMul(pair.b());
+        Capture capture = captures.remove(path);
+        if (capture != null) {
+            long tokens = capture.lowRank.getShape().get(0) / batchSize;
+            visitor.accept(new LinearGradient(
+                    path,
+                    shaped(capture.input, batchSize, tokens),
+                    shaped(capture.lowRank, batchSize, tokens),
+                    shaped(gradient, stack, batchSize, tokens),
+                    shaped(projected, stack, batchSize, tokens)));
+            // To be freed with the layer, not now: several maps may share their input.
+            NDScope.register(capture.input);
+            NDScope.register(capture.lowRank);
+        }
+        return base == null
+                ? null
+                : LinearHook.linear(projected.muli(scaling), pair.a().transpose(), base);
+    }
+
+    private static NDArray shaped(NDArray rows, long... leading) {
+        long[] shape = java.util.Arrays.copyOf(leading, leading.length + 1);
+        shape[leading.length] = rows.getShape().get(1);
+        return rows.reshape(shape);
+    }
+}

@@ -1,0 +1,21 @@
+package io.calibrant.trainer.llama;
+
+import ai.djl.ndarray.NDArray;
+
+/** What a backward pass calls for each adapted linear map of the model; the counterpart of {@link LinearHook}. */
+public interface BackwardHook {
+
+    /** Whether this map has an adapter. */
+    boolean adapts(String path);
+
+    /**
+     * Sees the output gradient of an adapted map and goes back through its adapter.
+     *
+     * @param path module path
+     * @param gradient dL/dh [S rows, Dout] of S cotangents, one after the other; not to be modified nor kept
+     * @param stack S
+     * @param base the frozen map's part of the input's gradient [S rows, Din]; null where the pass ends here
+     * @return the whole of the input's gradient; null where {@code base} is
+     */
+    NDArray apply(String path, NDArray gradient, long stack, NDArray base);
+}

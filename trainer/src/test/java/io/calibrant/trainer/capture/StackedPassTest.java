@@ -1,0 +1,230 @@
+package io.calibrant.trainer.capture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.llama.Constants;
+import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.llama.TinyModel;
+import io.calibrant.trainer.llama.TokenBatch;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The backward pass of our own against autograd's, one cotangent after the other. */
+class StackedPassTest {
+    private static final int STACK = 2;
+    private static final int CLASSES = 3;
+
+    @TempDir
+    Path directory;
+
+    /** What one map saw: x, A x, dL/dh, B^T dL/dh. */
+    @SuppressWarnings("ArrayRecordComponent") // compared element by element
+    private record Seen(double[] input, double[] lowRank, double[] output, double[] projected) {}
+
+    static Stream<Arguments> variants() {
+        return NaiveTwinTest.variants();
+    }
+
+    private static TokenBatch leftPadded() {
+        return TokenBatch.leftPadded(NaiveTwinTest.sequences(), 0);
+    }
+
+    private static TokenBatch rightPadded() {
+        List<long[]> sequences = NaiveTwinTest.sequences();
+        int longest = sequences.get(0).length;
+        boolean[][] real = new boolean[sequences.size()][longest];
+        long[][] ids = new long[sequences.size()][];
+        for (int b = 0; b < ids.length; b++) {
+            Arrays.fill(real[b], 0, sequences.get(b).length, true);
+            ids[b] = Arrays.copyOf(sequences.get(b), longest);
+        }
+        return TokenBatch.of(ids, real);
+    }
+
+    private static double[] cotangents(int batch) {
+        Random random = new Random(7);
+        return random.doubles((long) STACK * batch * CLASSES, -1, 1).toArray();
+    }
+
+    private static Map<String, Seen> stacked(AdaptedLlama adapted, TokenBatch batch, Set<String> maps) {
+        try (StackedPass pass = adapted.stacked(batch, maps)) {
+            Map<String, Seen> seen = new HashMap<>();
+            DataType type = adapted.model().dataType();
+            NDArray start = Constants.array(
+                    pass.manager(), cotangents(batch.size()), new Shape(STACK, batch.size(), CLASSES), type);
+            pass.backward(
+                    start,
+                    g -> seen.put(
+                            g.path(),
+                            new Seen(
+                                    doubles(g.input()),
+                                    doubles(g.lowRank()),
+                                    doubles(g.output()),
+                                    doubles(g.projected()))));
+            return seen;
+        }
+    }
+
+    private static Map<String, Seen> autograd(AdaptedLlama adapted, TokenBatch batch) {
+        try (Pass pass = adapted.forward(batch, Mode.PROBED)) {
+            Map<String, List<double[]>> outputs = new HashMap<>();
+            Map<String, List<double[]>> projected = new HashMap<>();
+            double[] all = cotangents(batch.size());
+            int size = batch.size() * CLASSES;
+            for (int s = 0; s < STACK; s++) {
+                NDArray start = Constants.array(
+                        pass.manager(),
+                        Arrays.copyOfRange(all, s * size, (s + 1) * size),
+                        pass.logits().getShape(),
+                        adapted.model().dataType());
+                pass.backward(start, s < STACK - 1);
+                for (String path : pass.linears()) {
+                    NDArray dh = pass.outputGradient(path);
+                    outputs.computeIfAbsent(path, k -> new ArrayList<>()).add(doubles(dh));
+                    NDArray b = adapted.weights().pairs().get(path).b().stopGradient();
+                    projected.computeIfAbsent(path, k -> new ArrayList<>()).add(doubles(dh.matMul(b)));
+                }
+            }
+            Map<String, Seen> seen = new HashMap<>();
+            for (String path : pass.linears()) {
+                seen.put(
+                        path,
+                        new Seen(
+                                doubles(pass.input(path)),
+                                doubles(pass.lowRank(path)),
+                                joined(outputs.get(path)),
+                                joined(projected.get(path))));
+            }
+            return seen;
+        }
+    }
+
+    private static double[] joined(List<double[]> parts) {
+        return parts.stream().flatMapToDouble(Arrays::stream).toArray();
+    }
+
+    private static double[] doubles(NDArray array) {
+        if (array.getDataType() == DataType.FLOAT64) {
+            return array.toDoubleArray();
+        }
+        float[] narrow = array.toFloatArray();
+        double[] wide = new double[narrow.length];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = narrow[i];
+        }
+        return wide;
+    }
+
+    private static void assertSame(Map<String, Seen> found, Map<String, Seen> expected, double tolerance) {
+        assertThat(found.keySet()).isEqualTo(expected.keySet());
+        expected.forEach((path, seen) -> {
+            assertThat(found.get(path).input()).as(path).containsExactly(seen.input(), within(tolerance));
+            assertThat(found.get(path).lowRank()).as(path).containsExactly(seen.lowRank(), within(tolerance));
+            assertThat(found.get(path).output()).as(path).containsExactly(seen.output(), within(tolerance));
+            assertThat(found.get(path).projected()).as(path).containsExactly(seen.projected(), within(tolerance));
+            assertThat(Arrays.stream(seen.output()).map(Math::abs).max().orElse(0))
+                    .as(path)
+                    .isGreaterThan(1e-4);
+        });
+    }
+
+    private AdaptedLlama adapted(Llama llama, Path model, String targets) {
+        return new AdaptedLlama(llama, NaiveTwinTest.adapter(LlamaConfig.read(model), targets));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("variants")
+    void shouldGoBackAsAutogradDoes(String name, TinyModel tiny, String targets) {
+        Path model = tiny.write(directory, 11);
+        for (TokenBatch batch : List.of(leftPadded(), rightPadded())) {
+            try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+                    AdaptedLlama adapted = adapted(llama, model, targets)) {
+                Map<String, Seen> expected = autograd(adapted, batch);
+                assertSame(stacked(adapted, batch, adapted.weights().pairs().keySet()), expected, 1e-12);
+            }
+        }
+        try (Llama llama = Llama.load(model, Device.cpu());
+                AdaptedLlama adapted = adapted(llama, model, targets)) {
+            Map<String, Seen> expected = autograd(adapted, leftPadded());
+            assertSame(stacked(adapted, leftPadded(), adapted.weights().pairs().keySet()), expected, 2e-5);
+        }
+    }
+
+    @Test
+    void shouldGiveTheGradientsOfTheMapsAskedForThoughOthersAreAdapted() {
+        Path model = new TinyModel().write(directory, 11);
+        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+                AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,up_proj,lm_head")) {
+            Map<String, Seen> expected = autograd(adapted, leftPadded());
+            Set<String> top = Set.of("model.layers.2.self_attn.v_proj", "model.layers.2.mlp.up_proj", "lm_head");
+            expected.keySet().retainAll(top);
+            assertSame(stacked(adapted, leftPadded(), top), expected, 1e-12);
+        }
+    }
+
+    @Test
+    void shouldGiveTheLogitsOfThePlainPass() {
+        Path model = new TinyModel().write(directory, 11);
+        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+                AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,down_proj");
+                Pass plain = adapted.forward(leftPadded(), Mode.PLAIN);
+                StackedPass pass = adapted.stacked(leftPadded())) {
+            assertThat(pass.logits().toDoubleArray())
+                    .containsExactly(plain.logits().toDoubleArray(), within(1e-13));
+        }
+    }
+
+    @Test
+    void shouldRefuseToGoBackTwice() {
+        Path model = new TinyModel().write(directory, 11);
+        try (Llama llama = Llama.load(model, Device.cpu());
+                AdaptedLlama adapted = adapted(llama, model, "q_proj");
+                StackedPass pass = adapted.stacked(leftPadded())) {
+            NDArray start = pass.manager().zeros(new Shape(1, 3, CLASSES));
+            pass.backward(start, g -> {});
+            assertThatThrownBy(() -> pass.backward(start, g -> {})).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void shouldServeSeveralThreadsOnOneModel() throws Exception {
+        Path model = new TinyModel().write(directory, 11);
+        ExecutorService threads = Executors.newFixedThreadPool(2);
+        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+                AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,lm_head")) {
+            Map<String, Seen> expected = autograd(adapted, leftPadded());
+            List<Future<Map<String, Seen>>> results = new ArrayList<>();
+            for (int i = 0; i < 40; i++) {
+                results.add(threads.submit(() ->
+                        stacked(adapted, leftPadded(), adapted.weights().pairs().keySet())));
+            }
+            for (Future<Map<String, Seen>> result : results) {
+                assertSame(result.get(), expected, 1e-12);
+            }
+        } finally {
+            threads.shutdown();
+        }
+    }
+}
