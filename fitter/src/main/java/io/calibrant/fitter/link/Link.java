@@ -46,9 +46,7 @@ public final class Link {
      *     covariance is indefinite beyond rounding: it is never repaired
      */
     public Prediction predict(double[] mean, double[][] covariance) {
-        if (mean.length < 1 || mean.length >= MOST_CLASSES) {
-            throw new IllegalArgumentException("2 to 26 classes are accepted, found " + (mean.length + 1));
-        }
+        requireClasses(mean);
         CentredLogits logits = CentredLogits.ofContrasts(mean, covariance);
         if (mean.length == 1) {
             Prediction exact = BinaryRule.predict(mean[0], covariance[0][0]);
@@ -56,6 +54,24 @@ public final class Link {
         }
         Prediction averaged = MonteCarlo.predict(logits, points.normal(mean.length));
         return function == LinkFunction.MC ? averaged : averaged.with(closedForm(logits));
+    }
+
+    /**
+     * The points that {@link LinkFunction#MC} averages over, for whoever needs them at many temperatures and variance scales.
+     *
+     * @param mean contrast means y_c = z_c - z_C, C - 1 numbers; not modified
+     * @param covariance their covariance [C - 1, C - 1], symmetric positive semi-definite; not modified
+     * @throws IllegalArgumentException as {@link #predict}
+     */
+    public SampledLogits sample(double[] mean, double[][] covariance) {
+        requireClasses(mean);
+        return SampledLogits.of(CentredLogits.ofContrasts(mean, covariance), points.normal(mean.length));
+    }
+
+    private static void requireClasses(double[] mean) {
+        if (mean.length < 1 || mean.length >= MOST_CLASSES) {
+            throw new IllegalArgumentException("2 to 26 classes are accepted, found " + (mean.length + 1));
+        }
     }
 
     private double[] closedForm(CentredLogits logits) {

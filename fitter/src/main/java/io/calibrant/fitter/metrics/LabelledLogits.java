@@ -55,7 +55,7 @@ public final class LabelledLogits {
     }
 
     /** -log softmax(z / T) at the label, nats, by log-sum-exp: it never underflows. */
-    double negativeLogLikelihood(double temperature) {
+    public double negativeLogLikelihood(double temperature) {
         double top = Double.NEGATIVE_INFINITY;
         for (double z : logits) {
             top = Math.max(top, z);

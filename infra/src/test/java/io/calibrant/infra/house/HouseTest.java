@@ -29,7 +29,8 @@ final class HouseTest {
         "io.calibrant.fitter.posterior..",
         "io.calibrant.scorer.predictive..",
         "io.calibrant.fitter.link..",
-        "io.calibrant.fitter.metrics.."
+        "io.calibrant.fitter.metrics..",
+        "io.calibrant.fitter.tuning.."
     };
 
     @ArchTest

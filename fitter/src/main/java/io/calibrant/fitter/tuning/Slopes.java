@@ -1,0 +1,11 @@
+package io.calibrant.fitter.tuning;
+
+/** A function of (a, b) = (log T, log c) at a point, to second order; a sum that grows. */
+final class Slopes {
+    double value;
+    double a;
+    double b;
+    double aa;
+    double ab;
+    double bb;
+}
