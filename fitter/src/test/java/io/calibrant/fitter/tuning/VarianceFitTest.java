@@ -111,7 +111,7 @@ class VarianceFitTest {
 
     @Test
     void shouldLetASingleRightAnswerMoveItOnlyALittle() {
-        // A fit without priors runs to the end of its range; each prior alone holds its own scalar.
+        // Without priors T runs away until all probability is on the right class.
         LabelledAnswer right =
                 new LabelledAnswer("q", new double[] {4, 0, 1}, new double[][] {{9, 1, 0}, {1, 4, 0}, {0, 0, 6}}, 0);
         List<SampledAnswer> one = Answers.sampled(List.of(right), LINK);
@@ -121,7 +121,7 @@ class VarianceFitTest {
 
         assertThat(weak.temperature()).isBetween(0.7, 1.0);
         assertThat(weak.scale()).isBetween(0.03, 0.3);
-        assertThat(none.temperature()).isLessThan(0.1);
+        assertThat(none.temperature()).isLessThan(weak.temperature() / 4);
     }
 
     @Test
