@@ -1,5 +1,6 @@
 package io.calibrant.fitter.link;
 
+import java.util.function.DoubleUnaryOperator;
 import org.hipparchus.special.Erf;
 
 /**
@@ -31,46 +32,39 @@ final class BinaryRule {
         }
         double deviation = Math.sqrt(Math.max(0, variance));
         // Each probability from its own side: the small one keeps its digits.
-        double first = deviation < WIDE ? narrow(mean, deviation) : wide(mean, deviation);
-        double second = deviation < WIDE ? narrow(-mean, deviation) : wide(-mean, deviation);
+        double first = probability(mean, deviation);
+        double second = probability(-mean, deviation);
         double sum = first + second;
-        double entropy = deviation < WIDE ? narrowEntropy(mean, deviation) : wideEntropy(mean, deviation);
+        double entropy = deviation < WIDE
+                ? overGaussian(mean, deviation, BinaryRule::entropy)
+                : overSigmoid(mean, deviation, BinaryRule::entropy);
         return Prediction.of(new double[] {first / sum, second / sum}, entropy);
     }
 
-    private static double narrow(double mean, double deviation) {
-        double sum = 0;
-        for (int i = -GAUSSIAN_NODES; i <= GAUSSIAN_NODES; i++) {
-            double z = i * GAUSSIAN_STEP;
-            sum += density(z) * sigmoid(mean + deviation * z);
-        }
-        return sum * GAUSSIAN_STEP;
-    }
-
-    private static double narrowEntropy(double mean, double deviation) {
-        double sum = 0;
-        for (int i = -GAUSSIAN_NODES; i <= GAUSSIAN_NODES; i++) {
-            double z = i * GAUSSIAN_STEP;
-            sum += density(z) * entropy(mean + deviation * z);
-        }
-        return sum * GAUSSIAN_STEP;
-    }
-
-    private static double wide(double mean, double deviation) {
-        double sum = 0;
-        for (int i = -SIGMOID_NODES; i <= SIGMOID_NODES; i++) {
-            double x = i * SIGMOID_STEP;
-            sum += density((x - mean) / deviation) * (sigmoid(x) - normal(SLOPE * x));
+    private static double probability(double mean, double deviation) {
+        if (deviation < WIDE) {
+            return overGaussian(mean, deviation, BinaryRule::sigmoid);
         }
         double closed = normal(SLOPE * mean / Math.sqrt(1 + SLOPE * SLOPE * deviation * deviation));
-        return Math.max(0, closed + sum * SIGMOID_STEP / deviation);
+        return Math.max(0, closed + overSigmoid(mean, deviation, x -> sigmoid(x) - normal(SLOPE * x)));
     }
 
-    private static double wideEntropy(double mean, double deviation) {
+    /** E f(X) with nodes where the Gaussian is. */
+    private static double overGaussian(double mean, double deviation, DoubleUnaryOperator f) {
+        double sum = 0;
+        for (int i = -GAUSSIAN_NODES; i <= GAUSSIAN_NODES; i++) {
+            double z = i * GAUSSIAN_STEP;
+            sum += density(z) * f.applyAsDouble(mean + deviation * z);
+        }
+        return sum * GAUSSIAN_STEP;
+    }
+
+    /** E f(X) with nodes around 0, for an f that falls off as the sigmoid's slope does. */
+    private static double overSigmoid(double mean, double deviation, DoubleUnaryOperator f) {
         double sum = 0;
         for (int i = -SIGMOID_NODES; i <= SIGMOID_NODES; i++) {
             double x = i * SIGMOID_STEP;
-            sum += density((x - mean) / deviation) * entropy(x);
+            sum += density((x - mean) / deviation) * f.applyAsDouble(x);
         }
         return sum * SIGMOID_STEP / deviation;
     }

@@ -6,8 +6,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.streams.errors.DeserializationExceptionHandler;
 import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Undecodable bytes go to the dead-letter topic, as they came and with Kafka's own error headers. What a later attempt may
@@ -15,8 +13,6 @@ import org.slf4j.LoggerFactory;
  * which makes it by name.
  */
 public final class DeadLetterUndecodable implements DeserializationExceptionHandler {
-    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterUndecodable.class);
-
     private final LogAndContinueExceptionHandler deadLetter = new LogAndContinueExceptionHandler();
 
     /** For Kafka, which calls {@link #configure} next. */
@@ -32,12 +28,7 @@ public final class DeadLetterUndecodable implements DeserializationExceptionHand
         if (RegistryUnavailableException.isTransient(e)) {
             return Response.fail();
         }
-        LOG.warn(
-                "dead letter: {}-{} offset {}: {}",
-                context.topic(),
-                context.partition(),
-                context.offset(),
-                e.getMessage());
+        DeadLetters.log(context, e);
         return deadLetter.handleError(context, record, e);
     }
 }

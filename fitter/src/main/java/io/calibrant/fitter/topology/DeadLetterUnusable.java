@@ -6,8 +6,6 @@ import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.ProcessingExceptionHandler;
 import org.apache.kafka.streams.processor.api.Record;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A statistic that was refused ({@link BadRecordException}) goes to the dead-letter topic, as it came and with Kafka's own
@@ -15,8 +13,6 @@ import org.slf4j.LoggerFactory;
  * by name.
  */
 public final class DeadLetterUnusable implements ProcessingExceptionHandler {
-    private static final Logger LOG = LoggerFactory.getLogger(DeadLetterUnusable.class);
-
     private final LogAndContinueProcessingExceptionHandler deadLetter = new LogAndContinueProcessingExceptionHandler();
 
     /** For Kafka, which calls {@link #configure} next. */
@@ -32,12 +28,7 @@ public final class DeadLetterUnusable implements ProcessingExceptionHandler {
         if (!(e instanceof BadRecordException)) {
             return Response.fail();
         }
-        LOG.warn(
-                "dead letter: {}-{} offset {}: {}",
-                context.topic(),
-                context.partition(),
-                context.offset(),
-                e.getMessage());
+        DeadLetters.log(context, e);
         return deadLetter.handleError(context, record, e);
     }
 }

@@ -11,6 +11,7 @@ import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -34,15 +35,10 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -364,35 +360,13 @@ class FitterIT {
     }
 
     private static List<ConsumerRecord<byte[], byte[]>> deadLetters(Connection connection) {
-        return records(
-                connection,
-                connection.topics().fitterDeadLetters(),
-                new ByteArrayDeserializer(),
-                new ByteArrayDeserializer());
+        return CommittedRecords.raw(connection, connection.topics().fitterDeadLetters());
     }
 
     private static <T extends SpecificRecord> List<T> read(Connection connection, String topic, Class<T> type) {
-        return records(connection, topic, new StringDeserializer(), connection.deserializer(type)).stream()
+        return CommittedRecords.of(connection, topic, type).stream()
                 .map(ConsumerRecord::value)
                 .toList();
-    }
-
-    /** All committed records of a topic, partition by partition. */
-    private static <K, V> List<ConsumerRecord<K, V>> records(
-            Connection connection, String topic, Deserializer<K> keys, Deserializer<V> values) {
-        List<ConsumerRecord<K, V>> all = new ArrayList<>();
-        try (KafkaConsumer<K, V> consumer = new KafkaConsumer<>(connection.consumer(null), keys, values)) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                consumer.poll(Duration.ofMillis(200)).forEach(all::add);
-            }
-        }
-        return all;
     }
 
     /** The oracle: the statistics of one block folded one after the other in plain Java, through float32 at every step. */

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
@@ -34,11 +36,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -122,7 +121,8 @@ class ScorerIT {
 
         await().atMost(PATIENCE).until(() -> answers().size() >= good2.size());
         assertThat(answers()).extracting(Answer::getQuestionId).containsExactlyInAnyOrderElementsOf(good2);
-        List<ConsumerRecord<byte[], byte[]>> letters = read(connection.topics().scorerDeadLetters());
+        List<ConsumerRecord<byte[], byte[]>> letters =
+                CommittedRecords.raw(connection, connection.topics().scorerDeadLetters());
         assertThat(letters).hasSize(bad.size() + 1);
         Map<String, String> reasons = new LinkedHashMap<>();
         for (ConsumerRecord<byte[], byte[]> letter : letters) {
@@ -218,7 +218,8 @@ class ScorerIT {
         // A prompt says its choices in their order, so the reordered one is another question to the model; its contract
         // holds.
         assertThat(answer("reordered").getLabels()).containsExactly("B", "A");
-        assertThat(read(connection.topics().scorerDeadLetters())).isEmpty();
+        assertThat(CommittedRecords.raw(connection, connection.topics().scorerDeadLetters()))
+                .isEmpty();
     }
 
     private static void assertWhole(Answer answer) {
@@ -243,6 +244,55 @@ class ScorerIT {
         assertThat(answer.getEntropy() - answer.getExpectedEntropy())
                 .isEqualTo(answer.getMutualInformation(), within(1e-12));
         assertThat(answer.getNovelty()).isPositive().isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void shouldAnswerWithTheLinkAndThePointsItIsTold() throws Exception {
+        publish(new TinyRun(connection, true, List.of("A", "B", "C", "D")));
+        ScorerSettings defaults = settings();
+        Map<String, double[]> answered = new LinkedHashMap<>();
+        for (LinkFunction function : LinkFunction.values()) {
+            for (int points : new int[] {64, 8192}) {
+                String id = function + "-" + points;
+                Scorer scorer = start(new ScorerSettings(
+                        defaults.run(),
+                        defaults.model(),
+                        defaults.fit(),
+                        function,
+                        points,
+                        defaults.batchSize(),
+                        defaults.tier(),
+                        defaults.device()));
+                send(id, question("A", "B", "C", "D"));
+                await().atMost(PATIENCE)
+                        .until(() -> answers().stream()
+                                .anyMatch(a -> a.getQuestionId().equals(id)));
+                scorer.close();
+                Answer answer = answer(id);
+                double[] expected = new Link(function, points, 0)
+                        .predict(
+                                doubles(answer.getContrastMean()),
+                                answer.getContrastCovariance().stream()
+                                        .map(ScorerIT::doubles)
+                                        .toArray(double[][]::new))
+                        .probabilities();
+                assertThat(doubles(answer.getProbabilities())).as(id).containsExactly(expected, within(1e-12));
+                answered.put(id, expected);
+            }
+        }
+        // The same question all along: what differs is what the scorer was told.
+        for (String[] pair : new String[][] {
+            {"MC-64", "MC-8192"},
+            {"MC-8192", "MEAN_FIELD-8192"},
+            {"MC-8192", "PROBIT-8192"},
+            {"MEAN_FIELD-8192", "PROBIT-8192"}
+        }) {
+            assertThat(answered.get(pair[0]))
+                    .as(String.join(" and ", pair))
+                    .usingComparatorWithPrecision(1e-4)
+                    .isNotEqualTo(answered.get(pair[1]));
+        }
+        assertThat(answered.get("PROBIT-64")).isEqualTo(answered.get("PROBIT-8192"));
     }
 
     @Test
@@ -300,7 +350,11 @@ class ScorerIT {
     }
 
     private Scorer start() {
-        Scorer scorer = new Scorer(connection, settings(), seen);
+        return start(settings());
+    }
+
+    private Scorer start(ScorerSettings settings) {
+        Scorer scorer = new Scorer(connection, settings, seen);
         running.add(scorer);
         Future<?> unused = threads.submit(() -> {
             try {
@@ -380,27 +434,9 @@ class ScorerIT {
     }
 
     private List<Answer> answers() {
-        return read(connection.topics().answers()).stream()
-                .map(record -> connection.deserializer(Answer.class).deserialize(record.topic(), record.value()))
+        return CommittedRecords.of(connection, connection.topics().answers(), Answer.class).stream()
+                .map(ConsumerRecord::value)
                 .toList();
-    }
-
-    /** Every committed record of a topic. */
-    private List<ConsumerRecord<byte[], byte[]>> read(String topic) {
-        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
-        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
-                connection.consumer(null), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
-            }
-        }
-        return records;
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> record, String name) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
@@ -27,7 +28,6 @@ import io.calibrant.trainer.lora.LoraTargets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -331,32 +331,13 @@ class TrainerIT {
     private static Map<String, Statistics> byBlockAndBatch(Connection connection) {
         Map<String, Statistics> map = new HashMap<>();
         for (ConsumerRecord<String, Statistics> record :
-                read(connection, connection.topics().statistics(), Statistics.class)) {
+                CommittedRecords.of(connection, connection.topics().statistics(), Statistics.class)) {
             map.put(record.value().getBlock() + "/" + record.value().getBatch(), record.value());
         }
         return map;
     }
 
-    /** All committed records of a topic. */
-    private static <T extends SpecificRecord> List<ConsumerRecord<String, T>> read(
-            Connection connection, String topic, Class<T> type) {
-        List<ConsumerRecord<String, T>> records = new ArrayList<>();
-        try (KafkaConsumer<String, T> consumer = new KafkaConsumer<>(
-                connection.consumer(null), new StringDeserializer(), connection.deserializer(type))) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
-            }
-        }
-        return records;
-    }
-
     private <T extends SpecificRecord> List<ConsumerRecord<String, T>> read(String topic, Class<T> type) {
-        return read(connection, topic, type);
+        return CommittedRecords.of(connection, topic, type);
     }
 }

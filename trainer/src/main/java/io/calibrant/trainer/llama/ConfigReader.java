@@ -1,11 +1,6 @@
 package io.calibrant.trainer.llama;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.calibrant.trainer.safetensors.ModelFileException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -22,55 +17,40 @@ final class ConfigReader {
     /** What transformers assumes where a Mistral configuration does not say. */
     private static final int MISTRAL_WINDOW = 4096;
 
-    private static final JsonMapper JSON = new JsonMapper();
-
-    private final Path file;
+    private final ConfigFile file;
     private final JsonNode root;
 
-    private ConfigReader(Path file, JsonNode root) {
+    private ConfigReader(ConfigFile file) {
         this.file = file;
-        this.root = root;
+        root = file.root();
     }
 
     static LlamaConfig read(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw new ModelFileException(file + ": no such file");
-        }
-        try {
-            JsonNode root = JSON.readTree(Files.readString(file));
-            if (root == null || !root.isObject()) {
-                throw new ModelFileException(file + ": not a JSON object");
-            }
-            return new ConfigReader(file, root).config();
-        } catch (JsonProcessingException e) {
-            throw new ModelFileException(file + ": not JSON: " + e.getOriginalMessage(), e);
-        } catch (IOException e) {
-            throw new ModelFileException(file + ": cannot be read: " + e.getMessage(), e);
-        }
+        return new ConfigReader(ConfigFile.read(file)).config();
     }
 
     private LlamaConfig config() {
         String type = modelType();
         refuseUnknownKinds();
-        int width = required("hidden_size");
-        int heads = required("num_attention_heads");
+        int width = file.integer("hidden_size");
+        int heads = file.integer("num_attention_heads");
         int maxPositions = integer("max_position_embeddings", 2048);
         refuseSlidingWindow(type, maxPositions);
         boolean attentionBias = root.path("attention_bias").asBoolean(false);
         int headWidth = integer("head_dim", heads > 0 ? width / heads : 0);
-        if (!present(root, "head_dim") && width % heads != 0) {
-            throw refused("hidden_size", width + " is not a multiple of num_attention_heads " + heads);
+        if (!file.has("head_dim") && width % heads != 0) {
+            throw file.refused("hidden_size", width + " is not a multiple of num_attention_heads " + heads);
         }
         try {
             return new LlamaConfig(
                     type,
-                    required("vocab_size"),
+                    file.integer("vocab_size"),
                     width,
-                    required("num_hidden_layers"),
+                    file.integer("num_hidden_layers"),
                     heads,
                     integer("num_key_value_heads", heads),
                     headWidth,
-                    required("intermediate_size"),
+                    file.integer("intermediate_size"),
                     maxPositions,
                     root.path("rms_norm_eps").asDouble(1e-6),
                     ropeTheta(),
@@ -80,7 +60,7 @@ final class ConfigReader {
                     type.equals("llama") && root.path("mlp_bias").asBoolean(false),
                     root.path("tie_word_embeddings").asBoolean(false));
         } catch (IllegalArgumentException e) {
-            throw new ModelFileException(file + ": " + e.getMessage(), e);
+            throw file.refused(e);
         }
     }
 
@@ -92,14 +72,14 @@ final class ConfigReader {
                     .filter(e -> e.getValue().equals(architecture))
                     .map(Map.Entry::getKey)
                     .findFirst()
-                    .orElseThrow(() -> refused("architectures", "'" + architecture + "'; accepted: " + ACCEPTED));
+                    .orElseThrow(() -> file.refused("architectures", "'" + architecture + "'; accepted: " + ACCEPTED));
         }
         String expected = ARCHITECTURES.get(type);
         if (expected == null) {
-            throw refused("model_type", "'" + type + "'; accepted: " + ACCEPTED);
+            throw file.refused("model_type", "'" + type + "'; accepted: " + ACCEPTED);
         }
         if (!architecture.isEmpty() && !architecture.equals(expected)) {
-            throw refused("architectures", "'" + architecture + "'; accepted: " + ACCEPTED);
+            throw file.refused("architectures", "'" + architecture + "'; accepted: " + ACCEPTED);
         }
         return type;
     }
@@ -107,17 +87,17 @@ final class ConfigReader {
     private void refuseUnknownKinds() {
         String activation = root.path("hidden_act").asText("silu");
         if (!activation.equals("silu")) {
-            throw refused("hidden_act", "'" + activation + "'; accepted: silu");
+            throw file.refused("hidden_act", "'" + activation + "'; accepted: silu");
         }
-        if (present(root, "quantization_config")) {
-            throw refused("quantization_config", "quantised weights; accepted: F32, F16 or BF16 weights");
+        if (file.has("quantization_config")) {
+            throw file.refused("quantization_config", "quantised weights; accepted: F32, F16 or BF16 weights");
         }
         if (root.path("partial_rotary_factor").asDouble(1) != 1) {
-            throw refused("partial_rotary_factor", root.path("partial_rotary_factor") + "; accepted: 1");
+            throw file.refused("partial_rotary_factor", root.path("partial_rotary_factor") + "; accepted: 1");
         }
         for (JsonNode layer : root.path("layer_types")) {
             if (!layer.asText().equals("full_attention")) {
-                throw refused("layer_types", layer + "; accepted: full_attention");
+                throw file.refused("layer_types", layer + "; accepted: full_attention");
             }
         }
     }
@@ -129,7 +109,7 @@ final class ConfigReader {
         JsonNode node = root.path("sliding_window");
         int window = node.isNull() ? 0 : node.asInt(type.equals("mistral") ? MISTRAL_WINDOW : 0);
         if (window > 0 && window < maxPositions) {
-            throw refused(
+            throw file.refused(
                     "sliding_window",
                     window + (node.isMissingNode() ? " (the default of mistral)" : "")
                             + " is smaller than max_position_embeddings " + maxPositions
@@ -143,14 +123,14 @@ final class ConfigReader {
     }
 
     private Optional<RopeScaling> ropeScaling() {
-        String key = present(root, "rope_scaling") ? "rope_scaling" : "rope_parameters";
+        String key = file.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
         JsonNode node = root.path(key);
         String type = node.path("rope_type").asText(node.path("type").asText("default"));
         if (type.equals("default")) {
             return Optional.empty();
         }
         if (!type.equals("llama3")) {
-            throw refused(key, "'" + type + "'; accepted: none, default, llama3");
+            throw file.refused(key, "'" + type + "'; accepted: none, default, llama3");
         }
         return Optional.of(new RopeScaling(
                 number(node, key, "factor"),
@@ -161,27 +141,12 @@ final class ConfigReader {
 
     private double number(JsonNode node, String key, String name) {
         if (!node.path(name).isNumber()) {
-            throw refused(key, "llama3 without the number " + name);
+            throw file.refused(key, "llama3 without the number " + name);
         }
         return node.path(name).asDouble();
     }
 
-    private int required(String key) {
-        if (!root.path(key).isIntegralNumber()) {
-            throw refused(key, present(root, key) ? root.path(key) + "; accepted: an integer" : "missing");
-        }
-        return root.path(key).asInt();
-    }
-
     private int integer(String key, int otherwise) {
-        return present(root, key) ? required(key) : otherwise;
-    }
-
-    private static boolean present(JsonNode node, String key) {
-        return node.hasNonNull(key);
-    }
-
-    private ModelFileException refused(String key, String what) {
-        return new ModelFileException(file + ": " + key + ": " + what);
+        return file.has(key) ? file.integer(key) : otherwise;
     }
 }

@@ -1,9 +1,9 @@
 package io.calibrant.trainer.lora;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.trainer.llama.ConfigFile;
 import io.calibrant.trainer.llama.LinearShape;
 import io.calibrant.trainer.llama.LlamaConfig;
 import io.calibrant.trainer.safetensors.ModelFileException;
@@ -146,43 +146,30 @@ public final class Peft {
     /** {@code adapter_config.json}. */
     private static final class PeftConfig {
 
-        private final Path file;
+        private final ConfigFile file;
         private final JsonNode root;
 
-        private PeftConfig(Path file, JsonNode root) {
+        private PeftConfig(ConfigFile file) {
             this.file = file;
-            this.root = root;
+            root = file.root();
         }
 
         static LoraSettings read(Path file) {
-            if (!Files.isRegularFile(file)) {
-                throw new ModelFileException(file + ": no such file");
-            }
-            try {
-                JsonNode root = JSON.readTree(Files.readString(file));
-                if (root == null || !root.isObject()) {
-                    throw new ModelFileException(file + ": not a JSON object");
-                }
-                return new PeftConfig(file, root).settings();
-            } catch (JsonProcessingException e) {
-                throw new ModelFileException(file + ": not JSON: " + e.getOriginalMessage(), e);
-            } catch (IOException e) {
-                throw new ModelFileException(file + ": cannot be read: " + e.getMessage(), e);
-            }
+            return new PeftConfig(ConfigFile.read(file)).settings();
         }
 
         private LoraSettings settings() {
             String type = root.path("peft_type").asText("missing");
             if (!type.equals("LORA")) {
-                throw refused("peft_type", "'" + type + "'; accepted: LORA");
+                throw file.refused("peft_type", "'" + type + "'; accepted: LORA");
             }
             String bias = root.path("bias").asText("none");
             if (!bias.equals("none")) {
-                throw refused("bias", "'" + bias + "'; accepted: none");
+                throw file.refused("bias", "'" + bias + "'; accepted: none");
             }
             for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora")) {
                 if (root.path(key).asBoolean(false)) {
-                    throw refused(key, "true; accepted: false");
+                    throw file.refused(key, "true; accepted: false");
                 }
             }
             for (String key : List.of(
@@ -199,24 +186,21 @@ public final class Peft {
                 JsonNode node = root.path(key);
                 boolean empty = node.isMissingNode() || node.isNull() || (node.isContainerNode() && node.isEmpty());
                 if (!empty) {
-                    throw refused(key, node + "; accepted: none");
+                    throw file.refused(key, node + "; accepted: none");
                 }
             }
-            if (!root.path("r").isIntegralNumber()) {
-                throw refused("r", root.path("r") + "; accepted: an integer");
-            }
             if (!root.path("lora_alpha").isNumber()) {
-                throw refused("lora_alpha", root.path("lora_alpha") + "; accepted: a number");
+                throw file.refused("lora_alpha", root.path("lora_alpha") + "; accepted: a number");
             }
             try {
                 return new LoraSettings(
-                        root.path("r").asInt(),
+                        file.integer("r"),
                         root.path("lora_alpha").asDouble(),
                         root.path("lora_dropout").asDouble(0),
                         root.path("use_rslora").asBoolean(false),
                         targets());
             } catch (IllegalArgumentException e) {
-                throw new ModelFileException(file + ": " + e.getMessage(), e);
+                throw file.refused(e);
             }
         }
 
@@ -228,13 +212,9 @@ public final class Peft {
             List<String> names = new ArrayList<>();
             node.forEach(n -> names.add(n.asText()));
             if (!node.isArray() || names.isEmpty()) {
-                throw refused("target_modules", node + "; accepted: a list of names or a regular expression");
+                throw file.refused("target_modules", node + "; accepted: a list of names or a regular expression");
             }
             return new LoraTargets(names, "");
-        }
-
-        private ModelFileException refused(String key, String what) {
-            return new ModelFileException(file + ": " + key + ": " + what);
         }
 
         static ObjectNode describe(LoraSettings settings, String baseModel) {

@@ -40,33 +40,6 @@ class PromptTest {
     }
 
     @Test
-    void shouldPadOnTheLeftAndKeepRealLengths() {
-        Question question = new Question("q", "?", null, AB, null);
-        PromptBatch batch = PromptBatch.of(
-                List.of(
-                        new EncodedPrompt(question, new long[] {5, 6, 7}, new int[] {0, 1}),
-                        new EncodedPrompt(question, new long[] {8}, new int[] {0, 1})),
-                2);
-
-        assertThat(batch.tokens()).isEqualTo(3);
-        assertThat(batch.ids()).containsExactly(5, 6, 7, 2, 2, 8);
-        assertThat(batch.lengths()).containsExactly(3, 1);
-    }
-
-    @Test
-    void shouldCutBatchesInOrderWithAPartialLastOne() {
-        Question question = new Question("q", "?", null, AB, null);
-        List<EncodedPrompt> five = java.util.stream.LongStream.range(0, 5)
-                .mapToObj(i -> new EncodedPrompt(question, new long[] {i}, new int[] {0, 1}))
-                .toList();
-
-        assertThat(PromptBatch.inOrder(five, 2, 0))
-                .extracting(PromptBatch::size)
-                .containsExactly(2, 2, 1);
-        assertThat(PromptBatch.inOrder(five, 2, 0).get(2).ids()).containsExactly(4);
-    }
-
-    @Test
     void shouldAppendTheEndTokenToTrueFalsePromptsOnly() {
         try (PromptTokenizer tokenizer = Tokenizers.golden()) {
             Question trueFalse = new Question("q", "is it", "It is.", FALSE_TRUE, null);
