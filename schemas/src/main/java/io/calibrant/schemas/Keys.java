@@ -22,6 +22,11 @@ public final class Keys {
         return runId + '/' + checkpoint + '/' + fit;
     }
 
+    /** {@code runId/checkpoint/fit/window}: topic calibration. The window is {@code total}, or when it starts. */
+    public static String calibration(String runId, String checkpoint, String fit, String window) {
+        return fit(runId, checkpoint, fit) + '/' + window;
+    }
+
     /**
      * The run of any key of this contract: what stands before the first '/', or the whole key.
      *

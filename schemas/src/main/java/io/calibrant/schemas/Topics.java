@@ -1,5 +1,6 @@
 package io.calibrant.schemas;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -14,8 +15,11 @@ public record Topics(String prefix) {
     /** A record of a statistics or factors topic may be this large, bytes. */
     public static final int MAX_RECORD_BYTES = 64 << 20;
 
+    /** How long the topics that are not compacted keep a record. */
+    public static final Duration RETENTION = Duration.ofDays(90);
+
     private static final int PARTITIONS = 4;
-    private static final String NINETY_DAYS = Long.toString(90L * 24 * 3600 * 1000);
+    private static final String NINETY_DAYS = Long.toString(RETENTION.toMillis());
 
     public Topics {
         if (!prefix.matches("[A-Za-z0-9._-]{0,100}")) {

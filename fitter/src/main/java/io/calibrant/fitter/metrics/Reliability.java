@@ -65,7 +65,7 @@ public record Reliability(List<Bin> bins) {
     }
 
     /** The bin with lower < confidence <= upper, decided on the edges themselves: confidence * bins may round across one. */
-    private static int bin(double confidence, int bins) {
+    static int bin(double confidence, int bins) {
         int guess = Math.max(0, Math.min(bins - 1, (int) Math.ceil(confidence * bins) - 1));
         if (confidence <= edge(guess, bins) && guess > 0) {
             return guess - 1;
@@ -73,7 +73,7 @@ public record Reliability(List<Bin> bins) {
         return confidence > edge(guess + 1, bins) && guess < bins - 1 ? guess + 1 : guess;
     }
 
-    private static double edge(int bin, int bins) {
+    static double edge(int bin, int bins) {
         return (double) bin / bins;
     }
 }

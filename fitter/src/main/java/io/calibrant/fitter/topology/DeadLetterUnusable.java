@@ -8,7 +8,7 @@ import org.apache.kafka.streams.errors.ProcessingExceptionHandler;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * A statistic that was refused ({@link BadRecordException}) goes to the dead-letter topic, as it came and with Kafka's own
+ * A record that was refused ({@link BadRecordException}) goes to the dead-letter topic, as it came and with Kafka's own
  * error headers; everything else is our fault or the surroundings' and stops the service. Public for Kafka, which makes it
  * by name.
  */

@@ -3,13 +3,9 @@ package io.calibrant.fitter.topology;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.TopicDifference;
-import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
-import java.util.List;
 import java.util.Properties;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -31,8 +27,6 @@ import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThr
 public final class Fitter implements AutoCloseable {
     private static final Duration START = Duration.ofMinutes(2);
     private static final Duration STOP = Duration.ofSeconds(10);
-
-    private static final int LOOKS = 10;
 
     private final Connection connection;
     private final FitterSettings settings;
@@ -57,7 +51,7 @@ public final class Fitter implements AutoCloseable {
      * Checks broker, registry and topics, starts, and returns once every partition is assigned and restored.
      *
      * @throws KafkaException if broker or registry do not answer, naming the address, or the service fails to start
-     * @throws IllegalStateException if a topic is missing, naming it
+     * @throws IllegalStateException if a topic is missing or cut otherwise than another, naming it
      */
     public void start() {
         ReachabilityCheck.check(connection);
@@ -65,7 +59,7 @@ public final class Fitter implements AutoCloseable {
             TopicAdmin.createMissing(connection);
         }
         try (Admin admin = Admin.create(connection.admin())) {
-            checkTopics(new TopicAdmin(admin));
+            new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
             stateDirectory = StateDirectory.take(
                     settings.stateDir().toAbsolutePath(),
                     admin.describeCluster().clusterId().get());
@@ -94,46 +88,6 @@ public final class Fitter implements AutoCloseable {
         });
         starting.start();
         awaitRunning();
-    }
-
-    private void checkTopics(TopicAdmin admin) {
-        Topics topics = connection.topics();
-        Set<String> ours = Set.of(
-                topics.runs(),
-                topics.statistics(),
-                topics.factorUpdates(),
-                topics.factors(),
-                topics.posteriors(),
-                topics.fitterDeadLetters());
-        List<String> missing = missing(admin, ours);
-        // A topic that was created a moment ago may not be known to every broker yet.
-        for (int look = 0; look < LOOKS && !missing.isEmpty(); look++) {
-            pause();
-            missing = missing(admin, ours);
-        }
-        if (!missing.isEmpty()) {
-            throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
-                    + " missing: create with 'calibrant topics --apply', or start with --create-topics");
-        }
-    }
-
-    private List<String> missing(TopicAdmin admin, Set<String> ours) {
-        return admin
-                .compare(connection.topics().definitions().stream()
-                        .filter(definition -> ours.contains(definition.name()))
-                        .toList())
-                .stream()
-                .filter(TopicDifference::missing)
-                .map(difference -> difference.definition().name())
-                .toList();
-    }
-
-    private static void pause() {
-        try {
-            TimeUnit.MILLISECONDS.sleep(300);
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        }
     }
 
     private void awaitRunning() {

@@ -4,6 +4,7 @@ import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
 import java.nio.file.Path;
 import java.time.Duration;
 
@@ -19,6 +20,10 @@ import java.time.Duration;
  * @param residual the isotropic residual off the kept columns; off is the paper
  * @param cacheBytes record cache over all threads: factors that are folded again before a commit are logged once
  * @param commitInterval how long results wait until they are visible, 10 ms to 5 s
+ * @param objective what the prior precision maximises: the evidence, or the likelihood of the validation labels
+ * @param calibrationWindow length of a window of topic calibration, 1 minute to 1 day
+ * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; sensibly that of
+ *     the topics
  * @param createTopics create topics that are missing
  */
 public record FitterSettings(
@@ -30,6 +35,9 @@ public record FitterSettings(
         boolean residual,
         long cacheBytes,
         Duration commitInterval,
+        PriorObjective objective,
+        Duration calibrationWindow,
+        Duration retention,
         boolean createTopics) {
     /** The fit that has no name of its own. */
     public static final String DEFAULT_FIT = "default";
@@ -48,6 +56,12 @@ public record FitterSettings(
                 "--commit-interval",
                 commitInterval.toMillis(),
                 "10 to 5000 (milliseconds)");
+        check(
+                calibrationWindow.toMinutes() >= 1 && calibrationWindow.compareTo(Duration.ofDays(1)) <= 0,
+                "--calibration-window",
+                calibrationWindow.toMinutes(),
+                "1 to 1440 (minutes)");
+        check(retention.toDays() >= 1, "--retention", retention.toDays(), "1 or more (days)");
     }
 
     private static void check(boolean right, String flag, long value, String accepted) {
@@ -56,7 +70,7 @@ public record FitterSettings(
         }
     }
 
-    /** The defaults: scalar prior around zero, residual on, 2 threads, 64 MB of cache, commits every 200 ms. */
+    /** The defaults: scalar prior around zero, residual on, 2 threads, 64 MB of cache, commits every 200 ms, windows of an hour, 90 days. */
     public static FitterSettings defaults() {
         return new FitterSettings(
                 DEFAULT_FIT,
@@ -67,6 +81,9 @@ public record FitterSettings(
                 true,
                 64L << 20,
                 Duration.ofMillis(200),
+                PriorObjective.EVIDENCE,
+                Duration.ofHours(1),
+                Topics.RETENTION,
                 false);
     }
 

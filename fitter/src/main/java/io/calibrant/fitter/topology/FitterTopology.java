@@ -2,8 +2,11 @@ package io.calibrant.fitter.topology;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
@@ -41,6 +44,7 @@ import org.apache.kafka.streams.state.Stores;
  * runs ==> global table
  * statistics --fold--> factor-updates (every fold), factors (every 32 batches and at the end)
  *              \--by-checkpoint--> [spectra repartition] --posterior--> posteriors
+ * answers, labels --join--> [tallies repartition] --calibration--> calibration
  * </pre>
  */
 final class FitterTopology {
@@ -48,9 +52,14 @@ final class FitterTopology {
     static final String FACTORS_STORE = "factors";
     static final String SPECTRA_STORE = "spectra";
     static final String POSTERIORS_STORE = "posteriors";
+    static final String QUESTIONS_STORE = "questions";
+    static final String CALIBRATION_STORE = "calibration";
 
     /** How old a statistic may become until its run is given up. */
     private static final long PATIENCE_MILLIS = 5_000;
+
+    private static final Map<String, String> CHANGELOG =
+            Map.of(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(Topics.MAX_RECORD_BYTES));
 
     private FitterTopology() {}
 
@@ -119,14 +128,58 @@ final class FitterTopology {
                         topics.posteriors(),
                         Produced.with(Serdes.String(), connection.serde(Posterior.class))
                                 .withName("posteriors-sink"));
+        measure(builder, connection, settings);
         return builder.build(explicit);
+    }
+
+    /** Answers joined with labels, and what they say of each fit. */
+    private static void measure(StreamsBuilder builder, Connection connection, FitterSettings settings) {
+        Topics topics = connection.topics();
+        builder.addStateStore(persistent(QUESTIONS_STORE, AskedQuestion.SERDE));
+        KStream<String, Joined> joined = builder.stream(
+                        topics.answers(),
+                        Consumed.with(Serdes.String(), connection.serde(Answer.class))
+                                .withName("answers-source"))
+                .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), QUESTIONS_STORE)
+                .merge(
+                        builder.stream(
+                                        topics.labels(),
+                                        Consumed.with(Serdes.String(), connection.serde(Label.class))
+                                                .withName("labels-source"))
+                                .process(() -> new LabelsProcessor(settings), Named.as("join-label"), QUESTIONS_STORE),
+                        Named.as("joined"));
+        of(Joined.OfTally.class, joined, "tally")
+                .repartition(Repartitioned.with(Serdes.String(), Joined.OfTally.SERDE)
+                        .withName("tallies"))
+                .groupByKey()
+                .aggregate(
+                        () -> Tally.NONE,
+                        (key, change, tally) -> change.appliedTo(tally),
+                        Named.as("calibration"),
+                        Materialized.<String, Tally>as(Stores.persistentKeyValueStore(CALIBRATION_STORE))
+                                .withKeySerde(Serdes.String())
+                                .withValueSerde(Tally.SERDE)
+                                .withCachingEnabled()
+                                .withLoggingEnabled(CHANGELOG))
+                .toStream(Named.as("counted"))
+                .mapValues(
+                        (key, tally) -> tally == null ? null : CalibrationMaker.metrics(key, tally),
+                        Named.as("figures"))
+                .to(
+                        topics.calibration(),
+                        Produced.with(Serdes.String(), connection.serde(CalibrationMetrics.class))
+                                .withName("calibration-sink"));
+    }
+
+    private static <J extends Joined> KStream<String, J> of(Class<J> kind, KStream<String, Joined> all, String name) {
+        return all.filter((key, change) -> kind.isInstance(change), Named.as("is-" + name))
+                .mapValues(kind::cast, Named.as(name));
     }
 
     private static <V> StoreBuilder<KeyValueStore<String, V>> persistent(String name, Serde<V> serde) {
         return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), Serdes.String(), serde)
                 .withCachingEnabled()
-                .withLoggingEnabled(
-                        Map.of(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(Topics.MAX_RECORD_BYTES)));
+                .withLoggingEnabled(CHANGELOG);
     }
 
     private static <I, O> ProcessorSupplier<String, I, String, O> supplier(

@@ -10,6 +10,7 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.DType;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
@@ -166,6 +167,9 @@ class DeadLetterTest {
                 true,
                 0,
                 Duration.ofMillis(200),
+                PriorObjective.EVIDENCE,
+                Duration.ofHours(1),
+                Duration.ofDays(90),
                 false);
         try (Driver driver = driver(settings)) {
             Statistics value = Pass.statistic(Pass.A, 0, 4L);

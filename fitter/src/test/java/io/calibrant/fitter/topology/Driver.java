@@ -2,10 +2,14 @@ package io.calibrant.fitter.topology;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import java.nio.file.Path;
@@ -15,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -24,6 +29,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** The topology in a test driver, its topics in plain Java. Time in records is 1000 ms and up. */
@@ -52,6 +58,9 @@ final class Driver implements AutoCloseable {
                 true,
                 1 << 20,
                 Duration.ofMillis(200),
+                PriorObjective.EVIDENCE,
+                Duration.ofHours(1),
+                Duration.ofDays(90),
                 false);
     }
 
@@ -71,6 +80,45 @@ final class Driver implements AutoCloseable {
         byte[] encoded = value == null ? null : encode(Statistics.class, topics.statistics(), value);
         sendRaw(key == null ? null : bytes(key), encoded);
         return encoded;
+    }
+
+    /** Sends an answer at a time of its own, and gives its bytes. */
+    byte[] answer(Answer answer, long timestamp) {
+        byte[] encoded = encode(Answer.class, topics.answers(), answer);
+        raw(topics.answers()).pipeInput(bytes(answer.getQuestionId()), encoded, timestamp);
+        return encoded;
+    }
+
+    void answerRaw(byte[] key, byte[] value) {
+        raw(topics.answers()).pipeInput(key, value, time++);
+    }
+
+    void label(String questionId, String label, long timestamp) {
+        raw(topics.labels())
+                .pipeInput(bytes(questionId), encode(Label.class, topics.labels(), new Label(label)), timestamp);
+    }
+
+    void labelRaw(byte[] key, byte[] value) {
+        raw(topics.labels()).pipeInput(key, value, time++);
+    }
+
+    /** The latest of every key of topic calibration, what was deleted left out; of all that came since the last call. */
+    Map<String, CalibrationMetrics> calibration() {
+        Map<String, CalibrationMetrics> latest = new TreeMap<>();
+        read(topics.calibration(), CalibrationMetrics.class).forEach(record -> {
+            latest.remove(record.key());
+            if (record.value() != null) {
+                latest.put(record.key(), record.value());
+            }
+        });
+        return latest;
+    }
+
+    /** Sizes of what the store of questions holds for each, bytes. */
+    int storedBytes(String questionId) {
+        KeyValueStore<String, AskedQuestion> store = driver.getKeyValueStore(FitterTopology.QUESTIONS_STORE);
+        AskedQuestion question = store.get(questionId);
+        return question == null ? 0 : AskedQuestion.SERDE.serializer().serialize("", question).length;
     }
 
     void sendRaw(byte[] key, byte[] value) {

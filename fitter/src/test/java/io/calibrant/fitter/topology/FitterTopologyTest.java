@@ -19,6 +19,7 @@ import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -129,7 +130,18 @@ class FitterTopologyTest {
             for (PriorMean mean : PriorMean.values()) {
                 for (boolean residual : new boolean[] {true, false}) {
                     FitterSettings settings = new FitterSettings(
-                            "other", Path.of("unused"), 1, prior, mean, residual, 0, Duration.ofMillis(200), false);
+                            "other",
+                            Path.of("unused"),
+                            1,
+                            prior,
+                            mean,
+                            residual,
+                            0,
+                            Duration.ofMillis(200),
+                            PriorObjective.EVIDENCE,
+                            Duration.ofHours(1),
+                            Duration.ofDays(90),
+                            false);
                     try (Driver driver = driver(settings, Pass.RANK)) {
                         sendAll(driver, 2);
                         Posterior last = driver.posteriors().get(1);

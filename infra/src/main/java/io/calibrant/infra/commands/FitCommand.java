@@ -5,7 +5,9 @@ import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -17,7 +19,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "fit",
         description = {
-            "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision.",
+            "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision;",
+            "joins answers with labels, measures their calibration and tunes on those that are for validation.",
             "A service: runs until interrupted. Several of the same --fit share the work."
         },
         footer = {
@@ -56,6 +59,30 @@ final class FitCommand implements Callable<Integer> {
     private PriorMean priorMean;
 
     @Option(
+            names = "--prior-objective",
+            defaultValue = "EVIDENCE",
+            description =
+                    "What the prior precision maximises: the evidence, or the likelihood of the validation labels as"
+                            + " soon as there are any: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private PriorObjective objective;
+
+    @Option(
+            names = "--calibration-window",
+            paramLabel = "MINUTES",
+            defaultValue = "60",
+            description = "Length of a window of the topic calibration. Default: ${DEFAULT-VALUE}.")
+    private long calibrationWindow;
+
+    @Option(
+            names = "--retention",
+            paramLabel = "DAYS",
+            defaultValue = "90",
+            description =
+                    "How long an answer waits for its label, and a label for its answer; sensibly as long as their"
+                            + " topics keep them. Default: ${DEFAULT-VALUE}.")
+    private long retention;
+
+    @Option(
             names = "--no-residual",
             description = "Without the isotropic residual off the kept columns (as in the paper).")
     private boolean noResidual;
@@ -85,6 +112,9 @@ final class FitCommand implements Callable<Integer> {
                 !noResidual,
                 defaults.cacheBytes(),
                 defaults.commitInterval(),
+                objective,
+                Duration.ofMinutes(calibrationWindow),
+                Duration.ofDays(retention),
                 createTopics);
         Connection connection = connectionOptions.connection();
         Output output = new Output(spec);

@@ -45,6 +45,8 @@ final class FitsCommand implements Callable<Integer> {
             "EFF. PARAMETERS",
             "TEMPERATURE",
             "VARIANCE SCALE",
+            "LABELS",
+            "CALIBRATION",
             "CAPTURED ENERGY");
 
     @Spec
@@ -112,13 +114,15 @@ final class FitsCommand implements Callable<Integer> {
                     Output.number(each.getEffectiveParameters()),
                     Output.number(each.getTemperature()),
                     Output.number(each.getVarianceScale()),
+                    Long.toString(each.getLabels()),
+                    each.getCalibration().toString(),
                     Output.number(each.getCapturedEnergy())));
         }
         Map<String, Run> runs =
                 TopicReader.latest(connection, connection.topics().runs(), Run.class, output::note);
         for (String run : runs.keySet()) {
             if (posteriors.stream().noneMatch(posterior -> posterior.getRunId().equals(run))) {
-                rows.add(List.of(run, "-", "-", "no fit yet", "-", "-", "-", "-", "-", "-", "-", "-"));
+                rows.add(List.of(run, "-", "-", "no fit yet", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"));
             }
         }
         output.table(HEADER, rows);
@@ -136,7 +140,7 @@ final class FitsCommand implements Callable<Integer> {
                 : Output.number(lambdas.getMin()) + ".." + Output.number(lambdas.getMax());
     }
 
-    /** The fields of the contract, in its order. */
+    /** The fields of the contract, in its order, then what labels decided. */
     static ObjectNode object(Posterior posterior) {
         ObjectNode object = Output.object();
         object.put("run", posterior.getRunId());
@@ -161,6 +165,14 @@ final class FitsCommand implements Callable<Integer> {
         object.put("temperature", posterior.getTemperature());
         object.put("varianceScale", posterior.getVarianceScale());
         object.put("capturedEnergy", posterior.getCapturedEnergy());
+        object.put("labels", posterior.getLabels());
+        object.put("calibration", posterior.getCalibration().toString());
+        object.put("varianceTemperature", posterior.getVarianceTemperature());
+        object.put("temperatureNll", posterior.getTemperatureNll());
+        object.put("varianceNll", posterior.getVarianceNll());
+        object.put("nllStandardError", posterior.getNllStandardError());
+        object.put("objective", posterior.getObjective().toString());
+        object.put("validationNll", posterior.getValidationNll());
         return object;
     }
 }

@@ -65,9 +65,12 @@ class CommandLineTest {
         assertThat(ran.out().lines())
                 .containsExactly(
                         "bootstrap.servers = k:9092  (flag --bootstrap-server)",
+                        "calibrant.calibration.window = 60  (built-in)",
                         "calibrant.fit = environment  (environment CALIBRANT_FIT)",
                         "calibrant.prior = SCALAR  (built-in)",
                         "calibrant.prior.mean = ZERO  (built-in)",
+                        "calibrant.prior.objective = EVIDENCE  (built-in)",
+                        "calibrant.retention = 90  (built-in)",
                         "calibrant.state.dir = /file  (file " + file + ")",
                         "calibrant.threads = 3  (flag --threads)",
                         "client.id = me  (file " + file + ")",

@@ -353,6 +353,19 @@ class CommandsIT {
                 .build();
     }
 
+    private static Posterior tuned(Posterior posterior) {
+        return Posterior.newBuilder(posterior)
+                .setLabels(7)
+                .setTemperature(1.5)
+                .setVarianceScale(0.25)
+                .setVarianceTemperature(1.25)
+                .setCalibration(Calibration.TEMPERATURE)
+                .setTemperatureNll(0.5)
+                .setVarianceNll(0.75)
+                .setNllStandardError(0.125)
+                .build();
+    }
+
     @Test
     void shouldPrintFitsInTheFieldsOfTheContractAndDeleteThem() throws Exception {
         TopicAdmin.createMissing(connection);
@@ -361,17 +374,22 @@ class CommandsIT {
                 Posterior.class,
                 Map.of(
                         Keys.fit("r1", "step-5", "default"), posterior("default", PriorStructure.SCALAR),
-                        Keys.fit("r1", "step-5", "layers"), posterior("layers", PriorStructure.LAYERWISE)));
+                        Keys.fit("r1", "step-5", "layers"), tuned(posterior("layers", PriorStructure.LAYERWISE))));
         Ran ran = calibrant("fits", "--json");
         assertThat(ran.out())
                 .isEqualTo("{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":1.5,\"logEvidence\":-10.0,"
                         + "\"effectiveParameters\":3.0,\"temperature\":null,\"varianceScale\":null,"
-                        + "\"capturedEnergy\":0.9}\n"
+                        + "\"capturedEnergy\":0.9,\"labels\":0,\"calibration\":\"EVIDENCE\","
+                        + "\"varianceTemperature\":null,\"temperatureNll\":null,\"varianceNll\":null,"
+                        + "\"nllStandardError\":null,\"objective\":\"EVIDENCE\",\"validationNll\":null}\n"
                         + "{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"layers\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":{\"a\":1.5,\"b\":2.5},"
-                        + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":null,"
-                        + "\"varianceScale\":null,\"capturedEnergy\":0.9}\n");
+                        + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":1.5,"
+                        + "\"varianceScale\":0.25,\"capturedEnergy\":0.9,\"labels\":7,"
+                        + "\"calibration\":\"TEMPERATURE\",\"varianceTemperature\":1.25,\"temperatureNll\":0.5,"
+                        + "\"varianceNll\":0.75,\"nllStandardError\":0.125,\"objective\":\"EVIDENCE\","
+                        + "\"validationNll\":null}\n");
 
         Ran unknown = calibrant("fits", "--delete", "layerz");
         assertThat(unknown.code()).isEqualTo(1);

@@ -236,6 +236,9 @@ class FitterIT {
                         true,
                         defaults.cacheBytes(),
                         defaults.commitInterval(),
+                        defaults.objective(),
+                        defaults.calibrationWindow(),
+                        defaults.retention(),
                         false),
                 posterior -> {});
     }

@@ -53,6 +53,9 @@ final class Services implements AutoCloseable {
                 defaults.residual(),
                 defaults.cacheBytes(),
                 defaults.commitInterval(),
+                defaults.objective(),
+                defaults.calibrationWindow(),
+                defaults.retention(),
                 false);
         Fitter fitter = new Fitter(connection, fitting, posterior -> {});
         fitter.start();

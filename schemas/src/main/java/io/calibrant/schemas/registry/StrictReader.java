@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import org.apache.avro.Schema;
+import org.apache.avro.data.TimeConversions;
 import org.apache.avro.io.Decoder;
 import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificDatumReader;
@@ -19,6 +20,8 @@ final class StrictReader<T> extends SpecificDatumReader<T> {
 
     static {
         WITHOUT_FAST_READER.setFastReaderEnabled(false);
+        // The generated records bring this for plain fields; inside a union Avro asks the data model.
+        WITHOUT_FAST_READER.addLogicalTypeConversion(new TimeConversions.TimestampMillisConversion());
     }
 
     StrictReader(Schema writer, Schema reader) {

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.MethodMetrics;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
@@ -70,6 +72,25 @@ class AvroSerdeTest {
         AdapterBlock read = roundTrip(AdapterBlock.class, block);
         assertThat(read).isEqualTo(block);
         assertThat(Tensors.floats(read.getWeight())).containsExactly(1, -2, 3, 4, 5, 6);
+    }
+
+    @Test
+    void shouldReadTimesThatMayBeMissing() {
+        MethodMetrics none = new MethodMetrics(0L, 0.0, 0.0, 0.0, 0.0, 0.0, List.of());
+        CalibrationMetrics window = CalibrationMetrics.newBuilder()
+                .setRunId("r")
+                .setCheckpoint("step-1")
+                .setFit("f")
+                .setWindow("w")
+                .setWindowStart(Instant.ofEpochMilli(1_234_567_890_123L))
+                .setN(0)
+                .setMap(none)
+                .setCalibrated(none)
+                .build();
+        CalibrationMetrics read = roundTrip(CalibrationMetrics.class, window);
+        assertThat(read).isEqualTo(window);
+        assertThat(read.getWindowStart()).isEqualTo(window.getWindowStart());
+        assertThat(read.getWindowEnd()).isNull();
     }
 
     private <T extends SpecificRecord> T roundTrip(Class<T> type, T value) {

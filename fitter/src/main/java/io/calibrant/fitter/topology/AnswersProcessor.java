@@ -1,0 +1,43 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.schemas.avro.Answer;
+import java.time.Duration;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+
+/** Joins the answers of this fit with the labels; those of other fits are none of its business. */
+final class AnswersProcessor implements Processor<String, Answer, String, Joined> {
+    /** How often the old is forgotten, in the time of the records: it takes a look at every question. */
+    static final Duration FORGET_EVERY = Duration.ofDays(1);
+
+    private final FitterSettings settings;
+    private QuestionJoin join;
+
+    AnswersProcessor(FitterSettings settings) {
+        this.settings = settings;
+    }
+
+    @Override
+    public void init(ProcessorContext<String, Joined> context) {
+        join = new QuestionJoin(settings.fit(), context);
+        context.schedule(
+                FORGET_EVERY,
+                PunctuationType.STREAM_TIME,
+                now -> join.forget(now - settings.retention().toMillis(), now));
+    }
+
+    @Override
+    public void process(Record<String, Answer> record) {
+        Answer answer = record.value();
+        AnswerCheck.present(record.key(), answer);
+        if (!answer.getFit().equals(settings.fit())) {
+            return;
+        }
+        AnswerCheck.answer(record.key(), answer);
+        GivenAnswer given = GivenAnswer.of(
+                answer, record.timestamp(), settings.calibrationWindow().toMillis());
+        join.change(record.key(), record.timestamp(), question -> question.with(given));
+    }
+}

@@ -1,0 +1,28 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.schemas.avro.Label;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+
+/** Joins the labels with the answers; the last label of a question is the one that counts. */
+final class LabelsProcessor implements Processor<String, Label, String, Joined> {
+    private final FitterSettings settings;
+    private QuestionJoin join;
+
+    LabelsProcessor(FitterSettings settings) {
+        this.settings = settings;
+    }
+
+    @Override
+    public void init(ProcessorContext<String, Joined> context) {
+        join = new QuestionJoin(settings.fit(), context);
+    }
+
+    @Override
+    public void process(Record<String, Label> record) {
+        AnswerCheck.label(record.key(), record.value());
+        String label = record.value().getLabel();
+        join.change(record.key(), record.timestamp(), question -> question.with(label, record.timestamp()));
+    }
+}
