@@ -41,18 +41,24 @@ final class SampledAnswer {
 
     /** -log E softmax_y, nats. */
     double negativeLogLikelihood(double temperature, double scale) {
+        return negativeLogLikelihood(temperature, scale, points);
+    }
+
+    /** The same over the first points only: of a Sobol sequence these are even, too. */
+    double negativeLogLikelihood(double temperature, double scale, int most) {
+        int count = Math.min(most, points);
         int others = mean.length;
         double root = Math.sqrt(scale);
         double[] centre = centre(temperature);
         double sum = 0;
-        for (int m = 0, at = 0; m < points; m++) {
+        for (int m = 0, at = 0; m < count; m++) {
             double odds = 0;
             for (int k = 0; k < others; k++, at++) {
                 odds += Math.exp(Math.min(MOST, centre[k] + root * deviations[at]));
             }
             sum += 1 / (1 + odds);
         }
-        return -Math.log(sum / points);
+        return -Math.log(sum / count);
     }
 
     /**

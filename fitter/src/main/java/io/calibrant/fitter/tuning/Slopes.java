@@ -8,4 +8,13 @@ final class Slopes {
     double aa;
     double ab;
     double bb;
+
+    void add(Slopes other) {
+        value += other.value;
+        a += other.a;
+        b += other.b;
+        aa += other.aa;
+        ab += other.ab;
+        bb += other.bb;
+    }
 }

@@ -4,20 +4,28 @@ import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.metrics.LabelledLogits;
 import io.calibrant.fitter.metrics.TemperatureScaling;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
 /**
  * Fits temperature and (T, c) on labelled answers and decides which of them serves (method.md section 5): (T, c) where its
  * 10-fold cross-validated NLL beats temperature's by more than one standard error of the paired difference, else temperature.
- * Without labels the evidence. Immutable but for the cache of its points; safe for use by several threads.
+ * With fewer than 10 labels temperature, without any the evidence. Immutable but for the cache of its points; safe for use by several threads.
  */
 public final class Tuning {
     /** Parts of the cross-validation. */
     static final int FOLDS = 10;
+
+    /**
+     * With fewer labels than one a part nobody is asked: temperature serves. (The over-fitted real model, mean of 1,500 random
+     * splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs .0013, and from one label on
+     * temperature is far better than the evidence.)
+     */
+    static final int FEWEST = FOLDS;
 
     /** Points of the fit: on real answers they move the NLL of other questions by 7e-4 at most against 16,384; 256 by 2e-3. */
     static final int POINTS = 512;
@@ -56,44 +64,51 @@ public final class Tuning {
                 .map(answer -> SampledAnswer.of(answer.sample(link), answer.label()))
                 .toList();
         VarianceScaling variance = fit.fit(samples);
-        Optional<CrossValidation> validation =
-                crossValidate(sorted.stream().map(LabelledAnswer::questionId).toList(), logits, samples, variance);
-        Serving serving = sorted.isEmpty()
-                ? Serving.EVIDENCE
-                : validation.filter(CrossValidation::varianceHelps).isPresent()
-                        ? Serving.TEMPERATURE_VARIANCE
-                        : Serving.TEMPERATURE;
-        return new Tuned(sorted.size(), TemperatureScaling.fit(logits), variance, validation, serving);
+        Optional<CrossValidation> validation = sorted.size() < FEWEST
+                ? Optional.empty()
+                : Optional.of(crossValidate(
+                        Folds.of(sorted.stream().map(LabelledAnswer::questionId).toList(), FOLDS),
+                        logits,
+                        samples,
+                        variance));
+        return new Tuned(
+                sorted.size(),
+                TemperatureScaling.fit(logits),
+                variance,
+                validation,
+                serving(sorted.size(), validation));
     }
 
-    private Optional<CrossValidation> crossValidate(
-            List<String> ids, List<LabelledLogits> logits, List<SampledAnswer> samples, VarianceScaling start) {
-        int n = ids.size();
-        if (n < 2) {
-            return Optional.empty();
+    private static Serving serving(int labels, Optional<CrossValidation> validation) {
+        if (labels == 0) {
+            return Serving.EVIDENCE;
         }
-        int[] fold = Folds.of(ids, FOLDS);
-        double[] temperatureNll = new double[n];
-        double[] varianceNll = new double[n];
-        for (int part = 0; part < Math.min(FOLDS, n); part++) {
-            List<LabelledLogits> otherLogits = new ArrayList<>();
-            List<SampledAnswer> otherSamples = new ArrayList<>();
-            for (int i = 0; i < n; i++) {
-                if (fold[i] != part) {
-                    otherLogits.add(logits.get(i));
-                    otherSamples.add(samples.get(i));
-                }
-            }
-            double temperature = TemperatureScaling.fit(otherLogits);
-            VarianceScaling variance = fit.fit(otherSamples, start);
-            for (int i = 0; i < n; i++) {
-                if (fold[i] == part) {
-                    temperatureNll[i] = logits.get(i).negativeLogLikelihood(temperature);
-                    varianceNll[i] = samples.get(i).negativeLogLikelihood(variance.temperature(), variance.scale());
-                }
-            }
+        return validation.filter(CrossValidation::varianceHelps).isPresent()
+                ? Serving.TEMPERATURE_VARIANCE
+                : Serving.TEMPERATURE;
+    }
+
+    private CrossValidation crossValidate(
+            int[] fold, List<LabelledLogits> logits, List<SampledAnswer> samples, VarianceScaling all) {
+        List<List<SampledAnswer>> parts = IntStream.range(0, FOLDS)
+                .mapToObj(part -> chosen(samples, i -> fold[i] == part))
+                .toList();
+        List<VarianceScaling> variances = fit.withoutEach(parts, all);
+        double[] temperatures = IntStream.range(0, FOLDS)
+                .mapToDouble(part -> TemperatureScaling.fit(chosen(logits, i -> fold[i] != part)))
+                .toArray();
+        double[] temperatureNll = new double[fold.length];
+        double[] varianceNll = new double[fold.length];
+        for (int i = 0; i < fold.length; i++) {
+            VarianceScaling variance = variances.get(fold[i]);
+            temperatureNll[i] = logits.get(i).negativeLogLikelihood(temperatures[fold[i]]);
+            varianceNll[i] = samples.get(i).negativeLogLikelihood(variance.temperature(), variance.scale());
         }
-        return Optional.of(paired(temperatureNll, varianceNll));
+        return paired(temperatureNll, varianceNll);
+    }
+
+    private static <T> List<T> chosen(List<T> all, IntPredicate who) {
+        return IntStream.range(0, all.size()).filter(who).mapToObj(all::get).toList();
     }
 
     private static CrossValidation paired(double[] temperatureNll, double[] varianceNll) {

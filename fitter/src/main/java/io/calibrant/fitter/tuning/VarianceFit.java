@@ -1,5 +1,6 @@
 package io.calibrant.fitter.tuning;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -14,10 +15,16 @@ final class VarianceFit {
     private static final double SCALE_BOX = 28;
     private static final double LONGEST_STEP = 2;
     private static final double SUFFICIENT = 1e-4;
-    private static final double CONVERGED = 1e-10;
+    private static final double SHORTEST = 1e-6;
+
+    /** g H^-1 g, nats, below which one more step ends it. */
+    private static final double LAST_STEP = 1e-7;
+
     private static final int MOST_STEPS = 100;
 
-    /** Coarse starts for a fit that knows nothing: the best of them is polished. */
+    private static final int COARSE_POINTS = 64;
+
+    /** log T and log c of the grid for a fit that knows nothing: the best of it is the start. */
     private static final double[] TEMPERATURES = {-0.5, 0, 0.5, 1, 1.5};
 
     private static final double[] SCALES = {-8, -5, -2.3, 0, 2};
@@ -34,76 +41,116 @@ final class VarianceFit {
             return new VarianceScaling(1, Math.exp(VariancePrior.LOG_SCALE));
         }
         double least = Double.POSITIVE_INFINITY;
-        VarianceScaling start = null;
+        double bestA = 0;
+        double bestB = 0;
         for (double a : TEMPERATURES) {
             for (double b : SCALES) {
-                double value = value(answers, a, b);
+                double value = value(answers, a, b, COARSE_POINTS);
                 if (value < least) {
                     least = value;
-                    start = new VarianceScaling(Math.exp(a), Math.exp(b));
+                    bestA = a;
+                    bestB = b;
                 }
             }
         }
-        return fit(answers, start);
+        return fit(answers, bestA, bestB);
     }
 
     /** The minimum in whose valley the start lies. */
-    VarianceScaling fit(List<SampledAnswer> answers, VarianceScaling start) {
-        if (answers.isEmpty()) {
-            return new VarianceScaling(1, Math.exp(VariancePrior.LOG_SCALE));
+    VarianceScaling fit(List<SampledAnswer> answers, double logTemperature, double logScale) {
+        return descend(answers, logTemperature, logScale, slopes(answers, logTemperature, logScale));
+    }
+
+    /**
+     * The minimum without each part in turn, from that of all of them: there the slopes of all parts but one are sums of what
+     * each part adds, so the first step of every fit costs nothing.
+     *
+     * @param parts disjoint
+     * @param all the minimum on all parts together
+     * @return [parts], element p without part p
+     */
+    List<VarianceScaling> withoutEach(List<List<SampledAnswer>> parts, VarianceScaling all) {
+        double a = Math.log(all.temperature());
+        double b = Math.log(all.scale());
+        List<Slopes> each = parts.stream().map(part -> sum(part, a, b)).toList();
+        List<VarianceScaling> fits = new ArrayList<>();
+        for (int p = 0; p < parts.size(); p++) {
+            List<SampledAnswer> others = new ArrayList<>();
+            Slopes slopes = new Slopes();
+            for (int q = 0; q < parts.size(); q++) {
+                if (q != p) {
+                    others.addAll(parts.get(q));
+                    slopes.add(each.get(q));
+                }
+            }
+            prior.addTo(slopes, a, b);
+            fits.add(descend(others, a, b, slopes));
         }
-        double a = Math.log(start.temperature());
-        double b = Math.log(start.scale());
-        Slopes here = slopes(answers, a, b);
+        return fits;
+    }
+
+    private VarianceScaling descend(List<SampledAnswer> answers, double startA, double startB, Slopes start) {
+        double a = startA;
+        double b = startB;
+        Slopes here = start;
         for (int step = 0; step < MOST_STEPS; step++) {
             double[] direction = direction(here);
             double slope = here.a * direction[0] + here.b * direction[1];
-            if (-slope <= CONVERGED * CONVERGED * answers.size()) {
+            if (-slope <= LAST_STEP) {
+                // Newton squares the distance: after this step nothing is left of it, so nobody looks.
+                a = clamp(a + direction[0], 0, BOX);
+                b = clamp(b + direction[1], VariancePrior.LOG_SCALE, SCALE_BOX);
                 break;
             }
             double length = 1;
             double nextA = a;
             double nextB = b;
             Slopes next = here;
-            while (length > 1e-6) {
+            while (length > SHORTEST) {
                 nextA = clamp(a + length * direction[0], 0, BOX);
                 nextB = clamp(b + length * direction[1], VariancePrior.LOG_SCALE, SCALE_BOX);
                 next = slopes(answers, nextA, nextB);
-                if (next.value <= here.value + SUFFICIENT * length * slope + 1e-13 * Math.abs(here.value)) {
+                if (next.value <= here.value + SUFFICIENT * length * slope) {
                     break;
                 }
                 length /= 2;
             }
-            double moved = Math.max(Math.abs(nextA - a), Math.abs(nextB - b));
+            if (length <= SHORTEST || (nextA == a && nextB == b)) {
+                break; // at a corner of the box, or down to rounding
+            }
             a = nextA;
             b = nextB;
             here = next;
-            if (moved <= CONVERGED) {
-                break;
-            }
         }
         return new VarianceScaling(Math.exp(a), Math.exp(b));
     }
 
-    double value(List<SampledAnswer> answers, double a, double b) {
+    /** The objective at (log T, log c) over the first points. */
+    double value(List<SampledAnswer> answers, double a, double b, int points) {
         Slopes sum = new Slopes();
         prior.addTo(sum, a, b);
         double temperature = Math.exp(a);
         double scale = Math.exp(b);
         for (SampledAnswer answer : answers) {
-            sum.value += answer.negativeLogLikelihood(temperature, scale);
+            sum.value += answer.negativeLogLikelihood(temperature, scale, points);
         }
         return sum.value;
     }
 
+    /** The objective at (log T, log c) to second order. */
     Slopes slopes(List<SampledAnswer> answers, double a, double b) {
+        Slopes sum = sum(answers, a, b);
+        prior.addTo(sum, a, b);
+        return sum;
+    }
+
+    private static Slopes sum(List<SampledAnswer> answers, double a, double b) {
         Slopes sum = new Slopes();
         double temperature = Math.exp(a);
         double scale = Math.exp(b);
         for (SampledAnswer answer : answers) {
             answer.addTo(sum, temperature, scale);
         }
-        prior.addTo(sum, a, b);
         return sum;
     }
 

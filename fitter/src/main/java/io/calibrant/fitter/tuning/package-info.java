@@ -10,7 +10,7 @@
  * tuned.labels()                             // n; 0: serving() is EVIDENCE, and T = 1, c = 0.1 are the prior's
  * tuned.temperature()                        // T of softmax(z / T)
  * tuned.variance().temperature(), .scale()   // (T, c) of E softmax N(z / T, c Sigma)
- * tuned.crossValidation()                    // Optional: temperatureNll, varianceNll, standardError; empty where n &lt; 2
+ * tuned.crossValidation()                    // Optional: temperatureNll, varianceNll, standardError; empty where n &lt; 10: then temperature serves
  * tuned.serving()                            // EVIDENCE, TEMPERATURE or TEMPERATURE_VARIANCE
  * </pre>
  *

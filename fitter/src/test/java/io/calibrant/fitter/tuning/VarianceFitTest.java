@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -52,11 +53,15 @@ class VarianceFitTest {
             double a = at[0];
             double b = at[1];
             Slopes s = fit.slopes(answers, a, b);
-            assertThat(s.value).isCloseTo(fit.value(answers, a, b), within(1e-10));
+            assertThat(s.value).isCloseTo(fit.value(answers, a, b, 127), within(1e-10));
             assertThat(s.a)
-                    .isCloseTo((fit.value(answers, a + h, b) - fit.value(answers, a - h, b)) / (2 * h), within(1e-5));
+                    .isCloseTo(
+                            (fit.value(answers, a + h, b, 127) - fit.value(answers, a - h, b, 127)) / (2 * h),
+                            within(1e-5));
             assertThat(s.b)
-                    .isCloseTo((fit.value(answers, a, b + h) - fit.value(answers, a, b - h)) / (2 * h), within(1e-5));
+                    .isCloseTo(
+                            (fit.value(answers, a, b + h, 127) - fit.value(answers, a, b - h, 127)) / (2 * h),
+                            within(1e-5));
             Slopes right = fit.slopes(answers, a + h, b);
             Slopes left = fit.slopes(answers, a - h, b);
             Slopes up = fit.slopes(answers, a, b + h);
@@ -76,7 +81,7 @@ class VarianceFitTest {
         VarianceScaling found = fit.fit(answers);
 
         for (double[] start : new double[][] {{-2, 1}, {0, -12}, {2, 8}}) {
-            VarianceScaling other = fit.fit(answers, new VarianceScaling(Math.exp(start[0]), Math.exp(start[1])));
+            VarianceScaling other = fit.fit(answers, start[0], start[1]);
             assertThat(other.temperature()).isCloseTo(found.temperature(), within(1e-6 * found.temperature()));
             assertThat(other.scale()).isCloseTo(found.scale(), within(1e-6 * found.scale()));
         }
@@ -86,10 +91,28 @@ class VarianceFitTest {
         double least = Double.POSITIVE_INFINITY;
         for (double a = -3; a <= 3; a += 0.1) {
             for (double b = -14; b <= 6; b += 0.4) {
-                least = Math.min(least, fit.value(answers, a, b));
+                least = Math.min(least, fit.value(answers, a, b, 127));
             }
         }
         assertThat(there.value).isLessThanOrEqualTo(least);
+    }
+
+    @Test
+    void shouldLeaveOutEachPartAsIfItHadNeverBeenThere() {
+        List<SampledAnswer> answers = Answers.sampled(Answers.drawn(90, 0.8, 1.5, 6), LINK);
+        VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
+        List<List<SampledAnswer>> parts =
+                List.of(answers.subList(0, 7), answers.subList(7, 60), answers.subList(60, 90));
+
+        List<VarianceScaling> found = fit.withoutEach(parts, fit.fit(answers));
+
+        for (int p = 0; p < 3; p++) {
+            List<SampledAnswer> others = new ArrayList<>(answers);
+            others.removeAll(parts.get(p));
+            VarianceScaling naive = fit.fit(others, 0, 0);
+            assertThat(found.get(p).temperature()).isCloseTo(naive.temperature(), within(1e-6 * naive.temperature()));
+            assertThat(found.get(p).scale()).isCloseTo(naive.scale(), within(1e-6 * naive.scale()));
+        }
     }
 
     @Test
