@@ -1,22 +1,22 @@
 package io.calibrant.scorer.predictive;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDArrays;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.trainer.capture.AdaptedLlama;
-import io.calibrant.trainer.capture.Autograd;
+import io.calibrant.trainer.capture.LinearGradient;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -25,18 +25,20 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The linearised predictive of an adapted model: one forward and at most C - 1 backward passes for a batch of questions
- * with any numbers of choices. A question's result does not depend on who shares its batch. Not for use by several threads.
+ * The linearised predictive of an adapted model: one forward pass and one backward pass of all contrasts for a batch of
+ * questions with any numbers of choices. A question's result does not depend on who shares its batch. Several threads may
+ * predict at once.
  */
 public final class Predictor implements AutoCloseable {
-    /** Numbers of contrast Jacobians that may be held at once; a batch that would need more is cut. */
-    private static final long MOST_HELD = 1L << 26;
+    /**
+     * Rows that one backward pass may stack, contrasts x questions x tokens; a batch that would need more is cut. More rows
+     * make no matrix product faster, they only take memory.
+     */
+    private static final long MOST_ROWS = Long.getLong("calibrant.rows", 2048);
 
     private final AdaptedLlama adapted;
     private final NDManager manager;
-    private final NDArray scaling;
     private final Map<String, Blocks> blocks = new LinkedHashMap<>();
-    private final long parameters;
 
     /** The two blocks of one adapted linear map. */
     private record Blocks(BlockProjection a, BlockProjection b) {}
@@ -78,10 +80,8 @@ public final class Predictor implements AutoCloseable {
         DataType type = adapted.model().dataType();
         Map<String, BlockPosterior> given = new HashMap<>();
         posterior.forEach(block -> given.put(block.block(), block));
-        long sum = 0;
         boolean done = false;
         try {
-            scaling = Constants.array(manager, new double[] {adapted.settings().scaling()}, new Shape(1), type);
             int rank = adapted.settings().rank();
             for (LoraWeights.Pair pair : adapted.weights().pairs().values()) {
                 String path = pair.linear().path();
@@ -103,7 +103,6 @@ public final class Predictor implements AutoCloseable {
                                         rank,
                                         pair.linear().outputs(),
                                         type)));
-                sum += (long) rank * (pair.linear().inputs() + pair.linear().outputs());
             }
             done = true;
         } finally {
@@ -111,7 +110,6 @@ public final class Predictor implements AutoCloseable {
                 manager.close();
             }
         }
-        parameters = sum;
     }
 
     private BlockProjection projection(
@@ -144,49 +142,53 @@ public final class Predictor implements AutoCloseable {
     }
 
     private List<Predictive> predict(List<EncodedPrompt> prompts, boolean measured) {
-        int contrasts = 0;
-        for (EncodedPrompt prompt : prompts) {
-            contrasts = Math.max(contrasts, prompt.classes().length - 1);
-        }
-        int most = (int) Math.max(1, MOST_HELD / Math.max(1, parameters * contrasts));
         List<Predictive> all = new ArrayList<>();
-        for (int from = 0; from < prompts.size(); from += most) {
-            all.addAll(predict(prompts.subList(from, Math.min(prompts.size(), from + most)), contrasts, measured));
+        int from = 0;
+        while (from < prompts.size()) {
+            int to = from + fitting(prompts.subList(from, prompts.size()));
+            all.addAll(predictTogether(prompts.subList(from, to), measured));
+            from = to;
         }
         return all;
     }
 
-    private List<Predictive> predict(List<EncodedPrompt> prompts, int contrasts, boolean measured) {
-        TokenBatch batch =
-                TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
-        Mode mode = blocks.isEmpty() ? Mode.PLAIN : Mode.PROBED;
-        try (Pass pass = adapted.forward(batch, mode, blocks.keySet())) {
-            return Autograd.unrecorded(() -> predict(prompts, contrasts, pass, measured));
+    /** How many of the next questions one pass takes: as many as keep its stacked rows in bounds, at least one. */
+    private int fitting(List<EncodedPrompt> prompts) {
+        long tokens = 0;
+        int contrasts = 0;
+        for (int count = 0; count < prompts.size(); count++) {
+            tokens = Math.max(tokens, prompts.get(count).length());
+            contrasts = Math.max(contrasts, prompts.get(count).classes().length - 1);
+            if (count > 0 && (count + 1) * tokens * contrasts > MOST_ROWS) {
+                return count;
+            }
         }
+        return prompts.size();
     }
 
-    private List<Predictive> predict(List<EncodedPrompt> prompts, int contrasts, Pass pass, boolean measured) {
-        Map<String, NDList> a = new HashMap<>();
-        Map<String, NDList> b = new HashMap<>();
-        for (int c = 0; c < contrasts && !blocks.isEmpty(); c++) {
-            try (NDArray cotangent = cotangent(prompts, c, pass)) {
-                pass.backward(cotangent, c < contrasts - 1);
-            }
-            for (String path : pass.linears()) {
-                contract(path, pass, a, b);
-            }
-        }
-        ContrastGrams grams = new ContrastGrams(prompts.size(), contrasts);
+    private List<Predictive> predictTogether(List<EncodedPrompt> prompts, boolean measured) {
+        TokenBatch batch =
+                TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
         int[] active =
                 prompts.stream().mapToInt(prompt -> prompt.classes().length - 1).toArray();
+        ContrastGrams grams =
+                new ContrastGrams(active.length, Arrays.stream(active).max().orElseThrow());
         List<List<BlockProjections>> projections = new ArrayList<>();
         prompts.forEach(prompt -> projections.add(new ArrayList<>()));
-        for (String path : pass.linears()) {
-            add(blocks.get(path).a(), a.remove(path), grams, active, measured ? projections : null);
-            add(blocks.get(path).b(), b.remove(path), grams, active, measured ? projections : null);
+        double[] logits;
+        if (blocks.isEmpty()) {
+            try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
+                logits = doubles(pass.logits());
+            }
+        } else {
+            try (StackedPass pass = adapted.stacked(batch, blocks.keySet())) {
+                logits = doubles(pass.logits());
+                pass.backward(
+                        cotangents(prompts, active, pass),
+                        gradient -> add(gradient, grams, active, measured ? projections : null));
+            }
         }
         List<Predictive> result = new ArrayList<>();
-        double[] logits = doubles(pass.logits());
         int classes = logits.length / prompts.size();
         for (int i = 0; i < prompts.size(); i++) {
             int[] own = prompts.get(i).classes();
@@ -201,53 +203,63 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * dL/dz of contrast c: +1 at the question's class c, -1 at its last class; nothing for a question that has no such
-     * contrast. The questions of a batch do not mix, so one backward pass serves them all.
+     * s dy/dz of every contrast, [contrasts, B, K]: +s at the question's class c, -s at its last class; nothing for a
+     * question that has no such contrast. s is a factor of every block's Jacobian, and backward passes are linear.
      */
-    private static NDArray cotangent(List<EncodedPrompt> prompts, int c, Pass pass) {
+    private NDArray cotangents(List<EncodedPrompt> prompts, int[] active, StackedPass pass) {
+        int contrasts = Arrays.stream(active).max().orElseThrow();
         int classes = (int) pass.logits().getShape().get(1);
-        double[] values = new double[prompts.size() * classes];
+        double[] values = new double[contrasts * prompts.size() * classes];
+        double scaling = adapted.settings().scaling();
         for (int i = 0; i < prompts.size(); i++) {
             int[] own = prompts.get(i).classes();
-            if (c < own.length - 1) {
-                values[i * classes + own[c]] = 1;
-                values[i * classes + own[own.length - 1]] = -1;
+            for (int c = 0; c < active[i]; c++) {
+                int row = (c * prompts.size() + i) * classes;
+                values[row + own[c]] = scaling;
+                values[row + own[own.length - 1]] = -scaling;
             }
         }
-        return Constants.array(
-                pass.manager(), values, pass.logits().getShape(), pass.logits().getDataType());
+        Shape shape = new Shape(contrasts, prompts.size(), classes);
+        return Constants.array(pass.manager(), values, shape, pass.logits().getDataType());
     }
 
-    /** J of both blocks of a map for the contrast of the last backward pass, small side first: [B, R, Din], [B, R, Dout]. */
-    private void contract(String path, Pass pass, Map<String, NDList> a, Map<String, NDList> b) {
+    /**
+     * Contracts the gradients of one map over the tokens to the Jacobians of its two blocks, small side first, [B, S, R,
+     * Din] and [B, S, R, Dout], and adds what they give.
+     *
+     * @param projections of every question, to which those of the blocks are added; null where they are not wanted
+     */
+    private void add(
+            LinearGradient gradient, ContrastGrams grams, int[] active, List<List<BlockProjections>> projections) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            NDArray gradient = pass.outputGradient(path);
-            NDArray projected =
-                    gradient.matMul(adapted.weights().pairs().get(path).b().stopGradient());
-            NDArray ja = projected.transpose(0, 2, 1).matMul(pass.input(path)).mul(scaling);
-            NDArray jb = pass.lowRank(path).transpose(0, 2, 1).matMul(gradient).mul(scaling);
-            NDScope.unregister(ja, jb);
-            a.computeIfAbsent(path, key -> new NDList()).add(ja);
-            b.computeIfAbsent(path, key -> new NDList()).add(jb);
+            Blocks of = blocks.get(gradient.path());
+            Shape shape = gradient.projected().getShape(); // S, B, T, R
+            NDArray ja = gradient.projected()
+                    .transpose(1, 0, 3, 2)
+                    .reshape(shape.get(1), shape.get(0) * shape.get(3), shape.get(2))
+                    .batchMatMul(gradient.input())
+                    .reshape(shape.get(1), shape.get(0), shape.get(3), -1);
+            NDArray jb = gradient.lowRank()
+                    .transpose(0, 2, 1)
+                    .matMul(gradient.output())
+                    .transpose(1, 0, 2, 3);
+            add(of.a(), ja, grams, active, projections);
+            add(of.b(), jb, grams, active, projections);
         }
     }
 
-    /** @param projections of every question, to which those of the block are added; null where they are not wanted */
     private static void add(
             BlockProjection projection,
-            NDList contrasts,
+            NDArray jacobian,
             ContrastGrams grams,
             int[] active,
             List<List<BlockProjections>> projections) {
-        try (contrasts;
-                NDArray stacked = NDArrays.stack(contrasts, 1)) {
-            projection.add(stacked, grams);
-            if (projections != null) {
-                List<BlockProjections> measured = projection.measure(stacked, active);
-                for (int i = 0; i < active.length; i++) {
-                    projections.get(i).add(measured.get(i));
-                }
+        projection.add(jacobian, grams);
+        if (projections != null) {
+            List<BlockProjections> measured = projection.measure(jacobian, active);
+            for (int i = 0; i < active.length; i++) {
+                projections.get(i).add(measured.get(i));
             }
         }
     }

@@ -1,22 +1,20 @@
 package io.calibrant.trainer.curvature;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDArrays;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Autograd;
-import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.capture.StackedPass;
+import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.LlamaConfig;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -70,36 +68,36 @@ public final class Curvature {
 
     BatchCurvature measure(AdaptedLlama model, List<EncodedPrompt> prompts, TokenBatch tokens, long batch) {
         int[] labels = labels(prompts);
-        try (Pass pass = model.forward(tokens, Mode.PROBED)) {
+        try (StackedPass pass = model.stacked(tokens)) {
             ClassProbabilities classes = ClassProbabilities.of(pass.logits(), prompts);
             int[] fisherLabels = fisher == FisherType.MC ? sample(classes, prompts) : labels;
-            return measure(pass, model.weights(), classes, labels, fisherLabels, batch);
+            return measure(pass, model, classes, labels, fisherLabels, batch);
         }
     }
 
     /** With the labels of the MC or EMPIRICAL Fisher given. */
     BatchCurvature measure(
-            Pass pass, LoraWeights weights, ClassProbabilities classes, int[] labels, int[] fisherLabels, long batch) {
+            StackedPass pass,
+            AdaptedLlama model,
+            ClassProbabilities classes,
+            int[] labels,
+            int[] fisherLabels,
+            long batch) {
         List<Cotangent> cotangents = fisher == FisherType.EXACT
                 ? Cotangent.exact(classes.probabilities(), classes.classes(), classes.classCount())
                 : List.of(Cotangent.ofLabels(classes, fisherLabels));
-        Map<String, TokenRows> rowsOf = new LinkedHashMap<>();
-        Map<String, NDList> gradients = new LinkedHashMap<>();
-        for (String path : pass.linears()) {
-            rowsOf.put(path, tokenRows(path, pass.batch()));
-            gradients.put(path, new NDList());
-        }
-        for (int i = 0; i < cotangents.size(); i++) {
-            backward(pass, cotangents.get(i), i < cotangents.size() - 1);
-            for (String path : pass.linears()) {
-                gradients
-                        .get(path)
-                        .add(gradientRows(
-                                pass, path, rowsOf.get(path), cotangents.get(i).active()));
-            }
-        }
-        return new BatchCurvature(
-                blocks(pass, weights, rowsOf, gradients, batch), labels.length, classes.logLikelihood(labels));
+        boolean[][] active = cotangents.stream().map(Cotangent::active).toArray(boolean[][]::new);
+        BatchRows rows = new BatchRows(pass.batch(), batch);
+        pass.backward(stacked(cotangents, pass, model.settings().scaling()), gradient -> {
+            TokenRows of = rows.of(gradient.path());
+            rows.add(
+                    gradient.path(),
+                    of.inputs(flat(gradient.input())),
+                    of.inputs(flat(gradient.lowRank())),
+                    of.gradients(flat(gradient.output()), active),
+                    of.gradients(flat(gradient.projected()), active));
+        });
+        return new BatchCurvature(rows.blocks(model.weights()), labels.length, classes.logLikelihood(labels));
     }
 
     /**
@@ -110,100 +108,119 @@ public final class Curvature {
      */
     public BatchCurvature ofTraining(Pass pass, LoraWeights weights, List<EncodedPrompt> prompts, long batch) {
         int[] labels = labels(prompts);
-        boolean[] active = new boolean[labels.length];
-        Arrays.fill(active, true);
-        Map<String, TokenRows> rowsOf = new LinkedHashMap<>();
-        Map<String, NDList> gradients = new LinkedHashMap<>();
+        boolean[][] active = {new boolean[labels.length]};
+        Arrays.fill(active[0], true);
+        BatchRows rows = new BatchRows(pass.batch(), batch);
         // training differentiates the mean loss: undo the mean, and let s enter, which is not in dL/dh
         NDArray scale = pass.manager()
                 .create(new float[] {(float) (pass.scaling() * labels.length)})
                 .toType(pass.logits().getDataType(), true);
-        for (String path : pass.linears()) {
-            rowsOf.put(path, tokenRows(path, pass.batch()));
-            NDArray rows = gradientRows(pass, path, rowsOf.get(path), active);
-            gradients.put(path, new NDList(Autograd.unrecorded(() -> rows.muli(scale))));
-        }
+        Autograd.unrecorded(() -> {
+            for (String path : pass.linears()) {
+                try (NDScope scope = new NDScope()) {
+                    scope.suppressNotUsedWarning();
+                    TokenRows of = rows.of(path);
+                    NDArray g = of.gradients(flat(pass.outputGradient(path)), active)
+                            .mul(scale);
+                    NDArray x = of.inputs(flat(pass.input(path)));
+                    NDArray ax = of.inputs(flat(pass.lowRank(path)));
+                    rows.add(path, x, ax, g, g.matMul(weights.pairs().get(path).b()));
+                }
+            }
+            return null;
+        });
         return new BatchCurvature(
-                blocks(pass, weights, rowsOf, gradients, batch),
+                rows.blocks(weights),
                 labels.length,
                 ClassProbabilities.of(pass.logits(), prompts).logLikelihood(labels));
     }
 
-    private TokenRows tokenRows(String path, TokenBatch batch) {
-        if (path.equals(LlamaConfig.HEAD)) {
-            return TokenRows.oneEach(batch.size());
-        }
-        long[][] rows = new long[batch.size()][];
-        for (int b = 0; b < rows.length; b++) {
-            int example = b;
-            rows[b] = java.util.stream.IntStream.range(0, batch.tokens())
-                    .filter(t -> batch.isReal(example, t))
-                    .mapToLong(t -> (long) example * batch.tokens() + t)
-                    .toArray();
-        }
-        return new TokenRows(kfac, rows);
-    }
+    /** The blocks of one batch as they come. */
+    private final class BatchRows {
+        private final long batch;
+        private final TokenRows all;
+        private final TokenRows last;
+        private final Map<String, List<BlockStatistics>> blocks = new HashMap<>();
+        private String sharedName = "";
+        private Rows shared;
 
-    /** Starts from s times the cotangent: s is a factor of every g, and backward passes are linear. */
-    private static void backward(Pass pass, Cotangent cotangent, boolean keepGraph) {
-        float[] values = cotangent.values().clone();
-        for (int i = 0; i < values.length; i++) {
-            values[i] *= (float) pass.scaling();
+        BatchRows(TokenBatch tokens, long batch) {
+            this.batch = batch;
+            all = new TokenRows(kfac, tokens);
+            last = TokenRows.oneEach(tokens.size());
         }
-        try (NDArray host = pass.manager().create(values, pass.logits().getShape());
-                NDArray start = host.toType(pass.logits().getDataType(), true)) {
-            pass.backward(start, keepGraph);
-        }
-    }
 
-    /** A copy that outlives the next backward pass: [rows, Dout]. */
-    private static NDArray gradientRows(Pass pass, String path, TokenRows rows, boolean[] active) {
-        return Autograd.unrecorded(() -> {
+        TokenRows of(String path) {
+            return path.equals(LlamaConfig.HEAD) ? last : all;
+        }
+
+        /**
+         * Takes one map.
+         *
+         * @param x rows of its input [n, Din]
+         * @param ax rows of A x [n, R]
+         * @param g rows of s dL/dh [rows, Dout]
+         * @param gb rows of s B^T dL/dh [rows, R]
+         */
+        void add(String path, NDArray x, NDArray ax, NDArray g, NDArray gb) {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
-                NDArray selected = rows.gradients(flat(pass.outputGradient(path)), active);
-                NDScope.unregister(selected);
-                return selected;
-            }
-        });
-    }
-
-    private List<BlockStatistics> blocks(
-            Pass pass, LoraWeights weights, Map<String, TokenRows> rowsOf, Map<String, NDList> gradients, long batch) {
-        List<BlockStatistics> blocks = new ArrayList<>();
-        for (String path : pass.linears()) {
-            blocks.addAll(Autograd.unrecorded(() -> {
-                try (NDScope scope = new NDScope();
-                        NDList perPass = gradients.get(path)) {
-                    scope.suppressNotUsedWarning();
-                    TokenRows rows = rowsOf.get(path);
-                    NDArray g = perPass.size() == 1 ? perPass.get(0) : NDArrays.concat(perPass, 0);
-                    NDArray x = rows.inputs(flat(pass.input(path)));
-                    NDArray ax = rows.inputs(flat(pass.lowRank(path)));
-                    NDArray b = weights.pairs().get(path).b();
-                    return List.of(
-                            block(path + ".lora_A", x, g.matMul(b), rows.count(), batch),
-                            block(path + ".lora_B", g, ax, rows.count(), batch));
+                // Maps that read the same input follow each other: its rows are reduced once.
+                String input = LlamaConfig.inputOf(path);
+                if (!input.equals(sharedName)) {
+                    shared = reduce(x, input);
+                    sharedName = input;
                 }
-            }));
+                int n = of(path).count();
+                String a = path + ".lora_A";
+                String b = path + ".lora_B";
+                blocks.put(
+                        path,
+                        List.of(
+                                new BlockStatistics(a, shared, small(gb), width(gb), n),
+                                new BlockStatistics(b, reduce(g, b), small(ax), width(ax), n)));
+            }
         }
-        return blocks;
+
+        private Rows reduce(NDArray rows, String name) {
+            return RowReduction.reduce(rows.toType(DataType.FLOAT32, false), rank, Seeds.of(run, batch, name));
+        }
+
+        private static double[] small(NDArray rows) {
+            NDArray wide = rows.toType(DataType.FLOAT64, false);
+            return wide.transpose().matMul(wide).toDoubleArray();
+        }
+
+        private static int width(NDArray rows) {
+            return Math.toIntExact(rows.getShape().get(1));
+        }
+
+        /** In the order of the forward pass. */
+        List<BlockStatistics> blocks(LoraWeights weights) {
+            return weights.pairs().keySet().stream()
+                    .flatMap(path -> blocks.get(path).stream())
+                    .toList();
+        }
     }
 
-    private BlockStatistics block(String name, NDArray large, NDArray small, int n, long batch) {
-        NDArray wide = small.toType(DataType.FLOAT64, false);
-        double[] sum = wide.transpose().matMul(wide).toDoubleArray();
-        return new BlockStatistics(
-                name,
-                RowReduction.reduce(large.toType(DataType.FLOAT32, false), rank, Seeds.of(run, batch, name)),
-                sum,
-                Math.toIntExact(small.getShape().get(1)),
-                n);
+    /** s times the cotangents, [S, B, K]: s is a factor of every g, and backward passes are linear. */
+    private static NDArray stacked(List<Cotangent> cotangents, StackedPass pass, double scaling) {
+        Shape logits = pass.logits().getShape();
+        int size = Math.toIntExact(logits.size());
+        double[] values = new double[cotangents.size() * size];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = scaling * cotangents.get(i / size).values()[i % size];
+        }
+        return Constants.array(
+                pass.manager(),
+                values,
+                new Shape(cotangents.size(), logits.get(0), logits.get(1)),
+                pass.logits().getDataType());
     }
 
-    /** [B, T, D] to [B T, D]. */
+    /** [..., D] to [rows, D]. */
     private static NDArray flat(NDArray array) {
-        return array.reshape(new Shape(-1, array.getShape().get(2)));
+        return array.reshape(new Shape(-1, array.getShape().get(array.getShape().dimension() - 1)));
     }
 
     private static int[] labels(List<EncodedPrompt> prompts) {

@@ -2,6 +2,7 @@ package io.calibrant.trainer.curvature;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.llama.TokenBatch;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -12,22 +13,41 @@ import java.util.stream.LongStream;
  */
 final class TokenRows {
     private final KfacApproximation kfac;
+    private final int tokens;
     private final long[][] rowsOf;
+    private final boolean padded;
 
     /**
      * Rows of a batch.
      *
-     * @param rowsOf per example the row numbers of its real tokens, ascending, at least one: [B][real tokens]
+     * @param tokens T
+     * @param rowsOf per example the row numbers b T + t of its real tokens, ascending, at least one: [B][real tokens]
      */
-    TokenRows(KfacApproximation kfac, long[][] rowsOf) {
+    TokenRows(KfacApproximation kfac, int tokens, long[][] rowsOf) {
         this.kfac = kfac;
+        this.tokens = tokens;
         this.rowsOf = rowsOf;
+        padded = Arrays.stream(rowsOf).anyMatch(rows -> rows.length < tokens);
+    }
+
+    /** Rows of a linear that sees every token of a batch. */
+    TokenRows(KfacApproximation kfac, TokenBatch batch) {
+        this(
+                kfac,
+                batch.tokens(),
+                IntStream.range(0, batch.size())
+                        .mapToObj(b -> IntStream.range(0, batch.tokens())
+                                .filter(t -> batch.isReal(b, t))
+                                .mapToLong(t -> (long) b * batch.tokens() + t)
+                                .toArray())
+                        .toArray(long[][]::new));
     }
 
     /** Rows of a linear that is evaluated at the last real token only: one an example under every convention. */
     static TokenRows oneEach(int examples) {
         return new TokenRows(
                 KfacApproximation.LAST,
+                1,
                 IntStream.range(0, examples).mapToObj(b -> new long[] {b}).toArray(long[][]::new));
     }
 
@@ -47,27 +67,33 @@ final class TokenRows {
     NDArray inputs(NDArray inputs) {
         boolean[] everyone = new boolean[rowsOf.length];
         Arrays.fill(everyone, true);
-        return select(inputs, everyone, true);
+        return select(inputs, new boolean[][] {everyone}, true);
     }
 
     /**
-     * Rows of a block's output gradient.
+     * Rows of a block's output gradient, of S cotangents one after the other.
      *
-     * @param gradients [N, D] of one backward pass
-     * @param active the examples that took part in it: [B]
+     * @param gradients [S N, D]
+     * @param active the examples that took part in each: [S][B]
      * @return [rows of the active examples, D]; under REDUCE the sum over real tokens
      */
-    NDArray gradients(NDArray gradients, boolean[] active) {
+    NDArray gradients(NDArray gradients, boolean[]... active) {
         return select(gradients, active, false);
     }
 
-    private NDArray select(NDArray array, boolean[] active, boolean mean) {
-        long[][] chosen = IntStream.range(0, rowsOf.length)
-                .filter(b -> active[b])
-                .mapToObj(b -> rowsOf[b])
+    private NDArray select(NDArray array, boolean[][] active, boolean mean) {
+        long[][] chosen = IntStream.range(0, active.length * rowsOf.length)
+                .filter(i -> active[i / rowsOf.length][i % rowsOf.length])
+                .mapToObj(i -> {
+                    long first = (long) (i / rowsOf.length) * rowsOf.length * tokens;
+                    return Arrays.stream(rowsOf[i % rowsOf.length])
+                            .map(row -> first + row)
+                            .toArray();
+                })
                 .toArray(long[][]::new);
+        boolean all = !padded && chosen.length == active.length * rowsOf.length;
         return switch (kfac) {
-            case EXPAND -> rows(array, Arrays.stream(chosen).flatMapToLong(Arrays::stream));
+            case EXPAND -> all ? array : rows(array, Arrays.stream(chosen).flatMapToLong(Arrays::stream));
             case LAST -> rows(array, Arrays.stream(chosen).mapToLong(rows -> rows[rows.length - 1]));
             case REDUCE -> weighted(array, chosen, mean);
         };

@@ -99,6 +99,11 @@ public record LlamaConfig(
         return "model.layers." + layer + "." + part + "." + name;
     }
 
+    /** A name for what a map reads: q, k and v of a layer have one input, and so have gate and up. */
+    public static String inputOf(String path) {
+        return path.replaceFirst("[qkv]_proj$", "qkv").replaceFirst("(gate|up)_proj$", "gate_up");
+    }
+
     /** Every linear map, in the order of the forward pass: q, k, v, o, gate, up, down of each layer, then the head. */
     public List<LinearShape> linears() {
         List<LinearShape> linears = new ArrayList<>();

@@ -8,6 +8,7 @@ import ai.djl.Device;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.Peft;
@@ -251,14 +252,9 @@ class GoldenCurvatureTest {
                     .toArray();
             TokenBatch tokens =
                     TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);
-            try (Pass pass = model.forward(tokens, Mode.PROBED)) {
+            try (StackedPass pass = model.stacked(tokens)) {
                 sums.add(curvature.measure(
-                        pass,
-                        model.weights(),
-                        ClassProbabilities.of(pass.logits(), batch),
-                        labels,
-                        drawn,
-                        start / size));
+                        pass, model, ClassProbabilities.of(pass.logits(), batch), labels, drawn, start / size));
             }
         }
         return sums;

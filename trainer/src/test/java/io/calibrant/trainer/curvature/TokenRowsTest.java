@@ -27,7 +27,7 @@ class TokenRowsTest {
 
     @Test
     void shouldTakeEveryRealTokenUnderExpand() {
-        TokenRows rows = new TokenRows(KfacApproximation.EXPAND, LEFT_PADDED);
+        TokenRows rows = new TokenRows(KfacApproximation.EXPAND, 3, LEFT_PADDED);
         NDArray batch = batch(Float.NaN);
 
         assertThat(rows.count()).isEqualTo(4);
@@ -38,7 +38,7 @@ class TokenRowsTest {
 
     @Test
     void shouldTakeTheLastTokenUnderLast() {
-        TokenRows rows = new TokenRows(KfacApproximation.LAST, LEFT_PADDED);
+        TokenRows rows = new TokenRows(KfacApproximation.LAST, 3, LEFT_PADDED);
         NDArray batch = batch(Float.NaN);
 
         assertThat(rows.count()).isEqualTo(2);
@@ -49,7 +49,7 @@ class TokenRowsTest {
 
     @Test
     void shouldAverageInputsAndSumGradientsUnderReduce() {
-        TokenRows rows = new TokenRows(KfacApproximation.REDUCE, LEFT_PADDED);
+        TokenRows rows = new TokenRows(KfacApproximation.REDUCE, 3, LEFT_PADDED);
         NDArray batch = batch(50);
 
         assertThat(rows.count()).isEqualTo(2);
@@ -60,7 +60,7 @@ class TokenRowsTest {
 
     @Test
     void shouldFindTheLastRealTokenBeforePaddingOnTheRight() {
-        TokenRows rows = new TokenRows(KfacApproximation.LAST, new long[][] {{0, 1, 2}, {3}});
+        TokenRows rows = new TokenRows(KfacApproximation.LAST, 3, new long[][] {{0, 1, 2}, {3}});
 
         assertThat(rows.inputs(manager.create(new float[] {1, 2, 3, 7, 50, 50}, new Shape(6, 1)))
                         .toFloatArray())
@@ -75,5 +75,25 @@ class TokenRowsTest {
         assertThat(rows.count()).isEqualTo(2);
         assertThat(rows.inputs(last).toFloatArray()).containsExactly(5, 9, 7, 8);
         assertThat(rows.gradients(last, SECOND).toFloatArray()).containsExactly(7, 8);
+    }
+
+    @Test
+    void shouldTakeTheActiveExamplesOfEachCotangentOfAStack() {
+        NDArray stack = manager.create(
+                new float[] {1, 2, 3, -9, -9, 4, 5, 6, 7, -9, -9, 8}, new Shape(12, 1)); // S = 2, B = 2, T = 3
+        TokenRows expand = new TokenRows(KfacApproximation.EXPAND, 3, LEFT_PADDED);
+        TokenRows last = new TokenRows(KfacApproximation.LAST, 3, LEFT_PADDED);
+
+        assertThat(expand.gradients(stack, BOTH, SECOND).toFloatArray()).containsExactly(1, 2, 3, 4, 8);
+        assertThat(last.gradients(stack, BOTH, BOTH).toFloatArray()).containsExactly(3, 4, 7, 8);
+    }
+
+    @Test
+    void shouldTakeAllRowsAsTheyAreWhereNothingIsPadding() {
+        TokenRows rows = new TokenRows(KfacApproximation.EXPAND, 2, new long[][] {{0, 1}, {2, 3}});
+        NDArray batch = manager.create(new float[] {1, 2, 3, 4}, new Shape(4, 1));
+
+        assertThat(rows.inputs(batch)).isSameAs(batch);
+        assertThat(rows.gradients(batch, SECOND).toFloatArray()).containsExactly(3, 4);
     }
 }
