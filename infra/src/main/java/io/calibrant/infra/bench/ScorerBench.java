@@ -1,5 +1,6 @@
 package io.calibrant.infra.bench;
 
+import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.predictive.Predictive;
@@ -7,6 +8,7 @@ import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
@@ -50,6 +52,13 @@ public final class ScorerBench {
         double all = Timing.seconds(settings.repetitions(), () -> predictor.predict(prompts));
         figures.accept(Figure.ratio(
                 "scorer.all.batch" + batch + ".forwards", all, "plain forward of the same batch", forward, "s"));
+        TokenBatch tokens =
+                TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
+        double kept = Timing.seconds(
+                settings.repetitions(), () -> adapted.stacked(tokens).close());
+        double back = Timing.seconds(settings.repetitions(), () -> backward(adapted, tokens));
+        System.err.println("batch " + batch + " forward with trace " + kept / forward + " with backward "
+                + back / forward + " all " + all / forward);
         List<Predictive> predictives = predictor.predict(prompts);
         Link link = Link.monteCarlo();
         double linkSeconds = Timing.seconds(
@@ -64,6 +73,18 @@ public final class ScorerBench {
         double all = Memory.peak(() -> predictor.predict(prompts));
         figures.accept(Figure.ratio(
                 "scorer.peak_memory_to_forward", all, "peak resident memory of the forward, batch 4", forward, "MB"));
+    }
+
+    private void backward(AdaptedLlama adapted, TokenBatch tokens) {
+        try (StackedPass pass = adapted.stacked(tokens)) {
+            int classes = settings.classes();
+            float[] values = new float[(classes - 1) * tokens.size() * classes];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = i % 7 - 3;
+            }
+            pass.backward(
+                    pass.manager().create(values, new Shape(classes - 1, tokens.size(), classes)), gradient -> {});
+        }
     }
 
     private static void forward(AdaptedLlama adapted, List<EncodedPrompt> prompts) {

@@ -1,11 +1,15 @@
 package io.calibrant.scorer.predictive;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.trainer.llama.LinearHook;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,10 +27,11 @@ final class BlockProjection implements AutoCloseable {
     private final String block;
     private final boolean complement;
     private final double lambda;
-    private final NDArray u;
+    private final long kept;
+    private final NDArray u; // [d, k]
+    private final NDArray minusU; // -U as the weight of a linear map, [d, k]
     private final NDArray q;
-    private final NDArray keptScale;
-    private final NDArray restScale;
+    private final NDArray scale; // 1 / sqrt(precision) of [P, R], [r, k + d] or, where nothing is off U, [r, k]
 
     /**
      * Copies the eigenpairs to the device.
@@ -41,20 +46,29 @@ final class BlockProjection implements AutoCloseable {
         int d = posterior.dimension();
         int r = posterior.s().length;
         block = posterior.block();
+        kept = k;
         complement = k < d;
         lambda = posterior.lambda();
-        double[] kept = new double[r * k];
-        double[] rest = new double[r];
+        int width = complement ? k + d : k;
+        double[] values = new double[r * width];
         for (int j = 0; j < r; j++) {
-            for (int i = 0; i < k; i++) {
-                kept[j * k + i] = 1 / Math.sqrt(posterior.precision(i, j));
+            for (int i = 0; i < width; i++) {
+                double precision = i < k ? posterior.precision(i, j) : posterior.residualPrecision(j);
+                values[j * width + i] = 1 / Math.sqrt(precision);
             }
-            rest[j] = 1 / Math.sqrt(posterior.residualPrecision(j));
         }
-        u = array(posterior.u(), type, k, d);
+        double[] transposed = new double[d * k];
+        double[] minus = new double[d * k];
+        for (int i = 0; i < k; i++) {
+            for (int x = 0; x < d; x++) {
+                transposed[x * k + i] = posterior.u()[i * d + x];
+                minus[x * k + i] = -posterior.u()[i * d + x];
+            }
+        }
+        u = array(transposed, type, d, k);
+        minusU = array(minus, type, d, k);
         q = array(posterior.q(), type, r, r);
-        keptScale = array(kept, type, r, k);
-        restScale = array(rest, type, r, 1);
+        scale = array(values, DataType.FLOAT64, r, width);
     }
 
     String block() {
@@ -63,7 +77,7 @@ final class BlockProjection implements AutoCloseable {
 
     /** [r, d] of the Jacobians that fit. */
     Shape shape() {
-        return new Shape(q.getShape().get(0), u.getShape().get(1));
+        return new Shape(q.getShape().get(0), u.getShape().get(0));
     }
 
     /**
@@ -77,28 +91,30 @@ final class BlockProjection implements AutoCloseable {
         long contrasts = jacobian.getShape().get(1);
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            NDArray rows = q.matMul(jacobian);
-            NDArray posterior;
-            NDArray prior;
-            if (u.getShape().get(0) == 0) {
-                posterior = gram(rows.mul(restScale), questions, contrasts);
-                prior = gram(rows, questions, contrasts);
-            } else {
-                NDArray p = rows.matMul(u.transpose());
-                posterior = gram(p.mul(keptScale), questions, contrasts);
-                prior = gram(p, questions, contrasts);
-                if (complement) {
-                    NDArray rest = rows.sub(p.matMul(u));
-                    posterior = posterior.add(gram(rest.mul(restScale), questions, contrasts));
-                    prior = prior.add(gram(rest, questions, contrasts));
-                }
-            }
-            double[] priorGram = prior.toDoubleArray();
-            for (int i = 0; i < priorGram.length; i++) {
-                priorGram[i] /= lambda;
-            }
-            grams.add(posterior.toDoubleArray(), priorGram);
+            NDArray wide = components(jacobian).toType(DataType.FLOAT64, false); // [B S, r, k + d]
+            NDArray both = NDArrays.concat(
+                    new NDList(
+                            wide.reshape(questions, contrasts, -1),
+                            wide.mul(scale).reshape(questions, contrasts, -1)),
+                    1);
+            // [B, 2 S, 2 S]: the prior's Gram matrix (times lambda), the posterior's, and what is between them
+            double[] products = both.batchMatMul(both.transpose(0, 2, 1)).toDoubleArray();
+            grams.add(products, lambda);
         }
+    }
+
+    /** q_j^T J_c by its components along U and what is left of it: [P, R], [B S, r, k + d] (without R where k = d). */
+    private NDArray components(NDArray jacobian) {
+        Shape shape = jacobian.getShape();
+        long d = shape.get(3);
+        NDArray rows = q.matMul(jacobian).reshape(-1, d); // [B S r, d]
+        NDArray all = rows;
+        if (kept > 0) {
+            NDArray p = rows.matMul(u);
+            all = complement ? NDArrays.concat(new NDList(p, LinearHook.linear(p, minusU, rows)), 1) : p;
+        }
+        return all.reshape(
+                shape.get(0) * shape.get(1), shape.get(2), all.getShape().get(1));
     }
 
     /**
@@ -112,20 +128,17 @@ final class BlockProjection implements AutoCloseable {
     List<BlockProjections> measure(NDArray jacobian, int... contrasts) {
         int most = (int) jacobian.getShape().get(1);
         int r = (int) q.getShape().get(0);
-        int k = (int) u.getShape().get(0);
+        int k = (int) kept;
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            NDArray rows = q.matMul(jacobian); // [B, most, r, d]
-            double[] kept = new double[0];
-            NDArray rest = rows;
-            if (k > 0) {
-                NDArray p = rows.matMul(u.transpose());
-                kept = p.toType(DataType.FLOAT64, false).toDoubleArray();
-                rest = complement ? rows.sub(p.matMul(u)) : null;
-            }
+            NDArray all = components(jacobian);
+            all = all.reshape(contrasts.length, most, r, all.getShape().get(2)).toType(DataType.FLOAT64, false);
+            double[] kept =
+                    k == 0 ? new double[0] : all.get(new NDIndex("..., :" + k)).toDoubleArray();
+            NDArray rest = complement || k == 0 ? all.get(new NDIndex("..., " + k + ":")) : null;
             double[] grams = new double[0];
             if (rest != null) {
-                NDArray byRow = rest.transpose(0, 2, 1, 3).toType(DataType.FLOAT64, false); // [B, r, most, d]
+                NDArray byRow = rest.transpose(0, 2, 1, 3); // [B, r, most, d]
                 grams = byRow.matMul(byRow.transpose(0, 1, 3, 2)).toDoubleArray();
             }
             List<BlockProjections> result = new ArrayList<>();
@@ -146,11 +159,6 @@ final class BlockProjection implements AutoCloseable {
             }
             return result;
         }
-    }
-
-    private static NDArray gram(NDArray x, long questions, long contrasts) {
-        NDArray wide = x.reshape(questions, contrasts, -1).toType(DataType.FLOAT64, false);
-        return wide.matMul(wide.transpose(0, 2, 1));
     }
 
     private NDArray array(double[] values, DataType type, long rows, long columns) {

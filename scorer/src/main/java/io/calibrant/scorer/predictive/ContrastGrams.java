@@ -24,15 +24,20 @@ final class ContrastGrams {
     /**
      * Adds one block.
      *
-     * @param posteriorGram [B, contrasts, contrasts] row-major
-     * @param priorGram the same with lambda instead of F + lambda I
+     * @param products [B, 2 S, 2 S] row-major, S contrasts: first the inner products of the Jacobians' components, then
+     *     (rows and columns S on) those of the components over the square root of their posterior precision; what lies
+     *     between is not read
+     * @param lambda the block's prior precision
      */
-    void add(double[] posteriorGram, double[] priorGram) {
-        int size = contrasts * contrasts;
+    void add(double[] products, double lambda) {
+        int width = 2 * contrasts;
         for (int b = 0; b < posterior.length; b++) {
-            for (int i = 0; i < size; i++) {
-                posterior[b][i] += posteriorGram[b * size + i];
-                prior[b][i] += priorGram[b * size + i];
+            for (int i = 0; i < contrasts; i++) {
+                for (int j = 0; j < contrasts; j++) {
+                    int at = (b * width + i) * width + j;
+                    prior[b][i * contrasts + j] += products[at] / lambda;
+                    posterior[b][i * contrasts + j] += products[at + contrasts * width + contrasts];
+                }
             }
         }
     }

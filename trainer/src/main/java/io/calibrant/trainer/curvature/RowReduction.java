@@ -76,11 +76,14 @@ final class RowReduction {
             trace += norm;
         }
         NDArray transposed = rows.transpose();
-        NDArray basis = orthonormal(rows.matMul(signs(rows.getManager(), d, columns, seed)));
+        // Between the steps the columns need only stay apart; the last basis is orthonormal to rounding.
+        NDArray basis = rows.matMul(signs(rows.getManager(), d, columns, seed));
         for (int step = 0; step < POWER_STEPS && basis != null; step++) {
-            NDArray right = orthonormal(transposed.matMul(basis));
-            basis = right == null ? null : orthonormal(rows.matMul(right));
+            NDArray right = orthonormal(basis, 1);
+            right = right == null ? null : orthonormal(transposed.matMul(right), 1);
+            basis = right == null ? null : rows.matMul(right);
         }
+        basis = basis == null ? null : orthonormal(basis, 2);
         if (basis == null) {
             return new Rows(new float[0], 0, d, trace);
         }
@@ -105,11 +108,12 @@ final class RowReduction {
      * Cholesky-QR needs it (Yamamoto et al. 2015), with eigenvectors in place of Cholesky so that dependent columns drop
      * out.
      *
+     * @param rounds 2 for a basis that is orthonormal to rounding, whatever the columns; 1 where nearly is enough
      * @return float32 [m, at most l]; null if all columns are zero
      */
-    private static NDArray orthonormal(NDArray columns) {
+    private static NDArray orthonormal(NDArray columns, int rounds) {
         NDArray basis = columns.toType(DataType.FLOAT64, false);
-        for (int round = 0; round < 2; round++) {
+        for (int round = 0; round < rounds; round++) {
             int width = Math.toIntExact(basis.getShape().get(1));
             SymmetricEigen eigen = new SymmetricEigen(gram(basis), width);
             int kept = eigen.above(ROUNDING);
