@@ -9,6 +9,8 @@ import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -33,6 +35,11 @@ public final class Fitter implements AutoCloseable {
     private final Consumer<Posterior> listener;
     private final CompletableFuture<Void> running = new CompletableFuture<>();
     private final CompletableFuture<Void> end = new CompletableFuture<>();
+    private final ExecutorService tuning = Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(task, "calibrant-fitter-tuning");
+        thread.setDaemon(true);
+        return thread;
+    });
     private volatile StateDirectory stateDirectory;
     private volatile KafkaStreams streams;
 
@@ -58,8 +65,9 @@ public final class Fitter implements AutoCloseable {
         if (settings.createTopics()) {
             TopicAdmin.createMissing(connection);
         }
+        int partitions;
         try (Admin admin = Admin.create(connection.admin())) {
-            new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
+            partitions = new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
             stateDirectory = StateDirectory.take(
                     settings.stateDir().toAbsolutePath(),
                     admin.describeCluster().clusterId().get());
@@ -69,7 +77,8 @@ public final class Fitter implements AutoCloseable {
             throw new KafkaException("broker " + connection.bootstrapServers() + ": " + oneLine(e), e);
         }
         Properties configs = StreamsConfigs.of(connection, settings, stateDirectory.path());
-        KafkaStreams starting = new KafkaStreams(FitterTopology.build(connection, settings, listener), configs);
+        KafkaStreams starting =
+                new KafkaStreams(FitterTopology.build(connection, settings, partitions, tuning, listener), configs);
         streams = starting;
         starting.setUncaughtExceptionHandler(failure -> {
             fail(failure);
@@ -146,6 +155,7 @@ public final class Fitter implements AutoCloseable {
             stopping.close(CloseOptions.groupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP)
                     .withTimeout(STOP));
         }
+        tuning.shutdownNow();
         StateDirectory directory = stateDirectory;
         if (directory != null) {
             directory.close();

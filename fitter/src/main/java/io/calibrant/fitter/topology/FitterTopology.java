@@ -14,6 +14,7 @@ import java.time.Clock;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.config.TopicConfig;
@@ -44,7 +45,9 @@ import org.apache.kafka.streams.state.Stores;
  * runs ==> global table
  * statistics --fold--> factor-updates (every fold), factors (every 32 batches and at the end)
  *              \--by-checkpoint--> [spectra repartition] --posterior--> posteriors
- * answers, labels --join--> [tallies repartition] --calibration--> calibration
+ *                                                            \--tune--> posteriors, once more
+ * answers, labels --join--> [tuning-answers repartition] ------/
+ *                     \---> [tallies repartition] --calibration--> calibration
  * </pre>
  */
 final class FitterTopology {
@@ -54,6 +57,8 @@ final class FitterTopology {
     static final String POSTERIORS_STORE = "posteriors";
     static final String QUESTIONS_STORE = "questions";
     static final String CALIBRATION_STORE = "calibration";
+    static final String BASES_STORE = "bases";
+    static final String TUNING_STORE = "tuning-answers";
 
     /** How old a statistic may become until its run is given up. */
     private static final long PATIENCE_MILLIS = 5_000;
@@ -66,13 +71,16 @@ final class FitterTopology {
     /**
      * Builds it.
      *
+     * @param partitions into which everything about a fit is cut, so that its parts meet: those of topic statistics
+     * @param executor where tuning computes, beside the stream threads
      * @param listener hears of every posterior as it is made, before it is committed
      */
-    static Topology build(Connection connection, FitterSettings settings, Consumer<Posterior> listener) {
-        return build(connection, settings, listener, Clock.systemUTC());
-    }
-
-    static Topology build(Connection connection, FitterSettings settings, Consumer<Posterior> listener, Clock clock) {
+    static Topology build(
+            Connection connection,
+            FitterSettings settings,
+            int partitions,
+            Executor executor,
+            Consumer<Posterior> listener) {
         Properties explicit = new Properties();
         explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
         explicit.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, connection.bootstrapServers());
@@ -80,7 +88,11 @@ final class FitterTopology {
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(explicit)));
         Topics topics = connection.topics();
         Function<ProcessorContext<?, ?>, RunTable> runs = context -> new RunTable(
-                context.getStateStore(RUNS_STORE), topics, connection.deserializer(Run.class), PATIENCE_MILLIS, clock);
+                context.getStateStore(RUNS_STORE),
+                topics,
+                connection.deserializer(Run.class),
+                PATIENCE_MILLIS,
+                Clock.systemUTC());
         PosteriorMaker maker = new PosteriorMaker(settings);
 
         // Runs are read as bytes and decoded by whoever asks: an unreadable run is its statistics' fault, not the
@@ -112,42 +124,67 @@ final class FitterTopology {
                         topics.factors(),
                         Produced.with(Serdes.String(), connection.serde(Factor.class))
                                 .withName("factors-sink"));
-        folds.filter((key, fold) -> fold.withSpectrum(), Named.as("with-spectrum"))
+        KStream<String, Joined> joined = join(builder, connection, settings);
+        measure(joined, connection);
+
+        builder.addStateStore(persistent(POSTERIORS_STORE, connection.serde(Posterior.class)));
+        KStream<String, Posterior> made = folds.filter((key, fold) -> fold.withSpectrum(), Named.as("with-spectrum"))
                 .map(
                         (key, fold) -> KeyValue.pair(PosteriorProcessor.key(fold.update()), fold.update()),
                         Named.as("by-checkpoint"))
                 .repartition(Repartitioned.with(Serdes.String(), connection.serde(FactorUpdate.class))
-                        .withName("spectra"))
+                        .withName("spectra")
+                        .withNumberOfPartitions(partitions))
                 .process(
                         supplier(
                                 () -> new PosteriorProcessor(maker, runs, listener),
-                                persistent(SPECTRA_STORE, connection.serde(FactorUpdate.class)),
-                                persistent(POSTERIORS_STORE, connection.serde(Posterior.class))),
-                        Named.as("posterior"))
+                                persistent(SPECTRA_STORE, connection.serde(FactorUpdate.class))),
+                        Named.as("posterior"),
+                        POSTERIORS_STORE);
+        KStream<String, TuningInput> labelled = of(Joined.OfTuning.class, joined, "tuning-answer")
+                .repartition(Repartitioned.with(Serdes.String(), Joined.OfTuning.SERDE)
+                        .withName("tuning-answers")
+                        .withNumberOfPartitions(partitions))
+                .mapValues(answer -> (TuningInput) answer, Named.as("labelled"));
+        Retuning retuning = new Retuning();
+        KStream<String, Posterior> tuned = made.mapValues(
+                        posterior -> (TuningInput) new TuningInput.OfPosterior(posterior), Named.as("made"))
+                .merge(labelled, Named.as("to-be-tuned"))
+                .process(
+                        supplier(
+                                () -> new TuningProcessor(retuning, executor, listener),
+                                persistent(BASES_STORE, connection.serde(Posterior.class)),
+                                persistent(TUNING_STORE, TuningAnswer.SERDE)),
+                        Named.as("tune"),
+                        POSTERIORS_STORE);
+        made.merge(tuned, Named.as("posteriors"))
                 .to(
                         topics.posteriors(),
                         Produced.with(Serdes.String(), connection.serde(Posterior.class))
                                 .withName("posteriors-sink"));
-        measure(builder, connection, settings);
         return builder.build(explicit);
     }
 
-    /** Answers joined with labels, and what they say of each fit. */
-    private static void measure(StreamsBuilder builder, Connection connection, FitterSettings settings) {
+    /** Answers with labels, whichever comes first. */
+    private static KStream<String, Joined> join(
+            StreamsBuilder builder, Connection connection, FitterSettings settings) {
         Topics topics = connection.topics();
         builder.addStateStore(persistent(QUESTIONS_STORE, AskedQuestion.SERDE));
-        KStream<String, Joined> joined = builder.stream(
+        KStream<String, Joined> ofAnswers = builder.stream(
                         topics.answers(),
                         Consumed.with(Serdes.String(), connection.serde(Answer.class))
                                 .withName("answers-source"))
-                .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), QUESTIONS_STORE)
-                .merge(
-                        builder.stream(
-                                        topics.labels(),
-                                        Consumed.with(Serdes.String(), connection.serde(Label.class))
-                                                .withName("labels-source"))
-                                .process(() -> new LabelsProcessor(settings), Named.as("join-label"), QUESTIONS_STORE),
-                        Named.as("joined"));
+                .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), QUESTIONS_STORE);
+        KStream<String, Joined> ofLabels = builder.stream(
+                        topics.labels(),
+                        Consumed.with(Serdes.String(), connection.serde(Label.class))
+                                .withName("labels-source"))
+                .process(() -> new LabelsProcessor(settings), Named.as("join-label"), QUESTIONS_STORE);
+        return ofAnswers.merge(ofLabels, Named.as("joined"));
+    }
+
+    /** What the joined say of how good the answers are. */
+    private static void measure(KStream<String, Joined> joined, Connection connection) {
         of(Joined.OfTally.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), Joined.OfTally.SERDE)
                         .withName("tallies"))
@@ -166,7 +203,7 @@ final class FitterTopology {
                         (key, tally) -> tally == null ? null : CalibrationMaker.metrics(key, tally),
                         Named.as("figures"))
                 .to(
-                        topics.calibration(),
+                        connection.topics().calibration(),
                         Produced.with(Serdes.String(), connection.serde(CalibrationMetrics.class))
                                 .withName("calibration-sink"));
     }

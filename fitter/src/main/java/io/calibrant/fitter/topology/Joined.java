@@ -31,7 +31,7 @@ sealed interface Joined {
      *
      * @param answer what the question now says; null where it no longer says anything
      */
-    record OfTuning(String questionId, TuningAnswer answer) implements Joined {
+    record OfTuning(String questionId, TuningAnswer answer) implements Joined, TuningInput {
         static final Serde<OfTuning> SERDE = BinaryForm.serde(
                 (change, out) -> {
                     out.writeString(change.questionId);

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.tuning.LabelledAnswer;
 import java.io.IOException;
 import java.util.List;
 import org.apache.avro.io.BinaryDecoder;
@@ -17,6 +18,19 @@ import org.apache.kafka.common.serialization.Serde;
  */
 record TuningAnswer(long version, int label, List<Double> mean, List<Double> covariance, long timestamp) {
     static final Serde<TuningAnswer> SERDE = BinaryForm.serde(TuningAnswer::write, TuningAnswer::read);
+
+    /** For the mathematics; without a covariance of all blocks it has none at all. */
+    LabelledAnswer labelled(String questionId) {
+        int contrasts = mean.size();
+        double[][] sigma = new double[contrasts][contrasts];
+        for (int i = 0; i < contrasts && covariance != null; i++) {
+            for (int j = 0; j < contrasts; j++) {
+                sigma[i][j] = covariance.get(i * contrasts + j);
+            }
+        }
+        return new LabelledAnswer(
+                questionId, mean.stream().mapToDouble(Double::doubleValue).toArray(), sigma, label);
+    }
 
     static void write(TuningAnswer answer, BinaryEncoder out) throws IOException {
         out.writeLong(answer.version);

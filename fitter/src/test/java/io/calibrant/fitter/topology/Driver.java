@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -41,11 +42,16 @@ final class Driver implements AutoCloseable {
     private long time = 1000;
 
     Driver(FitterSettings settings, Path stateDir, Map<String, String> properties) {
+        this(settings, stateDir, properties, Runnable::run);
+    }
+
+    /** @param executor where tuning computes */
+    Driver(FitterSettings settings, Path stateDir, Map<String, String> properties, Executor executor) {
         connection = new Connection("localhost:1", "mock://" + UUID.randomUUID(), "", properties);
         Properties configs = StreamsConfigs.of(connection, settings, stateDir);
         // The driver forgets what is sent outside its transactions, the dead letters of undecodable records among them.
         configs.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
-        driver = new TopologyTestDriver(FitterTopology.build(connection, settings, heard::add), configs);
+        driver = new TopologyTestDriver(FitterTopology.build(connection, settings, 4, executor, heard::add), configs);
     }
 
     static FitterSettings settings() {
@@ -87,6 +93,13 @@ final class Driver implements AutoCloseable {
         byte[] encoded = encode(Answer.class, topics.answers(), answer);
         raw(topics.answers()).pipeInput(bytes(answer.getQuestionId()), encoded, timestamp);
         return encoded;
+    }
+
+    /** Lets tuning look, so many times. */
+    void look(int times) {
+        for (int i = 0; i < times; i++) {
+            driver.advanceWallClockTime(TuningProcessor.LOOK_EVERY);
+        }
     }
 
     void answerRaw(byte[] key, byte[] value) {

@@ -40,6 +40,8 @@ class FitterTopologyTest {
         String described = FitterTopology.build(
                         new Connection("localhost:1", "mock://describe", "pre.", Map.of()),
                         Driver.settings(),
+                        4,
+                        Runnable::run,
                         posterior -> {})
                 .describe()
                 .toString();

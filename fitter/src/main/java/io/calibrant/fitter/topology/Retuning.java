@@ -1,0 +1,95 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.fitter.tuning.CrossValidation;
+import io.calibrant.fitter.tuning.LabelledAnswer;
+import io.calibrant.fitter.tuning.Tuned;
+import io.calibrant.fitter.tuning.Tuning;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * The posterior as labels want it (method, section 5c and "Which one serves"). A function of the set alone: not of the order
+ * in which it came, nor of the time.
+ */
+final class Retuning {
+    private static final double ROUNDING = 1e-9;
+
+    private final Tuning tuning = new Tuning();
+
+    /**
+     * The tuned posterior, under the version of the base.
+     *
+     * <p>Only answers that this base's factors and prior made count. Where some of them rest on all blocks, only these do;
+     * where none does there is no covariance to scale, and (T, c) is left out.
+     */
+    Posterior of(TuningSet set) {
+        List<LabelledAnswer> whole = new ArrayList<>();
+        List<LabelledAnswer> meansOnly = new ArrayList<>();
+        long newest = set.base().getTimestamp().toEpochMilli();
+        for (var each : set.answers().entrySet()) {
+            TuningAnswer answer = each.getValue();
+            if (answer.version() >= set.base().getVersion()) {
+                (answer.covariance() == null ? meansOnly : whole).add(answer.labelled(each.getKey()));
+            }
+        }
+        boolean scaled = !whole.isEmpty() || meansOnly.isEmpty();
+        List<LabelledAnswer> answers = scaled ? whole : meansOnly;
+        for (LabelledAnswer answer : answers) {
+            newest = Math.max(newest, set.answers().get(answer.questionId()).timestamp());
+        }
+        Tuned tuned = tuning.tune(answers);
+        Posterior.Builder posterior = Posterior.newBuilder(set.base())
+                .setLabels(tuned.labels())
+                .setCalibration(scaled ? Calibration.valueOf(tuned.serving().name()) : Calibration.TEMPERATURE)
+                .setTimestamp(Instant.ofEpochMilli(newest));
+        if (tuned.labels() > 0) {
+            posterior.setTemperature(tuned.temperature());
+            tuned.crossValidation().map(CrossValidation::temperatureNll).ifPresent(posterior::setTemperatureNll);
+        }
+        if (tuned.labels() > 0 && scaled) {
+            posterior.setVarianceTemperature(tuned.variance().temperature());
+            posterior.setVarianceScale(tuned.variance().scale());
+            tuned.crossValidation().map(CrossValidation::varianceNll).ifPresent(posterior::setVarianceNll);
+            tuned.crossValidation().map(CrossValidation::standardError).ifPresent(posterior::setNllStandardError);
+        }
+        return posterior.build();
+    }
+
+    /** Whether two posteriors of the same factors say the same, but for rounding. Versions and times are not compared. */
+    static boolean same(Posterior one, Posterior other) {
+        boolean same = one.getLabels() == other.getLabels()
+                && one.getCalibration() == other.getCalibration()
+                && one.getObjective() == other.getObjective()
+                && one.getBlocks().size() == other.getBlocks().size()
+                && near(one.getTemperature(), other.getTemperature())
+                && near(one.getVarianceTemperature(), other.getVarianceTemperature())
+                && near(one.getVarianceScale(), other.getVarianceScale())
+                && near(one.getTemperatureNll(), other.getTemperatureNll())
+                && near(one.getVarianceNll(), other.getVarianceNll())
+                && near(one.getNllStandardError(), other.getNllStandardError())
+                && near(one.getValidationNll(), other.getValidationNll());
+        return same && samePrior(one, other);
+    }
+
+    /** Whether two posteriors stand on the same prior precisions, but for rounding. */
+    static boolean samePrior(Posterior one, Posterior other) {
+        for (int i = 0; i < one.getBlocks().size(); i++) {
+            if (!near(
+                    one.getBlocks().get(i).getLambda(), other.getBlocks().get(i).getLambda())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean near(Double one, Double other) {
+        if (one == null || other == null) {
+            return Objects.equals(one, other);
+        }
+        return Math.abs(one - other) <= ROUNDING * (Math.abs(one) + Math.abs(other));
+    }
+}
