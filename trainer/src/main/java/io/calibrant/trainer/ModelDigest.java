@@ -5,9 +5,6 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -29,22 +26,21 @@ public final class ModelDigest {
                             file.getFileName().toString().matches("config\\.json|tokenizer\\.json|.*\\.safetensors"))
                     .sorted()
                     .toList();
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            Digest digest = new Digest();
             byte[] buffer = new byte[BUFFER];
             for (Path file : files) {
-                digest.update(file.getFileName().toString().getBytes(StandardCharsets.UTF_8));
-                digest.update((byte) 0);
+                // The bytes of digests that are on topics already: name, a zero, content.
+                byte[] name = (file.getFileName() + "\0").getBytes(StandardCharsets.UTF_8);
+                digest.addBytes(name, name.length);
                 try (InputStream in = Files.newInputStream(file)) {
                     for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                        digest.update(buffer, 0, read);
+                        digest.addBytes(buffer, read);
                     }
                 }
             }
-            return "sha256:" + HexFormat.of().formatHex(digest.digest());
+            return digest.hex();
         } catch (IOException e) {
             throw new IllegalArgumentException("model directory " + modelDirectory + " cannot be read: " + e, e);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
         }
     }
 }

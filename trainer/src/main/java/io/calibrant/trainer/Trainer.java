@@ -17,6 +17,7 @@ import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.PublishedRun;
 import io.calibrant.trainer.statistics.Publisher;
 import io.calibrant.trainer.statistics.RunDescription;
 import io.calibrant.trainer.tuning.FineTuning;
@@ -73,10 +74,11 @@ public final class Trainer implements AutoCloseable {
         if (settings.createTopics()) {
             TopicAdmin.createMissing(connection);
         }
+        RunDescription run = describe(initial, set);
+        PublishedRun.requireSame(connection, run);
         try (Llama llama = Llama.load(settings.model(), device);
                 AdaptedLlama model = new AdaptedLlama(llama, initial)) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());
-            RunDescription run = describe(initial, set);
             try (Publisher publisher =
                     Publisher.open(connection, run, settings.shard().toString())) {
                 publisher.run();
@@ -124,6 +126,8 @@ public final class Trainer implements AutoCloseable {
         record.put("weightDecay", Double.toString(TrainerSettings.WEIGHT_DECAY));
         record.put("optimizer", "AdamW");
         record.put("schedule", "linear");
+        record.put("questionsDigest", set.digest());
+        record.put("adapterDigest", digest(adapter));
         record.put("validationQuestions", Integer.toString(set.validation().size()));
         return new RunDescription(
                 settings.run(),
@@ -141,6 +145,14 @@ public final class Trainer implements AutoCloseable {
                 set.prompts().size(),
                 settings.seed(),
                 record);
+    }
+
+    /** Of the weights that the run starts from. */
+    private static String digest(Adapter adapter) {
+        Digest digest = new Digest();
+        adapter.matrices()
+                .forEach((path, matrices) -> digest.add(path).add(matrices.a()).add(matrices.b()));
+        return digest.hex();
     }
 
     private boolean tune(AdaptedLlama model, TrainingSet set, Publisher publisher) {

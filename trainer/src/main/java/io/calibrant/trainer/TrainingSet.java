@@ -53,6 +53,18 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
         }
     }
 
+    /** Of all that the training questions bring into the statistics, in their order. */
+    String digest() {
+        Digest digest = new Digest();
+        for (EncodedPrompt prompt : prompts) {
+            digest.add(prompt.question().id())
+                    .add(prompt.ids())
+                    .add(prompt.classes())
+                    .add(prompt.question().answer());
+        }
+        return digest.hex();
+    }
+
     private static List<Question> labelled(Path file) {
         List<Question> questions = QuestionFile.read(file);
         for (Question question : questions) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import ai.djl.Device;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
@@ -21,14 +22,26 @@ import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
+import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.curvature.BatchCurvature;
+import io.calibrant.trainer.curvature.BlockStatistics;
+import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.prompts.SpecialTokens;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -159,6 +172,108 @@ class TrainerIT {
         assertThat(records).hasSize(2 * 2 * 14);
         records.forEach(record -> record.value().setEpoch(0));
         assertThat(records.stream().map(ConsumerRecord::value).distinct()).hasSize(2 * 14);
+    }
+
+    @Test
+    void shouldRefuseARunThatIsThereWithOtherSettings() throws IOException {
+        Path questions = first(8);
+        TrainerSettings first = settings("once", 0, questions, Validation.NONE, Optional.of(10), Shard.WHOLE);
+        Trainer.run(first, connection, e -> {});
+        List<Integer> before = counts();
+
+        refused(
+                settings("once", 0, questions, Validation.NONE, Optional.of(4), Shard.WHOLE),
+                "rank is 10 there and 4 here");
+        refused(
+                settings("once", 3, questions, Validation.NONE, Optional.of(10), Shard.WHOLE),
+                "steps is 0 there and 3 here");
+        refused(
+                settings("once", 0, first(10), Validation.NONE, Optional.of(10), Shard.WHOLE),
+                "trainingQuestions is 8 there and 10 here");
+        List<String> lines = new ArrayList<>(Files.readAllLines(questions));
+        Collections.swap(lines, 2, 5);
+        Path swapped = Files.write(directory.resolve("swapped.jsonl"), lines);
+        refused(
+                settings("once", 0, swapped, Validation.NONE, Optional.of(10), Shard.WHOLE),
+                "questionsDigest is sha256:");
+        assertThat(counts()).as("nothing was published").isEqualTo(before);
+
+        Trainer.run(first, connection, e -> {}); // and the same again goes on
+        assertThat(counts()).isNotEqualTo(before);
+    }
+
+    private void refused(TrainerSettings settings, String difference) {
+        assertThatThrownBy(() -> Trainer.run(settings, connection, e -> {}))
+                .hasMessageContaining("--run: run '" + settings.run() + "' is on topic "
+                        + connection.topics().runs() + " with other settings: " + difference)
+                .hasMessageContaining("accepted are the same ones, or a new name");
+    }
+
+    private List<Integer> counts() {
+        return List.of(
+                read(connection.topics().runs(), Run.class).size(),
+                read(connection.topics().adapters(), AdapterBlock.class).size(),
+                read(connection.topics().statistics(), Statistics.class).size(),
+                read(connection.topics().progress(), Progress.class).size());
+    }
+
+    @Test
+    void shouldMeasureWithTheConventionFisherAndSeedThatItIsTold() throws IOException {
+        TrainerSettings plain = settings("told", 0, first(8), Validation.NONE, Optional.empty(), Shard.WHOLE);
+        TrainerSettings told = new TrainerSettings(
+                plain.run(),
+                plain.model(),
+                plain.questions(),
+                plain.adapter(),
+                0,
+                4,
+                plain.learningRate(),
+                8,
+                16,
+                0.1,
+                plain.loraTargets(),
+                256,
+                5,
+                KfacApproximation.REDUCE,
+                FisherType.MC,
+                Optional.empty(),
+                Validation.NONE,
+                Optional.empty(),
+                ComputeDevice.CPU,
+                Shard.WHOLE,
+                true);
+
+        Trainer.run(told, connection, e -> {});
+
+        Run run = read(connection.topics().runs(), Run.class).get(0).value();
+        assertThat(run.getKfac().name()).isEqualTo("REDUCE");
+        assertThat(run.getFisher().name()).isEqualTo("MC");
+        assertThat(run.getSeed()).isEqualTo(5);
+        Map<String, Statistics> published = byBlockAndBatch(connection);
+        List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(told.questions());
+        SpecialTokens special = SpecialTokens.read(told.model());
+        Curvature curvature = new Curvature(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
+        try (PromptTokenizer tokenizer = PromptTokenizer.load(told.model());
+                Llama llama = Llama.load(told.model(), Device.cpu())) {
+            ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
+            List<EncodedPrompt> prompts = questions.stream()
+                    .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
+                    .toList();
+            try (AdaptedLlama model =
+                    new AdaptedLlama(llama, Peft.read(told.adapter().orElseThrow(), llama.config(), classes.ids()))) {
+                for (int batch = 0; batch < 2; batch++) {
+                    BatchCurvature expected =
+                            curvature.measure(model, prompts.subList(4 * batch, 4 * batch + 4), special.pad(), batch);
+                    for (BlockStatistics block : expected.blocks()) {
+                        Statistics found = published.get(block.block() + "/" + batch);
+                        assertThat(found.getN()).isEqualTo(4);
+                        assertThat(Tensors.doubles(found.getSmall())).isEqualTo(block.small());
+                        assertThat(Tensors.floats(found.getRows()))
+                                .isEqualTo(block.rows().values());
+                    }
+                }
+            }
+        }
     }
 
     @Test

@@ -103,7 +103,7 @@ public final class Publisher implements AutoCloseable {
         return connection.topicPrefix() + "calibrant-trainer-" + runId + '-' + source.replace("/", "-of-");
     }
 
-    private static void checkTopics(Connection connection) {
+    static void checkTopics(Connection connection) {
         Topics topics = connection.topics();
         Set<String> needed = Set.of(
                 topics.runs(),

@@ -1,0 +1,56 @@
+package io.calibrant.trainer.statistics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.schemas.avro.FisherType;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.registry.TrustedRecords;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class PublishedRunTest {
+    static {
+        TrustedRecords.trust(); // as every connection does
+    }
+
+    private static final Run THERE = Run.newBuilder()
+            .setRunId("r")
+            .setModelId("a")
+            .setModelDigest("sha256:0")
+            .setRank(10)
+            .setSettings(Map.of("steps", "400", "batchSize", "4"))
+            .build();
+
+    @Test
+    void shouldNotMindWhatIsTheSameUnderOtherNames() {
+        Run here = Run.newBuilder(THERE).setModelId("b").build();
+        assertThat(PublishedRun.difference(THERE, here)).isNull();
+    }
+
+    @Test
+    void shouldNameTheFirstDifferenceWithBothValues() {
+        assertThat(PublishedRun.difference(
+                        THERE, Run.newBuilder(THERE).setRank(null).build()))
+                .isEqualTo("rank is 10 there and nothing here");
+        assertThat(PublishedRun.difference(
+                        THERE, Run.newBuilder(THERE).setFisher(FisherType.MC).build()))
+                .isEqualTo("fisher is EXACT there and MC here");
+        assertThat(PublishedRun.difference(
+                        THERE,
+                        Run.newBuilder(THERE)
+                                .setSettings(Map.of("steps", "400", "batchSize", "8"))
+                                .build()))
+                .isEqualTo("batchSize is 4 there and 8 here");
+        assertThat(PublishedRun.difference(
+                        THERE,
+                        Run.newBuilder(THERE)
+                                .setSettings(Map.of("steps", "400"))
+                                .build()))
+                .isEqualTo("batchSize is 4 there and nothing here");
+        Run wide =
+                Run.newBuilder(THERE).setLoraTargets(List.of("a".repeat(100))).build();
+        assertThat(PublishedRun.difference(THERE, wide))
+                .isEqualTo("loraTargets is [] there and [" + "a".repeat(59) + "... here");
+    }
+}
