@@ -50,7 +50,7 @@ final class UpCommand implements Callable<Integer> {
         Output output = new Output(spec);
         Path home = dir != null ? dir : Files.createTempDirectory("calibrant-up-");
         CountDownLatch closed = new CountDownLatch(1);
-        Cluster cluster = Cluster.start(home, port, registryPort);
+        Cluster cluster = Cluster.in(home, port, registryPort);
         AutoCloseable service = () -> {
             cluster.close();
             if (dir == null) {
@@ -58,14 +58,20 @@ final class UpCommand implements Callable<Integer> {
             }
             closed.countDown();
         };
-        return UntilInterrupted.run(service, () -> {
-            output.json(Output.object()
-                    .put("bootstrapServer", cluster.bootstrapServers())
-                    .put("schemaRegistry", cluster.schemaRegistry()));
-            output.note("broker and registry run until interrupted, state in " + home);
-            closed.await();
-            return ExitCode.OK;
-        });
+        try {
+            return UntilInterrupted.run(service, () -> {
+                cluster.start();
+                output.json(Output.object()
+                        .put("bootstrapServer", cluster.bootstrapServers())
+                        .put("schemaRegistry", cluster.schemaRegistry()));
+                output.note("broker and registry run until interrupted, state in " + home);
+                closed.await();
+                return ExitCode.OK;
+            });
+        } catch (Exception e) {
+            service.close();
+            throw e;
+        }
     }
 
     private static void delete(Path directory) throws IOException {

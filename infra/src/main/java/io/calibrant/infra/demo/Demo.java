@@ -144,8 +144,9 @@ public final class Demo implements AutoCloseable {
             register(() -> delete(state));
             register(() -> delete(directory.resolve("fitter")));
         }
-        Cluster cluster = Cluster.start(state, 0, 0);
+        Cluster cluster = Cluster.in(state, 0, 0);
         register(cluster);
+        cluster.start();
         Connection connection = cluster.connection();
         TopicAdmin.createMissing(connection);
         listener.said("Kafka at " + connection.bootstrapServers() + ", registry at " + connection.schemaRegistry()

@@ -5,17 +5,22 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.function.LongSupplier;
 
 /** The demo's one line of progress: rewritten in place on a terminal, else printed now and then. */
 public final class Display implements DemoListener {
-    private static final long EVERY = 5_000_000_000L;
-    private static final long UNCHANGED_EVERY = 60_000_000_000L;
+    private static final Duration EVERY = Duration.ofSeconds(5);
+    /** Where nothing has moved and only the estimate has changed. */
+    private static final Duration STILL_EVERY = Duration.ofMinutes(1);
+
     private static final int BAR = 24;
 
     private final PrintWriter writer;
     private final boolean terminal;
+    private final LongSupplier nanos;
     private String stage = "";
     private String printed = "";
+    private String printedDetail = "";
     private long last;
     private int width;
 
@@ -23,10 +28,12 @@ public final class Display implements DemoListener {
      * Shows nothing yet.
      *
      * @param terminal whether a carriage return takes the cursor back
+     * @param nanos the time
      */
-    Display(PrintWriter writer, boolean terminal) {
+    Display(PrintWriter writer, boolean terminal, LongSupplier nanos) {
         this.writer = writer;
         this.terminal = terminal;
+        this.nanos = nanos;
     }
 
     /** On standard error, rewritten in place if that is a terminal. */
@@ -38,7 +45,7 @@ public final class Display implements DemoListener {
         } catch (IOException e) {
             terminal = false;
         }
-        return new Display(standardError, terminal);
+        return new Display(standardError, terminal, System::nanoTime);
     }
 
     @Override
@@ -50,7 +57,6 @@ public final class Display implements DemoListener {
 
     @Override
     public synchronized void progress(String currentStage, String detail, double share, Duration remaining) {
-        long now = System.nanoTime();
         String line = String.format(
                 Locale.ROOT,
                 "[%s] %3.0f%%  %s: %s%s",
@@ -62,13 +68,20 @@ public final class Display implements DemoListener {
         if (terminal) {
             writer.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
             width = line.length();
-        } else if (!currentStage.equals(stage) || now - last > (detail.equals(printed) ? UNCHANGED_EVERY : EVERY)) {
+        } else if (isWorthALine(currentStage, detail, line)) {
             writer.println(line);
-            printed = detail;
-            last = now;
+            printed = line;
+            printedDetail = detail;
+            last = nanos.getAsLong();
         }
         stage = currentStage;
         writer.flush();
+    }
+
+    /** Every stage, then what has changed since the last line, now and then; never the same line again. */
+    private boolean isWorthALine(String currentStage, String detail, String line) {
+        Duration quiet = detail.equals(printedDetail) ? STILL_EVERY : EVERY;
+        return !line.equals(printed) && (!currentStage.equals(stage) || nanos.getAsLong() - last >= quiet.toNanos());
     }
 
     private void clear() {
