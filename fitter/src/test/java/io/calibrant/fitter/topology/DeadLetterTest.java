@@ -220,6 +220,27 @@ class DeadLetterTest {
         }
     }
 
+    @Test
+    void shouldStopInsteadOfPuttingAwayWhenTheRegistryDoesNotTellWhatARunIs() {
+        Map<String, String> properties = Map.of(Connection.DESERIALIZER, RunsRegistryIsGone.class.getName());
+        try (Driver driver = new Driver(Driver.settings(), stateDir, properties)) {
+            driver.run(Pass.run(Pass.RANK));
+            Statistics value = Pass.statistic(Pass.A, 0, 4L);
+            assertThatThrownBy(() -> driver.send(Pass.key(Pass.A), value))
+                    .isInstanceOf(StreamsException.class)
+                    .hasRootCauseMessage("registry http://gone does not answer");
+            assertThat(driver.deadLetters()).isEmpty();
+        }
+    }
+
+    /** Reads no run: only they are decoded by whoever asks, not by a serde of the topology. */
+    public static final class RunsRegistryIsGone implements Deserializer<Object> {
+        @Override
+        public Object deserialize(String topic, byte[] bytes) {
+            throw new RegistryUnavailableException("registry http://gone does not answer");
+        }
+    }
+
     /** A serde whose registry does not answer when a value is read. */
     public static final class RegistryIsGone implements Serde<Object> {
         @Override

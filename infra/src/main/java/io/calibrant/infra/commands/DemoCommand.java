@@ -137,7 +137,8 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private List<String> training() {
+    /** The flags that are handed on to train. */
+    List<String> training() {
         List<String> training = new ArrayList<>();
         add(training, "--steps", steps);
         add(training, "--learning-rate", learningRate);

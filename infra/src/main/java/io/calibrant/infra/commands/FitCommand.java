@@ -102,8 +102,23 @@ final class FitCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        FitterSettings settings = settings();
+        Connection connection = connectionOptions.connection();
+        Output output = new Output(spec);
+        try (Fitter fitter = new Fitter(connection, settings, new FitProgress(output::note, System::nanoTime))) {
+            return UntilInterrupted.run(fitter, () -> {
+                fitter.start();
+                output.note("fitting '" + fit + "' until interrupted, state in " + settings.stateDir());
+                fitter.await();
+                return ExitCode.OK;
+            });
+        }
+    }
+
+    /** What the options say. */
+    FitterSettings settings() {
         FitterSettings defaults = FitterSettings.defaults();
-        FitterSettings settings = new FitterSettings(
+        return new FitterSettings(
                 fit,
                 stateDir == null ? defaults.stateDir() : stateDir,
                 threads,
@@ -116,15 +131,5 @@ final class FitCommand implements Callable<Integer> {
                 Duration.ofMinutes(calibrationWindow),
                 Duration.ofDays(retention),
                 createTopics);
-        Connection connection = connectionOptions.connection();
-        Output output = new Output(spec);
-        try (Fitter fitter = new Fitter(connection, settings, new FitProgress(output::note, System::nanoTime))) {
-            return UntilInterrupted.run(fitter, () -> {
-                fitter.start();
-                output.note("fitting '" + fit + "' until interrupted, state in " + settings.stateDir());
-                fitter.await();
-                return ExitCode.OK;
-            });
-        }
     }
 }

@@ -200,7 +200,8 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private TrainerSettings settings() {
+    /** What the options say. */
+    TrainerSettings settings() {
         return new TrainerSettings(
                 run,
                 model,

@@ -13,6 +13,7 @@ import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -46,8 +47,26 @@ class CurvatureTest {
     void shouldAgreeWithANaiveTwinThatMakesOneBackwardPassAClassAndQuestion(KfacApproximation kfac) {
         Sums fast = sums(kfac, FisherType.EXACT, 8);
 
-        Sums naive = naive(kfac);
+        shouldAgree(fast, naive(kfac, FisherType.EXACT));
+    }
 
+    @Test
+    void shouldTakeSampledLabelsForMcAndTheTrueOnesForEmpirical() {
+        List<Integer> drawn = new ArrayList<>();
+        List<Integer> labelled = new ArrayList<>();
+        run.prompts().forEach(prompt -> {
+            drawn.add(sampled(prompt));
+            labelled.add(prompt.question().answerIndex().orElseThrow());
+        });
+        assertThat(drawn).as("otherwise nothing is shown").isNotEqualTo(labelled);
+
+        shouldAgree(sums(KfacApproximation.EXPAND, FisherType.MC, 8), naive(KfacApproximation.EXPAND, FisherType.MC));
+        shouldAgree(
+                sums(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 8),
+                naive(KfacApproximation.EXPAND, FisherType.EMPIRICAL));
+    }
+
+    private static void shouldAgree(Sums fast, Sums naive) {
         for (String block : naive.blocks.keySet()) {
             assertThat(Sums.distance(fast.inputs(block), naive.inputs(block)))
                     .as("%s A", block)
@@ -56,6 +75,15 @@ class CurvatureTest {
                     .as("%s S", block)
                     .isLessThan(2e-5);
             assertThat(fast.blocks.get(block).n).isEqualTo(naive.blocks.get(block).n);
+        }
+    }
+
+    /** The label that MC draws for a question. */
+    private static int sampled(EncodedPrompt prompt) {
+        TokenBatch tokens = TokenBatch.leftPadded(List.of(prompt.ids()), PAD);
+        try (Pass pass = run.model().forward(tokens, Mode.PROBED)) {
+            List<EncodedPrompt> alone = List.of(prompt);
+            return curvature(FisherType.MC).sample(ClassProbabilities.of(pass.logits(), alone), alone)[0];
         }
     }
 
@@ -104,7 +132,7 @@ class CurvatureTest {
 
     @Test
     void shouldDoubleWhereEveryQuestionComesTwice() {
-        List<EncodedPrompt> twice = new java.util.ArrayList<>(run.prompts());
+        List<EncodedPrompt> twice = new ArrayList<>(run.prompts());
         twice.addAll(run.prompts());
         Sums doubled = new Sums();
         doubled.add(curvature(FisherType.EXACT).measure(run.model(), twice, PAD, 0));
@@ -225,9 +253,9 @@ class CurvatureTest {
 
     /**
      * The definition, word for word and in loops: for every question alone and every class c the gradient of -log p_c,
-     * weighted by p_c; all rows formed, all products summed in double precision.
+     * weighted by p_c, or that of its one label; all rows formed, all products summed in double precision.
      */
-    private static Sums naive(KfacApproximation kfac) {
+    private static Sums naive(KfacApproximation kfac, FisherType fisher) {
         Sums sums = new Sums();
         LoraWeights weights = run.model().weights();
         for (EncodedPrompt prompt : run.prompts()) {
@@ -235,7 +263,11 @@ class CurvatureTest {
             try (Pass pass = run.model().forward(tokens, Mode.PROBED)) {
                 ClassProbabilities p = ClassProbabilities.of(pass.logits(), List.of(prompt));
                 int choices = prompt.classes().length;
+                int label = fisher == FisherType.MC
+                        ? sampled(prompt)
+                        : prompt.question().answerIndex().orElseThrow();
                 for (int c = 0; c < choices; c++) {
+                    double weight = fisher == FisherType.EXACT ? p.probabilities()[0][c] : c == label ? 1 : 0;
                     float[] start = p.lossCotangent(new int[] {c}, 1);
                     pass.backward(pass.manager().create(start, pass.logits().getShape()), c < choices - 1);
                     for (String path : pass.linears()) {
@@ -254,7 +286,6 @@ class CurvatureTest {
                                 }
                             }
                         }
-                        double weight = p.probabilities()[0][c];
                         add(sums, path + ".lora_A", kfac, head, c == 0, x, gA, weight);
                         add(sums, path + ".lora_B", kfac, head, c == 0, ax, gB, weight);
                     }

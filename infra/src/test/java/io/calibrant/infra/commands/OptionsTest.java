@@ -1,0 +1,112 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.Validation;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+
+/** No option is for show: each one of a service reaches what it sets. All values here differ from the built-in ones. */
+class OptionsTest {
+    @Test
+    void shouldHandOnEveryOptionOfFit() {
+        FitCommand command = parse(
+                new FitCommand(),
+                "--fit other --state-dir /state --threads 3 --prior layerwise --prior-mean initial --no-residual"
+                        + " --prior-objective validation --calibration-window 5 --retention 7 --create-topics");
+
+        assertThat(command.settings())
+                .returns("other", FitterSettings::fit)
+                .returns(Path.of("/state"), FitterSettings::stateDir)
+                .returns(3, FitterSettings::threads)
+                .returns(PriorStructure.LAYERWISE, FitterSettings::prior)
+                .returns(PriorMean.INITIAL, FitterSettings::priorMean)
+                .returns(false, FitterSettings::residual)
+                .returns(PriorObjective.VALIDATION, FitterSettings::objective)
+                .returns(Duration.ofMinutes(5), FitterSettings::calibrationWindow)
+                .returns(Duration.ofDays(7), FitterSettings::retention)
+                .returns(true, FitterSettings::createTopics);
+    }
+
+    @Test
+    void shouldHandOnEveryOptionOfTrain() {
+        TrainCommand command = parse(
+                new TrainCommand(),
+                "--run r --model m --questions q --adapter a --steps 7 --batch-size 3 --learning-rate 0.25 --lora-rank 5"
+                        + " --lora-alpha 9 --lora-dropout 0.5 --lora-targets o_proj --max-length 99 --seed 11"
+                        + " --kfac REDUCE --fisher MC --rank 6 --validation-fraction 0.4 --output out --device gpu:2"
+                        + " --shard 1/3 --create-topics");
+
+        assertThat(command.settings())
+                .returns("r", TrainerSettings::run)
+                .returns(Path.of("m"), TrainerSettings::model)
+                .returns(Path.of("q"), TrainerSettings::questions)
+                .returns(Optional.of(Path.of("a")), TrainerSettings::adapter)
+                .returns(7, TrainerSettings::steps)
+                .returns(3, TrainerSettings::batchSize)
+                .returns(0.25, TrainerSettings::learningRate)
+                .returns(5, TrainerSettings::loraRank)
+                .returns(9.0, TrainerSettings::loraAlpha)
+                .returns(0.5, TrainerSettings::loraDropout)
+                .returns(LoraTargets.parse("o_proj"), TrainerSettings::loraTargets)
+                .returns(99, TrainerSettings::maxLength)
+                .returns(11L, TrainerSettings::seed)
+                .returns(KfacApproximation.REDUCE, TrainerSettings::kfac)
+                .returns(FisherType.MC, TrainerSettings::fisher)
+                .returns(Optional.of(6), TrainerSettings::rank)
+                .returns(Validation.heldOut(0.4), TrainerSettings::validation)
+                .returns(Optional.of(Path.of("out")), TrainerSettings::output)
+                .returns("gpu:2", settings -> settings.device().toString())
+                .returns(new Shard(1, 3), TrainerSettings::shard)
+                .returns(true, TrainerSettings::createTopics);
+        String least = "--run r --model m --questions q ";
+        assertThat(parse(new TrainCommand(), least + "--rank full --validation v")
+                        .settings())
+                .returns(Optional.empty(), TrainerSettings::rank)
+                .returns(Validation.of(Path.of("v")), TrainerSettings::validation);
+        assertThat(parse(new TrainCommand(), least + "--validation none").settings())
+                .returns(Validation.NONE, TrainerSettings::validation);
+    }
+
+    @Test
+    void shouldHandOnWhatTheDemoIsToldOfTraining() {
+        List<String> flags = List.of(
+                "--steps 7",
+                "--learning-rate 0.25",
+                "--batch-size 3",
+                "--adapter a",
+                "--lora-rank 5",
+                "--lora-alpha 9",
+                "--lora-dropout 0.5",
+                "--lora-targets o_proj",
+                "--max-length 99",
+                "--seed 11",
+                "--kfac REDUCE",
+                "--fisher MC",
+                "--rank 6",
+                "--validation v",
+                "--validation-fraction 0.4");
+
+        DemoCommand command = parse(new DemoCommand(), String.join(" ", flags));
+
+        assertThat(String.join(" ", command.training())).isEqualTo(String.join(" ", flags));
+    }
+
+    private static <T> T parse(T command, String arguments) {
+        new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(arguments.split(" "));
+        return command;
+    }
+}
