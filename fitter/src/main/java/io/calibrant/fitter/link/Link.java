@@ -68,6 +68,17 @@ public final class Link {
         return SampledLogits.of(CentredLogits.ofContrasts(mean, covariance), points.normal(mean.length));
     }
 
+    /**
+     * {@link #sample}, but with points that move smoothly as the covariance does: for whoever varies the covariance itself. They
+     * depend on the order of the contrasts, the average over them does not but for the error of the points.
+     *
+     * @throws IllegalArgumentException if there are not 2 to 26 classes
+     */
+    public SampledLogits sampleInOrder(double[] mean, double[][] covariance) {
+        requireClasses(mean);
+        return SampledLogits.inOrder(mean, covariance, points.normal(mean.length));
+    }
+
     private static void requireClasses(double[] mean) {
         if (mean.length < 1 || mean.length >= MOST_CLASSES) {
             throw new IllegalArgumentException("2 to 26 classes are accepted, found " + (mean.length + 1));

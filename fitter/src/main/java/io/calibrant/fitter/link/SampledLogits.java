@@ -5,6 +5,8 @@ package io.calibrant.fitter.link;
  * are points of N(z / T, c Sigma) for every T and c, the same that the link itself would take there. Immutable.
  */
 public final class SampledLogits {
+    private static final double ROUNDING = 1e-13;
+
     private final double[] mean;
     private final double[][] deviations;
 
@@ -21,7 +23,40 @@ public final class SampledLogits {
      */
     static SampledLogits of(CentredLogits logits, double[][] points) {
         double[] mean = logits.mean().clone();
-        double[][] factor = PivotedCholesky.factor(logits.covariance(), mean.length - 1, mean);
+        return of(mean, PivotedCholesky.factor(logits.covariance(), mean.length - 1, mean), points);
+    }
+
+    /**
+     * The points of contrasts in the order in which they stand: they move smoothly with the covariance, where pivots would jump.
+     *
+     * @param contrasts C - 1 means
+     * @param covariance [C - 1, C - 1]
+     * @param points eps [points, C - 1], standard normal
+     */
+    static SampledLogits inOrder(double[] contrasts, double[][] covariance, double[][] points) {
+        int n = contrasts.length;
+        double[][] root = new double[n + 1][n];
+        double scale = 0;
+        for (int i = 0; i < n; i++) {
+            scale = Math.max(scale, covariance[i][i]);
+        }
+        for (int j = 0; j < n; j++) {
+            for (int i = j; i < n; i++) {
+                double rest = covariance[i][j];
+                for (int k = 0; k < j; k++) {
+                    rest -= root[i][k] * root[j][k];
+                }
+                // A pivot of nothing but rounding: the direction has no variance.
+                boolean empty = i > j ? root[j][j] == 0 : rest <= ROUNDING * scale;
+                root[i][j] = empty ? 0 : i > j ? rest / root[j][j] : Math.sqrt(rest);
+            }
+        }
+        double[] mean = new double[n + 1];
+        System.arraycopy(contrasts, 0, mean, 0, n);
+        return of(mean, root, points);
+    }
+
+    private static SampledLogits of(double[] mean, double[][] factor, double[][] points) {
         double[][] deviations = new double[mean.length][points.length];
         for (int c = 0; c < mean.length; c++) {
             double[] row = factor[c];

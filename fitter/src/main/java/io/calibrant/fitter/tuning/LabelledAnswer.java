@@ -63,6 +63,20 @@ public final class LabelledAnswer {
         return label;
     }
 
+    /** Contrast means, C - 1 numbers; a copy. */
+    public double[] mean() {
+        return mean.clone();
+    }
+
+    /** Sigma [C - 1, C - 1]; a copy. */
+    public double[][] covariance() {
+        double[][] copy = new double[covariance.length][];
+        for (int i = 0; i < copy.length; i++) {
+            copy[i] = covariance[i].clone();
+        }
+        return copy;
+    }
+
     LabelledLogits logits() {
         return LabelledLogits.ofContrasts(mean, label);
     }

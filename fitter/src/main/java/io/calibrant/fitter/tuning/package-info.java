@@ -1,6 +1,6 @@
 /**
  * What labels decide (method.md section 5b, c and "Which one serves"): temperature, (T, c), which of the two serves, and the
- * prior that suits the labels best.
+ * prior that suits the labels best (the paper's Algorithm 3).
  *
  * <p>How to use it:
  *
@@ -12,13 +12,20 @@
  * tuned.variance().temperature(), .scale()   // (T, c) of E softmax N(z / T, c Sigma)
  * tuned.crossValidation()                    // Optional: temperatureNll, varianceNll, standardError; empty where n &lt; 10: then temperature serves
  * tuned.serving()                            // EVIDENCE, TEMPERATURE or TEMPERATURE_VARIANCE
+ *
+ * ValidationPrior prior = new ValidationPrior(spectra);          // BlockSpectrum of every block; the order of the projections
+ * ValidationPrior.Optimum best = prior.minimise(statistics);     // List of LabelledStatistics, any order; SCALAR
+ * prior.minimise(statistics, shape)                              // LAYERWISE: lambda_l proportional to shape_l, e.g. the evidence's
+ * best.lambdas(), best.nll()                                     // one lambda a block; mean NLL of the labels there
+ * prior.answer(one, best.lambdas())                              // its LabelledAnswer at these lambdas, for Tuning
  * </pre>
  *
  * <p>Everything here depends on the set of answers alone: not on their order, not on a start, not on a clock. Equal answers
  * give equal bits.
  *
- * <p>Letters: C classes, y contrasts, Sigma their covariance, T temperature, c variance scale, M points, eps standard normal.
+ * <p>Letters: C classes, y contrasts, Sigma their covariance, T temperature, c variance scale, M points, eps standard normal,
+ * r, k small and kept large eigenpairs of a block, P and R a Jacobian on and off them (method.md section 6).
  *
- * <p>May depend on: {@code link} and {@code metrics}. Pure: no Kafka, no Avro.
+ * <p>May depend on: {@code link}, {@code metrics} and {@code posterior}. Pure: no Kafka, no Avro.
  */
 package io.calibrant.fitter.tuning;

@@ -126,6 +126,33 @@ class VarianceFitTest {
     }
 
     @Test
+    void shouldHoldBothScalarsByThePriorsOfTheMethod() {
+        VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
+        for (double[] at : new double[][] {{0.4, -1}, {-1.3, 2}, {0, Math.log(0.1)}}) {
+            double expected = at[0] * at[0] / (2 * 0.5 * 0.5) + Math.pow(at[1] - Math.log(0.1), 2) / (2 * 3 * 3);
+            assertThat(fit.value(List.of(), at[0], at[1], 127)).isCloseTo(expected, within(1e-12));
+        }
+    }
+
+    @Test
+    void shouldTakeContrastsInOrderToTheSameProbabilities() {
+        // Another root of the same covariance: the same but for the error of the points, whatever its rank.
+        Random random = new Random(2);
+        Link many = new Link(LinkFunction.MC, 8192, 0);
+        double[] mean = {1, -2, 0.5};
+        for (double[][] covariance : List.of(
+                Answers.covariance(3, random), new double[3][3], new double[][] {{4, 2, 2}, {2, 1, 1}, {2, 1, 1}})) {
+            for (int label = 0; label < 4; label++) {
+                double pivoted =
+                        SampledAnswer.of(many.sample(mean, covariance), label).negativeLogLikelihood(1, 1);
+                double inOrder = SampledAnswer.of(many.sampleInOrder(mean, covariance), label)
+                        .negativeLogLikelihood(1, 1);
+                assertThat(inOrder).isCloseTo(pivoted, within(2e-3));
+            }
+        }
+    }
+
+    @Test
     void shouldStayWithItsPriorsWithoutLabels() {
         VarianceScaling found = new VarianceFit(VariancePrior.WEAK).fit(List.of());
         assertThat(found.temperature()).isEqualTo(1);
