@@ -2,6 +2,7 @@ package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.scorer.service.Tier;
 import java.util.List;
 import java.util.Locale;
 
@@ -34,8 +35,8 @@ final class AnswerPrinter {
                 digits(answer.getEntropy()),
                 digits(answer.getNovelty()),
                 answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit() + " version "
-                        + answer.getPosteriorVersion() + ", "
-                        + answer.getCalibration().toString().toLowerCase(Locale.ROOT)));
+                        + answer.getPosteriorVersion() + ", " + CalibrationWords.of(answer.getCalibration())
+                        + (answer.getTier().equals(Tier.ALL.label()) ? "" : ", tier " + answer.getTier())));
     }
 
     /** The fields of the contract, in its order; temperatureProbabilities is absent until labels are known. */

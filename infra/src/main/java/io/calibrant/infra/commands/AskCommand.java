@@ -4,6 +4,7 @@ import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;
@@ -40,15 +41,24 @@ final class AskCommand implements Callable<Integer> {
     @Option(names = "--fit", paramLabel = "NAME", description = "The fit to answer with. Default: the scorer's own.")
     private String fit;
 
+    @Option(
+            names = "--tier",
+            paramLabel = "TIER",
+            description = "Which blocks carry the covariance: all, last-layer or map. Default: the scorer's own.")
+    private String tier;
+
     @Mixin
     private ConnectionOptions connectionOptions;
 
     @Override
     public Integer call() {
         checkNames(run, fit);
+        if (tier != null) {
+            Tier.of("--tier", tier);
+        }
         List<Question> asked = QuestionFile.read(questions);
         Connection connection = connectionOptions.reachable();
-        new QuestionSender(connection).questions(asked, Purpose.ANSWER, run, fit);
+        new QuestionSender(connection).questions(asked, Purpose.ANSWER, run, fit, tier);
         new Output(spec)
                 .note(asked.size() + " questions sent to " + connection.topics().questions());
         return ExitCode.OK;

@@ -115,7 +115,7 @@ final class FitsCommand implements Callable<Integer> {
                     Output.number(each.getTemperature()),
                     Output.number(each.getVarianceScale()),
                     Long.toString(each.getLabels()),
-                    each.getCalibration().toString(),
+                    CalibrationWords.of(each.getCalibration()),
                     Output.number(each.getCapturedEnergy())));
         }
         Map<String, Run> runs =

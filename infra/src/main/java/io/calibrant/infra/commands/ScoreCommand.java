@@ -3,12 +3,21 @@ package io.calibrant.infra.commands;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -20,19 +29,27 @@ import picocli.CommandLine.Spec;
         name = "score",
         description = {
             "The scorer: answers the questions of the topic with calibrated probabilities.",
-            "A service: runs until interrupted. Waits for the run's first complete posterior, and changes to a newer one by"
-                    + " itself. Several of the same --run share the questions."
+            "A service: runs until interrupted. Waits until every run has a complete posterior, and changes to a newer one by"
+                    + " itself. Several of the same --run and --fit share the questions."
         },
         footer = {
             "  calibrant score --run news --model SmolLM2-135M",
-            "  calibrant score --run news --model SmolLM2-135M --fit layerwise --link MEAN_FIELD"
+            "  calibrant score --run news --model SmolLM2-135M --fit layerwise --link MEAN_FIELD",
+            "  calibrant score --run news,sport --model SmolLM2-135M --fit latest-complete --tier last-layer --threads 2"
         })
 final class ScoreCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--run", paramLabel = "R", required = true, description = "The run to answer with.")
-    private String run;
+    @Option(
+            names = "--run",
+            paramLabel = "R",
+            required = true,
+            split = ",",
+            description =
+                    "The run to answer with; or several of the same base model, R1,R2: a question may name one of them,"
+                            + " the first one answers the others.")
+    private List<String> runs;
 
     @Option(
             names = "--model",
@@ -45,7 +62,9 @@ final class ScoreCommand implements Callable<Integer> {
             names = "--fit",
             paramLabel = "NAME",
             defaultValue = ScorerSettings.DEFAULT_FIT,
-            description = "The fit to answer with. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "The fit that answers questions that name none, or latest-complete: whichever was completed last."
+                            + " Default: ${DEFAULT-VALUE}.")
     private String fit;
 
     @Option(
@@ -72,8 +91,10 @@ final class ScoreCommand implements Callable<Integer> {
     @Option(
             names = "--tier",
             paramLabel = "TIER",
-            defaultValue = ScorerSettings.ALL_BLOCKS,
-            description = "Which blocks carry the covariance: all. Default: ${DEFAULT-VALUE}.")
+            defaultValue = "all",
+            description =
+                    "Which blocks carry the covariance of questions that do not say: all; last-layer, those of the"
+                            + " highest adapted layer; map, none, the plain forward pass. Default: ${DEFAULT-VALUE}.")
     private String tier;
 
     @Option(
@@ -83,6 +104,21 @@ final class ScoreCommand implements Callable<Integer> {
             description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
     private String device;
 
+    @Option(
+            names = "--linger-ms",
+            paramLabel = "N",
+            defaultValue = "5",
+            description =
+                    "How long a question may wait for others to share its forward pass. Default: ${DEFAULT-VALUE}.")
+    private int lingerMillis;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "How many take questions at once, on one copy of the model. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
     @Option(names = "--create-topics", description = "Create topics that are missing.")
     private boolean createTopics;
 
@@ -91,14 +127,23 @@ final class ScoreCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        ScorerSettings settings =
-                new ScorerSettings(run, model, fit, link, points, batchSize, tier, ComputeDevice.parse(device));
+        ScorerSettings settings = new ScorerSettings(
+                runs,
+                model,
+                fit,
+                link,
+                points,
+                batchSize,
+                Tier.of("--tier", tier),
+                ComputeDevice.parse(device),
+                Duration.ofMillis(lingerMillis),
+                threads);
         Connection connection = connectionOptions.reachable();
         if (createTopics) {
             TopicAdmin.createMissing(connection);
         }
         Output output = new Output(spec);
-        try (Scorer scorer = new Scorer(connection, settings, new Progress(output))) {
+        try (Scorer scorer = new Scorer(connection, settings, new Progress(output::note))) {
             return UntilInterrupted.run(scorer, () -> {
                 scorer.run();
                 return ExitCode.OK;
@@ -107,32 +152,59 @@ final class ScoreCommand implements Callable<Integer> {
     }
 
     /** Progress of the service, on standard error. */
-    private static final class Progress implements ScorerListener {
-        private final Output output;
+    static final class Progress implements ScorerListener {
+        private final Consumer<String> lines;
+        private final Set<String> measured = new HashSet<>();
+        private boolean warned;
         private long answered;
         private long rejected;
+        private long tokens;
+        private long padding;
 
-        Progress(Output output) {
-            this.output = output;
+        Progress(Consumer<String> lines) {
+            this.lines = lines;
         }
 
         @Override
-        public void waiting(String reason) {
-            output.note("waiting: " + reason);
+        public synchronized void waiting(String reason) {
+            lines.accept("waiting: " + reason);
         }
 
         @Override
-        public void serving(String checkpoint, String fit, long posteriorVersion) {
-            output.note("answering with checkpoint " + checkpoint + ", fit " + fit + ", posterior version "
-                    + posteriorVersion);
+        public synchronized void serving(Posterior posterior) {
+            lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
+                    + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion() + ", "
+                    + CalibrationWords.of(posterior));
+            if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
+                warned = true;
+                lines.accept(CalibrationWords.RISK);
+            }
         }
 
         @Override
-        public void committed(int nowAnswered, int nowRejected) {
-            answered += nowAnswered;
-            rejected += nowRejected;
-            if (nowAnswered + nowRejected > 0) {
-                output.note("answered " + answered + ", dead letters " + rejected);
+        public synchronized void committed(Committed poll) {
+            answered += poll.answered();
+            rejected += poll.rejected();
+            tokens += poll.tokens();
+            padding += poll.padding();
+            if (poll.answered() + poll.rejected() > 0) {
+                lines.accept(String.format(
+                        Locale.ROOT,
+                        "answered %d, dead letters %d, padding %.1f%% of the tokens",
+                        answered,
+                        rejected,
+                        tokens == 0 ? 0 : 100.0 * padding / tokens));
+            }
+        }
+
+        @Override
+        public synchronized void measured(String run, int bytes) {
+            if (measured.add(run)) {
+                lines.accept(String.format(
+                        Locale.ROOT,
+                        "run %s: predictive statistics of a validation question take %.1f KB",
+                        run,
+                        bytes / 1024.0));
             }
         }
     }

@@ -188,9 +188,7 @@ final class TrainCommand implements Callable<Integer> {
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
         if (settings.validation().equals(Validation.NONE)) {
-            out.note(
-                    "warning: no validation questions: the evidence alone will choose the calibration, which can make a"
-                            + " model worse; 'calibrant validate' sends labelled questions");
+            out.note(CalibrationWords.RISK);
         }
         try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(out))) {
             return UntilInterrupted.run(trainer, () -> {

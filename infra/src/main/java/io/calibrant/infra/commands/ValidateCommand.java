@@ -57,7 +57,12 @@ final class ValidateCommand implements Callable<Integer> {
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(labelled);
         sender.questions(labelled, Purpose.VALIDATION, run, null);
-        new Output(spec).note(labelled.size() + " validation questions and labels sent");
+        Output output = new Output(spec);
+        output.note(labelled.size() + " validation questions and labels sent");
+        output.note(
+                "note: until a scorer has answered them and a fitter has tuned on them, answers say 'prior: evidence"
+                        + " only': the evidence alone can make a model worse, its accuracy included ('calibrant evaluate' shows"
+                        + " it). If these labels do not suffice for anything else, temperature scaling is served");
         return ExitCode.OK;
     }
 }

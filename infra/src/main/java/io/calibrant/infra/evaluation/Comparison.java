@@ -17,6 +17,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** What the methods make of the answers. Pure. */
 final class Comparison {
@@ -81,7 +82,27 @@ final class Comparison {
                     probabilities,
                     answer.getNovelty()));
         }
-        return new Evaluation(evaluated, note);
+        return new Evaluation(evaluated, note + " " + served(answered, answers));
+    }
+
+    /** What the served probabilities rest on, a sentence. */
+    private static String served(List<Question> answered, Map<String, Answer> answers) {
+        Map<Calibration, Long> count = new EnumMap<>(Calibration.class);
+        answered.forEach(question -> count.merge(answers.get(question.id()).getCalibration(), 1L, Long::sum));
+        return "Served: "
+                + count.entrySet().stream()
+                        .map(each ->
+                                words(each.getKey()) + (count.size() == 1 ? "" : " (" + each.getValue() + " answers)"))
+                        .collect(Collectors.joining(", "))
+                + ".";
+    }
+
+    private static String words(Calibration calibration) {
+        return switch (calibration) {
+            case EVIDENCE -> "prior: evidence only";
+            case TEMPERATURE -> "softmax(z / T), T from labels";
+            case TEMPERATURE_VARIANCE -> "E softmax N(z / T, c Sigma), T and c from labels";
+        };
     }
 
     /** The evidence's predictive: what was served where nothing else decides, else from the Gaussian of the answer. */

@@ -34,11 +34,20 @@ public final class QuestionSender {
      * @throws KafkaException if the broker does not take one
      */
     public void questions(List<Question> questions, Purpose purpose, String run, String fit) {
+        questions(questions, purpose, run, fit, null);
+    }
+
+    /**
+     * As {@link #questions(List, Purpose, String, String)}.
+     *
+     * @param tier which blocks are to carry the covariance; null: the scorer's own
+     */
+    public void questions(List<Question> questions, Purpose purpose, String run, String fit, String tier) {
         send(
                 connection.topics().questions(),
                 io.calibrant.schemas.avro.Question.class,
                 questions.stream()
-                        .map(question -> new Keyed<>(question.id(), record(question, purpose, run, fit)))
+                        .map(question -> new Keyed<>(question.id(), record(question, purpose, run, fit, tier)))
                         .toList());
     }
 
@@ -60,12 +69,12 @@ public final class QuestionSender {
     private record Keyed<V>(String key, V value) {}
 
     private static io.calibrant.schemas.avro.Question record(
-            Question question, Purpose purpose, String run, String fit) {
+            Question question, Purpose purpose, String run, String fit, String tier) {
         List<Choice> choices = question.choices().stream()
                 .map(choice -> new Choice(choice.label(), choice.text()))
                 .toList();
         return new io.calibrant.schemas.avro.Question(
-                question.question(), choices, question.context(), purpose, run, fit, null);
+                question.question(), choices, question.context(), purpose, run, fit, tier);
     }
 
     private <V extends SpecificRecord> void send(String topic, Class<V> type, List<Keyed<V>> records) {

@@ -86,7 +86,7 @@ class TrainCommandTest {
     @Test
     void shouldWarnWhereNoLabelsWillTakePart() {
         train("--run", "r", "--model", directory.toString(), "--questions", "none", "--steps", "0");
-        assertThat(err.toString()).contains("warning: no validation questions");
+        assertThat(err.toString()).contains("note: prior: evidence only");
     }
 
     @Test

@@ -14,7 +14,6 @@ import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.prompts.Question;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -59,8 +58,18 @@ final class Services implements AutoCloseable {
                 false);
         Fitter fitter = new Fitter(connection, fitting, posterior -> {});
         fitter.start();
+        ScorerSettings standard = ScorerSettings.of(run, model);
         ScorerSettings settings = new ScorerSettings(
-                run, model, defaults.fit(), LinkFunction.MC, points, 8, ScorerSettings.ALL_BLOCKS, ComputeDevice.CPU);
+                standard.runs(),
+                model,
+                defaults.fit(),
+                LinkFunction.MC,
+                points,
+                standard.batchSize(),
+                standard.tier(),
+                standard.device(),
+                standard.linger(),
+                standard.threads());
         return new Services(connection, run, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
     }
 

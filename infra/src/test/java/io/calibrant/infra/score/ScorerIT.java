@@ -7,18 +7,27 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.fitter.metrics.TemperatureScaling;
+import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.BlockProjections;
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.scorer.service.Tier;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +36,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -197,12 +207,6 @@ class ScorerIT {
         trueFalse.setPurpose(Purpose.VALIDATION);
         send("true-false", trueFalse);
         send("reordered", question("B", "A"));
-        Question other = question("A", "B");
-        other.setRun("another");
-        send("other-run", other);
-        Question otherFit = question("A", "B");
-        otherFit.setFit("another");
-        send("other-fit", otherFit);
         send("five", question("E", "D", "C", "B", "A"));
         start();
         await().atMost(PATIENCE).until(() -> answers().size() >= 5);
@@ -255,14 +259,16 @@ class ScorerIT {
             for (int points : new int[] {64, 8192}) {
                 String id = function + "-" + points;
                 Scorer scorer = start(new ScorerSettings(
-                        defaults.run(),
+                        defaults.runs(),
                         defaults.model(),
                         defaults.fit(),
                         function,
                         points,
                         defaults.batchSize(),
                         defaults.tier(),
-                        defaults.device()));
+                        defaults.device(),
+                        defaults.linger(),
+                        defaults.threads()));
                 send(id, question("A", "B", "C", "D"));
                 await().atMost(PATIENCE)
                         .until(() -> answers().stream()
@@ -324,6 +330,289 @@ class ScorerIT {
     }
 
     @Test
+    void shouldAnswerWithTheRunAndTheFitThatAQuestionNames() throws Exception {
+        List<String> labels = List.of("A", "B", "C");
+        publish(new TinyRun(connection, "one", "step-3", "default", false, labels));
+        TinyRun other = new TinyRun(connection, "one", "step-3", "other", false, labels);
+        other.publishFactors();
+        other.publishPosterior(7, PosteriorState.COMPLETE, 30);
+        TinyRun live = new TinyRun(connection, "one", "step-3", "live", false, labels);
+        live.publishFactors();
+        live.publishPosterior(3, PosteriorState.LIVE, 2);
+        publish(new TinyRun(connection, "two", "step-9", "default", true, labels));
+        new TinyRun(connection, "elsewhere", "step-3", "default", false, labels).publishRun("");
+        start(settings(List.of("one", "two"), "default", Tier.ALL, 1));
+        Map<String, String[]> asked = new LinkedHashMap<>();
+        asked.put("nothing", new String[] {null, null});
+        asked.put("run-one", new String[] {"one", null});
+        asked.put("run-two", new String[] {"two", null});
+        asked.put("fit-other", new String[] {null, "other"});
+        asked.put("latest", new String[] {"one", "latest-complete"});
+        asked.put("run-elsewhere", new String[] {"elsewhere", null}); // another scorer's
+        asked.put("run-unheard", new String[] {"unheard", null});
+        asked.put("fit-unheard", new String[] {"two", "unheard"});
+        asked.put("fit-live", new String[] {"one", "live"});
+        for (Map.Entry<String, String[]> each : asked.entrySet()) {
+            Question question = question("A", "B", "C");
+            question.setRun(each.getValue()[0]);
+            question.setFit(each.getValue()[1]);
+            send(each.getKey(), question);
+        }
+        // The last one of all partitions: what comes before it is done.
+        await().atMost(PATIENCE)
+                .until(() -> answers().size() >= 5
+                        && read(connection.topics().scorerDeadLetters()).size() >= 3);
+
+        Map<String, String> answered = new TreeMap<>();
+        answers()
+                .forEach(answer -> answered.put(
+                        answer.getQuestionId(),
+                        answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit() + "/"
+                                + answer.getPosteriorVersion()));
+        assertThat(answered)
+                .isEqualTo(Map.of(
+                        "nothing", "one/step-3/default/1",
+                        "run-one", "one/step-3/default/1",
+                        "run-two", "two/step-9/default/1",
+                        "fit-other", "one/step-3/other/7",
+                        "latest", "one/step-3/other/7"));
+        Map<String, String> reasons = reasons();
+        assertThat(reasons).containsOnlyKeys("run-unheard", "fit-unheard", "fit-live");
+        assertThat(reasons.get("run-unheard")).contains("run 'unheard' is not on the topics");
+        assertThat(reasons.get("fit-unheard")).contains("run 'two' has no posterior of fit 'unheard'", "[default]");
+        assertThat(reasons.get("fit-live")).contains("is not complete in fit 'live'", "6 of 7 batches");
+        // Another fit is the same adapter, another run is not; up to what a batch rounds.
+        assertThat(doubles(answer("nothing").getMapProbabilities()))
+                .containsExactly(doubles(answer("fit-other").getMapProbabilities()), within(1e-5))
+                .usingComparatorWithPrecision(1e-3)
+                .isNotEqualTo(doubles(answer("run-two").getMapProbabilities()));
+    }
+
+    @Test
+    void shouldAnswerAtTheTierThatAQuestionNamesAndMeasureValidationQuestions() throws Exception {
+        publish(new TinyRun(connection, false, List.of("A", "B", "C")));
+        start(settings(List.of(TinyRun.RUN), "default", Tier.LAST_LAYER, 1));
+        for (String tier : List.of("all", "last-layer", "map", "none", "")) {
+            Question question = question("A", "B", "C");
+            question.setTier(tier);
+            send(tier.isEmpty() ? "unnamed" : tier, question);
+        }
+        Question validation = question("A", "B", "C");
+        validation.setPurpose(Purpose.VALIDATION);
+        send("validation", validation);
+        Question plain = question("A", "B", "C");
+        plain.setPurpose(Purpose.VALIDATION);
+        plain.setTier("map");
+        send("validation-map", plain);
+        await().atMost(PATIENCE).until(() -> answers().size() >= 6 && !reasons().isEmpty());
+
+        assertThat(reasons()).containsOnlyKeys("none");
+        assertThat(reasons().get("none")).isEqualTo("tier: 'none' is not accepted: [all, last-layer, map] are");
+        Map<String, String> tiers = new TreeMap<>();
+        answers().forEach(answer -> tiers.put(answer.getQuestionId(), answer.getTier()));
+        assertThat(tiers)
+                .isEqualTo(Map.of(
+                        "all", "all",
+                        "last-layer", "last-layer",
+                        "map", "map",
+                        "unnamed", "last-layer",
+                        "validation", "all",
+                        "validation-map", "map"));
+        Answer map = answer("map");
+        assertThat(map.getProbabilities()).isEqualTo(map.getMapProbabilities());
+        assertThat(map.getContrastCovariance()).isEqualTo(List.of(List.of(0.0, 0.0), List.of(0.0, 0.0)));
+        assertThat(map.getMutualInformation()).isZero();
+        assertThat(map.getExpectedEntropy()).isEqualTo(map.getEntropy());
+        assertThat(map.getNovelty()).isEqualTo(1);
+        double some = answer("last-layer").getContrastCovariance().get(0).get(0);
+        assertThat(some)
+                .isPositive()
+                .isLessThan(answer("all").getContrastCovariance().get(0).get(0));
+        for (String tier : List.of("all", "map")) {
+            for (int c = 0; c < 2; c++) {
+                assertThat(answer(tier).getContrastMean().get(c))
+                        .isEqualTo(answer("last-layer").getContrastMean().get(c), within(1e-6));
+            }
+        }
+        List<ConsumerRecord<byte[], byte[]>> measured = read(connection.topics().predictiveStatistics());
+        assertThat(measured).hasSize(1);
+        assertThat(seen.sizes).containsExactly(measured.get(0).value().length);
+        PredictiveStatistics statistics = connection
+                .deserializer(PredictiveStatistics.class)
+                .deserialize(measured.get(0).topic(), measured.get(0).value());
+        assertThat(statistics.getQuestionId()).isEqualTo("validation");
+        assertThat(statistics.getLabels()).containsExactly("A", "B", "C");
+        assertThat(statistics.getPosteriorVersion()).isEqualTo(1);
+        assertCovariance(statistics, answer("validation"), 2);
+    }
+
+    /** What the fitter makes of the statistics is what the answer says, at the prior precision of the posterior. */
+    private void assertCovariance(PredictiveStatistics statistics, Answer answer, double lambda) {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B", "C"));
+        Posterior posterior = run.posterior(1, PosteriorState.COMPLETE, lambda).build();
+        double[][] covariance = new double[2][2];
+        assertThat(statistics.getBlocks()).hasSize(4);
+        for (BlockProjections block : statistics.getBlocks()) {
+            BlockPosterior of = FactorRecords.posterior(run.factors().get(block.getBlock()), posterior);
+            assertThat(block.getBatches()).isEqualTo(7);
+            assertThat(block.getProjections().getShape()).isEqualTo(List.of(2, 2, of.kept()));
+            assertThat(block.getRest().getShape()).isEqualTo(List.of(0, 2, 2)); // kept in full
+            float[] p = Tensors.floats(block.getProjections());
+            for (int c = 0; c < 2; c++) {
+                for (int e = 0; e < 2; e++) {
+                    for (int j = 0; j < 2; j++) {
+                        for (int i = 0; i < of.kept(); i++) {
+                            covariance[c][e] += (double) p[(c * 2 + j) * of.kept() + i]
+                                    * p[(e * 2 + j) * of.kept() + i]
+                                    / of.precision(i, j);
+                        }
+                    }
+                }
+            }
+        }
+        for (int c = 0; c < 2; c++) {
+            for (int e = 0; e < 2; e++) {
+                assertThat(covariance[c][e])
+                        .isEqualTo(
+                                answer.getContrastCovariance().get(c).get(e),
+                                within(1e-5 * Math.sqrt(covariance[0][0] * covariance[1][1])));
+            }
+        }
+    }
+
+    @Test
+    void shouldServeWhatThePosteriorsCalibrationSays() throws Exception {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B", "C"));
+        publish(run);
+        start();
+        send("evidence", question("A", "B", "C"));
+        await().atMost(PATIENCE).until(() -> answers().size() == 1);
+        run.publish(run.posterior(2, PosteriorState.COMPLETE, 2)
+                .setTemperature(2.5)
+                .setLabels(60)
+                .setCalibration(Calibration.TEMPERATURE)
+                .build());
+        await().atMost(PATIENCE).until(() -> seen.versions.contains(2L));
+        send("temperature", question("A", "B", "C"));
+        await().atMost(PATIENCE).until(() -> answers().size() == 2);
+        run.publish(run.posterior(3, PosteriorState.COMPLETE, 2)
+                .setTemperature(2.5)
+                .setVarianceTemperature(2.0)
+                .setVarianceScale(0.05)
+                .setLabels(70)
+                .setCalibration(Calibration.TEMPERATURE_VARIANCE)
+                .build());
+        await().atMost(PATIENCE).until(() -> seen.versions.contains(3L));
+        send("both", question("A", "B", "C"));
+        await().atMost(PATIENCE).until(() -> answers().size() == 3);
+
+        Answer evidence = answer("evidence");
+        Answer temperature = answer("temperature");
+        Answer both = answer("both");
+        assertThat(evidence.getCalibration()).isEqualTo(Calibration.EVIDENCE);
+        assertThat(evidence.getTemperatureProbabilities()).isNull();
+        assertThat(temperature.getCalibration()).isEqualTo(Calibration.TEMPERATURE);
+        assertThat(both.getCalibration()).isEqualTo(Calibration.TEMPERATURE_VARIANCE);
+        // Mean and covariance are raw whatever is served.
+        for (Answer answer : List.of(temperature, both)) {
+            assertThat(answer.getContrastMean()).isEqualTo(evidence.getContrastMean());
+            assertThat(answer.getContrastCovariance()).isEqualTo(evidence.getContrastCovariance());
+            assertThat(answer.getMapProbabilities()).isEqualTo(evidence.getMapProbabilities());
+            assertThat(answer.getNovelty()).isEqualTo(evidence.getNovelty());
+            assertThat(answer.getEntropy() - answer.getExpectedEntropy())
+                    .isEqualTo(answer.getMutualInformation(), within(1e-12));
+            assertThat(answer.getMutualInformation()).isPositive();
+        }
+        double[] mean = doubles(evidence.getContrastMean());
+        double[] logits = Arrays.copyOf(mean, 3);
+        assertThat(doubles(temperature.getProbabilities()))
+                .containsExactly(TemperatureScaling.probabilities(logits, 2.5), within(1e-12));
+        assertThat(both.getTemperatureProbabilities())
+                .isEqualTo(temperature.getTemperatureProbabilities())
+                .isEqualTo(temperature.getProbabilities());
+        double[][] scaled = evidence.getContrastCovariance().stream()
+                .map(row -> row.stream().mapToDouble(v -> 0.05 * v).toArray())
+                .toArray(double[][]::new);
+        double[] halved = Arrays.stream(mean).map(y -> y / 2).toArray();
+        assertThat(doubles(both.getProbabilities()))
+                .containsExactly(Link.monteCarlo().predict(halved, scaled).probabilities(), within(1e-12));
+    }
+
+    /** They are sent when a fit is complete; a scorer that has not heard of it yet must not answer with an older one. */
+    @Test
+    void shouldAnswerAValidationQuestionWithThePosteriorThatWasThereWhenItWasAsked() throws Exception {
+        List<String> labels = List.of("A", "B");
+        new TinyRun(connection, TinyRun.RUN, "step-0", "default", false, labels).publish();
+        start();
+        for (int i = 1; i <= 5; i++) {
+            TinyRun next = new TinyRun(connection, TinyRun.RUN, "step-" + i, "default", false, labels);
+            next.publishAdapter();
+            next.publishFactors();
+            next.publishPosterior(i + 1, PosteriorState.COMPLETE, 2);
+            Question question = question("A", "B");
+            question.setPurpose(Purpose.VALIDATION);
+            send("v" + i, question);
+        }
+        await().atMost(PATIENCE).until(() -> answers().size() == 5);
+        for (int i = 1; i <= 5; i++) {
+            int asked = i;
+            assertThat(answer("v" + i).getCheckpoint())
+                    .satisfies(checkpoint -> assertThat(Integer.parseInt(checkpoint.substring(5)))
+                            .isGreaterThanOrEqualTo(asked));
+        }
+    }
+
+    @Test
+    void shouldTakeNoQuestionWhileItsFitIsDeleted() throws Exception {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
+        publish(run);
+        start();
+        send("before", question("A", "B"));
+        await().atMost(PATIENCE).until(() -> answers().size() == 1);
+        run.removePosterior();
+        await().atMost(PATIENCE)
+                .until(() ->
+                        seen.reasons.stream().anyMatch(reason -> reason.contains("no posterior of fit 'default'")));
+        send("meanwhile", question("A", "B"));
+        assertThat(answers()).hasSize(1);
+        run.publishPosterior(5, PosteriorState.COMPLETE, 3);
+        await().atMost(PATIENCE).until(() -> answers().size() == 2);
+        assertThat(answer("meanwhile").getPosteriorVersion()).isEqualTo(5);
+        assertThat(reasons()).isEmpty();
+    }
+
+    @Test
+    void shouldAnswerOnSeveralThreadsWithOneCopyOfTheModel() throws Exception {
+        publish(new TinyRun(connection, false, List.of("A", "B", "C", "D")));
+        start(settings(List.of(TinyRun.RUN), "default", Tier.ALL, 3));
+        List<String> asked = new ArrayList<>();
+        for (int i = 0; i < 120; i++) {
+            asked.add("q" + i);
+        }
+        for (String id : asked) {
+            send(id, id.length() % 2 == 0 ? question("A", "B", "C") : question("D", "C"));
+        }
+        // A label that is new to the run, while the others go on.
+        send("new", question("X", "Y"));
+        asked.add("new");
+        await().atMost(PATIENCE).until(() -> answers().size() >= asked.size());
+        assertThat(answers()).extracting(Answer::getQuestionId).containsExactlyInAnyOrderElementsOf(asked);
+        // The same question, the same answer, whichever thread gave it.
+        Answer first = answer("q0");
+        Answer second = answer("q1");
+        assertThat(second.getContrastMean()).isNotNull();
+        for (int c = 0; c < first.getContrastMean().size(); c++) {
+            assertThat(second.getContrastMean().get(c))
+                    .isEqualTo(first.getContrastMean().get(c), within(1e-5));
+        }
+        assertThat(seen.polls.stream()
+                        .mapToInt(ScorerListener.Committed::answered)
+                        .sum())
+                .isEqualTo(asked.size());
+        assertThat(seen.polls).allMatch(poll -> poll.tokens() > poll.padding());
+    }
+
+    @Test
     void shouldRefuseAnotherBaseModelThanTheRuns() {
         TinyRun run = new TinyRun(connection, true, List.of("A", "B"));
         run.publishRun("sha256:0123");
@@ -343,14 +632,26 @@ class ScorerIT {
     }
 
     private static void publish(TinyRun run) {
-        run.publishRun("");
-        run.publishAdapter();
-        run.publishFactors();
-        run.publishPosterior(1, PosteriorState.COMPLETE, 2);
+        run.publish();
     }
 
     private Scorer start() {
         return start(settings());
+    }
+
+    private static ScorerSettings settings(List<String> runs, String fit, Tier tier, int threads) {
+        ScorerSettings standard = settings();
+        return new ScorerSettings(
+                runs,
+                standard.model(),
+                fit,
+                standard.link(),
+                standard.points(),
+                standard.batchSize(),
+                tier,
+                standard.device(),
+                standard.linger(),
+                threads);
     }
 
     private Scorer start(ScorerSettings settings) {
@@ -370,6 +671,8 @@ class ScorerIT {
     private static final class Seen implements ScorerListener {
         private final List<String> reasons = new CopyOnWriteArrayList<>();
         private final List<Long> versions = new CopyOnWriteArrayList<>();
+        private final List<Committed> polls = new CopyOnWriteArrayList<>();
+        private final List<Integer> sizes = new CopyOnWriteArrayList<>();
 
         @Override
         public void waiting(String reason) {
@@ -377,13 +680,18 @@ class ScorerIT {
         }
 
         @Override
-        public void serving(String checkpoint, String fit, long posteriorVersion) {
-            versions.add(posteriorVersion);
+        public void serving(Posterior posterior) {
+            versions.add(posterior.getVersion());
         }
 
         @Override
-        public void committed(int answered, int rejected) {
-            // what counts is on the topics
+        public void committed(Committed poll) {
+            polls.add(poll);
+        }
+
+        @Override
+        public void measured(String run, int bytes) {
+            sizes.add(bytes);
         }
     }
 
@@ -437,6 +745,20 @@ class ScorerIT {
         return CommittedRecords.of(connection, connection.topics().answers(), Answer.class).stream()
                 .map(ConsumerRecord::value)
                 .toList();
+    }
+
+    /** Of the dead letters, by key. */
+    private Map<String, String> reasons() {
+        Map<String, String> reasons = new TreeMap<>();
+        read(connection.topics().scorerDeadLetters())
+                .forEach(letter -> assertThat(reasons.put(
+                                new String(letter.key(), StandardCharsets.UTF_8), header(letter, "message")))
+                        .isNull());
+        return reasons;
+    }
+
+    private List<ConsumerRecord<byte[], byte[]>> read(String topic) {
+        return CommittedRecords.raw(connection, topic);
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> record, String name) {

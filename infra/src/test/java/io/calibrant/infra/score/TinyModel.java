@@ -12,10 +12,10 @@ import java.util.Random;
  * A Llama of two layers with random weights and a tokenizer of whole words: a label is one token exactly if it is one of
  * the words.
  */
-final class TinyModel {
-    static final int WIDTH = 16;
-    static final int KEY_VALUE_WIDTH = 8;
-    static final int CONTEXT = 96;
+public final class TinyModel {
+    public static final int WIDTH = 16;
+    public static final int KEY_VALUE_WIDTH = 8;
+    public static final int CONTEXT = 96;
 
     private static final int LAYERS = 2;
     private static final int FEED_FORWARD = 24;
@@ -37,7 +37,7 @@ final class TinyModel {
         return words().indexOf(word);
     }
 
-    static void write(Path directory) throws IOException {
+    public static void write(Path directory) throws IOException {
         Files.createDirectories(directory);
         List<String> words = words();
         Files.writeString(

@@ -6,19 +6,13 @@ import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
-/**
- * Encodes questions, and knows at which place among the served class tokens each choice stands. Where the run's head is
- * adapted, these are the run's; else a label that the run did not have is added when it first comes.
- */
+/** Encodes questions for a run. Immutable, thread-safe. */
 final class PromptReader {
     private final BaseModel base;
     private final ClassTokens runTokens;
     private final boolean headAdapted;
-    private final Map<Integer, Integer> placeOf = new LinkedHashMap<>();
 
     PromptReader(BaseModel base, Run run) {
         this.base = base;
@@ -26,17 +20,12 @@ final class PromptReader {
         run.getClassTokens().forEach(token -> tokens.add(new ClassToken(token.getLabel(), token.getTokenId())));
         this.runTokens = new ClassTokens(tokens);
         this.headAdapted = RunAdapter.adaptsHead(run);
-        tokens.forEach(token -> placeOf.put(token.tokenId(), placeOf.size()));
-    }
-
-    /** Token ids of all places so far: those of the run, then what came since. */
-    int[] classTokens() {
-        return placeOf.keySet().stream().mapToInt(Integer::intValue).toArray();
     }
 
     /**
      * Encodes a question.
      *
+     * @return its classes are token ids
      * @throws BadQuestionException if a label is not one token of its own, is unknown to an adapted head, or the prompt is
      *     longer than the model's context
      */
@@ -53,12 +42,18 @@ final class PromptReader {
                 throw new BadQuestionException("the prompt of question '" + question.id() + "' has " + prompt.length()
                         + " tokens: the model's context is " + longest);
             }
-            int[] places = new int[prompt.classes().length];
             int[] ids = own.ids();
-            for (int c = 0; c < places.length; c++) {
-                places[c] = placeOf.computeIfAbsent(ids[prompt.classes()[c]], id -> placeOf.size());
+            int[] tokens = new int[prompt.classes().length];
+            for (int c = 0; c < tokens.length; c++) {
+                tokens[c] = ids[prompt.classes()[c]];
+                if (tokens[c] >= base.llama().config().vocabularySize()) {
+                    throw new BadQuestionException("label '"
+                            + question.choices().get(c).label() + "' of question '" + question.id() + "' is token "
+                            + tokens[c] + ", which the model does not have: accepted are tokens below "
+                            + base.llama().config().vocabularySize());
+                }
             }
-            return new EncodedPrompt(question, prompt.ids(), places);
+            return new EncodedPrompt(question, prompt.ids(), tokens);
         } catch (IllegalArgumentException e) {
             throw new BadQuestionException(e.getMessage(), e);
         }

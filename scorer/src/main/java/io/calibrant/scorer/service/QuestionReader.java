@@ -9,7 +9,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
@@ -17,25 +16,47 @@ import org.apache.kafka.common.serialization.Deserializer;
 /** Reads questions off the wire and checks what can be checked without a model. */
 final class QuestionReader {
     private final Deserializer<io.calibrant.schemas.avro.Question> values;
-    private final String run;
-    private final String fit;
+    private final Tier tier;
 
-    QuestionReader(Deserializer<io.calibrant.schemas.avro.Question> values, String run, String fit) {
+    /** @param tier of questions that name none and are not for validation */
+    QuestionReader(Deserializer<io.calibrant.schemas.avro.Question> values, Tier tier) {
         this.values = values;
-        this.run = run;
-        this.fit = fit;
+        this.tier = tier;
     }
 
-    /** A question for this scorer and what it is for. */
-    record Asked(Question question, Purpose purpose) {}
+    /**
+     * A question that can be read; {@link #question} says whether it can be asked.
+     *
+     * @param id its key
+     * @param value as it came
+     */
+    record Read(String id, io.calibrant.schemas.avro.Question value) {
+        /** The run it names; null for none. */
+        String run() {
+            return named(value.getRun());
+        }
+
+        /** The fit it names; null for none. */
+        String fit() {
+            return named(value.getFit());
+        }
+
+        Purpose purpose() {
+            return value.getPurpose();
+        }
+
+        private static String named(String name) {
+            return name == null || name.isEmpty() ? null : name;
+        }
+    }
 
     /**
-     * The question of a record; empty if it names another run or fit, or is a tombstone.
+     * The question of a record.
      *
-     * @throws BadQuestionException if it can never be answered
+     * @throws BadQuestionException if it cannot be read by anybody
      * @throws RuntimeException if the registry cannot be asked: nothing is said about the question then
      */
-    Optional<Asked> read(ConsumerRecord<byte[], byte[]> record) throws BadQuestionException {
+    Read read(ConsumerRecord<byte[], byte[]> record) throws BadQuestionException {
         if (record.key() == null) {
             throw new BadQuestionException("the key is null: accepted is the question's id, a string");
         }
@@ -43,17 +64,34 @@ final class QuestionReader {
         if (record.value() == null) {
             throw new BadQuestionException("the value is null: accepted is a question");
         }
-        io.calibrant.schemas.avro.Question value = decode(record);
-        if (other(value.getRun(), run) || other(value.getFit(), fit)) {
-            return Optional.empty();
-        }
+        return new Read(id, decode(record));
+    }
+
+    /** @throws BadQuestionException if it is no question of 2 to 26 choices */
+    Question question(Read read) throws BadQuestionException {
         try {
             List<io.calibrant.trainer.prompts.Choice> choices = new ArrayList<>();
-            for (Choice choice : value.getChoices()) {
+            for (Choice choice : read.value().getChoices()) {
                 choices.add(new io.calibrant.trainer.prompts.Choice(choice.getLabel(), choice.getText()));
             }
-            return Optional.of(new Asked(
-                    new Question(id, value.getStem(), value.getContext(), choices, null), value.getPurpose()));
+            return new Question(read.id(), read.value().getStem(), read.value().getContext(), choices, null);
+        } catch (IllegalArgumentException e) {
+            throw new BadQuestionException(e.getMessage(), e);
+        }
+    }
+
+    /**
+     * The tier it is to be answered at: what it names, else all blocks for validation, else the scorer's own.
+     *
+     * @throws BadQuestionException if it names one that there is not
+     */
+    Tier tier(Read read) throws BadQuestionException {
+        String named = Read.named(read.value().getTier());
+        if (named == null) {
+            return read.purpose() == Purpose.VALIDATION ? Tier.ALL : tier;
+        }
+        try {
+            return Tier.of("tier", named);
         } catch (IllegalArgumentException e) {
             throw new BadQuestionException(e.getMessage(), e);
         }
@@ -69,10 +107,6 @@ final class QuestionReader {
             }
             throw new BadQuestionException(e.getMessage(), e);
         }
-    }
-
-    private static boolean other(String named, String own) {
-        return named != null && !named.isEmpty() && !named.equals(own);
     }
 
     private static String text(byte[] key) throws BadQuestionException {

@@ -2,14 +2,17 @@ package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import org.apache.kafka.common.errors.WakeupException;
 
 /**
- * The scorer service: answers the questions of its topic with one complete posterior at a time, until it is closed.
+ * The scorer service: answers the questions of its topic, each with one version of one complete posterior, until it is
+ * closed.
  *
- * <p>{@link #run} does all the work on the caller's thread; {@link #close} may be called from any thread.
+ * <p>{@link #run} follows the topics on the caller's thread, and takes questions on {@link ScorerSettings#threads} others
+ * that share the model; {@link #close} may be called from any thread.
  */
 public final class Scorer implements AutoCloseable {
     private static final Duration WAIT = Duration.ofSeconds(1);
@@ -17,6 +20,7 @@ public final class Scorer implements AutoCloseable {
     private final Connection connection;
     private final ScorerSettings settings;
     private final ScorerListener listener;
+    private final QuestionLoop.Deliveries deliveries;
     private final Stop stop = new Stop();
 
     /**
@@ -24,32 +28,54 @@ public final class Scorer implements AutoCloseable {
      *
      * @param connection broker, registry and topics
      * @param settings what to answer with
-     * @param listener is told of what happens
+     * @param listener is told of what happens, by several threads
      */
     public Scorer(Connection connection, ScorerSettings settings, ScorerListener listener) {
+        this(connection, settings, listener, ExactlyOnce::new);
+    }
+
+    /** @param deliveries how outcomes go out */
+    Scorer(
+            Connection connection,
+            ScorerSettings settings,
+            ScorerListener listener,
+            QuestionLoop.Deliveries deliveries) {
         this.connection = Objects.requireNonNull(connection, "connection");
         this.settings = Objects.requireNonNull(settings, "settings");
         this.listener = Objects.requireNonNull(listener, "listener");
+        this.deliveries = deliveries;
     }
 
     /**
-     * Serves until {@link #close}. Waits where there is no complete posterior yet, without taking questions; changes to a
+     * Serves until {@link #close}. Waits where a run has no complete posterior, without taking questions; changes to a
      * newer one between two polls. Offsets are committed and the group is left when this returns.
      *
-     * @throws IllegalArgumentException if the base model is missing, damaged or not the run's
-     * @throws RuntimeException if the broker or the registry cannot be reached or refuses: nothing uncommitted is lost
+     * @throws IllegalArgumentException if the base model is missing, damaged or not the runs'
+     * @throws RuntimeException if the broker or the registry refuses, or does not answer for minutes: nothing uncommitted is
+     *     lost
      */
     public void run() {
-        PosteriorAssembly assembly = new PosteriorAssembly(connection, settings.run(), settings.fit());
+        Catalogue catalogue = new Catalogue(connection, settings.runs());
         try (BaseModel base = BaseModel.load(settings.model(), settings.device());
-                TopicFollower follower = new TopicFollower(connection, assembly)) {
+                TopicFollower follower = new TopicFollower(connection, catalogue);
+                Serving serving = new Serving(connection, settings, base, catalogue, follower, listener)) {
             Runnable wakeup = stop.onRequest(follower::wakeup);
+            List<Worker> workers = new ArrayList<>();
             try {
                 follower.catchUp();
-                serve(base, follower, assembly);
+                serving.turn(true);
+                for (int i = 0; i < settings.threads(); i++) {
+                    workers.add(new Worker(serving, i));
+                }
+                workers.forEach(Worker::start);
+                keep(follower, serving);
             } finally {
+                stop.request();
                 stop.remove(wakeup);
+                serving.shutDown();
+                workers.forEach(Worker::end);
             }
+            workers.forEach(Worker::rethrow);
         } catch (WakeupException e) {
             if (!stop.requested()) {
                 throw e;
@@ -57,47 +83,92 @@ public final class Scorer implements AutoCloseable {
         }
     }
 
-    private void serve(BaseModel base, TopicFollower follower, PosteriorAssembly assembly) {
-        String reason = "";
-        while (assembly.newestId().isEmpty()) {
-            if (!reason.equals(assembly.waitingFor())) {
-                reason = assembly.waitingFor();
-                listener.waiting(reason);
-            }
-            follower.poll(WAIT);
-        }
-        AnswerModel model = next(base, assembly);
-        try (QuestionLoop questions = new QuestionLoop(connection, settings)) {
-            Runnable wakeup = stop.onRequest(questions::wakeup);
+    private void keep(TopicFollower follower, Serving serving) {
+        Patience patience = new Patience(stop, listener);
+        boolean news = false;
+        while (!stop.requested()) {
             try {
-                while (!stop.requested()) {
-                    if (follower.poll(Duration.ZERO)) {
-                        Optional<String> newest = assembly.newestId();
-                        if (newest.isPresent() && !newest.get().equals(model.id())) {
-                            AnswerModel old = model;
-                            model = next(base, assembly);
-                            old.close();
-                        }
-                    }
-                    questions.poll(WAIT, model, listener);
-                }
-            } finally {
-                stop.remove(wakeup);
+                news |= !serving.isAsked() && follower.poll(WAIT);
+                serving.turn(news);
+                news = false;
+                patience.succeeded();
+            } catch (WakeupException e) {
+                // Somebody asks, or it is the end.
+            } catch (IllegalArgumentException e) {
+                throw e;
+            } catch (RuntimeException e) {
+                patience.failed(e);
+                news = true;
             }
-        } finally {
-            model.close();
         }
     }
 
-    private AnswerModel next(BaseModel base, PosteriorAssembly assembly) {
-        Snapshot snapshot = assembly.newest().orElseThrow();
-        base.requireModelOf(snapshot.run());
-        AnswerModel model = AnswerModel.of(base, snapshot, settings);
-        listener.serving(
-                snapshot.posterior().getCheckpoint(),
-                snapshot.posterior().getFit(),
-                snapshot.posterior().getVersion());
-        return model;
+    /** Takes questions on a thread of its own. */
+    private final class Worker {
+        private final Serving serving;
+        private final Thread thread;
+        private Throwable failure;
+
+        Worker(Serving serving, int number) {
+            this.serving = serving;
+            thread = new Thread(this::run, "calibrant-scorer-" + number);
+        }
+
+        void start() {
+            thread.start();
+        }
+
+        private void run() {
+            try (QuestionLoop questions = new QuestionLoop(connection, settings, serving, listener, deliveries)) {
+                Runnable wakeup = stop.onRequest(questions::wakeup);
+                Patience patience = new Patience(stop, listener);
+                try {
+                    while (!stop.requested()) {
+                        try {
+                            questions.poll(WAIT);
+                            patience.succeeded();
+                        } catch (WakeupException e) {
+                            if (!stop.requested()) {
+                                throw e;
+                            }
+                        } catch (RuntimeException e) {
+                            patience.failed(e);
+                        }
+                    }
+                } finally {
+                    stop.remove(wakeup);
+                }
+            } catch (RuntimeException | Error e) {
+                failure = e; // rethrown where the caller is
+            } finally {
+                stop.request();
+            }
+        }
+
+        /** Waits for the poll in hand. */
+        void end() {
+            boolean interrupted = false;
+            while (true) {
+                try {
+                    thread.join();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        void rethrow() {
+            if (failure instanceof Error error) {
+                throw error;
+            }
+            if (failure instanceof RuntimeException exception && !(failure instanceof WakeupException)) {
+                throw exception;
+            }
+        }
     }
 
     /** Asks {@link #run} to return after the poll in hand; does not wait for it. */

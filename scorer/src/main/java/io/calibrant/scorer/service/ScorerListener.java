@@ -1,20 +1,34 @@
 package io.calibrant.scorer.service;
 
-/** Told how the scorer is doing; called on the thread that runs it. */
+import io.calibrant.schemas.avro.Posterior;
+
+/** Told how the scorer is doing; called by all of its threads. */
 public interface ScorerListener {
-    /** Nothing can be served yet; no question is taken meanwhile. Called once for each reason. */
+    /** Nothing can be served for now; no question is taken meanwhile. Called once for each reason. */
     void waiting(String reason);
 
-    /** From the next question on, answers come from this posterior. */
-    void serving(String checkpoint, String fit, long posteriorVersion);
+    /** From the next poll on, answers come from this posterior; the one before it of its run and fit is freed. */
+    void serving(Posterior posterior);
+
+    /** One poll is committed. */
+    void committed(Committed poll);
 
     /**
-     * One poll is committed.
+     * Predictive statistics of a validation question go out with its answer.
+     *
+     * @param bytes of the record
+     */
+    void measured(String run, int bytes);
+
+    /**
+     * What came of a poll.
      *
      * @param answered answers in it
      * @param rejected questions in it that went to the dead-letter topic
+     * @param tokens that were computed, padding included
+     * @param padding of these
      */
-    void committed(int answered, int rejected);
+    record Committed(int answered, int rejected, long tokens, long padding) {}
 
     /** Says nothing. */
     ScorerListener SILENT = new ScorerListener() {
@@ -24,12 +38,17 @@ public interface ScorerListener {
         }
 
         @Override
-        public void serving(String checkpoint, String fit, long posteriorVersion) {
+        public void serving(Posterior posterior) {
             // silent
         }
 
         @Override
-        public void committed(int answered, int rejected) {
+        public void committed(Committed poll) {
+            // silent
+        }
+
+        @Override
+        public void measured(String run, int bytes) {
             // silent
         }
     };

@@ -5,72 +5,102 @@ import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.schemas.Keys;
 import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Objects;
 
 /**
  * What a scorer answers with.
  *
- * @param run the run whose adapter and posterior are served
- * @param model directory of the run's base model
- * @param fit name of the fit
+ * @param runs the runs whose adapters and posteriors are served, all of the same base model; the first answers questions
+ *     that name none
+ * @param model directory of the base model
+ * @param fit name of the fit for questions that name none, or {@value #LATEST_COMPLETE}
  * @param link from the Gaussian over logits to probabilities
  * @param points Sobol points of the link
  * @param batchSize most questions in one forward pass
- * @param tier which blocks carry the covariance; {@code all} only
+ * @param tier for questions that name none; validation questions that name none are answered with all blocks, since (T, c)
+ *     are those of all blocks
  * @param device where the model is computed
+ * @param linger how long a question may wait for others to share its forward pass
+ * @param threads how many take questions at once, on one copy of the model
  */
 public record ScorerSettings(
-        String run,
+        List<String> runs,
         Path model,
         String fit,
         LinkFunction link,
         int points,
         int batchSize,
-        String tier,
-        ComputeDevice device) {
+        Tier tier,
+        ComputeDevice device,
+        Duration linger,
+        int threads) {
     /** Name of a fit unless told otherwise. */
     public static final String DEFAULT_FIT = "default";
+
+    /** In place of a fit's name: whichever of the run's fits was completed last. */
+    public static final String LATEST_COMPLETE = "latest-complete";
 
     /** Most questions in one forward pass unless told otherwise. */
     public static final int DEFAULT_BATCH_SIZE = 8;
 
-    /** The only tier so far. */
-    public static final String ALL_BLOCKS = "all";
+    /** How long a question may wait for others unless told otherwise. */
+    public static final Duration DEFAULT_LINGER = Duration.ofMillis(5);
 
     private static final int MOST_QUESTIONS = 1024;
+    private static final Duration LONGEST_LINGER = Duration.ofSeconds(10);
+    private static final int MOST_THREADS = 64;
 
     /** @throws IllegalArgumentException naming the flag, the value and what is accepted */
     public ScorerSettings {
-        Keys.checkName("--run", run);
+        runs = List.copyOf(runs);
+        runs.forEach(run -> Keys.checkName("--run", run));
+        if (runs.isEmpty() || new HashSet<>(runs).size() < runs.size()) {
+            throw new IllegalArgumentException(
+                    "--run: " + runs + " is not accepted: one run or several different ones are, R1,R2");
+        }
         Keys.checkName("--fit", fit);
         Objects.requireNonNull(model, "model");
         Objects.requireNonNull(link, "link");
+        Objects.requireNonNull(tier, "tier");
         Objects.requireNonNull(device, "device");
         new Link(link, points, 0); // checks the number of points
         if (batchSize < 1 || batchSize > MOST_QUESTIONS) {
             throw new IllegalArgumentException(
                     "--batch-size: " + batchSize + " is not accepted: 1 to " + MOST_QUESTIONS + " are");
         }
-        if (!ALL_BLOCKS.equals(tier)) {
-            throw new IllegalArgumentException("--tier: '" + tier + "' is not accepted: " + ALL_BLOCKS + " is");
+        if (linger.isNegative() || linger.compareTo(LONGEST_LINGER) > 0) {
+            throw new IllegalArgumentException("--linger-ms: " + linger.toMillis() + " is not accepted: 0 to "
+                    + LONGEST_LINGER.toMillis() + " are");
+        }
+        if (threads < 1 || threads > MOST_THREADS) {
+            throw new IllegalArgumentException(
+                    "--threads: " + threads + " is not accepted: 1 to " + MOST_THREADS + " are");
         }
     }
 
     /** The defaults for a run and its base model. */
     public static ScorerSettings of(String run, Path model) {
         return new ScorerSettings(
-                run,
+                List.of(run),
                 model,
                 DEFAULT_FIT,
                 LinkFunction.MC,
                 Link.DEFAULT_POINTS,
                 DEFAULT_BATCH_SIZE,
-                ALL_BLOCKS,
-                ComputeDevice.CPU);
+                Tier.ALL,
+                ComputeDevice.CPU,
+                DEFAULT_LINGER,
+                1);
     }
 
-    /** The consumer group: scorers of the same run and fit share the questions; another fit sees all of them, too. */
+    /**
+     * The consumer group: scorers of the same runs and fit share the questions; those of another fit, or of other runs, see
+     * all of them, too. The order of the runs counts, because the first one answers where none is named.
+     */
     String group() {
-        return "calibrant-scorer-" + run + (fit.equals(DEFAULT_FIT) ? "" : "-" + fit);
+        return "calibrant-scorer-" + String.join(",", runs) + (fit.equals(DEFAULT_FIT) ? "" : "-" + fit);
     }
 }

@@ -1,5 +1,6 @@
 package io.calibrant.scorer.service;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -24,10 +25,23 @@ final class Stop {
     synchronized void request() {
         requested = true;
         wakers.forEach(Runnable::run);
+        notifyAll();
     }
 
     synchronized boolean requested() {
         return requested;
+    }
+
+    /** Waits, at most so long, for stopping to be requested. */
+    synchronized void await(Duration longest) {
+        long end = System.nanoTime() + longest.toNanos();
+        try {
+            for (long left = longest.toMillis(); !requested && left > 0; left = (end - System.nanoTime()) / 1_000_000) {
+                wait(left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Takes a waker back before what it wakes is closed. */

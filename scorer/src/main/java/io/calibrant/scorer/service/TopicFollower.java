@@ -1,12 +1,14 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
+import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -15,27 +17,35 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Reads the topics of an assembly from their beginning, in no consumer group, and goes on with what arrives. */
+/**
+ * Reads the topics of a catalogue from their beginning, in no consumer group, goes on with what arrives, and fetches single
+ * records again.
+ */
 final class TopicFollower implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Duration POLL = Duration.ofSeconds(1);
 
+    /** Records between two wanted ones that are read over; a larger gap is skipped. */
+    private static final long GAP = 100;
+
+    private final Connection connection;
+    private final Catalogue catalogue;
     private final KafkaConsumer<byte[], byte[]> consumer;
-    private final PosteriorAssembly assembly;
+    private KafkaConsumer<byte[], byte[]> fetcher;
 
     /**
      * Finds the topics and goes to their beginning.
      *
      * @throws IllegalStateException naming the address if no broker answers, or the topic that does not exist
      */
-    TopicFollower(Connection connection, PosteriorAssembly assembly) {
-        this.assembly = assembly;
-        Map<String, Object> configs = new HashMap<>(connection.consumer(null));
-        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        this.consumer = new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    TopicFollower(Connection connection, Catalogue catalogue) {
+        this.connection = connection;
+        this.catalogue = catalogue;
+        this.consumer = open();
         try {
             List<TopicPartition> partitions = new ArrayList<>();
-            for (String topic : assembly.sources()) {
-                partitions.addAll(partitions(connection, topic));
+            for (String topic : catalogue.sources()) {
+                partitions.addAll(partitions(topic));
             }
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
@@ -45,7 +55,13 @@ final class TopicFollower implements AutoCloseable {
         }
     }
 
-    private List<TopicPartition> partitions(Connection connection, String topic) {
+    private KafkaConsumer<byte[], byte[]> open() {
+        Map<String, Object> configs = new HashMap<>(connection.consumer(null));
+        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        return new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    private List<TopicPartition> partitions(String topic) {
         try {
             List<PartitionInfo> found = consumer.partitionsFor(topic, PATIENCE);
             if (found == null || found.isEmpty()) {
@@ -60,29 +76,98 @@ final class TopicFollower implements AutoCloseable {
         }
     }
 
-    /** Reads up to the present end of all topics, so that an older posterior is not served first. */
-    void catchUp() {
+    /**
+     * Reads up to the present end of all topics: what was committed before the call is in the catalogue after it.
+     *
+     * @return whether any of it concerns a served run
+     */
+    boolean catchUp() {
+        boolean news = false;
         Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
         while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-            poll(Duration.ofSeconds(1));
+            news |= poll(POLL);
         }
+        return news;
     }
 
     /**
      * Hands on what has arrived.
      *
-     * @return whether any of it concerns the assembly
+     * @return whether any of it concerns a served run
+     * @throws RuntimeException if the registry cannot be asked: the records that it stands for come again
      */
     boolean poll(Duration timeout) {
         boolean news = false;
+        Map<TopicPartition, Long> unread = new HashMap<>();
+        RuntimeException failure = null;
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(timeout)) {
-            String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
-            news |= assembly.accept(record.topic(), key, record.value());
+            if (failure == null) {
+                try {
+                    news |= catalogue.accept(record);
+                } catch (RuntimeException e) {
+                    failure = e;
+                }
+            }
+            if (failure != null) {
+                unread.putIfAbsent(new TopicPartition(record.topic(), record.partition()), record.offset());
+            }
+        }
+        if (failure != null) {
+            unread.forEach(consumer::seek);
+            throw failure;
         }
         return news;
     }
 
-    /** Makes a waiting {@link #poll} throw a WakeupException; from any thread. */
+    /**
+     * Values of single records.
+     *
+     * @return by place; a record that compaction has removed since, because a newer one of its key came, is absent
+     * @throws TimeoutException if the broker does not hand them out
+     */
+    Map<Place, byte[]> fetch(Collection<Place> places) {
+        Map<TopicPartition, NavigableSet<Long>> wanted = new HashMap<>();
+        places.forEach(place ->
+                wanted.computeIfAbsent(place.partition(), p -> new TreeSet<>()).add(place.offset()));
+        Map<Place, byte[]> found = new HashMap<>();
+        if (fetcher == null) {
+            fetcher = open();
+        }
+        fetcher.assign(wanted.keySet());
+        wanted.forEach((partition, offsets) -> fetcher.seek(partition, offsets.first()));
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!wanted.isEmpty()) {
+            for (ConsumerRecord<byte[], byte[]> record : fetcher.poll(POLL)) {
+                TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+                if (wanted.containsKey(partition) && wanted.get(partition).contains(record.offset())) {
+                    found.put(new Place(partition, record.offset()), record.value());
+                    deadline = System.nanoTime() + PATIENCE.toNanos();
+                }
+            }
+            wanted.entrySet().removeIf(entry -> !goesOn(entry.getKey(), entry.getValue()));
+            if (System.nanoTime() > deadline) {
+                throw new TimeoutException("records of " + wanted.keySet() + " do not come");
+            }
+        }
+        fetcher.unsubscribe();
+        return found;
+    }
+
+    /** Skips to the next offset that is wanted of a partition; false if there is none. */
+    private boolean goesOn(TopicPartition partition, NavigableSet<Long> offsets) {
+        long position = fetcher.position(partition);
+        offsets.headSet(position).clear();
+        if (offsets.isEmpty()) {
+            fetcher.pause(List.of(partition));
+            return false;
+        }
+        if (offsets.first() - position > GAP) {
+            fetcher.seek(partition, offsets.first());
+        }
+        return true;
+    }
+
+    /** Makes a waiting {@link #poll} or {@link #catchUp} throw a WakeupException; from any thread. */
     void wakeup() {
         consumer.wakeup();
     }
@@ -90,5 +175,8 @@ final class TopicFollower implements AutoCloseable {
     @Override
     public void close() {
         consumer.close();
+        if (fetcher != null) {
+            fetcher.close();
+        }
     }
 }

@@ -22,7 +22,7 @@ class QuestionReaderTest {
     private static final Connection CONNECTION = Connection.to("127.0.0.1:9092", "mock://question-reader");
     private static final String TOPIC = CONNECTION.topics().questions();
 
-    private final QuestionReader reader = new QuestionReader(CONNECTION.deserializer(Question.class), "run", "default");
+    private final QuestionReader reader = new QuestionReader(CONNECTION.deserializer(Question.class), Tier.LAST_LAYER);
 
     @Test
     void shouldReadAQuestionWithItsIdAndPurpose() throws BadQuestionException {
@@ -30,32 +30,42 @@ class QuestionReaderTest {
         question.setContext("a passage");
         question.setPurpose(Purpose.VALIDATION);
 
-        QuestionReader.Asked asked = reader.read(record("q1", question)).orElseThrow();
+        QuestionReader.Read read = reader.read(record("q1", question));
 
-        assertThat(asked.purpose()).isEqualTo(Purpose.VALIDATION);
-        assertThat(asked.question().id()).isEqualTo("q1");
-        assertThat(asked.question().question()).isEqualTo("What is it?");
-        assertThat(asked.question().context()).isEqualTo("a passage");
-        assertThat(asked.question().choices()).hasSize(3);
+        assertThat(read.purpose()).isEqualTo(Purpose.VALIDATION);
+        assertThat(read.run()).isNull();
+        assertThat(read.fit()).isNull();
+        assertThat(reader.question(read).id()).isEqualTo("q1");
+        assertThat(reader.question(read).question()).isEqualTo("What is it?");
+        assertThat(reader.question(read).context()).isEqualTo("a passage");
+        assertThat(reader.question(read).choices()).hasSize(3);
     }
 
     @Test
-    void shouldSkipAQuestionThatNamesAnotherRunOrFit() throws BadQuestionException {
-        Question otherRun = question("A", "B");
-        otherRun.setRun("another");
-        Question otherFit = question("A", "B");
-        otherFit.setFit("another");
-        Question own = question("A", "B");
-        own.setRun("run");
-        own.setFit("default");
-        // Not even a bad one is ours to reject.
-        Question badOfAnotherRun = question();
-        badOfAnotherRun.setRun("another");
+    void shouldSayWhatAQuestionNames() throws BadQuestionException {
+        Question question = question("A", "B");
+        question.setRun("another");
+        question.setFit("");
 
-        assertThat(reader.read(record("q", otherRun))).isEmpty();
-        assertThat(reader.read(record("q", otherFit))).isEmpty();
-        assertThat(reader.read(record("q", badOfAnotherRun))).isEmpty();
-        assertThat(reader.read(record("q", own))).isPresent();
+        QuestionReader.Read read = reader.read(record("q", question));
+
+        assertThat(read.run()).isEqualTo("another");
+        assertThat(read.fit()).isNull();
+    }
+
+    @Test
+    void shouldLetTheQuestionsTierWinAndValidateWithAllBlocks() throws BadQuestionException {
+        Question question = question("A", "B");
+        assertThat(reader.tier(reader.read(record("q", question)))).isEqualTo(Tier.LAST_LAYER);
+        question.setPurpose(Purpose.VALIDATION);
+        assertThat(reader.tier(reader.read(record("q", question)))).isEqualTo(Tier.ALL);
+        question.setTier("map");
+        assertThat(reader.tier(reader.read(record("q", question)))).isEqualTo(Tier.MAP);
+        question.setTier("some");
+        QuestionReader.Read read = reader.read(record("q", question));
+        assertThatThrownBy(() -> reader.tier(read))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessage("tier: 'some' is not accepted: [all, last-layer, map] are");
     }
 
     @ParameterizedTest
@@ -65,17 +75,17 @@ class QuestionReaderTest {
         for (int i = 0; i < count; i++) {
             labels.add("L" + i);
         }
-        assertThatThrownBy(() -> reader.read(record("q", question(labels.toArray(String[]::new)))))
+        assertThatThrownBy(() -> asked(record("q", question(labels.toArray(String[]::new)))))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessageContaining("found " + count + ", accepted are 2 to 26");
     }
 
     @Test
     void shouldRejectLabelsThatOccurTwiceOrSayNothing() {
-        assertThatThrownBy(() -> reader.read(record("q", question("A", "A"))))
+        assertThatThrownBy(() -> asked(record("q", question("A", "A"))))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessageContaining("'A' occurs twice");
-        assertThatThrownBy(() -> reader.read(record("q", question("A", ""))))
+        assertThatThrownBy(() -> asked(record("q", question("A", ""))))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessageContaining("label ''");
     }
@@ -106,7 +116,7 @@ class QuestionReaderTest {
     @Test
     void shouldNotBlameTheQuestionForARegistryThatDoesNotAnswer() {
         Connection dead = Connection.to("127.0.0.1:9092", "http://127.0.0.1:1");
-        QuestionReader unable = new QuestionReader(dead.deserializer(Question.class), "run", "default");
+        QuestionReader unable = new QuestionReader(dead.deserializer(Question.class), Tier.ALL);
         byte[] good = CONNECTION.serializer(Question.class).serialize(TOPIC, question("A", "B"));
 
         assertThatThrownBy(() -> unable.read(bytes("q", good))).isInstanceOf(RegistryUnavailableException.class);
@@ -138,8 +148,13 @@ class QuestionReaderTest {
                 letter.headers().lastHeader("__streams.errors." + name).value(), StandardCharsets.UTF_8);
     }
 
+    private io.calibrant.trainer.prompts.Question asked(ConsumerRecord<byte[], byte[]> record)
+            throws BadQuestionException {
+        return reader.question(reader.read(record));
+    }
+
     private void assertRejected(ConsumerRecord<byte[], byte[]> record, String reason) {
-        assertThatThrownBy(() -> reader.read(record))
+        assertThatThrownBy(() -> asked(record))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessageContaining(reason);
     }

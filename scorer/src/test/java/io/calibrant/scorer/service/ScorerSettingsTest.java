@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ScorerSettingsTest {
@@ -14,19 +16,42 @@ class ScorerSettingsTest {
     @Test
     void shouldNameFlagValueAndWhatIsAccepted() {
         assertThatThrownBy(() -> ScorerSettings.of("a/b", MODEL)).hasMessageContaining("--run: 'a/b'");
-        assertThatThrownBy(() -> settings("", 4096, 8, "all")).hasMessageContaining("--fit: ''");
-        assertThatThrownBy(() -> settings("f", 0, 8, "all")).hasMessageContaining("--points: 0");
-        assertThatThrownBy(() -> settings("f", 4096, 0, "all")).hasMessageContaining("--batch-size: 0");
-        assertThatThrownBy(() -> settings("f", 4096, 8, "last-layer"))
-                .hasMessageContaining("--tier: 'last-layer' is not accepted: all is");
+        assertThatThrownBy(() -> settings(List.of(), "f", 4096, 8, 5, 1)).hasMessageContaining("--run: []");
+        assertThatThrownBy(() -> settings(List.of("r", "r"), "f", 4096, 8, 5, 1))
+                .hasMessageContaining("--run: [r, r] is not accepted: one run or several different ones are");
+        assertThatThrownBy(() -> settings(List.of("r"), "", 4096, 8, 5, 1)).hasMessageContaining("--fit: ''");
+        assertThatThrownBy(() -> settings(List.of("r"), "f", 0, 8, 5, 1)).hasMessageContaining("--points: 0");
+        assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 0, 5, 1)).hasMessageContaining("--batch-size: 0");
+        assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 8, -1, 1))
+                .hasMessageContaining("--linger-ms: -1 is not accepted: 0 to 10000 are");
+        assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 8, 5, 0))
+                .hasMessageContaining("--threads: 0 is not accepted: 1 to 64 are");
     }
 
     @Test
-    void shouldGiveScorersOfOneRunOneGroup() {
+    void shouldGiveScorersOfTheSameRunsAndFitOneGroup() {
         assertThat(ScorerSettings.of("r", MODEL).group()).isEqualTo("calibrant-scorer-r");
+        assertThat(settings(List.of("r", "q"), "default", 64, 8, 5, 1).group())
+                .isEqualTo("calibrant-scorer-r,q")
+                .isNotEqualTo(
+                        settings(List.of("q", "r"), "default", 64, 8, 5, 1).group());
+        assertThat(settings(List.of("r"), ScorerSettings.LATEST_COMPLETE, 64, 8, 5, 1)
+                        .group())
+                .isEqualTo("calibrant-scorer-r-latest-complete");
     }
 
-    private static ScorerSettings settings(String fit, int points, int batchSize, String tier) {
-        return new ScorerSettings("r", MODEL, fit, LinkFunction.MC, points, batchSize, tier, ComputeDevice.CPU);
+    private static ScorerSettings settings(
+            List<String> runs, String fit, int points, int batchSize, int linger, int threads) {
+        return new ScorerSettings(
+                runs,
+                MODEL,
+                fit,
+                LinkFunction.MC,
+                points,
+                batchSize,
+                Tier.ALL,
+                ComputeDevice.CPU,
+                Duration.ofMillis(linger),
+                threads);
     }
 }

@@ -1,0 +1,262 @@
+package io.calibrant.scorer.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDManager;
+import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.score.TinyModel;
+import io.calibrant.infra.score.TinyRun;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.scorer.service.FitModel.Prompted;
+import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.llama.LinearHook;
+import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.Question;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Posteriors put in the place of others, seen from inside, through the real broker and registry. */
+class SwapIT {
+    private static final Target TARGET = new Target("tiny", "default");
+
+    @TempDir
+    private static Path dir;
+
+    private static Cluster cluster;
+    private static BaseModel base;
+
+    private final List<Posterior> served = new ArrayList<>();
+    private Connection connection;
+    private Catalogue catalogue;
+    private TopicFollower follower;
+    private Serving serving;
+    private int arraysOfTheBase;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cluster = Cluster.start(dir.resolve("cluster"), 0, 0);
+        TinyModel.write(dir.resolve("model"));
+        base = BaseModel.load(dir.resolve("model"), ComputeDevice.CPU);
+        // What the model itself makes when first used and keeps, its rotary tables, is there from now on.
+        try (NDManager manager = base.llama().newManager()) {
+            TokenBatch longest = TokenBatch.leftPadded(List.of(new long[TinyModel.CONTEXT]), 0);
+            base.llama().hidden(longest, LinearHook.FROZEN, manager);
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        base.close();
+        cluster.close();
+    }
+
+    @BeforeEach
+    void follow(TestInfo test) {
+        String prefix = test.getTestMethod().orElseThrow().getName() + ".";
+        connection = new Connection(cluster.bootstrapServers(), cluster.schemaRegistry(), prefix, Map.of());
+        TopicAdmin.createMissing(connection);
+        ScorerSettings settings = ScorerSettings.of("tiny", dir.resolve("model"));
+        catalogue = new Catalogue(connection, settings.runs());
+        follower = new TopicFollower(connection, catalogue);
+        ScorerListener listener = new Recorder();
+        serving = new Serving(connection, settings, base, catalogue, follower, listener);
+        arraysOfTheBase = arrays();
+    }
+
+    @AfterEach
+    void close() {
+        serving.close();
+        follower.close();
+        assertThat(arrays()).isEqualTo(arraysOfTheBase);
+    }
+
+    @Test
+    void shouldFreeTheOldOneSoThatMemoryIsFlatOverFiftySwaps() throws Exception {
+        new TinyRun(connection, "tiny", "step-0", "default", false, List.of("A", "B")).publish();
+        turn();
+        answer();
+        int one = arrays();
+        Shared first = projections();
+        for (int i = 1; i <= 50; i++) {
+            TinyRun next = new TinyRun(connection, "tiny", "step-" + i, "default", false, List.of("A", "B"));
+            next.publishAdapter();
+            next.publishFactors();
+            next.publishPosterior(i + 1, PosteriorState.COMPLETE, 2);
+            turn();
+            answer();
+            assertThat(served.get(served.size() - 1).getCheckpoint()).isEqualTo("step-" + i);
+            assertThat(arrays()).as("arrays on the device after %d swaps", i).isEqualTo(one);
+        }
+        assertThat(first.isFree()).isTrue();
+    }
+
+    @Test
+    void shouldKeepTheProjectionsWhereOnlyTheCalibrationChangesAndTheAdapterWhereOnlyThePriorDoes() throws Exception {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
+        run.publish();
+        turn();
+        Projections before = projections();
+
+        run.publish(run.posterior(2, PosteriorState.COMPLETE, 2)
+                .setTemperature(1.5)
+                .setCalibration(Calibration.TEMPERATURE)
+                .build());
+        turn();
+        assertThat(served).extracting(Posterior::getVersion).containsExactly(1L, 2L);
+        assertThat(projections()).isSameAs(before);
+
+        run.publishPosterior(3, PosteriorState.COMPLETE, 9);
+        turn();
+        assertThat(served).extracting(Posterior::getVersion).containsExactly(1L, 2L, 3L);
+        assertThat(projections()).isNotSameAs(before);
+        assertThat(projections().weights()).isSameAs(before.weights());
+        assertThat(before.isFree()).isTrue();
+        assertThat(projections().weights().isFree()).isFalse();
+    }
+
+    @Test
+    void shouldLeaveABorrowedModelInPlaceUntilItIsGivenBack() throws Exception {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
+        run.publish();
+        turn();
+        Projections old;
+        try (Lease lease = serving.lease(Set.of(TARGET), Set.of(), false)) {
+            FitModel model = lease.models().get(TARGET);
+            old = model.projections();
+            run.publishPosterior(2, PosteriorState.COMPLETE, 9);
+            turn();
+            assertThat(old.isFree()).isFalse();
+            assertThat(model.answer(Tier.ALL, List.of(prompted(model)), false)
+                            .get(0)
+                            .answer()
+                            .getPosteriorVersion())
+                    .isEqualTo(1);
+        }
+        assertThat(old.isFree()).isTrue();
+    }
+
+    @Test
+    void shouldNotGoBackToAnOlderCheckpointWhenFactorsGoOnButWhenTheFitIsDeleted() throws Exception {
+        TinyRun old = new TinyRun(connection, "tiny", "step-1", "default", false, List.of("A", "B"));
+        old.publish();
+        TinyRun run = new TinyRun(connection, "tiny", "step-2", "default", false, List.of("A", "B"));
+        run.publishAdapter();
+        run.publishFactors();
+        run.publishPosterior(2, PosteriorState.COMPLETE, 2);
+        turn();
+        assertThat(checkpoint()).isEqualTo("step-2");
+        run.publishFactors(8); // the batch after those of the posterior
+        turn();
+        assertThat(catalogue.newest("tiny", "default").orElseThrow().posterior().getCheckpoint())
+                .isEqualTo("step-1");
+        assertThat(checkpoint()).isEqualTo("step-2");
+        run.removePosterior();
+        turn();
+        assertThat(checkpoint()).isEqualTo("step-1");
+        old.removePosterior();
+        turn();
+        assertThat(serving.posteriors()).isEmpty();
+        assertThat(serving.awaitReady(Duration.ZERO)).isFalse();
+    }
+
+    @Test
+    void shouldFetchPlacesThatAreFarApartAndNameNoneThatIsGone() {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
+        run.publish();
+        follower.catchUp();
+        Servable servable = catalogue.newest("tiny", "default").orElseThrow();
+        List<Place> places = new ArrayList<>(servable.adapter().values());
+        places.addAll(servable.factors().values());
+        assertThat(follower.fetch(places)).containsOnlyKeys(places);
+    }
+
+    private void turn() {
+        await().atMost(Duration.ofSeconds(30)).until(() -> {
+            boolean news = follower.catchUp();
+            serving.turn(news);
+            return news;
+        });
+    }
+
+    /** Answers one question, for what that leaves behind. */
+    private void answer() throws Exception {
+        try (Lease lease = serving.lease(Set.of(TARGET), Set.of(), false)) {
+            FitModel model = lease.models().get(TARGET);
+            for (Tier tier : Tier.values()) {
+                assertThat(model.answer(tier, List.of(prompted(model)), true)
+                                .get(0)
+                                .answer())
+                        .isNotNull();
+            }
+        }
+    }
+
+    private static Prompted prompted(FitModel model) throws BadQuestionException {
+        return new Prompted(
+                model.prompts()
+                        .read(new Question(
+                                "q",
+                                "which word",
+                                null,
+                                List.of(new Choice("A", "one"), new Choice("B", "two")),
+                                null)),
+                Purpose.ANSWER);
+    }
+
+    private Projections projections() {
+        try (Lease lease = serving.lease(Set.of(TARGET), Set.of(), false)) {
+            return lease.models().get(TARGET).projections();
+        }
+    }
+
+    private String checkpoint() {
+        return serving.posteriors().get(TARGET).getCheckpoint();
+    }
+
+    /** Everything on the device that belongs to the base model, adapters and posteriors below it included. */
+    private static int arrays() {
+        try (NDManager below = base.llama().newManager()) {
+            return below.getParentManager().getManagedArrays().size();
+        }
+    }
+
+    private final class Recorder implements ScorerListener {
+        @Override
+        public void waiting(String reason) {
+            // nothing to see
+        }
+
+        @Override
+        public void serving(Posterior posterior) {
+            served.add(posterior);
+        }
+
+        @Override
+        public void committed(Committed poll) {
+            // nothing to see
+        }
+
+        @Override
+        public void measured(String run, int bytes) {
+            // nothing to see
+        }
+    }
+}

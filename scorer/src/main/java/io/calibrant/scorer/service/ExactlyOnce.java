@@ -1,0 +1,124 @@
+package io.calibrant.scorer.service;
+
+import io.calibrant.schemas.Connection;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Records and offsets in one transaction: a question has one committed outcome, whatever happens in between. Who was
+ * stopped while the group gave its partitions to another is refused by the group's generation.
+ */
+final class ExactlyOnce implements Delivery {
+    private static final Logger LOG = LoggerFactory.getLogger(ExactlyOnce.class);
+
+    private static final int MOST_FAILURES = 5;
+
+    private final Consumer<byte[], byte[]> consumer;
+    private final Map<String, Object> configs;
+    private KafkaProducer<byte[], byte[]> producer;
+    private boolean rewind;
+    private int failures;
+
+    /** @param consumer of the questions; not closed with this object */
+    ExactlyOnce(Connection connection, String group, Consumer<byte[], byte[]> consumer) {
+        this.consumer = consumer;
+        configs = new HashMap<>(connection.producer());
+        configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, group + "-" + UUID.randomUUID());
+        // A transaction spans the sends only, never the scoring: what a killed scorer leaves open is short.
+        configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, (int)
+                Duration.ofSeconds(10).toMillis());
+        // The commit sends everything at once; waiting for more would only be latency.
+        configs.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+        configs.putIfAbsent(ProducerConfig.RETRY_BACKOFF_MS_CONFIG, 20);
+    }
+
+    /**
+     * After a failure the same transactional id is opened again, which ends what it left open, one way or the other; only
+     * then it is known which offsets are committed.
+     */
+    @Override
+    public void prepare() {
+        if (producer == null) {
+            KafkaProducer<byte[], byte[]> next =
+                    new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
+            boolean done = false;
+            try {
+                next.initTransactions();
+                done = true;
+            } finally {
+                if (!done) {
+                    next.close(Duration.ZERO);
+                }
+            }
+            producer = next;
+        }
+        if (rewind) {
+            rewind();
+            rewind = false;
+        }
+    }
+
+    @Override
+    public boolean deliver(List<ProducerRecord<byte[], byte[]>> out, Map<TopicPartition, OffsetAndMetadata> offsets) {
+        try {
+            producer.beginTransaction();
+            for (ProducerRecord<byte[], byte[]> record : out) {
+                Future<RecordMetadata> unused = producer.send(record); // a failed send fails the commit
+            }
+            producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+            producer.commitTransaction();
+            failures = 0;
+            return true;
+        } catch (InvalidConfigurationException | WakeupException e) {
+            throw e; // not allowed, or too large: it would not go better the next time
+        } catch (KafkaException e) {
+            failures++;
+            if (failures >= MOST_FAILURES) {
+                throw e;
+            }
+            LOG.warn("transaction not committed, its questions are asked again: {}", e.toString());
+            producer.close(Duration.ZERO);
+            producer = null;
+            rewind = true;
+            return false;
+        }
+    }
+
+    private void rewind() {
+        Set<TopicPartition> assignment = consumer.assignment();
+        Map<TopicPartition, OffsetAndMetadata> committed = consumer.committed(assignment);
+        for (TopicPartition partition : assignment) {
+            OffsetAndMetadata offset = committed.get(partition);
+            if (offset == null) {
+                consumer.seekToBeginning(Set.of(partition));
+            } else {
+                consumer.seek(partition, offset);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        if (producer != null) {
+            producer.close();
+        }
+    }
+}
