@@ -15,6 +15,8 @@ public interface ProgressListener {
         FINE_TUNING,
         /** Batches of the curvature pass, of this shard. */
         CURVATURE,
+        /** Batches in the posterior that the validation questions wait for. */
+        FITTING,
         /** Everything is published. */
         DONE
     }
@@ -31,4 +33,9 @@ public interface ProgressListener {
 
     /** Called at the start of a phase (done = 0) and after every step or batch. */
     void progressed(Event event);
+
+    /** Something that is no failure, but not as expected either: one line. */
+    default void warned(String line) {
+        // nobody needs to listen
+    }
 }

@@ -17,6 +17,7 @@ import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.FitWatch;
 import io.calibrant.trainer.statistics.PublishedRun;
 import io.calibrant.trainer.statistics.Publisher;
 import io.calibrant.trainer.statistics.RunDescription;
@@ -37,6 +38,11 @@ import java.util.TreeMap;
 public final class Trainer implements AutoCloseable {
     /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
     private static final int STEPS_PER_RECORD = 5;
+
+    /** So long validation questions wait for the posterior they are for. */
+    private static final Duration FIT_PATIENCE = Duration.ofMinutes(10);
+
+    private static final Duration FIT_POLL = Duration.ofMillis(500);
 
     private final TrainerSettings settings;
     private final Connection connection;
@@ -95,6 +101,9 @@ public final class Trainer implements AutoCloseable {
                     return false;
                 }
                 if (settings.shard().index() == 0 && !set.validation().isEmpty()) {
+                    if (!awaitFit(set)) {
+                        return false;
+                    }
                     publisher.validation(set.validation());
                 }
                 event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
@@ -217,6 +226,39 @@ public final class Trainer implements AutoCloseable {
         }
         publisher.curvature(checkpoint, done, mine, examples, logLikelihood, true);
         return true;
+    }
+
+    /**
+     * Validation questions are for the posterior of this checkpoint. A scorer takes no question before it has a complete
+     * posterior; but where one of an older checkpoint is there, it would answer with that: then the new one is waited for.
+     *
+     * @return false if the trainer was closed meanwhile
+     */
+    private boolean awaitFit(TrainingSet set) {
+        try (FitWatch watch = new FitWatch(connection, settings.run())) {
+            String checkpoint = settings.checkpoint();
+            Optional<String> older = watch.completeBeside(checkpoint);
+            if (older.isEmpty()) {
+                return !stopping;
+            }
+            long batches = ((long) set.prompts().size() + settings.batchSize() - 1) / settings.batchSize();
+            long end = System.nanoTime() + FIT_PATIENCE.toNanos();
+            while (!watch.isComplete(checkpoint)) {
+                if (stopping) {
+                    return false;
+                }
+                if (System.nanoTime() > end) {
+                    listener.warned("note: checkpoint " + checkpoint + " of run '" + settings.run()
+                            + "' has no complete posterior after " + FIT_PATIENCE.toMinutes()
+                            + " min (is a fitter running? calibrant fit): the validation questions are sent now, and a"
+                            + " scorer that still serves " + older.get() + " answers them with that");
+                    break;
+                }
+                event(Phase.FITTING, watch.batches(checkpoint), batches, OptionalDouble.empty(), Optional.empty());
+                watch.poll(FIT_POLL);
+            }
+            return !stopping;
+        }
     }
 
     private static Optional<Duration> remaining(long start, long done, long total) {

@@ -25,6 +25,11 @@ final class TrainProgress implements ProgressListener {
         output.note(describe(event));
     }
 
+    @Override
+    public void warned(String line) {
+        output.note(line);
+    }
+
     static String describe(Event event) {
         StringBuilder text = new StringBuilder();
         switch (event.phase()) {
@@ -39,6 +44,12 @@ final class TrainProgress implements ProgressListener {
                         .append(event.done())
                         .append(" of ")
                         .append(event.total());
+            case FITTING ->
+                text.append("waiting for the complete posterior before the validation questions are sent: ")
+                        .append(event.done())
+                        .append(" of ")
+                        .append(event.total())
+                        .append(" batches");
             case DONE -> text.append("everything is published");
         }
         event.loss().ifPresent(loss -> text.append(String.format(Locale.ROOT, ", loss %.4f", loss)));

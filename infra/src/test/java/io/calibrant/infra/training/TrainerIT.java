@@ -9,15 +9,20 @@ import ai.djl.Device;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Phase;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.trainer.ProgressListener;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
@@ -46,12 +51,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -333,6 +344,52 @@ class TrainerIT {
         assertThat(read(connection.topics().progress(), Progress.class))
                 .extracting(record -> record.value().getPhase())
                 .contains(Phase.FINE_TUNING, Phase.DONE);
+    }
+
+    /** A scorer of the older checkpoint would answer them with that. */
+    @Test
+    void shouldSendValidationQuestionsOnlyOnceTheirOwnCheckpointIsComplete() throws Exception {
+        TopicAdmin.createMissing(connection);
+        complete("again", "step-1");
+        TrainerSettings settings =
+                settings("again", 0, first(8), Validation.heldOut(0.25), Optional.of(10), Shard.WHOLE);
+        CountDownLatch waiting = new CountDownLatch(1);
+        CompletableFuture<Void> training = CompletableFuture.runAsync(() -> Trainer.run(settings, connection, event -> {
+            if (event.phase() == ProgressListener.Phase.FITTING) {
+                waiting.countDown();
+            }
+        }));
+        assertThat(waiting.await(2, TimeUnit.MINUTES)).isTrue();
+        assertThat(read(connection.topics().questions(), Question.class)).isEmpty();
+        assertThat(training).isNotDone();
+
+        complete("another", "step-0"); // not of this run
+        complete("again", "step-0");
+        training.orTimeout(1, TimeUnit.MINUTES).join();
+
+        assertThat(read(connection.topics().questions(), Question.class)).hasSize(2);
+        assertThat(read(connection.topics().labels(), Label.class)).hasSize(2);
+    }
+
+    private void complete(String run, String checkpoint) throws Exception {
+        Posterior posterior = Posterior.newBuilder()
+                .setRunId(run)
+                .setCheckpoint(checkpoint)
+                .setFit("default")
+                .setVersion(1)
+                .setState(PosteriorState.COMPLETE)
+                .setBatches(2)
+                .setLogEvidence(0)
+                .setLogLikelihood(0)
+                .setEffectiveParameters(0)
+                .setCapturedEnergy(1)
+                .build();
+        try (KafkaProducer<String, Posterior> producer = new KafkaProducer<>(
+                connection.producer(), new StringSerializer(), connection.serializer(Posterior.class))) {
+            producer.send(new ProducerRecord<>(
+                            connection.topics().posteriors(), Keys.fit(run, checkpoint, "default"), posterior))
+                    .get();
+        }
     }
 
     @Test
