@@ -1,0 +1,406 @@
+package io.calibrant.infra.score;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.Device;
+import io.calibrant.infra.cluster.Broker;
+import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.cluster.Registry;
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.Question;
+import io.calibrant.scorer.predictive.Predictive;
+import io.calibrant.scorer.service.AtLeastOnceScorer;
+import io.calibrant.scorer.service.Scorer;
+import io.calibrant.scorer.service.ScorerListener;
+import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.trainer.llama.Llama;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ConsumerGroupDescription;
+import org.apache.kafka.clients.admin.MemberDescription;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Two scorers, processes of their own, of which one is stopped and let go on, and one is killed, mid-stream and while
+ * posteriors are swapped. Oracle: each question has exactly one committed answer, and each answer is what the posterior that
+ * it states says.
+ */
+class ScorerFaultIT {
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final String SESSION_TIMEOUT = "6000"; // the least that a broker allows
+    private static final int POINTS = 256;
+    private static final List<String> LABELS = List.of("A", "B", "C", "D");
+
+    @TempDir
+    private static Path dir;
+
+    private static Cluster cluster;
+    private static Llama llama;
+
+    private final List<Process> processes = new ArrayList<>();
+    private Connection connection;
+    private Admin admin;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cluster = Cluster.start(dir.resolve("cluster"), 0, 0);
+        TinyModel.write(dir.resolve("model"));
+        llama = Llama.load(dir.resolve("model"), Device.cpu());
+        Files.writeString(dir.resolve("client.properties"), "session.timeout.ms=" + SESSION_TIMEOUT + "\n");
+    }
+
+    @AfterAll
+    static void stop() {
+        llama.close();
+        cluster.close();
+    }
+
+    @BeforeEach
+    void topics(TestInfo test) {
+        String prefix = test.getTestMethod().orElseThrow().getName().substring(6, 16) + ".";
+        connection = new Connection(cluster.bootstrapServers(), cluster.schemaRegistry(), prefix, Map.of());
+        TopicAdmin.createMissing(connection);
+        admin = Admin.create(connection.admin());
+    }
+
+    @AfterEach
+    void end() {
+        processes.forEach(Process::destroyForcibly);
+        admin.close();
+    }
+
+    @Test
+    void shouldCommitOneAnswerAQuestionWhoeverIsStoppedOrKilled() throws Exception {
+        TinyRun first = new TinyRun(connection, false, LABELS);
+        TinyRun second = new TinyRun(connection, TinyRun.RUN, "step-4", "default", false, LABELS);
+        Map<Long, TinyRun> runs = Map.of(1L, first, 2L, first, 3L, second, 4L, second);
+        Map<Long, Posterior> posteriors = new HashMap<>();
+        posteriors.put(1L, first.posterior(1, PosteriorState.COMPLETE, 2).build());
+        posteriors.put(
+                2L,
+                first.posterior(2, PosteriorState.COMPLETE, 2)
+                        .setTemperature(2.5)
+                        .setCalibration(Calibration.TEMPERATURE)
+                        .build());
+        posteriors.put(3L, second.posterior(3, PosteriorState.COMPLETE, 5).build());
+        posteriors.put(4L, second.posterior(4, PosteriorState.COMPLETE, 20).build());
+        first.publishRun("");
+        first.publishAdapter();
+        first.publishFactors();
+        first.publish(posteriors.get(1L));
+        Process stopped = scorer();
+        Process killed = scorer();
+        try (QuestionStream stream = new QuestionStream(connection)) {
+            awaitMembers(2);
+            awaitAnswers(stream, 20, 1);
+
+            first.publish(posteriors.get(2L));
+            fault(stream, () -> signal(stopped, "STOP"));
+            awaitMembers(1); // past the session timeout: the other has everything
+            second.publishAdapter();
+            second.publishFactors();
+            second.publish(posteriors.get(3L));
+            awaitAnswers(stream, 20, 3);
+            fault(stream, () -> signal(stopped, "CONT"));
+            awaitMembers(2); // the zombie was refused, and is back
+
+            second.publish(posteriors.get(4L));
+            fault(stream, killed::destroyForcibly);
+            awaitMembers(1);
+            awaitAnswers(stream, 20, 4);
+            assertOracle(stream, posteriors, runs);
+        }
+        assertThat(stopped.isAlive()).isTrue();
+        stopped.destroy();
+        assertThat(stopped.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(stopped.exitValue()).isZero();
+    }
+
+    /** The control: what does not commit answers and offsets together fails the oracle. */
+    @Test
+    void shouldNotBeSatisfiedWithAtLeastOnce() throws Exception {
+        TinyRun run = new TinyRun(connection, false, LABELS);
+        run.publish();
+        Map<Long, Posterior> posteriors =
+                Map.of(1L, run.posterior(1, PosteriorState.COMPLETE, 2).build());
+        atLeastOnce();
+        Process killed = atLeastOnce();
+        try (QuestionStream stream = new QuestionStream(connection)) {
+            awaitMembers(2);
+            awaitAnswers(stream, 20, 1);
+            fault(stream, killed::destroyForcibly);
+            awaitMembers(1);
+            assertThatThrownBy(() -> assertOracle(stream, posteriors, Map.of(1L, run)))
+                    .isInstanceOf(AssertionError.class)
+                    .hasMessageContaining("answered more than once");
+        }
+    }
+
+    @Test
+    void shouldOutliveABrokerThatRestartsAndARegistryThatIsDown() throws Exception {
+        Path own = dir.resolve("own");
+        Registry registry = Registry.start(own.resolve("registry"), 0);
+        Broker broker = Broker.start(own.resolve("broker"), 0);
+        List<String> reasons = new CopyOnWriteArrayList<>();
+        try {
+            registry.awaitReady();
+            Connection to = Connection.to(broker.bootstrapServers(), registry.url());
+            TopicAdmin.createMissing(to);
+            new TinyRun(to, false, LABELS).publish();
+            CompletableFuture<Void> ending;
+            Scorer scorer = new Scorer(to, ScorerSettings.of(TinyRun.RUN, dir.resolve("model")), new Reasons(reasons));
+            try {
+                CompletableFuture<Void> scoring =
+                        CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer").start());
+                ask(to, "one", Purpose.ANSWER);
+                awaitAnswered(to, scoring, "one");
+
+                int port = URI.create("tcp://" + broker.bootstrapServers()).getPort();
+                broker.close();
+                broker = Broker.start(own.resolve("broker"), port);
+                ask(to, "two", Purpose.ANSWER);
+                awaitAnswered(to, scoring, "one", "two");
+
+                int registryPort = URI.create(registry.url()).getPort();
+                registry.close();
+                ask(to, "three", Purpose.ANSWER); // all that it needs is known
+                awaitAnswered(to, scoring, "one", "two", "three");
+                ask(to, "four", Purpose.VALIDATION); // its statistics have a schema that was not registered yet
+                await("the registry is missed")
+                        .atMost(PATIENCE)
+                        .until(() -> reasons.stream().anyMatch(reason -> reason.contains("registry")));
+                assertThat(scoring).isNotDone();
+                registry = Registry.start(own.resolve("registry"), registryPort);
+                registry.awaitReady();
+                awaitAnswered(to, scoring, "one", "two", "three", "four");
+                ending = scoring;
+            } finally {
+                scorer.close();
+            }
+            ending.orTimeout(1, TimeUnit.MINUTES).join();
+        } finally {
+            registry.close();
+            broker.close();
+        }
+    }
+
+    private static void ask(Connection to, String id, Purpose purpose) throws Exception {
+        try (KafkaProducer<String, Question> producer =
+                new KafkaProducer<>(to.producer(), new StringSerializer(), to.serializer(Question.class))) {
+            Question question = QuestionStream.question(0);
+            question.setPurpose(purpose);
+            producer.send(new ProducerRecord<>(to.topics().questions(), id, question))
+                    .get();
+        }
+    }
+
+    private static void awaitAnswered(Connection to, CompletableFuture<Void> scoring, String... ids) {
+        await("answers to " + List.of(ids)).atMost(PATIENCE).untilAsserted(() -> {
+            if (scoring.isDone()) {
+                scoring.join(); // says why
+            }
+            List<String> answered = new ArrayList<>();
+            try (TopicReader<Answer> reader =
+                    TopicReader.fromBeginning(to, to.topics().answers(), Answer.class, line -> {})) {
+                while (!reader.hasReachedTheEnd()) {
+                    reader.poll(Duration.ofMillis(200)).forEach(each -> answered.add(each.key()));
+                }
+            }
+            assertThat(answered).containsExactlyInAnyOrder(ids);
+        });
+    }
+
+    private record Reasons(List<String> heard) implements ScorerListener {
+        @Override
+        public void waiting(String reason) {
+            heard.add(reason);
+        }
+
+        @Override
+        public void serving(Posterior posterior) {
+            // nothing to see
+        }
+
+        @Override
+        public void committed(Committed poll) {
+            // nothing to see
+        }
+
+        @Override
+        public void measured(String run, int bytes) {
+            // nothing to see
+        }
+    }
+
+    private void assertOracle(QuestionStream stream, Map<Long, Posterior> posteriors, Map<Long, TinyRun> runs) {
+        stream.stopSending();
+        await("everything is answered").atMost(PATIENCE).until(() -> stream.inFlight() == 0);
+        List<Answer> answers = stream.answers();
+        assertThat(QuestionStream.counts(answers).entrySet().stream()
+                        .filter(each -> each.getValue() > 1)
+                        .toList())
+                .as("questions answered more than once")
+                .isEmpty();
+        assertThat(answers).hasSize(stream.sent());
+        assertThat(TopicReader.latest(connection, connection.topics().scorerDeadLetters(), Question.class, line -> {}))
+                .isEmpty();
+        List<Question> distinct =
+                IntStream.range(0, 6).mapToObj(QuestionStream::question).toList();
+        Map<Long, List<Predictive>> expected = new HashMap<>();
+        for (Answer answer : answers) {
+            long version = answer.getPosteriorVersion();
+            Posterior posterior = posteriors.get(version);
+            assertThat(answer.getCheckpoint()).isEqualTo(posterior.getCheckpoint());
+            List<Predictive> predictives = expected.computeIfAbsent(
+                    version,
+                    v -> Recomputed.predictives(dir.resolve("model"), llama, runs.get(v), posterior, distinct));
+            Recomputed.assertSame(answer, posterior, predictives.get(QuestionStream.index(answer) % 6), POINTS);
+        }
+        assertThat(expected.keySet()).contains(1L, (long) posteriors.size());
+    }
+
+    /** Something that must happen while questions are open and answers have been committed, or it would show nothing. */
+    private static void fault(QuestionStream stream, ThrowingRunnable fault) throws Exception {
+        assertThat(stream.answers()).as("committed before the fault").isNotEmpty();
+        assertThat(stream.inFlight()).as("in flight at the fault").isPositive();
+        fault.run();
+    }
+
+    private interface ThrowingRunnable {
+        void run() throws Exception;
+    }
+
+    private void awaitAnswers(QuestionStream stream, int more, long version) {
+        int before = stream.answers().size();
+        await("answers of version " + version).atMost(PATIENCE).until(() -> {
+            processes.forEach(process -> {
+                if (!process.isAlive() && process.exitValue() == 1) {
+                    throw new AssertionError("a scorer has ended by itself");
+                }
+            });
+            List<Answer> answers = stream.answers();
+            return answers.size() >= before + more
+                    && answers.stream().anyMatch(answer -> answer.getPosteriorVersion() == version);
+        });
+    }
+
+    /** Until the group is stable with so many members, each with its part of the questions. */
+    private void awaitMembers(int count) {
+        String group = connection.topicPrefix() + "calibrant-scorer-" + TinyRun.RUN;
+        await(count + " members").atMost(PATIENCE).until(() -> {
+            ConsumerGroupDescription description;
+            try {
+                description = admin.describeConsumerGroups(List.of(group))
+                        .describedGroups()
+                        .get(group)
+                        .get();
+            } catch (ExecutionException e) {
+                if (e.getCause() instanceof GroupIdNotFoundException) {
+                    return false;
+                }
+                throw e;
+            }
+            Collection<MemberDescription> members = description.members();
+            return description.groupState() == GroupState.STABLE
+                    && members.size() == count
+                    && members.stream()
+                            .noneMatch(member ->
+                                    member.assignment().topicPartitions().isEmpty());
+        });
+    }
+
+    private Process scorer() throws IOException {
+        return process(
+                "io.calibrant.infra.commands.Calibrant",
+                "score",
+                "--run",
+                TinyRun.RUN,
+                "--model",
+                dir.resolve("model").toString(),
+                "--batch-size",
+                "1",
+                "--points",
+                Integer.toString(POINTS),
+                "--bootstrap-server",
+                connection.bootstrapServers(),
+                "--schema-registry",
+                connection.schemaRegistry(),
+                "--topic-prefix",
+                connection.topicPrefix(),
+                "--command-config",
+                dir.resolve("client.properties").toString());
+    }
+
+    private Process atLeastOnce() throws IOException {
+        return process(
+                AtLeastOnceScorer.class.getName(),
+                connection.bootstrapServers(),
+                connection.schemaRegistry(),
+                connection.topicPrefix(),
+                SESSION_TIMEOUT,
+                TinyRun.RUN,
+                dir.resolve("model").toString());
+    }
+
+    private Process process(String main, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx400m",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Dai.djl.offline=true",
+                "-cp",
+                System.getProperty("java.class.path"),
+                main));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.redirectOutput(dir.resolve("scorer-" + processes.size() + "-" + connection.topicPrefix() + "log")
+                .toFile());
+        builder.environment().put("OMP_NUM_THREADS", "1");
+        Process process = builder.start();
+        processes.add(process);
+        return process;
+    }
+
+    private static void signal(Process process, String signal) throws IOException, InterruptedException {
+        int code = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid()))
+                .inheritIO()
+                .start()
+                .waitFor();
+        assertThat(code).isZero();
+    }
+}
