@@ -2,12 +2,15 @@ package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.Evaluator;
+import io.calibrant.infra.report.Diagnostics;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.HtmlReport;
 import io.calibrant.infra.report.Method;
+import io.calibrant.infra.report.Score;
 import io.calibrant.infra.report.TextReport;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.prompts.Question;
@@ -15,6 +18,7 @@ import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -30,10 +34,14 @@ import picocli.CommandLine.Spec;
             "Sends labelled questions and their labels through the topics, waits for the answers, and prints ACC, NLL, ECE"
                     + " (15 bins) and Brier for MAP, temperature scaling, the evidence's Laplace, and as served.",
             "Temperature is fitted on the run's validation answers (train and validate ask these) where there are any, else"
-                    + " cross-fitted on the questions themselves."
+                    + " cross-fitted on the questions themselves.",
+            "Then differences to MAP with 95%% intervals (paired bootstrap), the coverage and size of conformal sets calibrated on"
+                    + " the validation answers, and what entropy, mutual information and novelty are worth for telling wrong"
+                    + " answers, and with --unfamiliar strange questions."
         },
         footer = {
             "  calibrant evaluate --questions test.jsonl --run news --html report.html",
+            "  calibrant evaluate --questions test.jsonl --run news --unfamiliar other.jsonl --details answers.jsonl",
             "  calibrant evaluate --questions test.jsonl --json    # one object a method; the run may be left out if there is one"
         })
 final class EvaluateCommand implements Callable<Integer> {
@@ -52,6 +60,19 @@ final class EvaluateCommand implements Callable<Integer> {
             paramLabel = "R",
             description = "The run whose scorer is to answer. Default: the only one there is.")
     private String run;
+
+    @Option(
+            names = "--unfamiliar",
+            paramLabel = "FILE",
+            description = "Questions of another kind, answers not needed: asked as well, to see whether entropy, mutual"
+                    + " information and novelty tell them from the others.")
+    private Path unfamiliar;
+
+    @Option(
+            names = "--details",
+            paramLabel = "FILE",
+            description = "Also write one JSON object a question: what every method said, and the scores.")
+    private Path details;
 
     @Option(names = "--html", paramLabel = "FILE", description = "Also write a report that opens without a network.")
     private Path html;
@@ -90,10 +111,14 @@ final class EvaluateCommand implements Callable<Integer> {
                                         + (progress.refused() == 0 ? "" : ", " + progress.refused() + " refused"),
                                 (double) (progress.answered() + progress.refused()) / progress.total(),
                                 progress.remaining()))
-                .evaluate(labelled);
+                .evaluate(labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar));
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
         print(output, evaluated.evaluation(), json);
+        if (details != null) {
+            new DetailsFile(details).write(evaluated);
+            output.note("Details: " + details.toAbsolutePath().normalize());
+        }
         if (html != null) {
             new HtmlReport(
                             "Run " + evaluated.run().getRunId() + " on "
@@ -122,7 +147,41 @@ final class EvaluateCommand implements Callable<Integer> {
             object.put("nll", metrics.nll());
             object.put("ece", metrics.ece());
             object.put("brier", metrics.brier());
+            if (method != Method.MAP) {
+                PairedBootstrap difference = evaluation.againstMap(method);
+                ObjectNode minusMap = object.putObject("minusMap");
+                interval(minusMap.putObject("acc"), difference.accuracy());
+                interval(minusMap.putObject("nll"), difference.nll());
+                interval(minusMap.putObject("ece"), difference.ece());
+                interval(minusMap.putObject("brier"), difference.brier());
+            }
+            Diagnostics diagnostics = evaluation.diagnostics();
+            Diagnostics.Sets sets = diagnostics.conformal().get(method);
+            if (sets != null) {
+                ObjectNode conformal = object.putObject("conformal");
+                conformal.put("alpha", diagnostics.alpha());
+                conformal.put("validation", diagnostics.validation());
+                conformal.put("coverage", sets.coverage());
+                conformal.put("size", sets.size());
+            }
+            if (method == Method.CALIBRATED) {
+                areas(object, "aurocWrong", diagnostics.wrong());
+                areas(object, "aurocUnfamiliar", diagnostics.unfamiliar());
+            }
             output.json(object);
+        }
+    }
+
+    private static void interval(ObjectNode object, PairedBootstrap.Interval interval) {
+        object.put("estimate", interval.estimate());
+        object.put("lower", interval.lower());
+        object.put("upper", interval.upper());
+    }
+
+    private static void areas(ObjectNode object, String name, Map<Score, Double> areas) {
+        if (!areas.isEmpty()) {
+            ObjectNode each = object.putObject(name);
+            areas.forEach((score, area) -> each.put(score.key(), area));
         }
     }
 }

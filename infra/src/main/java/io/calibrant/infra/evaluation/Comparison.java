@@ -115,11 +115,11 @@ final class Comparison {
         return list(link.predict(array(answer.getContrastMean()), covariance).probabilities());
     }
 
-    private static LabelledLogits logits(Answer answer, int truth) {
+    static LabelledLogits logits(Answer answer, int truth) {
         return LabelledLogits.ofContrasts(array(answer.getContrastMean()), truth);
     }
 
-    private static double[] array(List<Double> values) {
+    static double[] array(List<Double> values) {
         return values.stream().mapToDouble(Double::doubleValue).toArray();
     }
 

@@ -1,6 +1,7 @@
 package io.calibrant.infra.evaluation;
 
 import io.calibrant.infra.report.Evaluation;
+import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import java.util.Collections;
@@ -15,11 +16,14 @@ import java.util.Map;
  * @param run what answered
  * @param posterior the posterior that answered, as it is on the topic now
  * @param refused reasons by question id, for the questions that were not answered
+ * @param answers by question id
  */
-public record Evaluated(Evaluation evaluation, Run run, Posterior posterior, Map<String, String> refused) {
+public record Evaluated(
+        Evaluation evaluation, Run run, Posterior posterior, Map<String, String> refused, Map<String, Answer> answers) {
     /** Copies the reasons, keeping their order. */
     public Evaluated {
         refused = Collections.unmodifiableMap(new LinkedHashMap<>(refused));
+        answers = Map.copyOf(answers);
     }
 
     /** What was run, for the report: name and value. */

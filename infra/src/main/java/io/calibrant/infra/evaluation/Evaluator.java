@@ -1,5 +1,6 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
@@ -58,6 +59,25 @@ public final class Evaluator {
      * @throws IllegalStateException if a topic does not exist
      */
     public Evaluated evaluate(List<Question> questions) {
+        return evaluate(questions, List.of());
+    }
+
+    /**
+     * Evaluates, and asks questions of another kind as well, to see whether the answers tell.
+     *
+     * @param questions with their answers; at least one
+     * @param unfamiliar need no answers; their ids differ from those of {@code questions}
+     * @throws EvaluationFailure as {@link #evaluate(List)}, or if an id occurs in both
+     */
+    public Evaluated evaluate(List<Question> questions, List<Question> unfamiliar) {
+        Set<String> known = new HashSet<>();
+        questions.forEach(question -> known.add(question.id()));
+        for (Question question : unfamiliar) {
+            if (known.contains(question.id())) {
+                throw new EvaluationFailure("question id '" + question.id()
+                        + "' occurs in both files: accepted are unfamiliar questions with ids of their own");
+            }
+        }
         for (Question question : questions) {
             if (question.answer() == null) {
                 throw new EvaluationFailure(
@@ -66,6 +86,8 @@ public final class Evaluator {
         }
         Run run = run();
         Map<String, String> refused = new LinkedHashMap<>();
+        QuestionSender sender = new QuestionSender(connection);
+        sender.labels(questions);
         Map<String, Answer> answers = answers(run.getRunId(), questions, refused);
         if (answers.isEmpty()) {
             throw new EvaluationFailure("all " + questions.size() + " questions were refused, the first one because: "
@@ -79,7 +101,15 @@ public final class Evaluator {
             throw new EvaluationFailure("the answers name posterior " + key + ", which topic "
                     + connection.topics().posteriors() + " does not have");
         }
-        return new Evaluated(Comparison.of(questions, answers, validation(first)), run, posterior, refused);
+        List<Validation> validation = validation(first);
+        Evaluation evaluation = Comparison.of(questions, answers, validation);
+        Map<String, Answer> strange = unfamiliar.isEmpty() ? Map.of() : answers(run.getRunId(), unfamiliar, refused);
+        return new Evaluated(
+                evaluation.with(Diagnosis.of(evaluation.questions(), answers, posterior, validation, strange.values())),
+                run,
+                posterior,
+                refused,
+                answers);
     }
 
     private Run run() {
@@ -101,9 +131,7 @@ public final class Evaluator {
         questions.forEach(question -> ids.add(question.id()));
         try (AnswerWatch watch = new AnswerWatch(
                 connection, false, answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()))) {
-            QuestionSender sender = new QuestionSender(connection);
-            sender.labels(questions);
-            sender.questions(questions, Purpose.ANSWER, run, null);
+            new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, null);
             int open = await(watch, ids, patience, listener);
             if (open > 0) {
                 throw new EvaluationFailure(String.format(

@@ -47,7 +47,7 @@ public record EvaluatedQuestion(
     }
 
     /** Whether the method's choice is the true one. */
-    boolean right(Method method) {
+    public boolean right(Method method) {
         return argmax(method) == truth;
     }
 

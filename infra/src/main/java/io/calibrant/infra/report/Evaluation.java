@@ -2,6 +2,7 @@ package io.calibrant.infra.report;
 
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
 import java.util.List;
 
@@ -10,14 +11,30 @@ import java.util.List;
  *
  * @param questions at least one
  * @param temperatureNote how the temperature was found, a sentence
+ * @param diagnostics conformal sets, and what the scores of an answer are worth
  */
-public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNote) {
+public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNote, Diagnostics diagnostics) {
     /** Copies the list. @throws IllegalArgumentException if there is no question */
     public Evaluation {
         questions = List.copyOf(questions);
         if (questions.isEmpty()) {
             throw new IllegalArgumentException("an evaluation needs at least one answered question, found none");
         }
+    }
+
+    /** Without diagnostics. */
+    public Evaluation(List<EvaluatedQuestion> questions, String temperatureNote) {
+        this(questions, temperatureNote, Diagnostics.NONE);
+    }
+
+    /** The same with diagnostics. */
+    public Evaluation with(Diagnostics known) {
+        return new Evaluation(questions, temperatureNote, known);
+    }
+
+    /** A method's figures minus MAP's, with 95% intervals over resampled questions. */
+    public PairedBootstrap againstMap(Method method) {
+        return PairedBootstrap.of(labelled(method), labelled(Method.MAP));
     }
 
     /** ACC, NLL, ECE and Brier of one method. */

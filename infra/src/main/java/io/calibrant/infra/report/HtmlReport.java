@@ -1,6 +1,7 @@
 package io.calibrant.infra.report;
 
 import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
 import java.io.IOException;
 import java.io.InputStream;
@@ -59,8 +60,10 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                 .append("</style></head><body><main>");
         head(page);
         figures(page);
+        differences(page);
         diagrams(page);
         histogram(page);
+        diagnostics(page);
         examples(page);
         facts(page);
         return page.append("</main></body></html>\n").toString();
@@ -129,6 +132,81 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
     private static void cell(StringBuilder page, double value, boolean best) {
         page.append(best ? "<td class='best'>" : "<td>")
                 .append(String.format(Locale.ROOT, "%.3f", value))
+                .append("</td>");
+    }
+
+    private void differences(StringBuilder page) {
+        page.append("<section><h2>Against MAP</h2><div class='scroll'><table><thead><tr><th>Minus MAP</th><th>ACC</th>")
+                .append("<th>NLL</th><th>ECE</th><th>Brier</th></tr></thead><tbody>");
+        for (Method method : Method.values()) {
+            if (method != Method.MAP) {
+                PairedBootstrap difference = evaluation.againstMap(method);
+                page.append("<tr class='")
+                        .append(method.key())
+                        .append("'><th><span class='dot'></span>")
+                        .append(method.title())
+                        .append("</th>");
+                for (PairedBootstrap.Interval each :
+                        List.of(difference.accuracy(), difference.nll(), difference.ece(), difference.brier())) {
+                    page.append(String.format(
+                            Locale.ROOT,
+                            "<td%s>%+.3f <small>%+.3f to %+.3f</small></td>",
+                            each.excludesZero() ? " class='best'" : "",
+                            each.estimate(),
+                            each.lower(),
+                            each.upper()));
+                }
+                page.append("</tr>");
+            }
+        }
+        page.append("</tbody></table></div><p class='small'>95% intervals over ")
+                .append(PairedBootstrap.RESAMPLES)
+                .append(
+                        " resamples of the questions, the same for both methods. Bold: zero lies outside.</p></section>");
+    }
+
+    private void diagnostics(StringBuilder page) {
+        Diagnostics known = evaluation.diagnostics();
+        if (!known.conformal().isEmpty()) {
+            page.append("<section><h2>Conformal sets</h2><p>The smallest sets of choices that hold the true one in at ")
+                    .append("least ")
+                    .append(percent(1 - known.alpha()))
+                    .append(" of the questions, calibrated on ")
+                    .append(known.validation())
+                    .append(" validation answers.</p><div class='scroll'><table><thead><tr><th>Method</th>")
+                    .append("<th>True one in the set</th><th>Choices a set</th></tr></thead><tbody>");
+            known.conformal()
+                    .forEach((method, sets) -> page.append(String.format(
+                            Locale.ROOT,
+                            "<tr class='%s'><th><span class='dot'></span>%s</th><td>%.3f</td><td>%.2f</td></tr>",
+                            method.key(),
+                            method.title(),
+                            sets.coverage(),
+                            sets.size())));
+            page.append("</tbody></table></div></section>");
+        }
+        if (known.wrong().isEmpty() && known.unfamiliar().isEmpty()) {
+            return;
+        }
+        page.append(
+                        "<section><h2>What the scores tell</h2><p>Area under the ROC curve; .5 is chance, 1 is perfect.</p>")
+                .append("<div class='scroll'><table><thead><tr><th>Score</th><th>Wrong from right</th>")
+                .append(known.unfamiliar().isEmpty() ? "" : "<th>Unfamiliar from familiar</th>")
+                .append("</tr></thead><tbody>");
+        for (Score score : Score.values()) {
+            page.append("<tr><th>").append(score.title()).append("</th>");
+            area(page, known.wrong().get(score));
+            if (!known.unfamiliar().isEmpty()) {
+                area(page, known.unfamiliar().get(score));
+            }
+            page.append("</tr>");
+        }
+        page.append("</tbody></table></div></section>");
+    }
+
+    private static void area(StringBuilder page, Double area) {
+        page.append("<td>")
+                .append(area == null ? "" : String.format(Locale.ROOT, "%.3f", area))
                 .append("</td>");
     }
 

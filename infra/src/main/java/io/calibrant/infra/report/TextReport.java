@@ -1,8 +1,11 @@
 package io.calibrant.infra.report;
 
 import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.metrics.PairedBootstrap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** An evaluation as plain text for a terminal. */
 public final class TextReport {
@@ -35,9 +38,64 @@ public final class TextReport {
                     metrics.brier(),
                     evaluation.confidence(method)));
         }
-        return text.append(evaluation.temperatureNote())
-                .append(System.lineSeparator())
-                .toString();
+        text.append(evaluation.temperatureNote()).append(System.lineSeparator());
+        differences(text, evaluation);
+        diagnostics(text, evaluation.diagnostics());
+        return text.toString();
+    }
+
+    private static void differences(StringBuilder text, Evaluation evaluation) {
+        text.append(String.format(Locale.ROOT, "%nMinus MAP, 95%% intervals over resampled questions:%n"));
+        for (Method method : Method.values()) {
+            if (method != Method.MAP) {
+                PairedBootstrap difference = evaluation.againstMap(method);
+                text.append(String.format(
+                        Locale.ROOT,
+                        "%-12s NLL %s   ECE %s%n",
+                        method.title(),
+                        interval(difference.nll()),
+                        interval(difference.ece())));
+            }
+        }
+    }
+
+    private static String interval(PairedBootstrap.Interval interval) {
+        return String.format(
+                Locale.ROOT, "%+.3f [%+.3f, %+.3f]", interval.estimate(), interval.lower(), interval.upper());
+    }
+
+    private static void diagnostics(StringBuilder text, Diagnostics diagnostics) {
+        if (!diagnostics.conformal().isEmpty()) {
+            text.append(String.format(
+                    Locale.ROOT,
+                    "%nConformal sets, at least %.0f%% promised, calibrated on %d validation answers:%n",
+                    100 * (1 - diagnostics.alpha()),
+                    diagnostics.validation()));
+            diagnostics
+                    .conformal()
+                    .forEach((method, sets) -> text.append(String.format(
+                            Locale.ROOT,
+                            "%-12s true class in the set %.3f, classes a set %.2f%n",
+                            method.title(),
+                            sets.coverage(),
+                            sets.size())));
+        }
+        auroc(text, "wrong from right answers", diagnostics.wrong());
+        auroc(
+                text,
+                "the " + diagnostics.unfamiliarQuestions() + " unfamiliar questions from these",
+                diagnostics.unfamiliar());
+    }
+
+    private static void auroc(StringBuilder text, String what, Map<Score, Double> areas) {
+        if (!areas.isEmpty()) {
+            text.append(String.format(Locale.ROOT, "%nArea under the ROC curve for telling %s: ", what))
+                    .append(areas.entrySet().stream()
+                            .map(each -> String.format(
+                                    Locale.ROOT, "%s %.3f", each.getKey().title(), each.getValue()))
+                            .collect(Collectors.joining(", ")))
+                    .append(System.lineSeparator());
+        }
     }
 
     /** Questions with the MAP and the served probabilities side by side; a star marks the true choice. */

@@ -100,7 +100,8 @@ class HtmlReportTest {
     void shouldPrintOneLineAMethod() {
         Evaluation evaluation = evaluation(50);
         assertThat(TextReport.table(evaluation).lines())
-                .hasSize(6)
+                .hasSize(6 + 2 + 3) // the table, how the temperature was found, the differences to MAP
+                .allMatch(line -> line.length() <= 80)
                 .anyMatch(line -> line.startsWith("MAP ")
                         && line.contains(String.format(
                                 Locale.ROOT,
@@ -108,6 +109,24 @@ class HtmlReportTest {
                                 evaluation.metrics(Method.MAP).nll())));
         assertThat(TextReport.examples(evaluation).lines().filter(line -> line.startsWith("  *")))
                 .hasSize(3);
+    }
+
+    @Test
+    void shouldShowSetsAndWhatTheScoresTellWhereTheyAreKnown() {
+        Evaluation evaluation = evaluation(50);
+        assertThat(report(evaluation).html()).doesNotContain("Conformal sets", "What the scores tell");
+        Evaluation known = evaluation.with(new Diagnostics(
+                40,
+                0.1,
+                Map.of(Method.MAP, new Diagnostics.Sets(0.912, 2.34)),
+                Map.of(Score.ENTROPY, 0.713),
+                Map.of(Score.NOVELTY, 0.998),
+                100));
+        assertThat(report(known).html()).contains("0.912", "2.34", "0.713", "0.998", "Unfamiliar from familiar");
+        assertThat(TextReport.table(known))
+                .contains("at least 90% promised, calibrated on 40 validation answers", "in the set 0.912")
+                .contains("wrong from right answers: entropy as served 0.713")
+                .contains("the 100 unfamiliar questions from these: novelty 0.998");
     }
 
     private static HtmlReport report(Evaluation evaluation) {

@@ -1,0 +1,57 @@
+package io.calibrant.infra.commands;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.infra.evaluation.Evaluated;
+import io.calibrant.infra.report.EvaluatedQuestion;
+import io.calibrant.infra.report.Method;
+import io.calibrant.schemas.avro.Answer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** An evaluation question by question, JSON lines. */
+record DetailsFile(Path file) {
+    /** @throws IllegalArgumentException naming the file if it cannot be written */
+    void write(Evaluated evaluated) {
+        try {
+            if (file.toAbsolutePath().getParent() != null) {
+                Files.createDirectories(file.toAbsolutePath().getParent());
+            }
+            try (PrintWriter lines = new PrintWriter(Files.newBufferedWriter(file))) {
+                for (EvaluatedQuestion question : evaluated.evaluation().questions()) {
+                    lines.println(line(question, evaluated.answers().get(question.id())));
+                }
+                if (lines.checkError()) {
+                    throw new IOException("the disk may be full");
+                }
+            }
+        } catch (IOException e) {
+            throw new IllegalArgumentException("--details: " + file + " cannot be written: " + e, e);
+        }
+    }
+
+    private static ObjectNode line(EvaluatedQuestion question, Answer answer) {
+        ObjectNode object = Output.object();
+        object.put("questionId", question.id());
+        ArrayNode labels = object.putArray("labels");
+        question.labels().forEach(labels::add);
+        object.put("truth", question.labels().get(question.truth()));
+        for (Method method : Method.values()) {
+            List<Double> probabilities = question.of(method);
+            ArrayNode values = object.putArray(method.key());
+            probabilities.forEach(values::add);
+        }
+        object.put("right", question.right(Method.CALIBRATED));
+        object.put("entropy", answer.getEntropy());
+        object.put("mutualInformation", answer.getMutualInformation());
+        object.put("novelty", answer.getNovelty());
+        object.put("calibration", answer.getCalibration().toString());
+        object.put("checkpoint", answer.getCheckpoint());
+        object.put("fit", answer.getFit());
+        object.put("posteriorVersion", answer.getPosteriorVersion());
+        return object;
+    }
+}

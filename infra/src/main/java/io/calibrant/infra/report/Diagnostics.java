@@ -1,0 +1,47 @@
+package io.calibrant.infra.report;
+
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * What an evaluation says beyond the table.
+ *
+ * @param validation labelled validation answers that the conformal sets rest on
+ * @param alpha share of questions whose true class may be missed by a set
+ * @param conformal coverage and size of the sets, by method; empty without validation answers
+ * @param wrong area under the ROC curve of each score for telling wrong answers from right ones; empty where all are the same
+ * @param unfamiliar the same for telling the questions of a second file from these; empty without one
+ * @param unfamiliarQuestions answered questions of the second file
+ */
+public record Diagnostics(
+        int validation,
+        double alpha,
+        Map<Method, Sets> conformal,
+        Map<Score, Double> wrong,
+        Map<Score, Double> unfamiliar,
+        int unfamiliarQuestions) {
+    /** Nothing known. */
+    public static final Diagnostics NONE = new Diagnostics(0, 0.1, Map.of(), Map.of(), Map.of(), 0);
+
+    /**
+     * Split-conformal sets on the evaluated questions.
+     *
+     * @param coverage share of questions whose true class is in the set
+     * @param size mean number of classes in a set
+     */
+    public record Sets(double coverage, double size) {}
+
+    /** Copies the maps, in the order of the enums. */
+    public Diagnostics {
+        conformal = copied(Method.class, conformal);
+        wrong = copied(Score.class, wrong);
+        unfamiliar = copied(Score.class, unfamiliar);
+    }
+
+    private static <K extends Enum<K>, V> Map<K, V> copied(Class<K> type, Map<K, V> map) {
+        Map<K, V> copy = new EnumMap<>(type);
+        copy.putAll(map);
+        return Collections.unmodifiableMap(copy);
+    }
+}

@@ -1,0 +1,128 @@
+package io.calibrant.infra.evaluation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.metrics.TemperatureScaling;
+import io.calibrant.infra.report.Diagnostics;
+import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.report.Method;
+import io.calibrant.infra.report.Score;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.Question;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class DiagnosisTest {
+    private final List<Question> questions = new ArrayList<>();
+    private final Map<String, Answer> answers = new HashMap<>();
+
+    private static Answer answer(String id, double contrast, double novelty) {
+        double[] map = TemperatureScaling.probabilities(new double[] {contrast, 0}, 1);
+        double[] served = Link.monteCarlo()
+                .predict(new double[] {contrast}, new double[][] {{4}})
+                .probabilities();
+        return Answer.newBuilder()
+                .setQuestionId(id)
+                .setRunId("run")
+                .setCheckpoint("step-1")
+                .setFit("default")
+                .setPosteriorVersion(1)
+                .setLabels(List.of("A", "B"))
+                .setProbabilities(Arrays.stream(served).boxed().toList())
+                .setMapProbabilities(Arrays.stream(map).boxed().toList())
+                .setCalibration(Calibration.EVIDENCE)
+                .setContrastMean(List.of(contrast))
+                .setContrastCovariance(List.of(List.of(4.0)))
+                .setEntropy(-served[0] * Math.log(served[0]) - served[1] * Math.log(served[1]))
+                .setExpectedEntropy(0.1)
+                .setMutualInformation(0.1)
+                .setNovelty(novelty)
+                .build();
+    }
+
+    private void asked(String id, String truth, double contrast, double novelty) {
+        questions.add(new Question(id, "?", null, List.of(new Choice("A", "a"), new Choice("B", "b")), truth));
+        answers.put(id, answer(id, contrast, novelty));
+    }
+
+    private static Posterior posterior(Calibration calibration, Double t, Double scaledT, Double c) {
+        return Posterior.newBuilder()
+                .setRunId("run")
+                .setCheckpoint("step-1")
+                .setFit("default")
+                .setVersion(2)
+                .setBatches(1)
+                .setLogEvidence(0)
+                .setLogLikelihood(0)
+                .setEffectiveParameters(0)
+                .setCapturedEnergy(1)
+                .setCalibration(calibration)
+                .setTemperature(t)
+                .setVarianceTemperature(scaledT)
+                .setVarianceScale(c)
+                .build();
+    }
+
+    private Diagnostics diagnose(Posterior posterior, List<Validation> validation, List<Answer> unfamiliar) {
+        Evaluation evaluation = Comparison.of(questions, answers, validation);
+        return Diagnosis.of(evaluation.questions(), answers, posterior, validation, unfamiliar);
+    }
+
+    @Test
+    void shouldSayWhatTheScoresTellOfWrongAndOfUnfamiliarQuestions() {
+        asked("sure and right", "A", 5, 0.1);
+        asked("right", "A", 2, 0.2);
+        asked("unsure and wrong", "B", 1, 0.15);
+
+        Diagnostics known = diagnose(
+                posterior(Calibration.EVIDENCE, null, null, null),
+                List.of(),
+                List.of(answer("s", 3, 0.9), answer("t", 0.5, 0.16)));
+
+        assertThat(known.wrong().get(Score.MAP_ENTROPY)).isEqualTo(1);
+        assertThat(known.wrong().get(Score.NOVELTY)).isEqualTo(0.5); // above one of two right answers
+        assertThat(known.wrong().get(Score.MUTUAL_INFORMATION)).isEqualTo(0.5); // all equal
+        assertThat(known.unfamiliar().get(Score.NOVELTY)).isCloseTo(5 / 6.0, within(1e-12)); // 3 + 2 of 6 pairs
+        assertThat(known.unfamiliar().get(Score.MAP_ENTROPY)).isCloseTo(4 / 6.0, within(1e-12));
+        assertThat(known.unfamiliarQuestions()).isEqualTo(2);
+        assertThat(known.conformal()).isEmpty();
+    }
+
+    @Test
+    void shouldSayNothingOfWrongAnswersWhereAllAreRight() {
+        asked("q", "A", 5, 0.1);
+        Diagnostics known = diagnose(posterior(Calibration.EVIDENCE, null, null, null), List.of(), List.of());
+        assertThat(known.wrong()).isEmpty();
+        assertThat(known.unfamiliar()).isEmpty();
+    }
+
+    @Test
+    void shouldServeTheValidationAnswersAnewWithWhatThePosteriorSays() {
+        asked("q", "A", 1.2, 0.1);
+        List<Validation> validation = new ArrayList<>();
+        for (int i = 0; i < 19; i++) {
+            validation.add(new Validation(answer("v" + i, 1, 0.1), 0));
+        }
+        Diagnostics evidence = diagnose(posterior(Calibration.EVIDENCE, null, null, null), validation, List.of());
+        // The true class of every validation answer has p(1): the question's set holds A as p(1.2) is larger, not B.
+        for (Method method : Method.values()) {
+            assertThat(evidence.conformal().get(method)).as(method.key()).isEqualTo(new Diagnostics.Sets(1, 1));
+        }
+        // Served much sharper on validation than the stored answer was: now not even A is sure enough.
+        Diagnostics sharp = diagnose(posterior(Calibration.TEMPERATURE, 0.05, null, null), validation, List.of());
+        assertThat(sharp.conformal().get(Method.CALIBRATED)).isEqualTo(new Diagnostics.Sets(0, 0));
+        Diagnostics blurred =
+                diagnose(posterior(Calibration.TEMPERATURE_VARIANCE, 1.0, 1.0, 1e6), validation, List.of());
+        assertThat(blurred.conformal().get(Method.CALIBRATED).coverage()).isEqualTo(1);
+        assertThat(evidence.validation()).isEqualTo(19);
+    }
+}
