@@ -11,6 +11,8 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import java.time.Clock;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
@@ -229,7 +231,7 @@ final class FitterTopology {
 
             @Override
             public Set<StoreBuilder<?>> stores() {
-                return Set.of(stores);
+                return new LinkedHashSet<>(List.of(stores)); // an order, so that descriptions are equal
             }
         };
     }
