@@ -116,7 +116,8 @@ final class ScoreCommand implements Callable<Integer> {
             names = "--threads",
             paramLabel = "N",
             defaultValue = "1",
-            description = "How many take questions at once, on one copy of the model. Default: ${DEFAULT-VALUE}.")
+            description = "How many take questions at once, on one copy of the model; each computes with an equal part of the"
+                    + " cores, unless OMP_NUM_THREADS says otherwise. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
     @Option(names = "--create-topics", description = "Create topics that are missing.")
@@ -124,6 +125,9 @@ final class ScoreCommand implements Callable<Integer> {
 
     @Mixin
     private ConnectionOptions connectionOptions;
+
+    /** The engine reads this when it is loaded. */
+    private static final String MATH_THREADS = "ai.djl.pytorch.num_threads";
 
     @Override
     public Integer call() throws Exception {
@@ -138,6 +142,7 @@ final class ScoreCommand implements Callable<Integer> {
                 ComputeDevice.parse(device),
                 Duration.ofMillis(lingerMillis),
                 threads);
+        shareCores();
         Connection connection = connectionOptions.reachable();
         if (createTopics) {
             TopicAdmin.createMissing(connection);
@@ -148,6 +153,14 @@ final class ScoreCommand implements Callable<Integer> {
                 scorer.run();
                 return ExitCode.OK;
             });
+        }
+    }
+
+    /** Else each of them would start a thread for every core. */
+    private void shareCores() {
+        if (threads > 1 && System.getenv("OMP_NUM_THREADS") == null && System.getProperty(MATH_THREADS) == null) {
+            int part = Math.max(1, Runtime.getRuntime().availableProcessors() / threads);
+            System.setProperty(MATH_THREADS, Integer.toString(part));
         }
     }
 
