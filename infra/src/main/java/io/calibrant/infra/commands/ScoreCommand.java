@@ -116,8 +116,9 @@ final class ScoreCommand implements Callable<Integer> {
             names = "--threads",
             paramLabel = "N",
             defaultValue = "1",
-            description = "How many take questions at once, on one copy of the model; each computes with an equal part of the"
-                    + " cores, unless OMP_NUM_THREADS says otherwise. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "How many take questions at once, on one copy of the model; each computes with an equal part of the"
+                            + " cores, unless OMP_NUM_THREADS says otherwise. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
     @Option(names = "--create-topics", description = "Create topics that are missing.")
