@@ -40,6 +40,9 @@ public final class Demo implements AutoCloseable {
     /** How long to wait for an answer: the first one may take as long as loading the model. */
     private static final Duration PATIENCE = Duration.ofMinutes(10);
 
+    /** How long to wait for the last of the validation labels to count, none being necessary. */
+    private static final Duration TUNING_PATIENCE = Duration.ofMinutes(2);
+
     private static final String NAME = "demo";
 
     private final DemoSettings settings;
@@ -206,15 +209,43 @@ public final class Demo implements AutoCloseable {
                                     > 1
                             ? " and others"
                             : ""));
+            awaitTuning(connection, run, trainer, watch, estimate);
         }
         return estimate == null ? new Estimate(0, 1, 1, testQuestions) : estimate;
     }
 
-    private static Estimate estimate(Connection connection, String run, Progress progress, int testQuestions) {
-        Run description = TopicReader.latest(connection, connection.topics().runs(), Run.class, unreadable -> {})
+    /** Until the labels of the validation questions have decided what is served; without them the evidence does. */
+    private void awaitTuning(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
+        long validation = validationQuestions(description(connection, run));
+        long end = System.nanoTime() + TUNING_PATIENCE.toNanos();
+        while (watch.posterior().getLabels() < validation && System.nanoTime() < end) {
+            check(trainer);
+            listener.progress(
+                    "tuning",
+                    watch.posterior().getLabels() + " of " + validation + " validation questions",
+                    estimate == null ? 0 : estimate.share(),
+                    estimate == null ? null : estimate.remaining());
+            watch.poll(POLL);
+        }
+        if (validation > 0) {
+            listener.said("Served: " + watch.posterior().getCalibration() + ", decided on "
+                    + watch.posterior().getLabels() + " labels");
+        }
+    }
+
+    private static Run description(Connection connection, String run) {
+        return TopicReader.latest(connection, connection.topics().runs(), Run.class, unreadable -> {})
                 .get(run);
+    }
+
+    private static int validationQuestions(Run run) {
+        return Integer.parseInt(run.getSettings().getOrDefault("validationQuestions", "0"));
+    }
+
+    private static Estimate estimate(Connection connection, String run, Progress progress, int testQuestions) {
+        Run description = description(connection, run);
         int batch = Integer.parseInt(description.getSettings().getOrDefault("batchSize", "4"));
-        int validation = Integer.parseInt(description.getSettings().getOrDefault("validationQuestions", "0"));
+        int validation = validationQuestions(description);
         long steps = progress.getPhase() == Phase.FINE_TUNING ? progress.getSteps() : 0;
         return new Estimate(steps, batch, description.getTrainingQuestions(), testQuestions + validation);
     }
