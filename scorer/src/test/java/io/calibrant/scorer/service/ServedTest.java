@@ -70,21 +70,13 @@ class ServedTest {
     }
 
     private static Served served(Calibration calibration, Double t, Tier tier, double[][] covariance) {
-        Posterior posterior = Posterior.newBuilder()
-                .setRunId("r")
-                .setCheckpoint("c")
-                .setFit("f")
-                .setVersion(1)
-                .setBatches(1)
-                .setLogEvidence(0)
-                .setLogLikelihood(0)
-                .setEffectiveParameters(0)
-                .setCapturedEnergy(1)
-                .setCalibration(calibration)
-                .setTemperature(t)
-                .setVarianceTemperature(calibration == Calibration.TEMPERATURE_VARIANCE ? 1.5 : null)
-                .setVarianceScale(calibration == Calibration.TEMPERATURE_VARIANCE ? 0.1 : null)
-                .build();
+        Posterior posterior = new Posterior();
+        posterior.setCalibration(calibration);
+        posterior.setTemperature(t);
+        if (calibration == Calibration.TEMPERATURE_VARIANCE) {
+            posterior.setVarianceTemperature(1.5);
+            posterior.setVarianceScale(0.1);
+        }
         return Served.of(posterior, tier, LINK, MEAN, covariance);
     }
 }
