@@ -6,6 +6,7 @@ import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.scorer.service.ScorerSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -118,6 +119,11 @@ final class FitCommand implements Callable<Integer> {
     /** What the options say. */
     FitterSettings settings() {
         FitterSettings defaults = FitterSettings.defaults();
+        if (fit.equals(ScorerSettings.LATEST_COMPLETE)) {
+            throw new IllegalArgumentException(
+                    "--fit: '" + fit + "' is not accepted as a name: scorers and questions mean by"
+                            + " it whichever fit was completed last");
+        }
         return new FitterSettings(
                 fit,
                 stateDir == null ? defaults.stateDir() : stateDir,

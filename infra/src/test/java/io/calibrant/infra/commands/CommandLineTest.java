@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -102,6 +104,37 @@ class CommandLineTest {
         assertThat(ran.err())
                 .startsWith("calibrant: --command-config: file " + file + " sets 'calibrant.fitt', which nobody knows")
                 .hasLineCount(1);
+    }
+
+    @Test
+    void shouldRefuseRunsFitsAndTiersThatCannotBeMeant() {
+        String[] score = {
+            "score", "--run", "a,b", "--model", "m", "--bootstrap-server", "h:1", "--schema-registry", "http://h"
+        };
+        assertThat(Ran.calibrant(Map.of(), with(score, "--tier", "some")).err())
+                .isEqualTo("calibrant score: --tier: 'some' is not accepted: [all, last-layer, map] are\n");
+        assertThat(Ran.calibrant(Map.of(), with(score, "--threads", "0")).err())
+                .isEqualTo("calibrant score: --threads: 0 is not accepted: 1 to 64 are\n");
+        assertThat(Ran.calibrant(Map.of(), with(score, "--linger-ms", "-1")).err())
+                .isEqualTo("calibrant score: --linger-ms: -1 is not accepted: 0 to 10000 are\n");
+        score[2] = "a,a";
+        assertThat(Ran.calibrant(Map.of(), score).err())
+                .contains("--run: [a, a] is not accepted: one run or several different ones are");
+        assertThat(Ran.calibrant(
+                                Map.of(),
+                                "fit",
+                                "--fit",
+                                "latest-complete",
+                                "--bootstrap-server",
+                                "h:1",
+                                "--schema-registry",
+                                "http://h")
+                        .err())
+                .startsWith("calibrant fit: --fit: 'latest-complete' is not accepted as a name");
+    }
+
+    private static String[] with(String[] command, String... more) {
+        return Stream.concat(Arrays.stream(command), Arrays.stream(more)).toArray(String[]::new);
     }
 
     @Test

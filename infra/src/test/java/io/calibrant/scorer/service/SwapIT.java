@@ -22,9 +22,12 @@ import io.calibrant.trainer.prompts.Question;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.apache.kafka.common.errors.WakeupException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -175,6 +178,52 @@ class SwapIT {
         turn();
         assertThat(serving.posteriors()).isEmpty();
         assertThat(serving.awaitReady(Duration.ZERO)).isFalse();
+    }
+
+    @Test
+    void shouldLoadEveryFitThatIsAskedForAtOnceAndKeepAFew() throws Exception {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
+        run.publish();
+        Set<Target> six = new LinkedHashSet<>();
+        for (int i = 0; i < 6; i++) {
+            TinyRun other = new TinyRun(connection, "tiny", TinyRun.CHECKPOINT, "fit-" + i, false, List.of("A", "B"));
+            other.publishFactors();
+            other.publishPosterior(1, PosteriorState.COMPLETE, 2 + i);
+            six.add(new Target("tiny", "fit-" + i));
+        }
+        turn();
+        assertThat(serving.posteriors()).containsOnlyKeys(TARGET);
+        try (Lease lease = asked(six)) {
+            assertThat(lease.models()).containsOnlyKeys(six);
+            assertThat(lease.refusals()).isEmpty();
+            // All on one copy of the adapter.
+            assertThat(lease.models().values().stream()
+                            .map(model -> model.projections().weights()))
+                    .allMatch(weights -> weights == projections().weights());
+        }
+        try (Lease lease = asked(Set.of(new Target("tiny", "unheard")))) {
+            assertThat(lease.models()).isEmpty();
+            assertThat(lease.refusals().values()).singleElement().asString().contains("no posterior of fit 'unheard'");
+        }
+        assertThat(serving.posteriors()).containsOnlyKeys(TARGET, target(3), target(4), target(5));
+    }
+
+    private static Target target(int fit) {
+        return new Target("tiny", "fit-" + fit);
+    }
+
+    /** Asks from another thread, as those who take questions do, and is the keeper meanwhile. */
+    private Lease asked(Set<Target> targets) {
+        CompletableFuture<Lease> lease = CompletableFuture.supplyAsync(() -> serving.lease(targets, Set.of(), false));
+        await().atMost(Duration.ofSeconds(30)).until(() -> {
+            try {
+                serving.turn(false);
+            } catch (WakeupException e) {
+                // that is how it asks
+            }
+            return lease.isDone();
+        });
+        return lease.join();
     }
 
     @Test

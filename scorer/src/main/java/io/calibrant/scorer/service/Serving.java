@@ -186,8 +186,8 @@ final class Serving implements AutoCloseable {
         }
         if (!now.isEmpty()) {
             follower.catchUp(); // interrupted by another request it is done again, the requests still waiting
+            want(now);
             for (Request request : now) {
-                request.wanted().forEach(this::want);
                 request.tokens()
                         .forEach((run, more) -> tokens.computeIfAbsent(run, r -> new LinkedHashSet<>())
                                 .addAll(more));
@@ -199,13 +199,15 @@ final class Serving implements AutoCloseable {
         now.forEach(this::serve);
     }
 
-    private void want(Target target) {
-        if (!defaults.contains(target)) {
-            named.remove(target);
-            named.add(target);
-            if (named.size() > MOST_NAMED) {
-                named.remove(named.iterator().next());
-            }
+    /** Makes room for what is asked for now by what was not asked for the longest. */
+    private void want(List<Request> now) {
+        Set<Target> wanted = new LinkedHashSet<>();
+        now.forEach(request -> wanted.addAll(request.wanted()));
+        wanted.removeAll(defaults);
+        named.removeAll(wanted);
+        named.addAll(wanted);
+        while (named.size() > Math.max(MOST_NAMED, wanted.size())) {
+            named.remove(named.iterator().next());
         }
     }
 
@@ -260,6 +262,7 @@ final class Serving implements AutoCloseable {
             }
         }
         publish(next);
+        named.retainAll(next.keySet());
         made.forEach(model -> listener.serving(model.posterior()));
     }
 
