@@ -132,17 +132,7 @@ final class ScoreCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        ScorerSettings settings = new ScorerSettings(
-                runs,
-                model,
-                fit,
-                link,
-                points,
-                batchSize,
-                Tier.of("--tier", tier),
-                ComputeDevice.parse(device),
-                Duration.ofMillis(lingerMillis),
-                threads);
+        ScorerSettings settings = settings();
         shareCores();
         Connection connection = connectionOptions.reachable();
         if (createTopics) {
@@ -163,6 +153,21 @@ final class ScoreCommand implements Callable<Integer> {
             int part = Math.max(1, Runtime.getRuntime().availableProcessors() / threads);
             System.setProperty(MATH_THREADS, Integer.toString(part));
         }
+    }
+
+    /** What the options say. */
+    ScorerSettings settings() {
+        return new ScorerSettings(
+                runs,
+                model,
+                fit,
+                link,
+                points,
+                batchSize,
+                Tier.of("--tier", tier),
+                ComputeDevice.parse(device),
+                Duration.ofMillis(lingerMillis),
+                threads);
     }
 
     /** Progress of the service, on standard error. */

@@ -2,10 +2,13 @@ package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
@@ -79,6 +82,26 @@ class OptionsTest {
                 .returns(Validation.of(Path.of("v")), TrainerSettings::validation);
         assertThat(parse(new TrainCommand(), least + "--validation none").settings())
                 .returns(Validation.NONE, TrainerSettings::validation);
+    }
+
+    @Test
+    void shouldHandOnEveryOptionOfScore() {
+        ScoreCommand command = parse(
+                new ScoreCommand(),
+                "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer --device gpu:2"
+                        + " --linger-ms 7 --threads 2");
+
+        assertThat(command.settings())
+                .returns(List.of("r", "s"), ScorerSettings::runs)
+                .returns(Path.of("m"), ScorerSettings::model)
+                .returns("other", ScorerSettings::fit)
+                .returns(LinkFunction.PROBIT, ScorerSettings::link)
+                .returns(64, ScorerSettings::points)
+                .returns(3, ScorerSettings::batchSize)
+                .returns(Tier.LAST_LAYER, ScorerSettings::tier)
+                .returns("gpu:2", settings -> settings.device().toString())
+                .returns(Duration.ofMillis(7), ScorerSettings::linger)
+                .returns(2, ScorerSettings::threads);
     }
 
     @Test
