@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -29,6 +30,9 @@ import picocli.CommandLine.Spec;
             "      --lora-targets q_proj,v_proj --dir news"
         })
 final class DemoCommand implements Callable<Integer> {
+    /** Stands for what the demo gives itself. */
+    private static final String NAME = "demo";
+
     @Spec
     private CommandSpec spec;
 
@@ -112,10 +116,10 @@ final class DemoCommand implements Callable<Integer> {
                     "--model, --questions and --test go together: accepted are all three, or none for the demo's own");
         }
         DemoFiles files = given ? new DemoFiles(model, questions, test) : null;
+        checkFlags();
         Output output = new Output(spec);
         Display display = Display.onStandardError(spec.commandLine().getErr());
-        DemoSettings settings =
-                new DemoSettings(files, dir, training(), points == null ? List.of() : List.of("--points", points));
+        DemoSettings settings = new DemoSettings(files, dir, training(), scoring());
         try (Demo demo = new Demo(settings, display)) {
             return UntilInterrupted.run(demo, () -> {
                 Demo.Outcome outcome = demo.run();
@@ -135,6 +139,30 @@ final class DemoCommand implements Callable<Integer> {
                 return ExitCode.OK;
             });
         }
+    }
+
+    /** A typo is told before a broker starts. */
+    private void checkFlags() {
+        try {
+            parsed(new TrainCommand(), training(), "--run", NAME, "--model", NAME, "--questions", NAME)
+                    .settings();
+            parsed(new ScoreCommand(), scoring(), "--run", NAME, "--model", NAME)
+                    .settings();
+        } catch (ParameterException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+        }
+    }
+
+    private static <C> C parsed(C command, List<String> flags, String... required) {
+        List<String> arguments = new ArrayList<>(List.of(required));
+        arguments.addAll(flags);
+        new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(arguments.toArray(String[]::new));
+        return command;
+    }
+
+    /** The flags that are handed on to score. */
+    private List<String> scoring() {
+        return points == null ? List.of() : List.of("--points", points);
     }
 
     /** The flags that are handed on to train. */

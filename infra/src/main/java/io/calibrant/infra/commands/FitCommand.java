@@ -20,8 +20,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "fit",
         description = {
-            "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision;",
-            "joins answers with labels, measures their calibration and tunes on those that are for validation.",
+            "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision.",
+            "Joins answers with labels, measures their calibration and tunes on those that are for validation.",
             "A service: runs until interrupted. Several of the same --fit share the work."
         },
         footer = {

@@ -96,6 +96,23 @@ class CommandLineTest {
     }
 
     @Test
+    void shouldTellTyposOfTheDemoBeforeItStartsAnything() {
+        Ran number = Ran.calibrant(Map.of(), "demo", "--steps", "many");
+        assertThat(number.code()).isEqualTo(2);
+        assertThat(number.err())
+                .contains("calibrant demo: Invalid value for option '--steps'")
+                .hasLineCount(2);
+
+        Ran name = Ran.calibrant(Map.of(), "demo", "--fisher", "EXAKT");
+        assertThat(name.code()).isEqualTo(2);
+        assertThat(name.err()).contains("--fisher", "EXACT, MC, EMPIRICAL");
+
+        Ran value = Ran.calibrant(Map.of(), "demo", "--points", "0");
+        assertThat(value.code()).isEqualTo(1);
+        assertThat(value.err()).startsWith("calibrant demo: ").hasLineCount(1);
+    }
+
+    @Test
     void shouldNameASettingThatNobodyKnows() throws IOException {
         Path file = dir.resolve("client.properties");
         Files.writeString(file, "calibrant.fitt=x\n");
