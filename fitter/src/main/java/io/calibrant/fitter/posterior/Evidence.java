@@ -55,6 +55,15 @@ public final class Evidence {
         return all.effectiveParameters(lambda);
     }
 
+    /** gamma, at one lambda a block, in the order of the blocks. */
+    public double effectiveParameters(double[] lambdas) {
+        double gamma = 0;
+        for (int i = 0; i < lambdas.length; i++) {
+            gamma += each.get(i).effectiveParameters(lambdas[i]);
+        }
+        return gamma;
+    }
+
     /** The maximum, sought from lambda = 1. */
     public Optimum maximise(PriorStructure structure) {
         return maximise(structure, 1);
@@ -76,11 +85,7 @@ public final class Evidence {
             case SCALAR -> Arrays.fill(lambdas, all.bestPrecision(start));
             case LAYERWISE -> Arrays.setAll(lambdas, i -> each.get(i).bestPrecision(start));
         }
-        double gamma = 0;
-        for (int i = 0; i < lambdas.length; i++) {
-            gamma += each.get(i).effectiveParameters(lambdas[i]);
-        }
-        return new Optimum(lambdas, at(lambdas), gamma);
+        return new Optimum(lambdas, at(lambdas), effectiveParameters(lambdas));
     }
 
     /**

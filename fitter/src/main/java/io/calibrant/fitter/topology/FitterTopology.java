@@ -8,9 +8,12 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import java.time.Clock;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +64,7 @@ final class FitterTopology {
     static final String CALIBRATION_STORE = "calibration";
     static final String BASES_STORE = "bases";
     static final String TUNING_STORE = "tuning-answers";
+    static final String PREDICTIVE_STORE = "predictive-statistics";
 
     /** How old a statistic may become until its run is given up. */
     private static final long PATIENCE_MILLIS = 5_000;
@@ -130,6 +134,7 @@ final class FitterTopology {
         measure(joined, connection);
 
         builder.addStateStore(persistent(POSTERIORS_STORE, connection.serde(Posterior.class)));
+        builder.addStateStore(persistent(SPECTRA_STORE, connection.serde(FactorUpdate.class)));
         KStream<String, Posterior> made = folds.filter((key, fold) -> fold.withSpectrum(), Named.as("with-spectrum"))
                 .map(
                         (key, fold) -> KeyValue.pair(PosteriorProcessor.key(fold.update()), fold.update()),
@@ -138,33 +143,52 @@ final class FitterTopology {
                         .withName("spectra")
                         .withNumberOfPartitions(partitions))
                 .process(
-                        supplier(
-                                () -> new PosteriorProcessor(maker, runs, listener),
-                                persistent(SPECTRA_STORE, connection.serde(FactorUpdate.class))),
+                        () -> new PosteriorProcessor(maker, runs, listener),
                         Named.as("posterior"),
-                        POSTERIORS_STORE);
+                        POSTERIORS_STORE,
+                        SPECTRA_STORE);
         KStream<String, TuningInput> labelled = of(Joined.OfTuning.class, joined, "tuning-answer")
                 .repartition(Repartitioned.with(Serdes.String(), Joined.OfTuning.SERDE)
                         .withName("tuning-answers")
                         .withNumberOfPartitions(partitions))
                 .mapValues(answer -> (TuningInput) answer, Named.as("labelled"));
-        Retuning retuning = new Retuning();
-        KStream<String, Posterior> tuned = made.mapValues(
+        KStream<String, TuningInput> inputs = made.mapValues(
                         posterior -> (TuningInput) new TuningInput.OfPosterior(posterior), Named.as("made"))
-                .merge(labelled, Named.as("to-be-tuned"))
-                .process(
-                        supplier(
-                                () -> new TuningProcessor(retuning, executor, listener),
-                                persistent(BASES_STORE, connection.serde(Posterior.class)),
-                                persistent(TUNING_STORE, TuningAnswer.SERDE)),
-                        Named.as("tune"),
-                        POSTERIORS_STORE);
+                .merge(labelled, Named.as("to-be-tuned"));
+        List<String> stores = new ArrayList<>(List.of(POSTERIORS_STORE, SPECTRA_STORE));
+        if (settings.objective() == PriorObjective.VALIDATION) {
+            builder.addStateStore(persistent(PREDICTIVE_STORE, connection.serde(PredictiveStatistics.class)));
+            stores.add(PREDICTIVE_STORE);
+            inputs = inputs.merge(predictive(builder, connection, settings, partitions), Named.as("with-predictive"));
+        }
+        Retuning retuning = new Retuning(settings.objective(), maker);
+        KStream<String, Posterior> tuned = inputs.process(
+                supplier(
+                        () -> new TuningProcessor(settings.objective(), retuning, executor, listener),
+                        persistent(BASES_STORE, connection.serde(Posterior.class)),
+                        persistent(TUNING_STORE, TuningAnswer.SERDE)),
+                Named.as("tune"),
+                stores.toArray(String[]::new));
         made.merge(tuned, Named.as("posteriors"))
                 .to(
                         topics.posteriors(),
                         Produced.with(Serdes.String(), connection.serde(Posterior.class))
                                 .withName("posteriors-sink"));
         return builder.build(explicit);
+    }
+
+    /** What a prior is tuned on; read only where labels choose it, as it is large. */
+    private static KStream<String, TuningInput> predictive(
+            StreamsBuilder builder, Connection connection, FitterSettings settings, int partitions) {
+        Serde<PredictiveStatistics> serde = connection.serde(PredictiveStatistics.class);
+        return builder.stream(
+                        connection.topics().predictiveStatistics(),
+                        Consumed.with(Serdes.String(), serde).withName("predictive-source"))
+                .process(() -> new PredictiveProcessor(settings), Named.as("predictive-by-fit"))
+                .repartition(Repartitioned.with(Serdes.String(), serde)
+                        .withName("predictive-statistics")
+                        .withNumberOfPartitions(partitions))
+                .mapValues(each -> (TuningInput) new TuningInput.OfPredictive(each), Named.as("predictive"));
     }
 
     /** Answers with labels, whichever comes first. */

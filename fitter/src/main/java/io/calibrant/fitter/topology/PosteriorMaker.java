@@ -8,6 +8,7 @@ import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.PriorStructure;
 import io.calibrant.schemas.avro.Run;
 import java.time.Instant;
@@ -39,13 +40,7 @@ final class PosteriorMaker {
         Instant latest = Instant.EPOCH;
         for (FactorUpdate update : updates) {
             Spectrum large = new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace());
-            BlockSpectrum block = BlockSpectrum.of(
-                    update.getBlock(),
-                    large,
-                    settings.residual(),
-                    doubles(update.getSmallSpectrum()),
-                    update.getN(),
-                    settings.priorMean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
+            BlockSpectrum block = spectrum(update);
             spectra.add(block.times(share(run, update, complete)));
             kept += Math.min(large.sum(), large.trace());
             traces += large.trace();
@@ -82,6 +77,47 @@ final class PosteriorMaker {
                 .setCapturedEnergy(traces > 0 ? kept / traces : 1)
                 .setTimestamp(latest)
                 .build();
+    }
+
+    /** The spectra of a complete pass, without the share that a partial one is scaled by. */
+    List<BlockSpectrum> spectra(List<FactorUpdate> updates) {
+        return updates.stream().map(this::spectrum).toList();
+    }
+
+    /** The maximum of the evidence of a complete pass. */
+    Evidence.Optimum evidence(List<FactorUpdate> updates) {
+        return of(updates).maximise(settings.prior());
+    }
+
+    /** A complete posterior with other prior precisions, and its evidence there. */
+    Posterior with(double[] lambdas, Posterior complete, List<FactorUpdate> updates) {
+        Evidence evidence = of(updates);
+        List<BlockPrecision> precisions = new ArrayList<>();
+        for (int i = 0; i < lambdas.length; i++) {
+            BlockPrecision block = complete.getBlocks().get(i);
+            precisions.add(new BlockPrecision(block.getBlock(), lambdas[i], block.getBatches()));
+        }
+        return Posterior.newBuilder(complete)
+                .setBlocks(precisions)
+                .setLogEvidence(evidence.at(lambdas))
+                .setEffectiveParameters(evidence.effectiveParameters(lambdas))
+                .setObjective(PriorObjective.EVIDENCE)
+                .setValidationNll(null)
+                .build();
+    }
+
+    private Evidence of(List<FactorUpdate> updates) {
+        return new Evidence(spectra(updates), updates.get(0).getLogLikelihood());
+    }
+
+    private BlockSpectrum spectrum(FactorUpdate update) {
+        return BlockSpectrum.of(
+                update.getBlock(),
+                new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace()),
+                settings.residual(),
+                doubles(update.getSmallSpectrum()),
+                update.getN(),
+                settings.priorMean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
     }
 
     private static double share(Run run, FactorUpdate update, boolean complete) {

@@ -6,6 +6,7 @@ import io.calibrant.fitter.tuning.Tuned;
 import io.calibrant.fitter.tuning.Tuning;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PriorObjective;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,31 +19,57 @@ import java.util.Objects;
 final class Retuning {
     private static final double ROUNDING = 1e-9;
 
+    private final PriorObjective objective;
+    private final PosteriorMaker maker;
+    private final PriorTuning priors;
     private final Tuning tuning = new Tuning();
+
+    Retuning(PriorObjective objective, PosteriorMaker maker) {
+        this.objective = objective;
+        this.maker = maker;
+        priors = new PriorTuning(maker);
+    }
 
     /**
      * The tuned posterior, under the version of the base.
      *
-     * <p>Only answers that this base's factors and prior made count. Where some of them rest on all blocks, only these do;
+     * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is tuned on, at that prior.
+     * Else the answers count that the base's factors and prior made. Where some of them rest on all blocks, only these do;
      * where none does there is no covariance to scale, and (T, c) is left out.
      */
     Posterior of(TuningSet set) {
+        PriorTuning.Found found = objective == PriorObjective.VALIDATION ? priors.of(set) : null;
+        if (found != null) {
+            return tuned(found.posterior(), found.answers(), true, set);
+        }
+        Posterior base = atTheEvidence(set);
         List<LabelledAnswer> whole = new ArrayList<>();
         List<LabelledAnswer> meansOnly = new ArrayList<>();
-        long newest = set.base().getTimestamp().toEpochMilli();
-        for (var each : set.answers().entrySet()) {
-            TuningAnswer answer = each.getValue();
-            if (answer.version() >= set.base().getVersion()) {
-                (answer.covariance() == null ? meansOnly : whole).add(answer.labelled(each.getKey()));
-            }
+        if (samePrior(base, set.base())) {
+            set.answers().forEach((id, answer) -> {
+                if (answer.version() >= base.getVersion()) {
+                    (answer.covariance() == null ? meansOnly : whole).add(answer.labelled(id));
+                }
+            });
         }
         boolean scaled = !whole.isEmpty() || meansOnly.isEmpty();
-        List<LabelledAnswer> answers = scaled ? whole : meansOnly;
+        return tuned(base, scaled ? whole : meansOnly, scaled, set);
+    }
+
+    /** The base, or where labels have chosen its prior under another setting, the one whose evidence is largest. */
+    private Posterior atTheEvidence(TuningSet set) {
+        return set.base().getObjective() == PriorObjective.EVIDENCE
+                ? set.base()
+                : maker.with(maker.evidence(set.spectra()).lambdas(), set.base(), set.spectra());
+    }
+
+    private Posterior tuned(Posterior untuned, List<LabelledAnswer> answers, boolean scaled, TuningSet set) {
+        long newest = untuned.getTimestamp().toEpochMilli();
         for (LabelledAnswer answer : answers) {
             newest = Math.max(newest, set.answers().get(answer.questionId()).timestamp());
         }
         Tuned tuned = tuning.tune(answers);
-        Posterior.Builder posterior = Posterior.newBuilder(set.base())
+        Posterior.Builder posterior = Posterior.newBuilder(untuned)
                 .setLabels(tuned.labels())
                 .setCalibration(scaled ? Calibration.valueOf(tuned.serving().name()) : Calibration.TEMPERATURE)
                 .setTimestamp(Instant.ofEpochMilli(newest));
@@ -57,6 +84,20 @@ final class Retuning {
             tuned.crossValidation().map(CrossValidation::standardError).ifPresent(posterior::setNllStandardError);
         }
         return posterior.build();
+    }
+
+    /** A tuned posterior as it was before. */
+    static Posterior untuned(Posterior tuned) {
+        return Posterior.newBuilder(tuned)
+                .setLabels(0)
+                .setCalibration(Calibration.EVIDENCE)
+                .setTemperature(null)
+                .setTemperatureNll(null)
+                .setVarianceTemperature(null)
+                .setVarianceScale(null)
+                .setVarianceNll(null)
+                .setNllStandardError(null)
+                .build();
     }
 
     /** Whether two posteriors of the same factors say the same, but for rounding. Versions and times are not compared. */

@@ -1,7 +1,10 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.schemas.avro.PriorObjective;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -35,6 +38,7 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
     /** Labels that never stop coming are not waited for longer than this many looks. */
     private static final int MOST_LOOKS = 20;
 
+    private final PriorObjective objective;
     private final Retuning retuning;
     private final Executor executor;
     private final Consumer<Posterior> listener;
@@ -42,6 +46,10 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
     private KeyValueStore<String, Posterior> posteriors;
     private KeyValueStore<String, Posterior> bases;
     private KeyValueStore<String, TuningAnswer> answers;
+    private KeyValueStore<String, FactorUpdate> spectra;
+
+    /** Null where labels do not choose the prior. */
+    private KeyValueStore<String, PredictiveStatistics> statistics;
 
     /** Fits to be tuned, with the looks since they have waited. */
     private final Map<String, Integer> waiting = new LinkedHashMap<>();
@@ -53,7 +61,8 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
 
     private record Job(String key, TuningSet set, CompletableFuture<Posterior> result) {}
 
-    TuningProcessor(Retuning retuning, Executor executor, Consumer<Posterior> listener) {
+    TuningProcessor(PriorObjective objective, Retuning retuning, Executor executor, Consumer<Posterior> listener) {
+        this.objective = objective;
         this.retuning = retuning;
         this.executor = executor;
         this.listener = listener;
@@ -65,6 +74,10 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         posteriors = context.getStateStore(FitterTopology.POSTERIORS_STORE);
         bases = context.getStateStore(FitterTopology.BASES_STORE);
         answers = context.getStateStore(FitterTopology.TUNING_STORE);
+        spectra = context.getStateStore(FitterTopology.SPECTRA_STORE);
+        if (objective == PriorObjective.VALIDATION) {
+            statistics = context.getStateStore(FitterTopology.PREDICTIVE_STORE);
+        }
         // What a process that died had not come to; where it had, nothing changes.
         try (KeyValueIterator<String, TuningAnswer> all = answers.all()) {
             while (all.hasNext()) {
@@ -79,6 +92,8 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         String fit = record.key();
         if (record.value() instanceof Joined.OfTuning change) {
             answers.put(fit + '/' + change.questionId(), change.answer());
+        } else if (record.value() instanceof TuningInput.OfPredictive predictive) {
+            statistics.put(fit + '/' + predictive.statistics().getQuestionId(), predictive.statistics());
         } else if (record.value() instanceof TuningInput.OfPosterior made) {
             if (made.posterior().getState() != PosteriorState.COMPLETE) {
                 if (bases.get(fit) != null) {
@@ -108,16 +123,18 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
     }
 
     private void start(String fit) {
-        Posterior base = base(fit);
+        Posterior base = bases.get(fit);
         if (base == null) {
             return; // when there is one, it will be heard of
         }
-        TuningSet set = new TuningSet(base, prefixed(answers, fit + '/'));
+        TuningSet set = new TuningSet(
+                base,
+                prefixed(answers, fit + '/'),
+                base.getBlocks().stream()
+                        .map(block -> spectra.get(fit + '/' + block.getBlock()))
+                        .toList(),
+                statistics == null ? Map.of() : prefixed(statistics, fit + '/'));
         job = new Job(fit, set, CompletableFuture.supplyAsync(() -> retuning.of(set), executor));
-    }
-
-    private Posterior base(String fit) {
-        return bases.get(fit);
     }
 
     private void finish() {
@@ -126,7 +143,7 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         }
         Job done = job;
         job = null;
-        Posterior base = base(done.key);
+        Posterior base = bases.get(done.key);
         if (base == null || base.getVersion() != done.set.base().getVersion()) {
             waiting.putIfAbsent(done.key, 0); // other factors came in between
             return;
@@ -138,6 +155,9 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         }
         tuned.setVersion(last.getVersion() + 1);
         posteriors.put(done.key, tuned);
+        if (!Retuning.samePrior(base, tuned)) {
+            bases.put(done.key, Retuning.untuned(tuned));
+        }
         context.forward(new Record<>(done.key, tuned, tuned.getTimestamp().toEpochMilli()));
         listener.accept(tuned);
     }

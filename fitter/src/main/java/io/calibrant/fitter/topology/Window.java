@@ -24,7 +24,7 @@ record Window(Instant start, Duration length) {
         if (name.equals(TOTAL)) {
             return new Window(null, null);
         }
-        int plus = name.indexOf('+');
+        int plus = name.indexOf("+P"); // a year beyond 9999 starts with '+', too
         return plus < 0
                 ? new Window(Instant.parse(name), USUAL)
                 : new Window(Instant.parse(name.substring(0, plus)), Duration.parse(name.substring(plus + 1)));

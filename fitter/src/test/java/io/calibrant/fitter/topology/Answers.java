@@ -3,6 +3,7 @@ package io.calibrant.fitter.topology;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -11,6 +12,10 @@ import java.util.Random;
 /** Made-up answers of run {@link Pass#RUN} with four choices. */
 final class Answers {
     static final List<String> LABELS = List.of("A", "B", "C", "D");
+
+    static {
+        TrustedRecords.trust();
+    }
 
     private Answers() {}
 

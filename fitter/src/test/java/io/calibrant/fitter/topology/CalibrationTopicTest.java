@@ -301,6 +301,45 @@ class CalibrationTopicTest {
         }
     }
 
+    @Test
+    void shouldTakeLittleRoom() {
+        Answer answer = Answers.of("q1", 1);
+        long hour = Duration.ofHours(1).toMillis();
+        AskedQuestion question =
+                AskedQuestion.UNKNOWN.with(GivenAnswer.of(answer, AT_TEN, hour)).with("A", AT_TEN);
+        AskedQuestion validated = AskedQuestion.UNKNOWN
+                .with(GivenAnswer.of(Answers.validation("q1", 1, 1), AT_TEN, hour))
+                .with("A", AT_TEN);
+        Tally window = Tally.NONE;
+        for (int i = 0; i < 1000; i++) {
+            window =
+                    window.plus(GivenAnswer.of(Answers.of("q", i), AT_TEN, hour).tally("A", 0));
+        }
+        int ofAnswer = AskedQuestion.SERDE.serializer().serialize("", question).length;
+        int ofValidation = AskedQuestion.SERDE.serializer().serialize("", validated).length;
+        int ofChange = Joined.OfTally.SERDE
+                .serializer()
+                .serialize("", new Joined.OfTally(question.tallies("default").get(TOTAL)))
+                .length;
+        int ofWindow = Tally.SERDE.serializer().serialize("", window).length;
+        int ofTuning = TuningAnswer.SERDE
+                .serializer()
+                .serialize("", validated.tuning("default").get(FIT))
+                .length;
+        System.out.printf(
+                "bytes: answer %d, of validation %d, change of a window %d, window of 1000 answers %d, tuned on %d%n",
+                ofAnswer, ofValidation, ofChange, ofWindow, ofTuning);
+        assertThat(ofAnswer).isLessThan(200);
+        assertThat(ofValidation).isLessThan(300);
+        assertThat(ofChange).isLessThan(150);
+        assertThat(ofWindow).isLessThan(1500);
+        assertThat(ofTuning).isLessThan(150);
+        assertThat(Tally.SERDE
+                        .deserializer()
+                        .deserialize("", Tally.SERDE.serializer().serialize("", window)))
+                .isEqualTo(window);
+    }
+
     private record Bad(String reason, Consumer<Answer> spoil) {
         @Override
         public String toString() {

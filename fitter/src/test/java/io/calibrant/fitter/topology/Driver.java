@@ -9,6 +9,7 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
@@ -55,6 +56,10 @@ final class Driver implements AutoCloseable {
     }
 
     static FitterSettings settings() {
+        return settings(PriorObjective.EVIDENCE);
+    }
+
+    static FitterSettings settings(PriorObjective objective) {
         return new FitterSettings(
                 "default",
                 Path.of("unused"),
@@ -64,7 +69,7 @@ final class Driver implements AutoCloseable {
                 true,
                 1 << 20,
                 Duration.ofMillis(200),
-                PriorObjective.EVIDENCE,
+                objective,
                 Duration.ofHours(1),
                 Duration.ofDays(90),
                 false);
@@ -109,6 +114,18 @@ final class Driver implements AutoCloseable {
     void label(String questionId, String label, long timestamp) {
         raw(topics.labels())
                 .pipeInput(bytes(questionId), encode(Label.class, topics.labels(), new Label(label)), timestamp);
+    }
+
+    byte[] predictive(PredictiveStatistics statistics, long timestamp) {
+        byte[] encoded = encode(PredictiveStatistics.class, topics.predictiveStatistics(), statistics);
+        raw(topics.predictiveStatistics()).pipeInput(bytes(statistics.getQuestionId()), encoded, timestamp);
+        return encoded;
+    }
+
+    byte[] predictiveRaw(byte[] key, PredictiveStatistics statistics) {
+        byte[] encoded = encode(PredictiveStatistics.class, topics.predictiveStatistics(), statistics);
+        raw(topics.predictiveStatistics()).pipeInput(key, encoded, time++);
+        return encoded;
     }
 
     void labelRaw(byte[] key, byte[] value) {

@@ -55,7 +55,13 @@ final class FitProgress implements Consumer<Posterior> {
                 + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected()) + " batches, lambda "
                 + Output.number(lambda.getMin())
                 + (lambda.getMax() > lambda.getMin() ? " to " + Output.number(lambda.getMax()) : "")
-                + ", log evidence " + Output.number(posterior.getLogEvidence());
+                + ", log evidence " + Output.number(posterior.getLogEvidence())
+                + (posterior.getLabels() == 0 ? "" : ", " + tuned(posterior));
+    }
+
+    private static String tuned(Posterior posterior) {
+        return "tuned on " + posterior.getLabels() + " labels: T " + Output.number(posterior.getTemperature()) + ", c "
+                + Output.number(posterior.getVarianceScale()) + ", serves " + posterior.getCalibration();
     }
 
     private static String remaining(Posterior posterior, Pass pass, long now) {

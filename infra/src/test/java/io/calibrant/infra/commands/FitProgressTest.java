@@ -3,6 +3,7 @@ package io.calibrant.infra.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.registry.TrustedRecords;
@@ -36,6 +37,16 @@ class FitProgressTest {
                 .doesNotContain("remain");
         assertThat(lines.get(1)).contains("3/4 batches").endsWith("about 2 s remain");
         assertThat(lines.get(2)).contains("4/4 batches").endsWith("complete");
+    }
+
+    @Test
+    void shouldSayWhatLabelsDecided() {
+        Posterior tuned = posterior(4, 4, PosteriorState.COMPLETE);
+        tuned.setLabels(200);
+        tuned.setTemperature(1.75);
+        tuned.setCalibration(Calibration.TEMPERATURE);
+        progress.accept(tuned);
+        assertThat(lines.get(0)).endsWith("tuned on 200 labels: T 1.750, c -, serves TEMPERATURE, complete");
     }
 
     private static Posterior posterior(long batches, long expected, PosteriorState state) {

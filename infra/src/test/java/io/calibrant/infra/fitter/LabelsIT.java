@@ -21,11 +21,14 @@ import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.BlockProjections;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.MethodMetrics;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
@@ -168,6 +171,51 @@ class LabelsIT {
     }
 
     @Test
+    void shouldChooseThePriorByLabelsThroughARestartWithoutItsState() throws Exception {
+        Connection connection = connection("prior.");
+        TopicAdmin.createMissing(connection);
+        Path state = dir.resolve("prior");
+        int questions = 12;
+        try (KafkaProducer<String, byte[]> producer = producer(connection)) {
+            send(producer, connection, connection.topics().runs(), "r", Run.class, run());
+            String key = Keys.block("r", "step-1", BLOCK.getName());
+            send(producer, connection, connection.topics().statistics(), key, Statistics.class, statistic());
+            try (Fitter fitter = fitter(connection, state, PriorObjective.VALIDATION)) {
+                fitter.start();
+                for (int i = 0; i < questions; i++) {
+                    answer(producer, connection, i);
+                    label(producer, connection, id(i), label(i));
+                    predictive(producer, connection, i, BLOCK.getName(), 3, 4);
+                }
+                // larger than a topic takes by itself, and of another block: it goes all the way, and counts for
+                // nothing
+                predictive(producer, connection, questions, "another", 300, 400);
+                await().atMost(60, TimeUnit.SECONDS)
+                        .until(() -> !posteriors(connection).isEmpty()
+                                && last(connection).getObjective() == PriorObjective.VALIDATION
+                                && last(connection).getLabels() == questions);
+            }
+            Posterior before = last(connection);
+            delete(state);
+            try (Fitter fitter = fitter(connection, state, PriorObjective.VALIDATION)) {
+                fitter.start();
+                answer(producer, connection, questions);
+                label(producer, connection, id(questions), label(questions));
+                predictive(producer, connection, questions, BLOCK.getName(), 3, 4);
+                await().atMost(60, TimeUnit.SECONDS)
+                        .until(() -> last(connection).getLabels() == questions + 1);
+            }
+            Posterior after = last(connection);
+            assertThat(after.getObjective()).isEqualTo(PriorObjective.VALIDATION);
+            assertThat(after.getBlocks().get(0).getLambda())
+                    .isNotEqualTo(before.getBlocks().get(0).getLambda());
+            assertThat(after.getVersion()).isEqualTo(before.getVersion() + 1);
+            assertThat(CommittedRecords.raw(connection, connection.topics().fitterDeadLetters()))
+                    .isEmpty();
+        }
+    }
+
+    @Test
     void shouldRefuseTopicsOfWhichAnswersWouldNotMeetTheirLabels() throws Exception {
         Connection connection = connection("cut.");
         try (Admin admin = Admin.create(connection.admin())) {
@@ -270,7 +318,39 @@ class LabelsIT {
                 .build();
     }
 
+    private static void predictive(
+            KafkaProducer<String, byte[]> producer, Connection connection, int i, String block, int r, int k)
+            throws Exception {
+        Random random = new Random(i);
+        float[] projections = new float[3 * r * k];
+        for (int e = 0; e < projections.length; e++) {
+            projections[e] = (float) random.nextGaussian();
+        }
+        PredictiveStatistics statistics = PredictiveStatistics.newBuilder()
+                .setQuestionId(id(i))
+                .setRunId("r")
+                .setCheckpoint("step-1")
+                .setFit("default")
+                .setPosteriorVersion(1)
+                .setLabels(LABELS)
+                .setContrastMean(answer(i).getContrastMean())
+                .setBlocks(List.of(new BlockProjections(
+                        block, 1L, Tensors.of(projections, 3, r, k), Tensors.of(new float[0], 0, 3, 3))))
+                .build();
+        send(
+                producer,
+                connection,
+                connection.topics().predictiveStatistics(),
+                id(i),
+                PredictiveStatistics.class,
+                statistics);
+    }
+
     private static Fitter fitter(Connection connection, Path state) {
+        return fitter(connection, state, PriorObjective.EVIDENCE);
+    }
+
+    private static Fitter fitter(Connection connection, Path state, PriorObjective objective) {
         FitterSettings defaults = FitterSettings.defaults();
         return new Fitter(
                 connection,
@@ -283,7 +363,7 @@ class LabelsIT {
                         true,
                         defaults.cacheBytes(),
                         defaults.commitInterval(),
-                        defaults.objective(),
+                        objective,
                         defaults.calibrationWindow(),
                         defaults.retention(),
                         false),
