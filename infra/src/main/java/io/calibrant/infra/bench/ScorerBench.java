@@ -6,9 +6,11 @@ import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
+import io.calibrant.trainer.llama.LinearShape;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
@@ -16,8 +18,13 @@ import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * What a calibrated answer costs: the linearised predictive of a batch against the plain forward pass of the same batch, on
@@ -38,41 +45,68 @@ public final class ScorerBench {
     public void run(Consumer<Figure> figures) {
         try (BenchModel model = BenchModel.open(settings);
                 AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter());
-                Predictor predictor = new Predictor(adapted, posterior(model.adapter()))) {
-            memory(model.llama(), adapted, predictor, figures); // first: the allocator keeps what larger batches took
+                Predictor all = new Predictor(adapted, posterior(model.adapter()));
+                Predictor lastLayer = new Predictor(adapted, posterior(model.adapter()), topLayer(model.adapter()));
+                Predictor map = new Predictor(adapted, posterior(model.adapter()), Set.of())) {
+            memory(model.llama(), adapted, all, figures); // first: the allocator keeps what larger batches took
             for (int batch : BATCHES) {
-                time(model.llama(), adapted, predictor, batch, figures);
+                List<EncodedPrompt> prompts = prompts(model.llama(), batch);
+                double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, prompts));
+                tier("all", all, prompts, forward, figures);
+                tier("last-layer", lastLayer, prompts, forward, figures);
+                tier("map", map, prompts, forward, figures);
             }
+            shares(adapted, all, prompts(model.llama(), 4), figures);
+            threads(all, prompts(model.llama(), 4), figures);
         }
+        new ScorerPathBench().run(figures);
     }
 
-    private void time(Llama llama, AdaptedLlama adapted, Predictor predictor, int batch, Consumer<Figure> figures) {
-        List<EncodedPrompt> prompts = Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
-        double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, prompts));
-        double all = Timing.seconds(settings.repetitions(), () -> predictor.predict(prompts));
-        figures.accept(Figure.ratio(
-                "scorer.all.batch" + batch + ".forwards", all, "plain forward of the same batch", forward, "s"));
+    private List<EncodedPrompt> prompts(Llama llama, int batch) {
+        return Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
+    }
+
+    private static Set<String> topLayer(Adapter adapter) {
+        int top = adapter.matrices().values().stream()
+                .mapToInt(pair -> pair.linear().layer())
+                .filter(layer -> layer < Integer.MAX_VALUE)
+                .max()
+                .orElse(Integer.MAX_VALUE);
+        return adapter.matrices().values().stream()
+                .map(LoraMatrices::linear)
+                .filter(linear -> linear.layer() >= top)
+                .map(LinearShape::path)
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    private void tier(
+            String name, Predictor predictor, List<EncodedPrompt> prompts, double forward, Consumer<Figure> figures) {
+        double seconds = Timing.seconds(settings.repetitions(), () -> predictor.predict(prompts));
+        String prefix = "scorer." + name + ".batch" + prompts.size();
+        figures.accept(Figure.ratio(prefix + ".forwards", seconds, "plain forward of the same batch", forward, "s"));
+        figures.accept(Figure.absolute(prefix + ".questions_per_second", prompts.size() / seconds, "1/s"));
+    }
+
+    /** What a batch's time goes into: the parts are run alone, the covariance is what is left of the whole. */
+    private void shares(
+            AdaptedLlama adapted, Predictor predictor, List<EncodedPrompt> prompts, Consumer<Figure> figures) {
         TokenBatch tokens =
                 TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
-        double kept = Timing.seconds(
-                settings.repetitions(), () -> adapted.stacked(tokens).close());
-        double back = Timing.seconds(settings.repetitions(), () -> backward(adapted, tokens));
-        System.err.println("batch " + batch + " forward with trace " + kept / forward + " with backward "
-                + back / forward + " all " + all / forward);
+        int repetitions = settings.repetitions();
+        double forward =
+                Timing.seconds(repetitions, () -> adapted.stacked(tokens).close());
+        double[] both = Timing.paired(repetitions, () -> backward(adapted, tokens), () -> predictor.predict(prompts));
         List<Predictive> predictives = predictor.predict(prompts);
         Link link = Link.monteCarlo();
-        double linkSeconds = Timing.seconds(
-                settings.repetitions(), () -> predictives.forEach(p -> link.predict(p.mean(), p.covariance())));
-        figures.accept(Figure.ratio(
-                "fitter.link.batch" + batch + ".share", linkSeconds, "the whole of the batch", all + linkSeconds, "s"));
-    }
-
-    private void memory(Llama llama, AdaptedLlama adapted, Predictor predictor, Consumer<Figure> figures) {
-        List<EncodedPrompt> prompts = Workload.prompts(llama.config(), 4, settings.length(), settings.classes());
-        double forward = Memory.peak(() -> forward(adapted, prompts));
-        double all = Memory.peak(() -> predictor.predict(prompts));
-        figures.accept(Figure.ratio(
-                "scorer.peak_memory_to_forward", all, "peak resident memory of the forward, batch 4", forward, "MB"));
+        double links =
+                Timing.seconds(repetitions, () -> predictives.forEach(p -> link.predict(p.mean(), p.covariance())));
+        double whole = both[1] + links;
+        String of = "the whole of a batch of " + prompts.size();
+        figures.accept(Figure.ratio("scorer.forward.share", forward, of, whole, "s"));
+        figures.accept(Figure.ratio("scorer.backward.share", both[0] - forward, of, whole, "s"));
+        figures.accept(Figure.ratio("scorer.covariance.share", both[1] - both[0], of, whole, "s"));
+        figures.accept(Figure.ratio("scorer.link.share", links, of, whole, "s"));
+        figures.accept(Figure.ratio("scorer.outside_forward_backward.share", whole - both[0], of, whole, "s"));
     }
 
     private void backward(AdaptedLlama adapted, TokenBatch tokens) {
@@ -82,9 +116,50 @@ public final class ScorerBench {
             for (int i = 0; i < values.length; i++) {
                 values[i] = i % 7 - 3;
             }
-            pass.backward(
-                    pass.manager().create(values, new Shape(classes - 1, tokens.size(), classes)), gradient -> {});
+            Shape shape = new Shape(classes - 1, tokens.size(), classes);
+            pass.backward(pass.manager().create(values, shape), gradient -> {});
         }
+    }
+
+    /** Two scorer threads on one copy of the model, half the math threads each, against one with all of them. */
+    private void threads(Predictor predictor, List<EncodedPrompt> prompts, Consumer<Figure> figures) {
+        int math = Autograd.mathThreads();
+        double one = Timing.seconds(settings.repetitions(), () -> {
+            predictor.predict(prompts);
+            predictor.predict(prompts);
+        });
+        ExecutorService two = Executors.newFixedThreadPool(2);
+        try {
+            double both = Timing.seconds(settings.repetitions(), () -> {
+                List<CompletableFuture<Void>> running = new ArrayList<>();
+                for (int i = 0; i < 2; i++) {
+                    running.add(CompletableFuture.runAsync(
+                            () -> {
+                                Autograd.mathThreads(Math.max(1, math / 2));
+                                predictor.predict(prompts);
+                            },
+                            two));
+                }
+                running.forEach(CompletableFuture::join);
+            });
+            figures.accept(new Figure(
+                    "scorer.two_threads.throughput",
+                    one / both,
+                    "ratio",
+                    "one scorer thread with " + math + " math threads",
+                    2 * prompts.size() / one,
+                    "questions/s"));
+        } finally {
+            two.shutdown();
+        }
+    }
+
+    private void memory(Llama llama, AdaptedLlama adapted, Predictor predictor, Consumer<Figure> figures) {
+        List<EncodedPrompt> prompts = Workload.prompts(llama.config(), 4, settings.length(), settings.classes());
+        double forward = Memory.peak(() -> forward(adapted, prompts));
+        double all = Memory.peak(() -> predictor.predict(prompts));
+        figures.accept(Figure.ratio(
+                "scorer.peak_memory_to_forward", all, "peak resident memory of the forward, batch 4", forward, "MB"));
     }
 
     private static void forward(AdaptedLlama adapted, List<EncodedPrompt> prompts) {

@@ -120,6 +120,6 @@ final class BenchCommand implements Callable<Integer> {
                         figure.comparedUnit(),
                         figure.comparedWith());
         output.line(String.format(
-                Locale.ROOT, "%-34s %10.4g %-6s%s", figure.name(), figure.value(), figure.unit(), compared));
+                Locale.ROOT, "%-38s %10.4g %-6s%s", figure.name(), figure.value(), figure.unit(), compared));
     }
 }

@@ -7,7 +7,8 @@ import java.util.function.Supplier;
 
 /**
  * The engine's differentiation, without DJL's GradientCollector, which cannot keep a graph for a second backward pass and
- * of which only one may be open in a JVM. The one class that touches {@code JniUtils}.
+ * of which only one may be open in a JVM. The one class that touches
+ * {@code JniUtils}.
  */
 public final class Autograd {
 
@@ -32,6 +33,19 @@ public final class Autograd {
         } finally {
             JniUtils.setGradMode(before);
         }
+    }
+
+    /**
+     * How many threads the calling thread's matrix products use from here on: where several threads score at once, each of
+     * them with all cores would only wait for the others.
+     */
+    public static void mathThreads(int threads) {
+        JniUtils.setNumThreads(threads);
+    }
+
+    /** How many threads the calling thread's matrix products use. */
+    public static int mathThreads() {
+        return JniUtils.getNumThreads();
     }
 
     /**
