@@ -95,7 +95,8 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
     }
 
     private void figures(StringBuilder page) {
-        page.append("<section><h2>Figures</h2><div class='scroll'><table><thead><tr><th>Method</th><th>n</th>")
+        page.append(
+                        "<section><h2>Figures</h2><div class='scroll'><table class='figures'><thead><tr><th>Method</th><th>n</th>")
                 .append("<th>ACC</th><th>NLL</th><th>ECE (")
                 .append(Metrics.DEFAULT_BINS)
                 .append("&nbsp;bins)</th><th>Brier</th></tr></thead><tbody>");

@@ -122,7 +122,9 @@ class HtmlReportTest {
                 Map.of(Score.ENTROPY, 0.713),
                 Map.of(Score.NOVELTY, 0.998),
                 100));
-        assertThat(report(known).html()).contains("0.912", "2.34", "0.713", "0.998", "Unfamiliar from familiar");
+        assertThat(report(known).html())
+                .contains("0.912", "2.34", "0.713", "0.998", "Unfamiliar from familiar")
+                .containsOnlyOnce("<table class='figures'>"); // the one whose second column a phone does without
         assertThat(TextReport.table(known))
                 .contains("at least 90% promised, calibrated on 40 validation answers", "in the set 0.912")
                 .contains("wrong from right answers: entropy as served 0.713")
