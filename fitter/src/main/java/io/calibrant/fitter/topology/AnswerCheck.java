@@ -40,13 +40,22 @@ final class AnswerCheck {
         }
     }
 
-    static void answer(String key, Answer value) {
-        if (!value.getQuestionId().equals(key)) {
-            throw bad(value, "key '" + key + "' is not the id of its question");
+    /**
+     * What a scorer sends says itself where it belongs.
+     *
+     * @throws IllegalArgumentException if key, run or checkpoint do not
+     */
+    static void keys(String key, String questionId, String run, String checkpoint) {
+        if (!questionId.equals(key)) {
+            throw new IllegalArgumentException("key '" + key + "' is not the id of its question");
         }
+        Keys.checkName("run", run);
+        Keys.checkName("checkpoint", checkpoint);
+    }
+
+    static void answer(String key, Answer value) {
         try {
-            Keys.checkName("run", value.getRunId());
-            Keys.checkName("checkpoint", value.getCheckpoint());
+            keys(key, value.getQuestionId(), value.getRunId(), value.getCheckpoint());
         } catch (IllegalArgumentException e) {
             throw bad(value, e.getMessage());
         }

@@ -87,6 +87,23 @@ public record FitterSettings(
                 false);
     }
 
+    /** The same in another state directory. */
+    public FitterSettings withStateDir(Path directory) {
+        return new FitterSettings(
+                fit,
+                directory,
+                threads,
+                prior,
+                priorMean,
+                residual,
+                cacheBytes,
+                commitInterval,
+                objective,
+                calibrationWindow,
+                retention,
+                createTopics);
+    }
+
     /** {@code $XDG_STATE_HOME/calibrant/fitter}, or {@code ~/.local/state/calibrant/fitter}. */
     public static Path defaultStateDir() {
         String state = System.getenv("XDG_STATE_HOME");

@@ -1,6 +1,5 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.BlockProjections;
 import io.calibrant.schemas.avro.PredictiveStatistics;
@@ -22,12 +21,8 @@ final class PredictiveCheck {
 
     /** Checks all that can be checked without the factors. */
     static void self(String key, PredictiveStatistics value) {
-        if (!value.getQuestionId().equals(key)) {
-            throw bad(value, "key '" + key + "' is not the id of its question");
-        }
         try {
-            Keys.checkName("run", value.getRunId());
-            Keys.checkName("checkpoint", value.getCheckpoint());
+            AnswerCheck.keys(key, value.getQuestionId(), value.getRunId(), value.getCheckpoint());
         } catch (IllegalArgumentException e) {
             throw bad(value, e.getMessage());
         }

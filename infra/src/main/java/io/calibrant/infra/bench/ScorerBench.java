@@ -5,12 +5,12 @@ import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
+import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
-import io.calibrant.trainer.llama.LinearShape;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
@@ -24,7 +24,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 
 /**
  * What a calibrated answer costs: the linearised predictive of a batch against the plain forward pass of the same batch, on
@@ -46,7 +45,10 @@ public final class ScorerBench {
         try (BenchModel model = BenchModel.open(settings);
                 AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter());
                 Predictor all = new Predictor(adapted, posterior(model.adapter()));
-                Predictor lastLayer = new Predictor(adapted, posterior(model.adapter()), topLayer(model.adapter()));
+                Predictor lastLayer = new Predictor(
+                        adapted,
+                        posterior(model.adapter()),
+                        Tier.LAST_LAYER.paths(adapted.weights().pairs().keySet()));
                 Predictor map = new Predictor(adapted, posterior(model.adapter()), Set.of())) {
             memory(model.llama(), adapted, all, figures); // first: the allocator keeps what larger batches took
             for (int batch : BATCHES) {
@@ -64,19 +66,6 @@ public final class ScorerBench {
 
     private List<EncodedPrompt> prompts(Llama llama, int batch) {
         return Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
-    }
-
-    private static Set<String> topLayer(Adapter adapter) {
-        int top = adapter.matrices().values().stream()
-                .mapToInt(pair -> pair.linear().layer())
-                .filter(layer -> layer < Integer.MAX_VALUE)
-                .max()
-                .orElse(Integer.MAX_VALUE);
-        return adapter.matrices().values().stream()
-                .map(LoraMatrices::linear)
-                .filter(linear -> linear.layer() >= top)
-                .map(LinearShape::path)
-                .collect(Collectors.toUnmodifiableSet());
     }
 
     private void tier(

@@ -4,12 +4,13 @@ import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.demo.DemoFiles;
+import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.scorer.service.Scorer;
@@ -80,23 +81,8 @@ final class ScorerPathBench {
             Connection connection = cluster.connection();
             TopicAdmin.createMissing(connection);
             CountDownLatch complete = new CountDownLatch(1);
-            FitterSettings fitting = FitterSettings.defaults();
             try (Fitter fitter = new Fitter(
-                    connection,
-                    new FitterSettings(
-                            fitting.fit(),
-                            directory.resolve("state"),
-                            fitting.threads(),
-                            fitting.prior(),
-                            fitting.priorMean(),
-                            fitting.residual(),
-                            fitting.cacheBytes(),
-                            fitting.commitInterval(),
-                            fitting.objective(),
-                            fitting.calibrationWindow(),
-                            fitting.retention(),
-                            false),
-                    posterior -> {
+                    connection, FitterSettings.defaults().withStateDir(directory.resolve("state")), posterior -> {
                         if (isComplete(posterior)) {
                             complete.countDown();
                         }
@@ -115,7 +101,7 @@ final class ScorerPathBench {
     }
 
     private static boolean isComplete(Posterior posterior) {
-        return posterior.getState() == io.calibrant.schemas.avro.PosteriorState.COMPLETE;
+        return posterior.getState() == PosteriorState.COMPLETE;
     }
 
     private static void await(CountDownLatch complete) {
@@ -218,16 +204,7 @@ final class ScorerPathBench {
             Connection connection,
             String id,
             io.calibrant.trainer.prompts.Question question) {
-        Question record = new Question(
-                question.question(),
-                question.choices().stream()
-                        .map(choice -> new Choice(choice.label(), choice.text()))
-                        .toList(),
-                question.context(),
-                Purpose.ANSWER,
-                "bench",
-                null,
-                null);
+        Question record = QuestionSender.record(question, Purpose.ANSWER, "bench", null, null);
         var unused = producer.send(new ProducerRecord<>(connection.topics().questions(), id, record));
         producer.flush();
     }

@@ -51,9 +51,7 @@ final class Comparison {
             note = "Temperature: no validation answers with labels on the topics, so it is cross-fitted on these "
                     + answered.size() + " questions, " + FOLDS + " folds; no question sees its own label.";
         } else {
-            double temperature = TemperatureScaling.fit(validation.stream()
-                    .map(one -> logits(one.answer(), one.truth()))
-                    .toList());
+            double temperature = temperature(validation);
             tempered = logits.stream()
                     .map(one -> list(TemperatureScaling.probabilities(one.logits(), temperature)))
                     .toList();
@@ -110,12 +108,26 @@ final class Comparison {
         if (answer.getCalibration() == Calibration.EVIDENCE) {
             return answer.getProbabilities();
         }
-        double[][] covariance =
-                answer.getContrastCovariance().stream().map(Comparison::array).toArray(double[][]::new);
-        return list(link.predict(array(answer.getContrastMean()), covariance).probabilities());
+        return list(integrated(answer, link));
     }
 
-    static LabelledLogits logits(Answer answer, int truth) {
+    /** E softmax N(z, Sigma). */
+    static double[] integrated(Answer answer, Link link) {
+        return link.predict(array(answer.getContrastMean()), covariance(answer)).probabilities();
+    }
+
+    static double[][] covariance(Answer answer) {
+        return answer.getContrastCovariance().stream().map(Comparison::array).toArray(double[][]::new);
+    }
+
+    /** T that the labels call for. */
+    static double temperature(List<Validation> validation) {
+        return TemperatureScaling.fit(validation.stream()
+                .map(one -> logits(one.answer(), one.truth()))
+                .toList());
+    }
+
+    private static LabelledLogits logits(Answer answer, int truth) {
         return LabelledLogits.ofContrasts(array(answer.getContrastMean()), truth);
     }
 

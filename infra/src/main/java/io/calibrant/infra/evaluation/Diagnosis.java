@@ -1,6 +1,7 @@
 package io.calibrant.infra.evaluation;
 
 import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.Auroc;
 import io.calibrant.fitter.metrics.ConformalSets;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
@@ -11,7 +12,10 @@ import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.Score;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.scorer.service.Served;
+import io.calibrant.scorer.service.Tier;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
@@ -66,9 +70,7 @@ final class Diagnosis {
         if (validation.isEmpty()) {
             return sets;
         }
-        double temperature = TemperatureScaling.fit(validation.stream()
-                .map(one -> Comparison.logits(one.answer(), one.truth()))
-                .toList());
+        double temperature = Comparison.temperature(validation);
         Link link = Link.monteCarlo();
         for (Method method : Method.values()) {
             List<LabelledProbabilities> known = validation.stream()
@@ -76,7 +78,7 @@ final class Diagnosis {
                             switch (method) {
                                 case MAP -> scaled(one.answer(), 1);
                                 case TEMPERATURE -> scaled(one.answer(), temperature);
-                                case LAPLACE -> integrated(one.answer(), 1, 1, link);
+                                case LAPLACE -> Comparison.integrated(one.answer(), link);
                                 case CALIBRATED -> served(one.answer(), posterior, link);
                             },
                             one.truth()))
@@ -92,46 +94,28 @@ final class Diagnosis {
 
     /** What the posterior makes of an answer that another version of it gave. */
     private static double[] served(Answer answer, Posterior posterior, Link link) {
-        return switch (posterior.getCalibration()) {
-            case EVIDENCE -> integrated(answer, 1, 1, link);
-            case TEMPERATURE -> scaled(answer, posterior.getTemperature());
-            case TEMPERATURE_VARIANCE ->
-                integrated(answer, posterior.getVarianceTemperature(), posterior.getVarianceScale(), link);
-        };
+        return Served.of(
+                        posterior,
+                        Tier.of("tier", answer.getTier()),
+                        link,
+                        Comparison.array(answer.getContrastMean()),
+                        Comparison.covariance(answer))
+                .probabilities();
     }
 
     private static double[] scaled(Answer answer, double temperature) {
         double[] mean = Comparison.array(answer.getContrastMean());
-        return TemperatureScaling.probabilities(java.util.Arrays.copyOf(mean, mean.length + 1), temperature);
-    }
-
-    private static double[] integrated(Answer answer, double temperature, double scale, Link link) {
-        double[] mean = Comparison.array(answer.getContrastMean());
-        double[][] covariance =
-                answer.getContrastCovariance().stream().map(Comparison::array).toArray(double[][]::new);
-        for (int i = 0; i < mean.length; i++) {
-            mean[i] /= temperature;
-            for (int j = 0; j < mean.length; j++) {
-                covariance[i][j] *= scale;
-            }
-        }
-        return link.predict(mean, covariance).probabilities();
+        return TemperatureScaling.probabilities(Arrays.copyOf(mean, mean.length + 1), temperature);
     }
 
     private static double[] values(Score score, Collection<Answer> answers) {
         return answers.stream()
                 .mapToDouble(answer -> switch (score) {
-                    case MAP_ENTROPY -> entropy(answer.getMapProbabilities());
+                    case MAP_ENTROPY -> Softmax.entropy(Comparison.array(answer.getMapProbabilities()));
                     case ENTROPY -> answer.getEntropy();
                     case MUTUAL_INFORMATION -> answer.getMutualInformation();
                     case NOVELTY -> answer.getNovelty();
                 })
                 .toArray();
-    }
-
-    private static double entropy(List<Double> probabilities) {
-        return -probabilities.stream()
-                .mapToDouble(p -> p > 0 ? p * Math.log(p) : 0)
-                .sum();
     }
 }

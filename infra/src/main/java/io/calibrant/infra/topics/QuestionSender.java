@@ -68,7 +68,8 @@ public final class QuestionSender {
 
     private record Keyed<V>(String key, V value) {}
 
-    private static io.calibrant.schemas.avro.Question record(
+    /** A question as it goes onto the topic; run, fit and tier may be null. */
+    public static io.calibrant.schemas.avro.Question record(
             Question question, Purpose purpose, String run, String fit, String tier) {
         List<Choice> choices = question.choices().stream()
                 .map(choice -> new Choice(choice.label(), choice.text()))

@@ -43,19 +43,7 @@ final class Services implements AutoCloseable {
 
     static Services start(Connection connection, String run, Path model, int points, Path state) {
         FitterSettings defaults = FitterSettings.defaults();
-        FitterSettings fitting = new FitterSettings(
-                defaults.fit(),
-                state,
-                defaults.threads(),
-                defaults.prior(),
-                defaults.priorMean(),
-                defaults.residual(),
-                defaults.cacheBytes(),
-                defaults.commitInterval(),
-                defaults.objective(),
-                defaults.calibrationWindow(),
-                defaults.retention(),
-                false);
+        FitterSettings fitting = defaults.withStateDir(state);
         Fitter fitter = new Fitter(connection, fitting, posterior -> {});
         fitter.start();
         ScorerSettings standard = ScorerSettings.of(run, model);

@@ -249,21 +249,6 @@ class ScorerFaultIT {
         public void waiting(String reason) {
             heard.add(reason);
         }
-
-        @Override
-        public void serving(Posterior posterior) {
-            // nothing to see
-        }
-
-        @Override
-        public void committed(Committed poll) {
-            // nothing to see
-        }
-
-        @Override
-        public void measured(String run, int bytes) {
-            // nothing to see
-        }
     }
 
     private void assertOracle(QuestionStream stream, Map<Long, Posterior> posteriors, Map<Long, TinyRun> runs) {

@@ -289,23 +289,8 @@ class SwapIT {
 
     private final class Recorder implements ScorerListener {
         @Override
-        public void waiting(String reason) {
-            // nothing to see
-        }
-
-        @Override
         public void serving(Posterior posterior) {
             served.add(posterior);
-        }
-
-        @Override
-        public void committed(Committed poll) {
-            // nothing to see
-        }
-
-        @Override
-        public void measured(String run, int bytes) {
-            // nothing to see
         }
     }
 }

@@ -57,16 +57,8 @@ final class BlockProjection implements AutoCloseable {
                 values[j * width + i] = 1 / Math.sqrt(precision);
             }
         }
-        double[] transposed = new double[d * k];
-        double[] minus = new double[d * k];
-        for (int i = 0; i < k; i++) {
-            for (int x = 0; x < d; x++) {
-                transposed[x * k + i] = posterior.u()[i * d + x];
-                minus[x * k + i] = -posterior.u()[i * d + x];
-            }
-        }
-        u = array(transposed, type, d, k);
-        minusU = array(minus, type, d, k);
+        u = array(posterior.u(), type, k, d).transpose();
+        minusU = u.neg();
         q = array(posterior.q(), type, r, r);
         scale = array(values, DataType.FLOAT64, r, width);
     }

@@ -34,7 +34,7 @@ public final class Predictor implements AutoCloseable {
      * Rows that one backward pass may stack, contrasts x questions x tokens; a batch that would need more is cut. More rows
      * make no matrix product faster, they only take memory.
      */
-    private static final long MOST_ROWS = Long.getLong("calibrant.rows", 2048);
+    private static final long MOST_ROWS = 2048;
 
     private final AdaptedLlama adapted;
     private final NDManager manager;

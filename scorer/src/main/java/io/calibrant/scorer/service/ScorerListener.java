@@ -5,20 +5,28 @@ import io.calibrant.schemas.avro.Posterior;
 /** Told how the scorer is doing; called by all of its threads. */
 public interface ScorerListener {
     /** Nothing can be served for now; no question is taken meanwhile. Called once for each reason. */
-    void waiting(String reason);
+    default void waiting(String reason) {
+        // nobody needs to listen
+    }
 
     /** From the next poll on, answers come from this posterior; the one before it of its run and fit is freed. */
-    void serving(Posterior posterior);
+    default void serving(Posterior posterior) {
+        // nobody needs to listen
+    }
 
     /** One poll is committed. */
-    void committed(Committed poll);
+    default void committed(Committed poll) {
+        // nobody needs to listen
+    }
 
     /**
      * Predictive statistics of a validation question go out with its answer.
      *
      * @param bytes of the record
      */
-    void measured(String run, int bytes);
+    default void measured(String run, int bytes) {
+        // nobody needs to listen
+    }
 
     /**
      * What came of a poll.
@@ -31,25 +39,5 @@ public interface ScorerListener {
     record Committed(int answered, int rejected, long tokens, long padding) {}
 
     /** Says nothing. */
-    ScorerListener SILENT = new ScorerListener() {
-        @Override
-        public void waiting(String reason) {
-            // silent
-        }
-
-        @Override
-        public void serving(Posterior posterior) {
-            // silent
-        }
-
-        @Override
-        public void committed(Committed poll) {
-            // silent
-        }
-
-        @Override
-        public void measured(String run, int bytes) {
-            // silent
-        }
-    };
+    ScorerListener SILENT = new ScorerListener() {};
 }

@@ -23,7 +23,7 @@ import java.util.Arrays;
  * @param mutualInformation the epistemic part, nats, 0 to entropy
  */
 @SuppressWarnings("ArrayRecordComponent") // handed on at once, compared by nobody
-record Served(
+public record Served(
         Calibration calibration, double[] probabilities, double[] tempered, double entropy, double mutualInformation) {
 
     /**
@@ -33,7 +33,7 @@ record Served(
      * @param covariance Sigma [C - 1, C - 1]; not modified
      * @throws IllegalArgumentException if the Gaussian is not one
      */
-    static Served of(Posterior posterior, Tier tier, Link link, double[] mean, double[][] covariance) {
+    public static Served of(Posterior posterior, Tier tier, Link link, double[] mean, double[][] covariance) {
         Double t = posterior.getTemperature();
         double[] tempered =
                 t == null ? null : TemperatureScaling.probabilities(Arrays.copyOf(mean, mean.length + 1), t);

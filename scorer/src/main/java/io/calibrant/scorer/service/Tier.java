@@ -44,21 +44,17 @@ public enum Tier {
     }
 
     /** Which of the adapted maps, by module path, carry the covariance. */
-    Set<String> paths(Collection<String> adapted) {
+    public Set<String> paths(Collection<String> adapted) {
         if (this == MAP) {
             return Set.of();
         }
         int top = adapted.stream()
                 .filter(path -> !path.equals(LlamaConfig.HEAD))
-                .mapToInt(Tier::layer)
+                .mapToInt(LlamaConfig::layerOf)
                 .max()
                 .orElse(-1);
         return adapted.stream()
-                .filter(path -> this == ALL || path.equals(LlamaConfig.HEAD) || layer(path) == top)
+                .filter(path -> this == ALL || path.equals(LlamaConfig.HEAD) || LlamaConfig.layerOf(path) == top)
                 .collect(Collectors.toUnmodifiableSet());
-    }
-
-    private static int layer(String path) {
-        return Integer.parseInt(path.replaceAll("^model\\.layers\\.(\\d+)\\..*$", "$1"));
     }
 }

@@ -57,23 +57,13 @@ public final class AdaptedLlama implements AutoCloseable {
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
      */
     public Pass forward(TokenBatch batch, Mode mode) {
-        return forward(batch, mode, weights.pairs().keySet());
-    }
-
-    /**
-     * Runs a batch forward, looking into some of the adapted maps only: below the lowest of them nothing is recorded.
-     *
-     * @param probed module paths of adapted maps; counts only where the mode probes
-     * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
-     */
-    public Pass forward(TokenBatch batch, Mode mode, Set<String> probed) {
         if (mode.isTraining()) {
             weights.setTrainable(true);
         }
         NDManager pass = manager.newSubManager();
         boolean done = false;
         try {
-            LoraHook hook = new LoraHook(weights, settings, scaling, mode, probed, pass);
+            LoraHook hook = new LoraHook(weights, settings, scaling, mode, pass);
             Supplier<NDArray> forward = () -> model.logits(batch, classRows, hook, pass);
             NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
             done = true;

@@ -7,8 +7,7 @@ import java.util.function.Supplier;
 
 /**
  * The engine's differentiation, without DJL's GradientCollector, which cannot keep a graph for a second backward pass and
- * of which only one may be open in a JVM. The one class that touches
- * {@code JniUtils}.
+ * of which only one may be open in a JVM. The one class that touches {@code JniUtils}.
  */
 public final class Autograd {
 

@@ -11,7 +11,6 @@ import io.calibrant.trainer.lora.LoraWeights;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 
 /** h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured. One per pass. */
 final class LoraHook implements LinearHook {
@@ -20,7 +19,6 @@ final class LoraHook implements LinearHook {
     private final LoraSettings settings;
     private final NDArray scaling;
     private final Mode mode;
-    private final Set<String> probed;
     private final NDManager pass;
     private final Map<String, Capture> captures = new LinkedHashMap<>();
 
@@ -33,19 +31,11 @@ final class LoraHook implements LinearHook {
      */
     record Capture(NDArray input, NDArray lowRank, NDArray probe) {}
 
-    /** @param probed the adapted maps that are captured, where the mode probes */
-    LoraHook(
-            LoraWeights weights,
-            LoraSettings settings,
-            NDArray scaling,
-            Mode mode,
-            Set<String> probed,
-            NDManager pass) {
+    LoraHook(LoraWeights weights, LoraSettings settings, NDArray scaling, Mode mode, NDManager pass) {
         this.weights = weights;
         this.settings = settings;
         this.scaling = scaling;
         this.mode = mode;
-        this.probed = probed;
         this.pass = pass;
     }
 
@@ -56,26 +46,12 @@ final class LoraHook implements LinearHook {
 
     @Override
     public boolean needsAllTokens(String path) {
-        return captures(path);
-    }
-
-    private boolean captures(String path) {
-        return mode.isProbed() && probed.contains(path) && weights.pairs().containsKey(path);
+        return mode.isProbed() && weights.pairs().containsKey(path);
     }
 
     @Override
     public int recordsFrom() {
-        if (mode == Mode.PLAIN) {
-            return Integer.MAX_VALUE;
-        }
-        // In training the adapter's own weights are leaves, wherever it is looked into.
-        return mode.isTraining()
-                ? weights.lowestLayer()
-                : probed.stream()
-                        .map(weights.pairs()::get)
-                        .mapToInt(pair -> pair.linear().layer())
-                        .min()
-                        .orElse(Integer.MAX_VALUE);
+        return mode == Mode.PLAIN ? Integer.MAX_VALUE : weights.lowestLayer();
     }
 
     @Override
@@ -90,7 +66,7 @@ final class LoraHook implements LinearHook {
         NDArray lowRank =
                 LinearHook.linear(seen, mode.isTraining() ? pair.a() : pair.a().stopGradient(), null);
         NDArray target = base;
-        if (captures(path)) {
+        if (mode.isProbed()) {
             NDArray probe =
                     pass.zeros(new Shape(x.getShape().get(0), pair.linear().outputs()), x.getDataType());
             probe.setRequiresGradient(true);

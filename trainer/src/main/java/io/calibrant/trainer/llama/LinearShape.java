@@ -9,12 +9,8 @@ package io.calibrant.trainer.llama;
  */
 public record LinearShape(String path, int inputs, int outputs) {
 
-    private static final String LAYERS = "model.layers.";
-
-    /** The layer it is in; for the head, which is in none, the largest integer. */
+    /** {@link LlamaConfig#layerOf} its path. */
     public int layer() {
-        return path.startsWith(LAYERS)
-                ? Integer.parseInt(path.substring(LAYERS.length(), path.indexOf('.', LAYERS.length())))
-                : Integer.MAX_VALUE;
+        return LlamaConfig.layerOf(path);
     }
 }

@@ -46,6 +46,8 @@ public record LlamaConfig(
     /** The module path of the head. */
     public static final String HEAD = "lm_head";
 
+    private static final String LAYERS = "model.layers.";
+
     /** @throws IllegalArgumentException if sizes contradict each other */
     public LlamaConfig {
         requirePositive("vocab_size", vocabularySize);
@@ -96,7 +98,14 @@ public record LlamaConfig(
     public static String path(int layer, String name) {
         String part =
                 name.equals("gate_proj") || name.equals("up_proj") || name.equals("down_proj") ? "mlp" : "self_attn";
-        return "model.layers." + layer + "." + part + "." + name;
+        return LAYERS + layer + "." + part + "." + name;
+    }
+
+    /** The layer that a map is in; for the head, which is in none, the largest integer. */
+    public static int layerOf(String path) {
+        return path.startsWith(LAYERS)
+                ? Integer.parseInt(path.substring(LAYERS.length(), path.indexOf('.', LAYERS.length())))
+                : Integer.MAX_VALUE;
     }
 
     /** A name for what a map reads: q, k and v of a layer have one input, and so have gate and up. */
