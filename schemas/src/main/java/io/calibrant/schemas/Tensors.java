@@ -2,6 +2,8 @@ package io.calibrant.schemas;
 
 import io.calibrant.schemas.avro.DType;
 import io.calibrant.schemas.avro.Tensor;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -9,6 +11,9 @@ import java.util.List;
 
 /** Tensors on the wire: row-major, little-endian, F32, BF16 or F64. */
 public final class Tensors {
+    private static final VarHandle FLOATS =
+            MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
+
     private Tensors() {}
 
     /**
@@ -24,12 +29,50 @@ public final class Tensors {
         return new Tensor(list(shape), DType.F32, data);
     }
 
+    /** A float32 tensor of double precision numbers, each rounded to the nearest; see {@link #of(float[], int...)}. */
+    public static Tensor narrowed(double[] values, int... shape) {
+        check(values.length, shape);
+        byte[] data = new byte[Float.BYTES * values.length];
+        for (int i = 0; i < values.length; i++) {
+            FLOATS.set(data, Float.BYTES * i, (float) values[i]);
+        }
+        return new Tensor(list(shape), DType.F32, ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN));
+    }
+
     /** A float64 tensor; see {@link #of(float[], int...)}. */
     public static Tensor of(double[] values, int... shape) {
         check(values.length, shape);
         ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         data.asDoubleBuffer().put(values);
         return new Tensor(list(shape), DType.F64, data);
+    }
+
+    /**
+     * A bfloat16 tensor: each value rounded to the nearest, ties to even; one that is no number stays so. See
+     * {@link #of(float[], int...)}.
+     */
+    public static Tensor bfloat16(float[] values, int... shape) {
+        check(values.length, shape);
+        ByteBuffer data = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        for (float value : values) {
+            int bits = Float.floatToIntBits(value); // every NaN as the one whose upper half is one, too
+            data.putShort((short) ((Float.isNaN(value) ? bits : bits + 0x7fff + (bits >>> 16 & 1)) >>> 16));
+        }
+        return new Tensor(list(shape), DType.BF16, data.flip());
+    }
+
+    /**
+     * The bytes of a tensor, not copied, little-endian: as many as shape and dtype ask for.
+     *
+     * @throws IllegalArgumentException if they are not
+     */
+    public static ByteBuffer bytes(Tensor tensor) {
+        count(tensor);
+        return unchecked(tensor);
+    }
+
+    private static ByteBuffer unchecked(Tensor tensor) {
+        return tensor.getData().duplicate().order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /**
@@ -40,13 +83,17 @@ public final class Tensors {
      */
     public static double[] doubles(Tensor tensor) {
         int count = count(tensor);
-        ByteBuffer data = tensor.getData().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer data = unchecked(tensor);
         double[] values = new double[count];
         switch (tensor.getDtype()) {
             case F64 -> data.asDoubleBuffer().get(values);
             case F32 -> {
-                for (int i = 0; i < count; i++) {
-                    values[i] = data.getFloat();
+                if (data.hasArray()) {
+                    widen(data.array(), data.arrayOffset() + data.position(), values);
+                } else {
+                    for (int i = 0; i < count; i++) {
+                        values[i] = data.getFloat();
+                    }
                 }
             }
             case BF16 -> {
@@ -58,16 +105,19 @@ public final class Tensors {
         return values;
     }
 
+    /** Four times as fast as number by number from the buffer. */
+    private static void widen(byte[] bytes, int from, double[] values) {
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) FLOATS.get(bytes, from + Float.BYTES * i);
+        }
+    }
+
     /** The values of a tensor in single precision; see {@link #doubles}. */
     public static float[] floats(Tensor tensor) {
         int count = count(tensor);
         float[] values = new float[count];
         if (tensor.getDtype() == DType.F32) {
-            tensor.getData()
-                    .duplicate()
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .asFloatBuffer()
-                    .get(values);
+            unchecked(tensor).asFloatBuffer().get(values);
             return values;
         }
         double[] wide = doubles(tensor);

@@ -56,6 +56,10 @@ public record Topics(String prefix) {
         return prefix + "posteriors";
     }
 
+    public String fits() {
+        return prefix + "fits";
+    }
+
     public String questions() {
         return prefix + "questions";
     }
@@ -95,6 +99,7 @@ public record Topics(String prefix) {
                 deleted(statistics(), true),
                 deleted(factorUpdates(), false),
                 compacted(factors(), true),
+                compacted(fits(), false),
                 compacted(posteriors(), false),
                 deleted(questions(), false),
                 deleted(answers(), false),

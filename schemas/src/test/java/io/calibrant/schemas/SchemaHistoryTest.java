@@ -8,6 +8,7 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
@@ -49,6 +50,7 @@ class SchemaHistoryTest {
                 FactorUpdate.getClassSchema(),
                 Factor.getClassSchema(),
                 Posterior.getClassSchema(),
+                Fit.getClassSchema(),
                 Question.getClassSchema(),
                 Answer.getClassSchema(),
                 Label.getClassSchema(),

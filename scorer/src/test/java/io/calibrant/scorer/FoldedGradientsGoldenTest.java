@@ -156,7 +156,7 @@ class FoldedGradientsGoldenTest {
             for (double value : rows) {
                 trace += value * value;
             }
-            side = side.fold(rows, m, trace, 1);
+            side = side.fold(io.calibrant.fitter.linalg.Rows.of(rows), m, trace, 1);
             full = full.add(gram(rows, d));
         }
         RealMatrix target = matrix(sum, d).scalarMultiply(1 / divisor);
@@ -167,7 +167,7 @@ class FoldedGradientsGoldenTest {
                 .isLessThan(1e-8);
         LargeSide once = LargeSide.empty(d, RANK);
         double[] all = joined(batches);
-        once = once.fold(all, all.length / d, full.getTrace(), 1);
+        once = once.fold(io.calibrant.fitter.linalg.Rows.of(all), all.length / d, full.getTrace(), 1);
         assertThat(distance(matrix(once, d), matrix(lowRank.vector(kind + ".truncated" + name), d)))
                 .as("truncated %s%s", kind, name)
                 .isLessThan(1e-8);

@@ -7,8 +7,7 @@ import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.ProgressListener.Event;
 import io.calibrant.trainer.ProgressListener.Phase;
 import io.calibrant.trainer.capture.AdaptedLlama;
-import io.calibrant.trainer.curvature.BatchCurvature;
-import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.LlamaConfig;
 import io.calibrant.trainer.lora.Adapter;
@@ -18,12 +17,16 @@ import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.FitWatch;
+import io.calibrant.trainer.statistics.Outbox;
 import io.calibrant.trainer.statistics.PublishedRun;
 import io.calibrant.trainer.statistics.Publisher;
 import io.calibrant.trainer.statistics.RunDescription;
 import io.calibrant.trainer.tuning.FineTuning;
+import io.calibrant.trainer.tuning.TuningListener;
 import io.calibrant.trainer.tuning.TuningSettings;
+import io.calibrant.trainer.tuning.TuningState;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,9 +34,9 @@ import java.util.OptionalDouble;
 import java.util.TreeMap;
 
 /**
- * From files to records: loads model, adapter and questions, fine-tunes, writes the adapter, measures the curvature at the
- * final checkpoint in evaluation mode, and publishes all of it. Nothing is published before every file has been read and
- * checked.
+ * From files to records: loads model, adapter and questions, fine-tunes and streams the statistics of its steps, writes the
+ * adapter, measures the curvature at every checkpoint in evaluation mode, and publishes all of it. Nothing is published
+ * before every file has been read and checked. Where it keeps its state it goes on from the last one.
  */
 public final class Trainer implements AutoCloseable {
     /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
@@ -82,34 +85,91 @@ public final class Trainer implements AutoCloseable {
         }
         RunDescription run = describe(initial, set);
         PublishedRun.requireSame(connection, run);
+        Optional<StateFile> file = stateFile(run);
+        Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
+        file.ifPresent(f -> {
+            f.prepare();
+            listener.warned(StateFile.describe(settings, f.path(), from));
+        });
+        if (from.isPresent() && from.get().complete()) {
+            write(from.get().tuning().adapter(), config);
+            event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
+            return true;
+        }
         try (Llama llama = Llama.load(settings.model(), device);
-                AdaptedLlama model = new AdaptedLlama(llama, initial)) {
+                AdaptedLlama model = new AdaptedLlama(
+                        llama, from.map(state -> state.tuning().adapter()).orElse(initial))) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());
-            try (Publisher publisher =
-                    Publisher.open(connection, run, settings.shard().toString())) {
+            try (Publisher publisher = Publisher.open(
+                    connection,
+                    run,
+                    settings.shard().toString(),
+                    settings.streaming().rowType())) {
                 publisher.run();
-                if (!tune(model, set, publisher)) {
-                    return false;
+                try (Outbox outbox =
+                        Outbox.of(publisher, settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
+                    StateKeeper keeper = new StateKeeper(
+                            file,
+                            settings.state().map(StateKeeping::every).orElse(Duration.ZERO),
+                            outbox,
+                            () -> stopping);
+                    return publish(model, initial, set, publisher, outbox, keeper, from);
                 }
-                Adapter now = settings.steps() > 0 ? model.weights().snapshot() : initial;
-                settings.output()
-                        .ifPresent(directory -> Peft.write(
-                                directory, now, config, settings.model().toString()));
-                Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
-                publisher.checkpoint(checkpoint);
-                if (!measure(model, set, publisher, checkpoint)) {
-                    return false;
-                }
-                if (settings.shard().index() == 0 && !set.validation().isEmpty()) {
-                    if (!awaitFit(set)) {
-                        return false;
-                    }
-                    publisher.validation(set.validation());
-                }
-                event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
-                return true;
             }
         }
+    }
+
+    private boolean publish(
+            AdaptedLlama model,
+            Adapter initial,
+            TrainingSet set,
+            Publisher publisher,
+            Outbox outbox,
+            StateKeeper keeper,
+            Optional<TrainerState> from) {
+        CurvaturePass pass =
+                new CurvaturePass(settings, model, set, publisher, outbox, keeper, listener, () -> stopping);
+        if (!tune(model, initial, set, publisher, outbox, pass, keeper, from)) {
+            return false;
+        }
+        Adapter now = settings.steps() > 0 ? model.weights().snapshot() : initial;
+        write(now, model.model().config());
+        TuningState end = TuningState.last(settings.steps(), now);
+        PassProgress passed = from.filter(state -> state.tuning().step() == settings.steps())
+                .map(TrainerState::pass)
+                .orElse(PassProgress.NONE);
+        Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
+        if (!pass.run(checkpoint, true, passed, () -> end) || !outbox.flush()) {
+            return false;
+        }
+        if (settings.shard().index() == 0 && !set.validation().isEmpty()) {
+            if (!awaitFit(set) || !outbox.send(0, () -> publisher.validation(set.validation()))) {
+                return false;
+            }
+        }
+        keeper.keep(end, PassProgress.NONE, true);
+        if (!outbox.flush()) {
+            return false;
+        }
+        event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
+        return true;
+    }
+
+    private void write(Adapter adapter, LlamaConfig config) {
+        settings.output()
+                .ifPresent(directory ->
+                        Peft.write(directory, adapter, config, settings.model().toString()));
+    }
+
+    private Optional<StateFile> stateFile(RunDescription run) {
+        return settings.state().map(keeping -> {
+            Map<String, String> all = new LinkedHashMap<>();
+            all.put("run", settings.run());
+            all.put("shard", settings.shard().toString());
+            all.putAll(PublishedRun.place(connection));
+            all.putAll(PublishedRun.settings(run));
+            return new StateFile(keeping.file(settings.run(), settings.shard()), all);
+        });
     }
 
     private Adapter adapter(LlamaConfig config, TrainingSet set) {
@@ -137,6 +197,15 @@ public final class Trainer implements AutoCloseable {
         record.put("schedule", "linear");
         record.put("questionsDigest", set.digest());
         record.put("adapterDigest", digest(adapter));
+        record.put("statisticsEvery", Integer.toString(settings.streaming().every()));
+        record.put(
+                "halfLife",
+                settings.streaming().halfLife().isEmpty()
+                        ? "none"
+                        : Double.toString(settings.streaming().halfLife().getAsDouble()));
+        record.put("batchesPerRecord", Integer.toString(settings.streaming().batchesPerRecord()));
+        record.put("statisticsType", settings.streaming().rowType().name());
+        record.put("checkpointEvery", Integer.toString(settings.checkpointEvery()));
         record.put("validationQuestions", Integer.toString(set.validation().size()));
         return new RunDescription(
                 settings.run(),
@@ -164,68 +233,78 @@ public final class Trainer implements AutoCloseable {
         return digest.hex();
     }
 
-    private boolean tune(AdaptedLlama model, TrainingSet set, Publisher publisher) {
-        if (settings.steps() == 0) {
+    private boolean tune(
+            AdaptedLlama model,
+            Adapter initial,
+            TrainingSet set,
+            Publisher publisher,
+            Outbox outbox,
+            CurvaturePass pass,
+            StateKeeper keeper,
+            Optional<TrainerState> from) {
+        int begun = from.map(state -> state.tuning().step()).orElse(0);
+        if (begun == settings.steps()) {
             return !stopping;
         }
-        TuningSettings tuning = new TuningSettings(
+        TuningSettings tuned = new TuningSettings(
                 settings.steps(),
                 settings.batchSize(),
                 settings.learningRate(),
                 TrainerSettings.WEIGHT_DECAY,
                 settings.seed());
-        long start = System.nanoTime();
-        event(Phase.FINE_TUNING, 0, settings.steps(), OptionalDouble.empty(), Optional.empty());
-        FineTuning.run(model, set.prompts(), set.pad(), tuning, (step, loss, rate, examples) -> {
-            event(
-                    Phase.FINE_TUNING,
-                    step,
-                    settings.steps(),
-                    OptionalDouble.of(loss),
-                    remaining(start, step, settings.steps()));
-            if (step % STEPS_PER_RECORD == 0 || step == settings.steps()) {
-                publisher.fineTuning(step, settings.steps(), loss, rate, examples);
+        try (LiveStatistics live = new LiveStatistics(settings, model, initial, publisher, outbox);
+                FineTuning tuning =
+                        new FineTuning(model, set.prompts(), set.pad(), tuned, from.map(TrainerState::tuning))) {
+            if (settings.measures(begun)
+                    && !pass.run(
+                            checkpoint(begun, model, initial),
+                            false,
+                            from.orElseThrow().pass(),
+                            tuning::state)) {
+                return false;
             }
-            return !stopping;
-        });
+            long start = System.nanoTime();
+            event(Phase.FINE_TUNING, begun, settings.steps(), OptionalDouble.empty(), Optional.empty());
+            tuning.run(new TuningListener() {
+                @Override
+                public boolean captures(int step) {
+                    return live.captures(step);
+                }
+
+                @Override
+                public void captured(int step, Pass training, List<EncodedPrompt> prompts) {
+                    live.captured(step, training, prompts);
+                }
+
+                @Override
+                public boolean stepped(int step, double loss, double rate, long examples) {
+                    event(
+                            Phase.FINE_TUNING,
+                            step,
+                            settings.steps(),
+                            OptionalDouble.of(loss),
+                            remaining(start, step - begun, settings.steps() - begun));
+                    if (step % STEPS_PER_RECORD == 0 || step == settings.steps()) {
+                        outbox.send(0, () -> publisher.fineTuning(step, settings.steps(), loss, rate, examples));
+                    }
+                    if (step < settings.steps() && settings.measures(step)) {
+                        live.end(); // a state has no room for half a record
+                        pass.run(checkpoint(step, model, initial), false, PassProgress.NONE, tuning::state);
+                    } else if (step < settings.steps() && live.isEmpty() && keeper.isDue()) {
+                        keeper.keep(tuning.state(), PassProgress.NONE, false);
+                    }
+                    return !stopping;
+                }
+            });
+            if (!stopping) {
+                live.end(); // who goes on would send the same batches in a whole record
+            }
+        }
         return !stopping;
     }
 
-    private boolean measure(AdaptedLlama model, TrainingSet set, Publisher publisher, Checkpoint checkpoint) {
-        List<EncodedPrompt> prompts = set.prompts();
-        int size = settings.batchSize();
-        long batches = ((long) prompts.size() + size - 1) / size;
-        long mine = java.util.stream.LongStream.range(0, batches)
-                .filter(settings.shard()::has)
-                .count();
-        Curvature curvature = new Curvature(
-                settings.kfac(), settings.fisher(), settings.rank().orElse(null), settings.run(), settings.seed());
-        long start = System.nanoTime();
-        long done = 0;
-        long examples = 0;
-        double logLikelihood = 0;
-        event(Phase.CURVATURE, 0, mine, OptionalDouble.empty(), Optional.empty());
-        for (long batch = 0; batch < batches; batch++) {
-            if (stopping) {
-                return false;
-            }
-            if (!settings.shard().has(batch)) {
-                continue;
-            }
-            int from = Math.toIntExact(batch * size);
-            BatchCurvature measured = curvature.measure(
-                    model, prompts.subList(from, Math.min(from + size, prompts.size())), set.pad(), batch);
-            publisher.statistics(checkpoint, batch, batches, measured);
-            done++;
-            examples += measured.examples();
-            logLikelihood += measured.logLikelihood();
-            event(Phase.CURVATURE, done, mine, OptionalDouble.empty(), remaining(start, done, mine));
-            if (done % STEPS_PER_RECORD == 0) {
-                publisher.curvature(checkpoint, done, mine, examples, logLikelihood, false);
-            }
-        }
-        publisher.curvature(checkpoint, done, mine, examples, logLikelihood, true);
-        return true;
+    private static Checkpoint checkpoint(int step, AdaptedLlama model, Adapter initial) {
+        return new Checkpoint(TrainerSettings.checkpoint(step), model.weights().snapshot(), initial);
     }
 
     /**
@@ -261,7 +340,7 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private static Optional<Duration> remaining(long start, long done, long total) {
+    static Optional<Duration> remaining(long start, long done, long total) {
         return done == 0
                 ? Optional.empty()
                 : Optional.of(Duration.ofNanos((System.nanoTime() - start) / done * (total - done)));

@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param adapter PEFT directory to start from; empty: a new adapter
  * @param steps optimizer steps; 0: only the curvature pass
  * @param batchSize questions a step, and a batch of the curvature pass
- * @param learningRate of the first step
+ * @param learningRate of the first step; 0 changes nothing
  * @param loraRank R of a new adapter
  * @param loraAlpha of a new adapter
  * @param loraDropout of a new adapter
@@ -31,7 +31,10 @@ import java.util.Optional;
  * @param output where the adapter is written as a PEFT directory; empty: nowhere
  * @param device where the model is computed
  * @param shard this process's part of the curvature pass
+ * @param streaming what is sent while the weights move, and how statistics are packed
+ * @param checkpointEvery at every so many steps a checkpoint is published and its curvature measured; 0: at the end only
  * @param createTopics whether topics that are missing are created
+ * @param state where the trainer keeps its own state, and goes on from it; empty: nowhere, it starts over
  */
 public record TrainerSettings(
         String run,
@@ -54,7 +57,10 @@ public record TrainerSettings(
         Optional<Path> output,
         ComputeDevice device,
         Shard shard,
-        boolean createTopics) {
+        Streaming streaming,
+        int checkpointEvery,
+        boolean createTopics,
+        Optional<StateKeeping> state) {
     /** Decoupled weight decay of AdamW, PyTorch's default. */
     static final double WEIGHT_DECAY = 0.01;
 
@@ -63,15 +69,97 @@ public record TrainerSettings(
         Keys.checkName("--run", run);
         require(steps >= 0, "--steps", steps, "0 or more");
         require(batchSize >= 1, "--batch-size", batchSize, "1 or more");
-        require(learningRate > 0 && learningRate < 1, "--learning-rate", learningRate, "above 0 and below 1");
+        require(learningRate >= 0 && learningRate < 1, "--learning-rate", learningRate, "0 or more, below 1");
         require(loraRank >= 1, "--lora-rank", loraRank, "1 or more");
         require(loraAlpha > 0 && loraAlpha < Double.POSITIVE_INFINITY, "--lora-alpha", loraAlpha, "above 0");
         require(loraDropout >= 0 && loraDropout < 1, "--lora-dropout", loraDropout, "0 or more, below 1");
         require(maxLength >= 1, "--max-length", maxLength, "1 or more");
+        require(checkpointEvery >= 0, "--checkpoint-every", checkpointEvery, "0 or more");
         require(rank.orElse(1) >= 1, "--rank", rank.orElse(1), "1 or more, or full");
     }
 
-    private static void require(boolean condition, String flag, Object value, String accepted) {
+    /** Settings that keep no state. */
+    public TrainerSettings(
+            String run,
+            Path model,
+            Path questions,
+            Optional<Path> adapter,
+            int steps,
+            int batchSize,
+            double learningRate,
+            int loraRank,
+            double loraAlpha,
+            double loraDropout,
+            LoraTargets loraTargets,
+            int maxLength,
+            long seed,
+            KfacApproximation kfac,
+            FisherType fisher,
+            Optional<Integer> rank,
+            Validation validation,
+            Optional<Path> output,
+            ComputeDevice device,
+            Shard shard,
+            Streaming streaming,
+            int checkpointEvery,
+            boolean createTopics) {
+        this(
+                run,
+                model,
+                questions,
+                adapter,
+                steps,
+                batchSize,
+                learningRate,
+                loraRank,
+                loraAlpha,
+                loraDropout,
+                loraTargets,
+                maxLength,
+                seed,
+                kfac,
+                fisher,
+                rank,
+                validation,
+                output,
+                device,
+                shard,
+                streaming,
+                checkpointEvery,
+                createTopics,
+                Optional.empty());
+    }
+
+    /** The same, but the state is kept. */
+    public TrainerSettings keeping(StateKeeping keeping) {
+        return new TrainerSettings(
+                run,
+                model,
+                questions,
+                adapter,
+                steps,
+                batchSize,
+                learningRate,
+                loraRank,
+                loraAlpha,
+                loraDropout,
+                loraTargets,
+                maxLength,
+                seed,
+                kfac,
+                fisher,
+                rank,
+                validation,
+                output,
+                device,
+                shard,
+                streaming,
+                checkpointEvery,
+                createTopics,
+                Optional.of(keeping));
+    }
+
+    static void require(boolean condition, String flag, Object value, String accepted) {
         if (!condition) {
             throw new IllegalArgumentException(flag + ": found " + value + ", accepted is " + accepted);
         }
@@ -79,6 +167,16 @@ public record TrainerSettings(
 
     /** The name of the final checkpoint. */
     public String checkpoint() {
-        return "step-" + steps;
+        return checkpoint(steps);
+    }
+
+    /** Whether the curvature is measured at the weights after so many steps. */
+    boolean measures(int step) {
+        return step == steps || (checkpointEvery > 0 && step > 0 && step % checkpointEvery == 0);
+    }
+
+    /** The name of the checkpoint after so many steps. */
+    static String checkpoint(int step) {
+        return "step-" + step;
     }
 }

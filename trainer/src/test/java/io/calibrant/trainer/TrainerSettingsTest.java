@@ -25,7 +25,7 @@ class TrainerSettingsTest {
         "a/b, 1, 4, 5e-5, 10, '--run: ''a/b'' is not a name'",
         "r, -1, 4, 5e-5, 10, '--steps: found -1, accepted is 0 or more'",
         "r, 1, 0, 5e-5, 10, '--batch-size: found 0, accepted is 1 or more'",
-        "r, 1, 4, 0, 10, '--learning-rate: found 0.0, accepted is above 0 and below 1'",
+        "r, 1, 4, -1, 10, '--learning-rate: found -1.0, accepted is 0 or more, below 1'",
         "r, 1, 4, 5e-5, 0, '--rank: found 0, accepted is 1 or more, or full'"
     })
     void shouldNameFlagValueAndWhatIsAccepted(
@@ -77,6 +77,8 @@ class TrainerSettingsTest {
                 Optional.empty(),
                 ComputeDevice.CPU,
                 Shard.WHOLE,
+                Streaming.DEFAULT,
+                0,
                 false);
     }
 }

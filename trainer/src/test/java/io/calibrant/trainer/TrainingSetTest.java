@@ -127,6 +127,8 @@ class TrainingSetTest {
                         Optional.empty(),
                         ComputeDevice.CPU,
                         Shard.WHOLE,
+                        Streaming.DEFAULT,
+                        0,
                         false),
                 LlamaConfig.read(model));
     }

@@ -13,4 +13,4 @@ package io.calibrant.fitter.linalg;
  */
 @SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
 public record BatchSums(
-        double[] rows, int m, double trace, double[] small, double n, double examples, double logLikelihood) {}
+        Rows rows, int m, double trace, double[] small, double n, double examples, double logLikelihood) {}

@@ -20,7 +20,7 @@ public record FullSum(int dimension, double[] sum, double trace) implements Larg
     }
 
     @Override
-    public FullSum fold(double[] rows, int m, double rowsTrace, double forgetting) {
+    public FullSum fold(Rows rows, int m, double rowsTrace, double forgetting) {
         LargeSide.check(dimension, rows, m, rowsTrace, forgetting);
         double[] next = sum.clone();
         if (forgetting != 1) {
@@ -28,7 +28,8 @@ public record FullSum(int dimension, double[] sum, double trace) implements Larg
                 next[i] *= forgetting;
             }
         }
-        Kernels.addOuter(next, rows, m, dimension);
+        Kernels.addOuter(next, rows.doubles(), m, dimension);
+        Principal.finite(next, dimension);
         return new FullSum(dimension, next, forgetting * trace + rowsTrace);
     }
 

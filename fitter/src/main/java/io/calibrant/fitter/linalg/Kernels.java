@@ -1,132 +1,125 @@
 package io.calibrant.fitter.linalg;
 
 /**
- * The three dense products of a fold, blocked for registers and cache. Their order of summation is fixed, so their
- * results are too. Naive twins stand in the tests.
+ * The three dense products of a fold. Their order of summation is fixed, so their results are too: the first two are
+ * computed by the JDK's Vector API where this JVM has it, else by plain Java, to the bit the same. Naive twins stand in the
+ * tests.
+ *
+ * <p>In a dot product number c is added to lane c mod 4 by a fused multiply-add, and the lanes are added up in pairs; a Gram
+ * matrix adds up those of the {@link Panels} one after the other.
  */
 final class Kernels {
-    /** Columns handled together: 30 rows of it fit a 256 KB cache. */
-    private static final int CHUNK = 512;
+    private static final boolean VECTORS =
+            ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent() && VectorKernels.fits();
 
     private Kernels() {}
 
+    /** Whether the Vector API computes here. */
+    static boolean vectors() {
+        return VECTORS;
+    }
+
     /**
-     * K = M^T M, from M^T.
+     * K += M^T M, from M^T; the upper triangle.
      *
-     * @param rows [p, d], the rows of M^T
-     * @return [p, p] symmetric
+     * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further
+     * @param k [p, p]; modified
      */
-    static double[] gram(double[] rows, int p, int d) {
-        double[] k = new double[p * p];
-        for (int from = 0; from < d; from += CHUNK) {
-            int to = Math.min(d, from + CHUNK);
-            for (int i = 0; i < p; i += 4) {
-                for (int j = i; j < p; j += 4) {
-                    if (i + 4 <= p && j + 4 <= p) {
-                        tile(rows, d, from, to, i, j, k, p);
-                    } else {
-                        edge(rows, d, from, to, i, j, k, p);
-                    }
-                }
-            }
+    static void addGram(double[] a, int at, int pitch, int p, int width, double[] k, boolean vectors) {
+        if (vectors) {
+            VectorKernels.addGram(a, at, pitch, p, width, k);
+            return;
         }
-        mirror(k, p);
-        return k;
-    }
-
-    /** k[i..i+4, j..j+4] += the dot products of four rows with four rows over columns from..to. */
-    private static void tile(double[] a, int d, int from, int to, int i, int j, double[] k, int p) {
-        int a0 = i * d;
-        int a1 = a0 + d;
-        int a2 = a1 + d;
-        int a3 = a2 + d;
-        for (int half = 0; half < 4; half += 2) {
-            int b0 = (j + half) * d;
-            int b1 = b0 + d;
-            double s00 = 0;
-            double s01 = 0;
-            double s10 = 0;
-            double s11 = 0;
-            double s20 = 0;
-            double s21 = 0;
-            double s30 = 0;
-            double s31 = 0;
-            for (int c = from; c < to; c++) {
-                double y0 = a[b0 + c];
-                double y1 = a[b1 + c];
-                double x0 = a[a0 + c];
-                double x1 = a[a1 + c];
-                double x2 = a[a2 + c];
-                double x3 = a[a3 + c];
-                s00 += x0 * y0;
-                s01 += x0 * y1;
-                s10 += x1 * y0;
-                s11 += x1 * y1;
-                s20 += x2 * y0;
-                s21 += x2 * y1;
-                s30 += x3 * y0;
-                s31 += x3 * y1;
+        for (int i = 0; i < p; i++) {
+            for (int j = i; j < p; j++) {
+                k[i * p + j] += dot(a, at + i * pitch, at + j * pitch, width);
             }
-            int at = i * p + j + half;
-            k[at] += s00;
-            k[at + 1] += s01;
-            k[at + p] += s10;
-            k[at + p + 1] += s11;
-            k[at + 2 * p] += s20;
-            k[at + 2 * p + 1] += s21;
-            k[at + 3 * p] += s30;
-            k[at + 3 * p + 1] += s31;
         }
     }
 
-    private static void edge(double[] a, int d, int from, int to, int i, int j, double[] k, int p) {
-        for (int x = i; x < Math.min(i + 4, p); x++) {
-            for (int y = j; y < Math.min(j + 4, p); y++) {
-                double sum = 0;
-                for (int c = from; c < to; c++) {
-                    sum += a[x * d + c] * a[y * d + c];
-                }
-                k[x * p + y] += sum;
+    /** The dot product of the numbers from x and those from y. */
+    static double dot(double[] a, int x, int y, int count) {
+        double s0 = 0;
+        double s1 = 0;
+        double s2 = 0;
+        double s3 = 0;
+        int c = 0;
+        for (; c <= count - 4; c += 4) {
+            s0 = Math.fma(a[x + c], a[y + c], s0);
+            s1 = Math.fma(a[x + c + 1], a[y + c + 1], s1);
+            s2 = Math.fma(a[x + c + 2], a[y + c + 2], s2);
+            s3 = Math.fma(a[x + c + 3], a[y + c + 3], s3);
+        }
+        if (c < count) {
+            s0 = Math.fma(a[x + c], a[y + c], s0);
+        }
+        if (c + 1 < count) {
+            s1 = Math.fma(a[x + c + 1], a[y + c + 1], s1);
+        }
+        if (c + 2 < count) {
+            s2 = Math.fma(a[x + c + 2], a[y + c + 2], s2);
+        }
+        return (s0 + s1) + (s2 + s3);
+    }
+
+    /** Numbers times a factor, in place. */
+    static void scale(double[] a, int at, int count, double factor) {
+        if (factor != 1) {
+            for (int i = at; i < at + count; i++) {
+                a[i] *= factor;
             }
         }
     }
 
     /**
-     * L^T = V M^T for the first k rows of V.
+     * V M^T for the first k rows of V; each entry by fused multiply-adds in the order of the rows.
      *
      * @param v [at least k, p], row i the combination that makes row i of the result
-     * @param rows [p, d]
-     * @return [k, d]
+     * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further
+     * @param out takes the result [k, width] from {@code to} on, row by row d apart; zero there until now
      */
-    static double[] combine(double[] v, int k, double[] rows, int p, int d) {
-        double[] out = new double[k * d];
-        for (int from = 0; from < d; from += CHUNK) {
-            int width = Math.min(d - from, CHUNK);
-            for (int i = 0; i < k; i++) {
-                int o = i * d + from;
-                int j = 0;
-                for (; j + 4 <= p; j += 4) {
-                    fourAxpy(v, i * p + j, rows, j * d + from, d, out, o, width);
-                }
-                for (; j < p; j++) {
-                    double f = v[i * p + j];
-                    int x = j * d + from;
-                    for (int c = 0; c < width; c++) {
-                        out[o + c] += f * rows[x + c];
-                    }
+    static void combine(
+            double[] v,
+            int k,
+            double[] a,
+            int at,
+            int pitch,
+            int p,
+            int width,
+            double[] out,
+            int to,
+            int d,
+            boolean vectors) {
+        if (vectors) {
+            VectorKernels.combine(v, k, a, at, pitch, p, width, out, to, d);
+            return;
+        }
+        for (int i = 0; i < k; i++) {
+            int o = to + i * d;
+            int j = 0;
+            for (; j + 4 <= p; j += 4) {
+                addFour(v, i * p + j, a, at + j * pitch, pitch, out, o, width);
+            }
+            for (; j < p; j++) {
+                double f = v[i * p + j];
+                int x = at + j * pitch;
+                for (int c = 0; c < width; c++) {
+                    out[o + c] = Math.fma(a[x + c], f, out[o + c]);
                 }
             }
         }
-        return out;
     }
 
-    private static void fourAxpy(double[] v, int at, double[] x, int x0, int d, double[] out, int o, int width) {
+    private static void addFour(double[] v, int at, double[] x, int x0, int d, double[] out, int o, int width) {
         double f0 = v[at];
         double f1 = v[at + 1];
         double f2 = v[at + 2];
         double f3 = v[at + 3];
         for (int c = 0; c < width; c++) {
-            out[o + c] += f0 * x[x0 + c] + f1 * x[x0 + d + c] + f2 * x[x0 + 2 * d + c] + f3 * x[x0 + 3 * d + c];
+            double sum = Math.fma(x[x0 + c], f0, out[o + c]);
+            sum = Math.fma(x[x0 + d + c], f1, sum);
+            sum = Math.fma(x[x0 + 2 * d + c], f2, sum);
+            out[o + c] = Math.fma(x[x0 + 3 * d + c], f3, sum);
         }
     }
 
@@ -164,7 +157,7 @@ final class Kernels {
     }
 
     /** Copies the upper triangle into the lower one. */
-    private static void mirror(double[] square, int n) {
+    static void mirror(double[] square, int n) {
         for (int i = 1; i < n; i++) {
             for (int j = 0; j < i; j++) {
                 square[i * n + j] = square[j * n + i];

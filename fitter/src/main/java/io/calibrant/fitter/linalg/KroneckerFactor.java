@@ -22,8 +22,13 @@ public record KroneckerFactor(LargeSide large, double[] small, double n, double 
      * @param rank columns kept of the large side; null, or at least d: kept in full
      */
     public static KroneckerFactor empty(int dimension, int smallDimension, Integer rank) {
+        return empty(dimension, smallDimension, rank, Compression.TRUNCATE);
+    }
+
+    /** The same, with the compression of what is not kept in full. */
+    public static KroneckerFactor empty(int dimension, int smallDimension, Integer rank, Compression compression) {
         return new KroneckerFactor(
-                LargeSide.empty(dimension, rank), new double[smallDimension * smallDimension], 0, 0, 0);
+                LargeSide.empty(dimension, rank, compression), new double[smallDimension * smallDimension], 0, 0, 0);
     }
 
     /**
@@ -36,7 +41,7 @@ public record KroneckerFactor(LargeSide large, double[] small, double n, double 
     public KroneckerFactor fold(BatchSums batch, double forgetting) {
         return new KroneckerFactor(
                 large.fold(batch.rows(), batch.m(), batch.trace(), forgetting),
-                sum(batch.small(), forgetting),
+                addSmall(small, batch.small(), forgetting),
                 forgetting * n + batch.n(),
                 forgetting * examples + batch.examples(),
                 forgetting * logLikelihood + batch.logLikelihood());
@@ -50,7 +55,7 @@ public record KroneckerFactor(LargeSide large, double[] small, double n, double 
     public KroneckerFactor merge(KroneckerFactor other) {
         return new KroneckerFactor(
                 large.merge(other.large),
-                sum(other.small, 1),
+                addSmall(small, other.small, 1),
                 n + other.n,
                 examples + other.examples,
                 logLikelihood + other.logLikelihood);
@@ -75,14 +80,19 @@ public record KroneckerFactor(LargeSide large, double[] small, double n, double 
         return SymmetricEigen.nonNegative(SymmetricEigen.values(small, r), ROUNDING);
     }
 
-    private double[] sum(double[] other, double forgetting) {
-        if (other.length != small.length) {
-            throw new IllegalArgumentException("a small side of dimension " + smallDimension() + " has " + small.length
-                    + " entries, found " + other.length);
+    /**
+     * What a batch makes of a small side: S times gamma, plus the batch's.
+     *
+     * @throws IllegalArgumentException if their shapes differ
+     */
+    public static double[] addSmall(double[] small, double[] batch, double forgetting) {
+        if (batch.length != small.length) {
+            throw new IllegalArgumentException("a small side of dimension " + Math.round(Math.sqrt(small.length))
+                    + " has " + small.length + " entries, found " + batch.length);
         }
         double[] sum = new double[small.length];
         for (int i = 0; i < sum.length; i++) {
-            sum[i] = forgetting * small[i] + other[i];
+            sum[i] = forgetting * small[i] + batch[i];
         }
         return sum;
     }

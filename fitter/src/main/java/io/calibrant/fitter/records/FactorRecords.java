@@ -1,17 +1,23 @@
 package io.calibrant.fitter.records;
 
 import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.linalg.FrequentDirections;
 import io.calibrant.fitter.linalg.FullSum;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.LargeSide;
+import io.calibrant.fitter.linalg.Rows;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.DType;
 import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.FactorForm;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Tensor;
+import java.nio.ByteBuffer;
 
 /** Reads and writes the factors of a block. */
 public final class FactorRecords {
@@ -46,37 +52,62 @@ public final class FactorRecords {
         }
         int rows = large.getShape().get(0);
         int d = large.getShape().get(1);
-        double[] values = Tensors.doubles(large);
         LargeSide side;
         if (record.getForm() == FactorForm.FULL) {
             if (rows != d) {
                 throw misfit(record, "large", large, "[d, d] for form FULL");
             }
-            side = new FullSum(d, values, record.getTrace());
+            side = new FullSum(d, Tensors.doubles(large), record.getTrace());
+        } else if (record.getCompression() == FactorCompression.FREQUENT_DIRECTIONS) {
+            int k = rank == null ? Math.max(1, (rows + 1) / 2) : rank;
+            side = new FrequentDirections(d, k, rows(large), record.getTrace(), record.getDelta());
         } else {
-            side = new Columns(d, rank == null ? Math.max(1, rows) : rank, values, record.getTrace());
+            side = new Columns(d, rank == null ? Math.max(1, rows) : rank, rows(large), record.getTrace());
         }
         return new KroneckerFactor(
                 side, Tensors.doubles(small), record.getN(), record.getExamples(), record.getLogLikelihood());
     }
 
+    /**
+     * The numbers of a tensor where they lie, if they are float32; else in double precision.
+     *
+     * @throws IllegalArgumentException if the bytes are not what shape and dtype ask for
+     */
+    public static Rows rows(Tensor tensor) {
+        ByteBuffer bytes = Tensors.bytes(tensor);
+        return tensor.getDtype() == DType.F32 && bytes.hasArray()
+                ? Rows.ofFloats(bytes)
+                : Rows.of(Tensors.doubles(tensor));
+    }
+
     /** The large side on the wire: L^T in float32, or the sum in float64 (float32 above 1,024 dimensions). */
     public static Tensor large(LargeSide side) {
+        int d = side.dimension();
         if (side instanceof Columns columns) {
-            return Tensors.of(floats(columns.columns()), columns.count(), columns.dimension());
+            return columns(columns.columns(), d);
+        }
+        if (side instanceof FrequentDirections directions) {
+            return columns(directions.columns(), d);
         }
         FullSum full = (FullSum) side;
-        int d = full.dimension();
-        return d <= WIDE ? Tensors.of(full.sum(), d, d) : Tensors.of(floats(full.sum()), d, d);
+        return d <= WIDE ? Tensors.of(full.sum(), d, d) : Tensors.narrowed(full.sum(), d, d);
+    }
+
+    private static Tensor columns(double[] columns, int d) {
+        return Tensors.narrowed(columns, columns.length / d, d);
     }
 
     /**
-     * Checks that a factor kept in full fits a record.
+     * Checks that a factor fits a record.
      *
      * @throws IllegalArgumentException if it does not
      */
-    public static void checkFits(int dimension, Integer rank) {
-        long bytes = (rank == null || dimension <= rank ? dimension : rank) * (long) dimension * Float.BYTES;
+    public static void checkFits(int dimension, Integer rank, Compression compression) {
+        long rows = dimension;
+        if (rank != null && dimension > rank) {
+            rows = compression == Compression.TRUNCATE ? rank : FrequentDirections.most(dimension, rank);
+        }
+        long bytes = rows * dimension * Float.BYTES;
         if (bytes + (64 << 10) > Topics.MAX_RECORD_BYTES) {
             throw new IllegalArgumentException("a factor of dimension " + dimension + " at rank "
                     + (rank == null ? "full" : rank) + " takes " + bytes + " bytes, more than the "
@@ -104,14 +135,6 @@ public final class FactorRecords {
         }
         throw new IllegalArgumentException("block " + factor.getBlock() + " is not in the posterior of run "
                 + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint());
-    }
-
-    private static float[] floats(double[] values) {
-        float[] narrow = new float[values.length];
-        for (int i = 0; i < narrow.length; i++) {
-            narrow[i] = (float) values[i];
-        }
-        return narrow;
     }
 
     private static IllegalArgumentException misfit(Factor record, String what, Tensor found, String expected) {

@@ -1,13 +1,18 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Duration;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** Joins the answers of this fit with the labels; those of other fits are none of its business. */
+/**
+ * Joins the answers of this fit with the labels. Those of other fits are none of its business, but for a refit: their answers
+ * for validation at the same weights tell it T before it has given any of its own.
+ */
 final class AnswersProcessor implements Processor<String, Answer, String, Joined> {
     /** How often the old is forgotten, in the time of the records: it takes a look at every question. */
     static final Duration FORGET_EVERY = Duration.ofDays(1);
@@ -21,7 +26,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Joined
 
     @Override
     public void init(ProcessorContext<String, Joined> context) {
-        join = new QuestionJoin(settings.fit(), context);
+        join = new QuestionJoin(settings, context);
         context.schedule(
                 FORGET_EVERY,
                 PunctuationType.STREAM_TIME,
@@ -33,10 +38,30 @@ final class AnswersProcessor implements Processor<String, Answer, String, Joined
         Answer answer = record.value();
         AnswerCheck.present(record.key(), answer);
         if (!answer.getFit().equals(settings.fit())) {
+            borrow(record);
             return;
         }
         AnswerCheck.answer(record.key(), answer);
         GivenAnswer given = GivenAnswer.of(
+                answer, record.timestamp(), settings.calibrationWindow().toMillis());
+        join.change(record.key(), record.timestamp(), question -> question.with(given));
+    }
+
+    private void borrow(Record<String, Answer> record) {
+        Answer answer = record.value();
+        Selection of = settings.selection();
+        if (!settings.isRefit()
+                || answer.getPurpose() != Purpose.VALIDATION
+                || !answer.getRunId().equals(of.run())
+                || (of.checkpoint() != null && !of.checkpoint().equals(answer.getCheckpoint()))) {
+            return;
+        }
+        try {
+            AnswerCheck.answer(record.key(), answer);
+        } catch (BadRecordException e) {
+            return; // whose it is puts it away
+        }
+        GivenAnswer given = GivenAnswer.borrowed(
                 answer, record.timestamp(), settings.calibrationWindow().toMillis());
         join.change(record.key(), record.timestamp(), question -> question.with(given));
     }

@@ -18,7 +18,7 @@ import org.apache.kafka.common.serialization.Serde;
  * @param labelled when that came, milliseconds
  * @param contradicting labels so far that were another than the one before
  * @param answered whether it ever had an answer, though it may be too old to be kept
- * @param answers at most one of each run and checkpoint
+ * @param answers at most one of each run and checkpoint, and besides it one that another fit gave
  */
 record AskedQuestion(String label, long labelled, long contradicting, boolean answered, List<GivenAnswer> answers) {
     static final AskedQuestion UNKNOWN = new AskedQuestion(null, 0, 0, false, List.of());
@@ -27,9 +27,9 @@ record AskedQuestion(String label, long labelled, long contradicting, boolean an
 
     AskedQuestion with(GivenAnswer answer) {
         List<GivenAnswer> now = new ArrayList<>(answers);
-        now.removeIf(other -> other.isOf(answer.runId(), answer.checkpoint()));
+        now.removeIf(answer::isLike);
         now.add(answer);
-        return new AskedQuestion(label, labelled, contradicting, true, List.copyOf(now));
+        return new AskedQuestion(label, labelled, contradicting, answered || !answer.isBorrowed(), List.copyOf(now));
     }
 
     AskedQuestion with(String newLabel, long timestamp) {
@@ -50,6 +50,9 @@ record AskedQuestion(String label, long labelled, long contradicting, boolean an
     Map<String, Tally> tallies(String fit) {
         Map<String, Tally> tallies = new TreeMap<>();
         for (GivenAnswer answer : answers) {
+            if (answer.isBorrowed()) {
+                continue; // it is measured where it was given
+            }
             Tally tally = answer.tally(label, contradicting);
             tallies.put(Keys.calibration(answer.runId(), answer.checkpoint(), fit, Window.TOTAL), tally);
             tallies.put(
@@ -74,7 +77,8 @@ record AskedQuestion(String label, long labelled, long contradicting, boolean an
         for (GivenAnswer answer : answers) {
             TuningAnswer says = answer.tuning(label, labelled);
             if (says != null) {
-                tuning.put(Keys.fit(answer.runId(), answer.checkpoint(), fit), says);
+                String key = Keys.fit(answer.runId(), answer.checkpoint(), fit);
+                tuning.merge(key, says, (one, other) -> one.version() == GivenAnswer.BORROWED ? other : one);
             }
         }
         return tuning;

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Topics;
@@ -18,13 +19,16 @@ import java.time.Duration;
  * @param prior one prior precision, or one a block
  * @param priorMean the prior's mean: zero, or the adapter's initial value (every statistic must then carry its distance)
  * @param residual the isotropic residual off the kept columns; off is the paper
+ * @param compression how a large side is kept small
  * @param cacheBytes record cache over all threads: factors that are folded again before a commit are logged once
- * @param commitInterval how long results wait until they are visible, 10 ms to 5 s
+ * @param commitInterval how long results of recent records wait until they are visible, 10 ms to 5 s; a backlog is
+ *     committed a fifth as often, every 5 s at least
  * @param objective what the prior precision maximises: the evidence, or the likelihood of the validation labels
  * @param calibrationWindow length of a window of topic calibration, 1 minute to 1 day
  * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; sensibly that of
  *     the topics
  * @param createTopics create topics that are missing
+ * @param selection which statistics are folded, and at which rank
  */
 public record FitterSettings(
         String fit,
@@ -33,12 +37,14 @@ public record FitterSettings(
         PriorStructure prior,
         PriorMean priorMean,
         boolean residual,
+        Compression compression,
         long cacheBytes,
         Duration commitInterval,
         PriorObjective objective,
         Duration calibrationWindow,
         Duration retention,
-        boolean createTopics) {
+        boolean createTopics,
+        Selection selection) {
     /** The fit that has no name of its own. */
     public static final String DEFAULT_FIT = "default";
 
@@ -64,6 +70,38 @@ public record FitterSettings(
         check(retention.toDays() >= 1, "--retention", retention.toDays(), "1 or more (days)");
     }
 
+    /** All statistics, at the rank of their run. */
+    public FitterSettings(
+            String fit,
+            Path stateDir,
+            int threads,
+            PriorStructure prior,
+            PriorMean priorMean,
+            boolean residual,
+            Compression compression,
+            long cacheBytes,
+            Duration commitInterval,
+            PriorObjective objective,
+            Duration calibrationWindow,
+            Duration retention,
+            boolean createTopics) {
+        this(
+                fit,
+                stateDir,
+                threads,
+                prior,
+                priorMean,
+                residual,
+                compression,
+                cacheBytes,
+                commitInterval,
+                objective,
+                calibrationWindow,
+                retention,
+                createTopics,
+                Selection.ALL);
+    }
+
     private static void check(boolean right, String flag, long value, String accepted) {
         if (!right) {
             throw new IllegalArgumentException(flag + ": " + value + " is not accepted, accepted is " + accepted);
@@ -79,6 +117,7 @@ public record FitterSettings(
                 PriorStructure.SCALAR,
                 PriorMean.ZERO,
                 true,
+                Compression.TRUNCATE,
                 64L << 20,
                 Duration.ofMillis(200),
                 PriorObjective.EVIDENCE,
@@ -89,19 +128,35 @@ public record FitterSettings(
 
     /** The same in another state directory. */
     public FitterSettings withStateDir(Path directory) {
+        return with(fit, directory, objective, selection);
+    }
+
+    /** The same under another name, with an objective of its own. */
+    public FitterSettings named(String name, PriorObjective wanted) {
+        return with(name, stateDir, wanted, selection);
+    }
+
+    /** The same of a part of the statistics, or at another rank. */
+    public FitterSettings selecting(Selection part) {
+        return with(fit, stateDir, objective, part);
+    }
+
+    private FitterSettings with(String name, Path directory, PriorObjective wanted, Selection part) {
         return new FitterSettings(
-                fit,
+                name,
                 directory,
                 threads,
                 prior,
                 priorMean,
                 residual,
+                compression,
                 cacheBytes,
                 commitInterval,
-                objective,
+                wanted,
                 calibrationWindow,
                 retention,
-                createTopics);
+                createTopics,
+                part);
     }
 
     /** {@code $XDG_STATE_HOME/calibrant/fitter}, or {@code ~/.local/state/calibrant/fitter}. */
@@ -113,8 +168,18 @@ public record FitterSettings(
         return base.resolve("calibrant").resolve("fitter");
     }
 
+    /** Whether it replays one run beside the live fits, rather than following all of them. */
+    public boolean isRefit() {
+        return selection.run() != null;
+    }
+
     /** The name of the Streams application: its consumer group, and the start of its internal topics' names. */
     public String applicationId(Topics topics) {
+        return applicationId(topics, fit);
+    }
+
+    /** That of a fit of this name. */
+    static String applicationId(Topics topics, String fit) {
         return topics.prefix() + "calibrant-fitter" + (DEFAULT_FIT.equals(fit) ? "" : "-" + fit);
     }
 }

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -66,6 +67,11 @@ final class FitterTopology {
     static final String TUNING_STORE = "tuning-answers";
     static final String PREDICTIVE_STORE = "predictive-statistics";
 
+    private static final String SPECTRA = "spectra";
+    private static final String TUNING_ANSWERS = "tuning-answers";
+    private static final String PREDICTIVE = "predictive-statistics";
+    private static final String TALLIES = "tallies";
+
     /** How old a statistic may become until its run is given up. */
     private static final long PATIENCE_MILLIS = 5_000;
 
@@ -74,11 +80,34 @@ final class FitterTopology {
 
     private FitterTopology() {}
 
+    /** The topics through which an application sends to itself; not all of them need be there. */
+    static List<String> repartitionTopics(String applicationId) {
+        return Stream.of(SPECTRA, TUNING_ANSWERS, PREDICTIVE, TALLIES)
+                .map(name -> applicationId + '-' + name + "-repartition")
+                .toList();
+    }
+
+    /** The topics that hold an application's state; not all of them need be there. */
+    static List<String> changelogTopics(String applicationId) {
+        return Stream.of(
+                        FACTORS_STORE,
+                        SPECTRA_STORE,
+                        POSTERIORS_STORE,
+                        QUESTIONS_STORE,
+                        CALIBRATION_STORE,
+                        BASES_STORE,
+                        TUNING_STORE,
+                        PREDICTIVE_STORE)
+                .map(store -> applicationId + '-' + store + "-changelog")
+                .toList();
+    }
+
     /**
      * Builds it.
      *
      * @param partitions into which everything about a fit is cut, so that its parts meet: those of topic statistics
      * @param executor where tuning computes, beside the stream threads
+     * @param tunings which tasks still have something to tune
      * @param listener hears of every posterior as it is made, before it is committed
      */
     static Topology build(
@@ -86,6 +115,7 @@ final class FitterTopology {
             FitterSettings settings,
             int partitions,
             Executor executor,
+            Tunings tunings,
             Consumer<Posterior> listener) {
         Properties explicit = new Properties();
         explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
@@ -140,16 +170,16 @@ final class FitterTopology {
                         (key, fold) -> KeyValue.pair(PosteriorProcessor.key(fold.update()), fold.update()),
                         Named.as("by-checkpoint"))
                 .repartition(Repartitioned.with(Serdes.String(), connection.serde(FactorUpdate.class))
-                        .withName("spectra")
+                        .withName(SPECTRA)
                         .withNumberOfPartitions(partitions))
                 .process(
-                        () -> new PosteriorProcessor(maker, runs, listener),
+                        () -> new PosteriorProcessor(maker, runs, settings.commitInterval(), listener),
                         Named.as("posterior"),
                         POSTERIORS_STORE,
                         SPECTRA_STORE);
         KStream<String, TuningInput> labelled = of(Joined.OfTuning.class, joined, "tuning-answer")
                 .repartition(Repartitioned.with(Serdes.String(), Joined.OfTuning.SERDE)
-                        .withName("tuning-answers")
+                        .withName(TUNING_ANSWERS)
                         .withNumberOfPartitions(partitions))
                 .mapValues(answer -> (TuningInput) answer, Named.as("labelled"));
         KStream<String, TuningInput> inputs = made.mapValues(
@@ -164,7 +194,7 @@ final class FitterTopology {
         Retuning retuning = new Retuning(settings.objective(), maker);
         KStream<String, Posterior> tuned = inputs.process(
                 supplier(
-                        () -> new TuningProcessor(settings.objective(), retuning, executor, listener),
+                        () -> new TuningProcessor(settings.objective(), retuning, executor, tunings, listener),
                         persistent(BASES_STORE, connection.serde(Posterior.class)),
                         persistent(TUNING_STORE, TuningAnswer.SERDE)),
                 Named.as("tune"),
@@ -186,7 +216,7 @@ final class FitterTopology {
                         Consumed.with(Serdes.String(), serde).withName("predictive-source"))
                 .process(() -> new PredictiveProcessor(settings), Named.as("predictive-by-fit"))
                 .repartition(Repartitioned.with(Serdes.String(), serde)
-                        .withName("predictive-statistics")
+                        .withName(PREDICTIVE)
                         .withNumberOfPartitions(partitions))
                 .mapValues(each -> (TuningInput) new TuningInput.OfPredictive(each), Named.as("predictive"));
     }
@@ -213,7 +243,7 @@ final class FitterTopology {
     private static void measure(KStream<String, Joined> joined, Connection connection) {
         of(Joined.OfTally.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), Joined.OfTally.SERDE)
-                        .withName("tallies"))
+                        .withName(TALLIES))
                 .groupByKey()
                 .aggregate(
                         () -> Tally.NONE,

@@ -1,19 +1,16 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.linalg.BatchSums;
-import io.calibrant.fitter.linalg.FullSum;
 import io.calibrant.fitter.linalg.KroneckerFactor;
-import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
-import io.calibrant.schemas.avro.FactorForm;
-import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Statistics;
-import java.util.Arrays;
+import java.time.Clock;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -21,19 +18,20 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
 
-/** Folds each statistic into the factors of its block, once; a bad one changes nothing and is thrown back. */
+/**
+ * Folds each statistic into the factors of its block, once; a bad one changes nothing and is thrown back. Where several
+ * blocks read one input, its large side is folded once and kept in the state of the first of them.
+ */
 final class FoldProcessor implements Processor<String, Statistics, String, Fold> {
     /** Factors go out every so many batches, and at the end of the pass. */
     static final int DUE_EVERY = 32;
-
-    /** Above this dimension the eigenvalues of a full sum are taken only when the factors go out. */
-    private static final int CHEAP_SPECTRUM = 128;
 
     private final FitterSettings settings;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private ProcessorContext<String, Fold> context;
     private KeyValueStore<String, Factor> factors;
     private RunTable runs;
+    private PromptCommits commits;
 
     FoldProcessor(FitterSettings settings, Function<ProcessorContext<?, ?>, RunTable> runTables) {
         this.settings = settings;
@@ -45,121 +43,90 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
         this.context = context;
         factors = context.getStateStore(FitterTopology.FACTORS_STORE);
         runs = runTables.apply(context);
+        commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
     }
 
     @Override
     public void process(Record<String, Statistics> record) {
         Statistics value = record.value();
+        if (value != null && !settings.selection().has(value, record.timestamp())) {
+            return;
+        }
         StatisticsCheck.self(record.key(), value);
         StatisticsCheck.priorMean(value, settings.priorMean());
         RunTable.View run = runs.find(value.getRunId(), record.timestamp());
         if (run == null) {
             throw StatisticsCheck.unusable(value, "the run is unknown: topic runs does not have it");
         }
-        Block block = run.blocks().get(value.getBlock());
-        if (block == null) {
-            throw StatisticsCheck.unusable(value, "the run has no such block");
+        List<Block> blocks = StatisticsCheck.blocks(value, run);
+        Integer rank = settings.selection().rankOf(run.run());
+        BatchSums sums = StatisticsCheck.sums(value, blocks.get(0), rank, settings.compression());
+        List<double[]> smalls = new ArrayList<>();
+        for (int i = 1; i < blocks.size(); i++) {
+            smalls.add(StatisticsCheck.small(value, value.getShared().get(i - 1), blocks.get(i)));
         }
-        Integer rank = run.run().getRank();
-        BatchSums sums = StatisticsCheck.sums(value, block, rank);
 
-        String key = Keys.blockFit(value.getRunId(), value.getCheckpoint(), value.getBlock(), settings.fit());
-        Factor state = factors.get(key);
+        Factor state = factors.get(key(value, value.getBlock()));
+        if (state != null && state.getCompression() != AfterFold.compression(settings)) {
+            throw new IllegalStateException("fit '" + settings.fit() + "' was made with --compression "
+                    + state.getCompression() + ", not " + settings.compression() + ": take another --fit");
+        }
+        StatisticsCheck.oneWay(value, state, block -> factors.get(key(value, block)) != null);
         FoldedBatches folded = state == null
                 ? new FoldedBatches(0, List.of())
                 : new FoldedBatches(state.getFoldedBelow(), state.getFoldedBeyond());
-        if (folded.contains(value.getBatch())) {
+        int there = folded.count(value.getBatch(), value.getBatches(), value.getStride());
+        if (there == value.getBatches()) {
             return; // each batch counts once, however often it is sent
         }
+        if (there > 0) {
+            throw StatisticsCheck.unusable(
+                    value, there + " of its " + value.getBatches() + " batches are folded already, the others are not");
+        }
         KroneckerFactor before = state == null
-                ? KroneckerFactor.empty(StatisticsCheck.large(block), StatisticsCheck.small(block), rank)
+                ? KroneckerFactor.empty(
+                        StatisticsCheck.large(blocks.get(0)),
+                        StatisticsCheck.small(blocks.get(0)),
+                        rank,
+                        settings.compression())
                 : FactorRecords.factor(state, rank);
         if (state != null) {
-            StatisticsCheck.continues(value, state, before, block);
+            StatisticsCheck.continues(value, state, before, blocks);
         }
-        KroneckerFactor factor = before.fold(sums, 1);
-        Factor next = next(value, state, folded.plus(value.getBatch()), factor, record.timestamp());
-        Fold fold = fold(value, next, factor);
-        factors.put(key, next);
-        context.forward(new Record<>(key, fold, record.timestamp(), new RecordHeaders()));
-    }
-
-    private Factor next(Statistics value, Factor state, FoldedBatches folded, KroneckerFactor factor, long timestamp) {
-        int r = factor.smallDimension();
-        Factor next = Factor.newBuilder()
-                .setRunId(value.getRunId())
-                .setCheckpoint(value.getCheckpoint())
-                .setBlock(value.getBlock())
-                .setFit(settings.fit())
-                .setForm(factor.large() instanceof FullSum ? FactorForm.FULL : FactorForm.COLUMNS)
-                .setLarge(FactorRecords.large(factor.large()))
-                .setSmall(Tensors.of(factor.small(), r, r))
-                .setN(factor.n())
-                .setExamples(factor.examples())
-                .setTrace(factor.large().trace())
-                .setLogLikelihood(factor.logLikelihood())
-                .setSquaredNorm(value.getSquaredNorm())
-                .setSquaredDistance(value.getSquaredDistance())
-                .setBatches(1 + (state == null ? 0 : state.getBatches()))
-                .setBatchesExpected(
-                        value.getBatchesExpected() == null && state != null
-                                ? state.getBatchesExpected()
-                                : value.getBatchesExpected())
-                .setFoldedBelow(folded.below())
-                .setFoldedBeyond(folded.beyond())
-                .setTimestamp(java.time.Instant.ofEpochMilli(timestamp))
-                .build();
-        if (state != null && state.getTimestamp().isAfter(next.getTimestamp())) {
-            next.setTimestamp(state.getTimestamp());
-        }
-        return next;
-    }
-
-    private static Fold fold(Statistics value, Factor next, KroneckerFactor factor) {
-        boolean due = next.getBatches() % DUE_EVERY == 0
-                || (next.getBatchesExpected() != null && next.getBatches() == next.getBatchesExpected());
-        boolean withSpectrum =
-                due || !(factor.large() instanceof FullSum) || factor.large().dimension() <= CHEAP_SPECTRUM;
-        Spectrum spectrum;
-        double[] small;
+        KroneckerFactor factor;
         try {
-            spectrum = withSpectrum
-                    ? factor.large().spectrum()
-                    : new Spectrum(
-                            new double[0],
-                            factor.large().dimension(),
-                            factor.large().trace());
-            small = factor.smallSpectrum();
+            factor = before.fold(sums, value.getForgetting());
         } catch (ArithmeticException e) {
-            throw StatisticsCheck.unusable(value, "it would make the factors unusable: " + e.getMessage());
+            throw StatisticsCheck.notFolded(value, e);
         }
-        if (!Double.isFinite(spectrum.sum() + spectrum.trace() + factor.n() + factor.logLikelihood() + small[0])) {
-            throw StatisticsCheck.unusable(value, "it would make the factors overflow");
+        Factor next = AfterFold.state(settings, value, state, factor, smalls, record.timestamp());
+        FoldedBatches now = folded.plus(value.getBatch(), value.getBatches(), value.getStride());
+        next.setFoldedBelow(now.below());
+        next.setFoldedBeyond(now.beyond());
+        List<Fold> folds = AfterFold.folds(value, next, factor, due(state, next));
+        List<String> waitsFor = settings.selection()
+                .awaited(Shards.missing(value, now, next.getBatchesExpected()), next.getBatchesExpected());
+        folds.forEach(fold -> fold.update().setWaitsFor(waitsFor));
+        factors.put(key(value, value.getBlock()), next);
+        commits.processed(record.timestamp());
+        for (Fold fold : folds) {
+            String key = key(value, fold.update().getBlock());
+            context.forward(new Record<>(key, fold, record.timestamp(), new RecordHeaders()));
         }
-        FactorUpdate update = FactorUpdate.newBuilder()
-                .setRunId(next.getRunId())
-                .setCheckpoint(next.getCheckpoint())
-                .setBlock(next.getBlock())
-                .setFit(next.getFit())
-                .setBatches(next.getBatches())
-                .setBatchesExpected(next.getBatchesExpected())
-                .setDimension(spectrum.dimension())
-                .setSpectrum(withSpectrum ? list(spectrum.values()) : List.of())
-                .setSmallSpectrum(list(small))
-                .setTrace(spectrum.trace())
-                .setCapturedEnergy(withSpectrum ? spectrum.capturedEnergy() : 1)
-                .setN(next.getN())
-                .setExamples(next.getExamples())
-                .setLogLikelihood(next.getLogLikelihood())
-                .setSquaredNorm(next.getSquaredNorm())
-                .setSquaredDistance(next.getSquaredDistance())
-                .setParameters(spectrum.dimension() * small.length)
-                .setTimestamp(next.getTimestamp())
-                .build();
-        return new Fold(update, withSpectrum, due ? next : null);
     }
 
-    private static List<Double> list(double[] values) {
-        return Arrays.stream(values).boxed().toList();
+    private String key(Statistics value, String block) {
+        return Keys.blockFit(value.getRunId(), value.getCheckpoint(), block, settings.fit());
+    }
+
+    private boolean due(Factor state, Factor next) {
+        long before = state == null ? 0 : state.getBatches();
+        return next.getBatches() / DUE_EVERY > before / DUE_EVERY
+                || Objects.equals(
+                        next.getBatches(),
+                        settings.selection()
+                                .batches(
+                                        Keys.block(next.getRunId(), next.getCheckpoint(), next.getBlock()),
+                                        next.getBatchesExpected()));
     }
 }

@@ -15,10 +15,27 @@ record FoldedBatches(long below, List<Long> beyond) {
         return batch < below || Collections.binarySearch(beyond, batch) >= 0;
     }
 
-    /** With one more, which was not there. */
-    FoldedBatches plus(long batch) {
-        List<Long> next = new ArrayList<>(beyond);
-        next.add(-Collections.binarySearch(beyond, batch) - 1, batch);
+    /** How many of the batches first, first + stride, ... are folded. */
+    int count(long first, int batches, long stride) {
+        int count = 0;
+        for (int i = 0; i < batches; i++) {
+            count += contains(first + i * stride) ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** With the batches first, first + stride, ... as well, none of which was there. */
+    FoldedBatches plus(long first, int batches, long stride) {
+        List<Long> next = new ArrayList<>(beyond.size() + batches);
+        int old = 0;
+        for (int i = 0; i < batches; i++) {
+            long batch = first + i * stride;
+            while (old < beyond.size() && beyond.get(old) < batch) {
+                next.add(beyond.get(old++));
+            }
+            next.add(batch);
+        }
+        next.addAll(beyond.subList(old, beyond.size()));
         long end = below;
         int gone = 0;
         while (gone < next.size() && next.get(gone) == end) {

@@ -13,7 +13,7 @@ import org.apache.avro.io.BinaryEncoder;
 /**
  * An answer, as much of it as measuring and tuning need.
  *
- * @param version of the posterior that made it
+ * @param version of the posterior that made it; {@link #BORROWED} where another fit made it
  * @param timestamp milliseconds
  * @param window length of the window it is counted in, milliseconds
  * @param labels of the choices
@@ -35,6 +35,28 @@ record GivenAnswer(
         List<Double> served,
         List<Double> mean,
         List<Double> covariance) {
+    /**
+     * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T; its
+     * covariance and what was served are its own, so nothing else of it counts.
+     */
+    static final long BORROWED = Long.MAX_VALUE;
+
+    /** Another fit's answer for validation. */
+    static GivenAnswer borrowed(Answer answer, long timestamp, long window) {
+        GivenAnswer given = of(answer, timestamp, window);
+        return new GivenAnswer(
+                given.runId,
+                given.checkpoint,
+                BORROWED,
+                timestamp,
+                window,
+                given.labels,
+                given.map,
+                null,
+                given.served,
+                given.mean,
+                null);
+    }
 
     static GivenAnswer of(Answer answer, long timestamp, long window) {
         boolean tunes = answer.getPurpose() == Purpose.VALIDATION;
@@ -54,8 +76,13 @@ record GivenAnswer(
                 tunes && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null);
     }
 
-    boolean isOf(String run, String ofCheckpoint) {
-        return runId.equals(run) && checkpoint.equals(ofCheckpoint);
+    boolean isBorrowed() {
+        return version == BORROWED;
+    }
+
+    /** Whether it stands for the same weights, and is this fit's own or not as the other is. */
+    boolean isLike(GivenAnswer other) {
+        return runId.equals(other.runId) && checkpoint.equals(other.checkpoint) && isBorrowed() == other.isBorrowed();
     }
 
     /** What it adds to its window and to the total of its fit. */

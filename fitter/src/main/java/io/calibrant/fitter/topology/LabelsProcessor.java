@@ -16,7 +16,7 @@ final class LabelsProcessor implements Processor<String, Label, String, Joined> 
 
     @Override
     public void init(ProcessorContext<String, Joined> context) {
-        join = new QuestionJoin(settings.fit(), context);
+        join = new QuestionJoin(settings, context);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.calibrant.fitter.topology;
 import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.posterior.BlockSpectrum;
 import io.calibrant.fitter.posterior.Evidence;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
@@ -14,6 +15,8 @@ import io.calibrant.schemas.avro.Run;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /** The posterior of a checkpoint from the spectra of all its blocks (method, section 5a). */
 final class PosteriorMaker {
@@ -38,6 +41,7 @@ final class PosteriorMaker {
         long parameters = 0;
         long batches = Long.MAX_VALUE;
         Instant latest = Instant.EPOCH;
+        SortedSet<String> waitsFor = new TreeSet<>(Shards.order());
         for (FactorUpdate update : updates) {
             Spectrum large = new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace());
             BlockSpectrum block = spectrum(update);
@@ -45,6 +49,7 @@ final class PosteriorMaker {
             kept += Math.min(large.sum(), large.trace());
             traces += large.trace();
             parameters += block.parameters();
+            waitsFor.addAll(update.getWaitsFor());
             batches = Math.min(batches, update.getBatches());
             latest = latest.isBefore(update.getTimestamp()) ? update.getTimestamp() : latest;
         }
@@ -63,9 +68,13 @@ final class PosteriorMaker {
                 .setCheckpoint(first.getCheckpoint())
                 .setFit(first.getFit())
                 .setVersion(version)
-                .setState(complete ? PosteriorState.COMPLETE : PosteriorState.LIVE)
+                .setState(
+                        complete
+                                ? PosteriorState.COMPLETE
+                                : ended(updates) ? PosteriorState.PARTIAL : PosteriorState.LIVE)
                 .setBatches(batches)
                 .setBatchesExpected(first.getBatchesExpected())
+                .setWaitsFor(List.copyOf(waitsFor))
                 .setPrior(PriorStructure.valueOf(settings.prior().name()))
                 .setPriorMean(settings.priorMean())
                 .setResidual(settings.residual())
@@ -118,6 +127,18 @@ final class PosteriorMaker {
                 doubles(update.getSmallSpectrum()),
                 update.getN(),
                 settings.priorMean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
+    }
+
+    /** Whether every block has all the batches of the pass that this fit takes. */
+    private boolean ended(List<FactorUpdate> updates) {
+        return updates.stream().allMatch(update -> hasAll(update, update.getBatches()));
+    }
+
+    /** Whether a block has all the batches of the pass that this fit takes, once it has so many. */
+    boolean hasAll(FactorUpdate of, long batches) {
+        Long selected = settings.selection()
+                .batches(Keys.block(of.getRunId(), of.getCheckpoint(), of.getBlock()), of.getBatchesExpected());
+        return selected != null && batches >= selected;
     }
 
     private static double share(Run run, FactorUpdate update, boolean complete) {

@@ -4,10 +4,14 @@ import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.registry.BadRecordException;
+import java.time.Clock;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -19,7 +23,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the latest spectra of all blocks of a checkpoint, and makes a posterior when every block of the run has more
- * batches than at the last one.
+ * batches than at the last one, or all that it will get.
  */
 final class PosteriorProcessor implements Processor<String, FactorUpdate, String, Posterior> {
     private static final Logger LOG = LoggerFactory.getLogger(PosteriorProcessor.class);
@@ -28,18 +32,24 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     private final PosteriorMaker maker;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private final Consumer<Posterior> listener;
+    private final Duration commitInterval;
+    private PromptCommits commits;
     private ProcessorContext<String, Posterior> context;
     private KeyValueStore<String, FactorUpdate> spectra;
     private KeyValueStore<String, Posterior> posteriors;
     private RunTable runs;
 
     /** What the store holds, by checkpoint and block. Written through; a task that starts anew starts from the store. */
-    private final Map<String, Map<String, FactorUpdate>> memory = new LinkedHashMap<>();
+    private final Map<String, Checkpoint> memory = new LinkedHashMap<>();
 
     PosteriorProcessor(
-            PosteriorMaker maker, Function<ProcessorContext<?, ?>, RunTable> runTables, Consumer<Posterior> listener) {
+            PosteriorMaker maker,
+            Function<ProcessorContext<?, ?>, RunTable> runTables,
+            Duration commitInterval,
+            Consumer<Posterior> listener) {
         this.maker = maker;
         this.runTables = runTables;
+        this.commitInterval = commitInterval;
         this.listener = listener;
     }
 
@@ -49,31 +59,31 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         spectra = context.getStateStore(FitterTopology.SPECTRA_STORE);
         posteriors = context.getStateStore(FitterTopology.POSTERIORS_STORE);
         runs = runTables.apply(context);
+        commits = new PromptCommits(context, commitInterval, Clock.systemUTC());
     }
 
     @Override
     public void process(Record<String, FactorUpdate> record) {
         FactorUpdate update = record.value();
+        commits.processed(record.timestamp());
         spectra.put(record.key() + '/' + update.getBlock(), update);
         RunTable.View run = run(update, record.timestamp());
         if (run == null) {
             LOG.warn("run {} is no longer in the topic of runs: no posterior of {}", update.getRunId(), record.key());
             return;
         }
-        Map<String, FactorUpdate> blocks = blocks(record.key(), run);
-        blocks.put(update.getBlock(), update);
-
-        Posterior last = posteriors.get(record.key());
-        long before = last == null ? 0 : last.getBatches();
-        for (String block : run.order()) {
-            FactorUpdate other = blocks.get(block);
-            if (other == null || other.getBatches() <= before) {
-                return;
-            }
+        Checkpoint checkpoint = checkpoint(record.key(), run);
+        checkpoint.add(update);
+        if (!checkpoint.behind.isEmpty()) {
+            return;
         }
+        Posterior last = posteriors.get(record.key());
         Posterior posterior = maker.posterior(
-                run.run(), run.order().stream().map(blocks::get).toList(), last == null ? 1 : last.getVersion() + 1);
+                run.run(),
+                run.order().stream().map(checkpoint.blocks::get).toList(),
+                last == null ? 1 : last.getVersion() + 1);
         posteriors.put(record.key(), posterior);
+        checkpoint.made();
         context.forward(record.withValue(posterior));
         listener.accept(posterior);
     }
@@ -86,16 +96,19 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         }
     }
 
-    private Map<String, FactorUpdate> blocks(String key, RunTable.View run) {
-        Map<String, FactorUpdate> known = memory.get(key);
-        if (known == null) {
-            known = new HashMap<>();
+    @SuppressWarnings("ReferenceEquality") // the table makes one view of each version of a run, and keeps it
+    private Checkpoint checkpoint(String key, RunTable.View run) {
+        Checkpoint known = memory.get(key);
+        if (known == null || known.run != run) {
+            Posterior last = posteriors.get(key);
+            known = new Checkpoint(run);
             for (String block : run.order()) {
                 FactorUpdate update = spectra.get(key + '/' + block);
                 if (update != null) {
-                    known.put(block, update);
+                    known.blocks.put(block, update);
                 }
             }
+            known.madeBefore(last);
             memory.put(key, known);
             if (memory.size() > CHECKPOINTS_IN_MEMORY) {
                 Iterator<String> oldest = memory.keySet().iterator();
@@ -104,6 +117,73 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             }
         }
         return known;
+    }
+
+    /** The blocks of a checkpoint; which of them are behind is kept, so that an update costs no look at all the others. */
+    private final class Checkpoint {
+        final RunTable.View run;
+        final Map<String, FactorUpdate> blocks = new HashMap<>();
+
+        /** Blocks with no more batches than at the last posterior, of those that will get more. */
+        final Set<String> behind;
+
+        /** Batches at the last posterior: the fewest of the blocks that had not all yet. */
+        private long batches;
+
+        Checkpoint(RunTable.View run) {
+            this.run = run;
+            behind = new HashSet<>(run.order());
+        }
+
+        void add(FactorUpdate update) {
+            blocks.put(update.getBlock(), update);
+            if (update.getBatches() > batches || maker.hasAll(update, update.getBatches())) {
+                behind.remove(update.getBlock());
+            }
+        }
+
+        /** A posterior is made of what is here. */
+        void made() {
+            Map<String, Long> standsOn = new HashMap<>();
+            blocks.forEach((block, update) -> standsOn.put(block, update.getBatches()));
+            made(standsOn);
+        }
+
+        /** What is here has come since this posterior was made; null for none. */
+        void madeBefore(Posterior last) {
+            Map<String, Long> standsOn = new HashMap<>();
+            if (last != null) {
+                last.getBlocks().forEach(block -> standsOn.put(block.getBlock(), block.getBatches()));
+            }
+            made(standsOn);
+        }
+
+        private void made(Map<String, Long> standsOn) {
+            batches = Long.MAX_VALUE;
+            for (String block : run.order()) {
+                FactorUpdate update = blocks.get(block);
+                long had = standsOn.getOrDefault(block, 0L);
+                if (update == null || !maker.hasAll(update, had)) {
+                    batches = Math.min(batches, had);
+                }
+            }
+            boolean all = batches == Long.MAX_VALUE; // only what was not expected can come now
+            behind.clear();
+            for (String block : run.order()) {
+                FactorUpdate update = blocks.get(block);
+                if (all
+                        || update == null
+                        || (update.getBatches() <= batches && !maker.hasAll(update, update.getBatches()))) {
+                    behind.add(block);
+                }
+            }
+            batches = all
+                    ? standsOn.values().stream()
+                            .mapToLong(Long::longValue)
+                            .max()
+                            .orElse(0)
+                    : batches;
+        }
     }
 
     /** Where the updates of a block go: the key of the posterior it is part of. */

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,10 +21,12 @@ import org.apache.kafka.streams.state.KeyValueStore;
 final class QuestionJoin {
     private final String fit;
     private final ProcessorContext<String, Joined> context;
+    private final PromptCommits commits;
     private final KeyValueStore<String, AskedQuestion> questions;
 
-    QuestionJoin(String fit, ProcessorContext<String, Joined> context) {
-        this.fit = fit;
+    QuestionJoin(FitterSettings settings, ProcessorContext<String, Joined> context) {
+        fit = settings.fit();
+        commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
         this.context = context;
         questions = context.getStateStore(FitterTopology.QUESTIONS_STORE);
     }
@@ -34,6 +37,7 @@ final class QuestionJoin {
         AskedQuestion before = known == null ? AskedQuestion.UNKNOWN : known;
         AskedQuestion after = event.apply(before);
         questions.put(questionId, after);
+        commits.processed(timestamp);
 
         Map<String, Tally> was = before.tallies(fit);
         Map<String, Tally> is = after.tallies(fit);

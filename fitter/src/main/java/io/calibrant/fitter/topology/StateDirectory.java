@@ -8,6 +8,9 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * A directory for one process's state: {@code base/cluster/instance-i}. The cluster's id keeps the state of one cluster
@@ -47,6 +50,44 @@ final class StateDirectory implements AutoCloseable {
             throw new UncheckedIOException("--state-dir: " + base + " cannot be written: " + e.getMessage(), e);
         }
         throw new IllegalStateException("--state-dir: " + INSTANCES + " fitters already use " + base);
+    }
+
+    /**
+     * What an application has of a cluster on this machine, of all instances: {@code base/cluster/instance-i/application}.
+     *
+     * @throws UncheckedIOException if the directory cannot be read, naming it
+     */
+    static List<Path> of(Path base, String cluster, String application) {
+        Path home = base.resolve(cluster);
+        if (!Files.isDirectory(home)) {
+            return List.of();
+        }
+        try (Stream<Path> instances = Files.list(home)) {
+            return instances
+                    .map(instance -> instance.resolve(application))
+                    .filter(Files::isDirectory)
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("--state-dir: " + home + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Deletes a directory with all that is in it, where it is there.
+     *
+     * @throws IllegalStateException if it cannot be deleted, naming it
+     */
+    static void delete(Path directory) {
+        if (!Files.exists(directory)) {
+            return;
+        }
+        try (Stream<Path> all = Files.walk(directory)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
+        } catch (IOException | UncheckedIOException e) {
+            throw new IllegalStateException("--state-dir: " + directory + " cannot be deleted: " + e.getMessage(), e);
+        }
     }
 
     private static boolean locked(FileChannel channel) throws IOException {

@@ -19,7 +19,16 @@ final class StreamsConfigs {
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
 
     /** Statistics are large: a few make a poll, a few wait in memory. */
-    private static final int RECORDS_AT_ONCE = 64;
+    private static final int RECORDS_AT_ONCE = 32;
+
+    /** So many bytes to a partition go as one request. */
+    private static final int BATCH_BYTES = 1 << 20;
+
+    /** A backlog is committed so many times less often than what is recent, see {@link PromptCommits}. */
+    private static final int BACKLOG_COMMITS = 5;
+
+    /** Well within a transaction's time. */
+    private static final long MOST_COMMIT_MS = 5_000;
 
     private StreamsConfigs() {}
 
@@ -33,7 +42,10 @@ final class StreamsConfigs {
         configs.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, settings.threads());
         configs.put(
                 StreamsConfig.COMMIT_INTERVAL_MS_CONFIG,
-                settings.commitInterval().toMillis());
+                Math.min(
+                        MOST_COMMIT_MS,
+                        BACKLOG_COMMITS * settings.commitInterval().toMillis()));
+        configs.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, CompactState.class);
         configs.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, settings.cacheBytes());
         // Internal topics carry what ours carry.
         configs.put(StreamsConfig.topicPrefix(TopicConfig.MAX_MESSAGE_BYTES_CONFIG), Topics.MAX_RECORD_BYTES);
@@ -49,6 +61,7 @@ final class StreamsConfigs {
         for (String key : new String[] {
             ConsumerConfig.FETCH_MAX_BYTES_CONFIG,
             ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG,
+            ConsumerConfig.RECEIVE_BUFFER_CONFIG,
             ConsumerConfig.AUTO_OFFSET_RESET_CONFIG
         }) {
             configs.put(StreamsConfig.consumerPrefix(key), consumer.get(key));
@@ -59,8 +72,9 @@ final class StreamsConfigs {
                 StreamsConfig.mainConsumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG), SESSION_TIMEOUT_MS / 4);
         configs.put(StreamsConfig.globalConsumerPrefix(ConsumerConfig.ISOLATION_LEVEL_CONFIG), "read_committed");
         configs.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), Topics.MAX_RECORD_BYTES);
-        configs.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 2L * Topics.MAX_RECORD_BYTES);
-        configs.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), 5);
+        configs.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 4L * Topics.MAX_RECORD_BYTES);
+        // Nobody sees a record before its commit, which sends what is there at once: few and large batches.
+        configs.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
         configs.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), TRANSACTION_TIMEOUT_MS);
         return configs;
     }

@@ -43,14 +43,22 @@ final class TopicsCheck {
             throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
                     + " missing: create with 'calibrant topics --apply', or start with --create-topics");
         }
-        int answers = partitions.get(topics.answers());
-        int labels = partitions.get(topics.labels());
-        if (answers != labels) {
-            throw new IllegalStateException("topic " + topics.answers() + " has " + answers + " partitions, topic "
-                    + topics.labels() + " has " + labels
-                    + ": they must be as many, or answers would not meet their labels; delete one and create it anew");
-        }
+        equal(partitions, topics.answers(), topics.labels(), "answers would not meet their labels");
+        equal(
+                partitions,
+                topics.statistics(),
+                topics.factors(),
+                "a block's factors would not be where its statistics are");
         return partitions.get(topics.statistics());
+    }
+
+    private static void equal(Map<String, Integer> partitions, String one, String other, String orElse) {
+        int first = partitions.get(one);
+        int second = partitions.get(other);
+        if (first != second) {
+            throw new IllegalStateException("topic " + one + " has " + first + " partitions, topic " + other + " has "
+                    + second + ": they must be as many, or " + orElse + "; delete one and create it anew");
+        }
     }
 
     private Map<String, Integer> partitions() {
@@ -60,6 +68,7 @@ final class TopicsCheck {
                 topics.factorUpdates(),
                 topics.factors(),
                 topics.posteriors(),
+                topics.fits(),
                 topics.answers(),
                 topics.labels(),
                 topics.predictiveStatistics(),

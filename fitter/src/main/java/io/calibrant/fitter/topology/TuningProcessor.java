@@ -25,7 +25,7 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Tunes each complete posterior on the labelled validation answers that it has made, and publishes it under the next version
+ * Tunes each posterior that has all its batches on the labelled validation answers that it has made, and publishes it under the next version
  * where that changes something. The clock decides when: a while after the last label, so that a file of labels makes one
  * version and not hundreds. It never decides what.
  *
@@ -38,9 +38,13 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
     /** Labels that never stop coming are not waited for longer than this many looks. */
     private static final int MOST_LOOKS = 20;
 
+    /** As many looks as the longest commit interval has. */
+    private static final int IDLE_LOOKS = 1;
+
     private final PriorObjective objective;
     private final Retuning retuning;
     private final Executor executor;
+    private final Tunings tunings;
     private final Consumer<Posterior> listener;
     private ProcessorContext<String, Posterior> context;
     private KeyValueStore<String, Posterior> posteriors;
@@ -59,12 +63,21 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
 
     private Job job;
 
+    /** Looks since there was nothing to do: after one more than a commit takes, what was found is committed. */
+    private int idle;
+
     private record Job(String key, TuningSet set, CompletableFuture<Posterior> result) {}
 
-    TuningProcessor(PriorObjective objective, Retuning retuning, Executor executor, Consumer<Posterior> listener) {
+    TuningProcessor(
+            PriorObjective objective,
+            Retuning retuning,
+            Executor executor,
+            Tunings tunings,
+            Consumer<Posterior> listener) {
         this.objective = objective;
         this.retuning = retuning;
         this.executor = executor;
+        this.tunings = tunings;
         this.listener = listener;
     }
 
@@ -85,6 +98,7 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
             }
         }
         context.schedule(LOOK_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> look());
+        tunings.set(this, true);
     }
 
     @Override
@@ -95,7 +109,7 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         } else if (record.value() instanceof TuningInput.OfPredictive predictive) {
             statistics.put(fit + '/' + predictive.statistics().getQuestionId(), predictive.statistics());
         } else if (record.value() instanceof TuningInput.OfPosterior made) {
-            if (made.posterior().getState() != PosteriorState.COMPLETE) {
+            if (made.posterior().getState() == PosteriorState.LIVE) {
                 if (bases.get(fit) != null) {
                     bases.delete(fit);
                 }
@@ -105,6 +119,8 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         }
         waiting.putIfAbsent(fit, 0);
         restless.add(fit);
+        idle = 0;
+        tunings.set(this, true);
     }
 
     private void look() {
@@ -120,6 +136,13 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
         }
         waiting.replaceAll((fit, looks) -> looks + 1);
         restless.clear();
+        idle = waiting.isEmpty() && job == null ? idle + 1 : 0;
+        tunings.set(this, idle <= IDLE_LOOKS);
+    }
+
+    @Override
+    public void close() {
+        tunings.set(this, false);
     }
 
     private void start(String fit) {
@@ -159,6 +182,7 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
             bases.put(done.key, Retuning.untuned(tuned));
         }
         context.forward(new Record<>(done.key, tuned, tuned.getTimestamp().toEpochMilli()));
+        context.commit();
         listener.accept(tuned);
     }
 

@@ -68,7 +68,7 @@ class IncrementalGoldenTest {
                 double[] rows = rows(batch, module, last);
                 int m = rows.length / D;
                 full = Naive.plus(full, Naive.outer(rows, m, D));
-                side = side.fold(rows, m, Naive.squaredNorm(rows), 1);
+                side = side.fold(Rows.of(rows), m, Naive.squaredNorm(rows), 1);
             }
             double[] columns = ((Columns) side).columns();
             double[] found = Naive.outer(columns, columns.length / D, D);
@@ -89,11 +89,11 @@ class IncrementalGoldenTest {
             Columns stored = (Columns) LargeSide.empty(D, 10);
             for (int batch = 0; batch < BATCHES; batch++) {
                 double[] rows = rows(batch, module, false);
-                exact = exact.fold(rows, rows.length / D, Naive.squaredNorm(rows), 1);
-                Columns next = stored.fold(rows, rows.length / D, Naive.squaredNorm(rows), 1);
+                exact = exact.fold(Rows.of(rows), rows.length / D, Naive.squaredNorm(rows), 1);
+                Columns next = stored.fold(Rows.of(rows), rows.length / D, Naive.squaredNorm(rows), 1);
                 double[] rounded =
                         Arrays.stream(next.columns()).map(x -> (float) x).toArray();
-                stored = new Columns(D, 10, rounded, next.trace());
+                stored = new Columns(D, 10, Rows.of(rounded), next.trace());
             }
             double[] a = ((Columns) exact).columns();
             double[] b = stored.columns();

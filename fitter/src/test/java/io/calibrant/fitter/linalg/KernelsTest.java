@@ -2,6 +2,9 @@ package io.calibrant.fitter.linalg;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -13,8 +16,9 @@ class KernelsTest {
         double[] rows = Naive.random(p * 31L + d, p * d);
         double[] v = Naive.random(5, p * p);
 
-        double[] gram = Kernels.gram(rows, p, d);
-        double[] combined = Kernels.combine(v, p, rows, p, d);
+        Panels panels = Panels.of(Rows.none(), 1, Rows.of(rows), d);
+        double[] gram = panels.gram();
+        double[] combined = panels.combine(v, p);
         double[] outer = Naive.random(3, d * d);
         double[] before = Naive.times(0.5, Naive.plus(outer, transposed(outer, d)));
         double[] after = before.clone();
@@ -38,6 +42,63 @@ class KernelsTest {
         }
         assertThat(Naive.relative(after, Naive.plus(before, Naive.outer(rows, p, d))))
                 .isLessThan(1e-13);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1",
+        "2, 3",
+        "3, 4",
+        "4, 511",
+        "5, 512",
+        "6, 513",
+        "7, 8",
+        "13, 1031",
+        "30, 4096",
+        "31, 61",
+        "11, 1025"
+    })
+    void shouldGiveTheSameBitsWithVectorsAndWithout(int p, int d) {
+        double[] rows = Naive.random(p * 31L + d, p * d);
+        double[] v = Naive.random(5, p * p);
+
+        double[] gram = Panels.of(Rows.none(), 1, Rows.of(rows), d, false).gram();
+        assertThat(Panels.of(Rows.none(), 1, Rows.of(rows), d, true).gram()).containsExactly(gram);
+        for (int k = 1; k <= Math.min(p, 11); k++) {
+            double[] plain = Panels.of(Rows.none(), 1, Rows.of(rows), d, false).combine(v, k);
+            assertThat(Panels.of(Rows.none(), 1, Rows.of(rows), d, true).combine(v, k))
+                    .containsExactly(plain);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 3, 5", "1, 1, 2", "2, 5, 513", "10, 20, 1031"})
+    void shouldTakeColumnsWithRowsBelowThemFromWhereTheyLie(int k, int m, int d) {
+        float[] numbers = new float[(k + m) * d];
+        double[] wide = new double[numbers.length];
+        ByteBuffer bytes = ByteBuffer.allocate(3 + 4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.position(3);
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = (float) (Math.sin(i) * Math.pow(10, i % 40 - 20));
+            wide[i] = numbers[i];
+            bytes.putFloat(numbers[i]);
+        }
+        Rows columns = Rows.ofFloats(bytes.slice(3, 4 * k * d));
+        Rows rows = Rows.ofFloats(bytes.slice(3 + 4 * k * d, 4 * m * d));
+        double[] stacked = wide.clone();
+        for (int i = 0; i < k * d; i++) {
+            stacked[i] *= 0.5;
+        }
+
+        assertThat(columns.length()).isEqualTo(k * d);
+        assertThat(rows.doubles()).containsExactly(Arrays.copyOfRange(wide, k * d, wide.length));
+        double[] v = Naive.random(5, (k + m) * (k + m));
+        Panels expected = Panels.of(Rows.none(), 1, Rows.of(stacked), d);
+        double[] gram = expected.gram();
+        double[] combined = expected.combine(v, k + m);
+        Panels panels = Panels.of(columns, 0.5, rows, d);
+        assertThat(panels.gram()).containsExactly(gram);
+        assertThat(panels.combine(v, k + m)).containsExactly(combined);
     }
 
     private static org.assertj.core.data.Offset<Double> within(double tolerance) {

@@ -108,13 +108,13 @@ class KroneckerFactorTest {
         double[] small = Naive.outer(g, 3, R);
         double[] before = small.clone();
         KroneckerFactor factor =
-                KroneckerFactor.empty(D, R, 10).fold(new BatchSums(new double[D], 1, 0, small, 3, 1, 0), 1);
+                KroneckerFactor.empty(D, R, 10).fold(new BatchSums(Rows.of(new double[D]), 1, 0, small, 3, 1, 0), 1);
 
         assertThat(Arrays.stream(factor.smallSpectrum()).sum()).isCloseTo(Naive.squaredNorm(g), within(1e-12));
         assertThat(small).containsExactly(before);
         assertThatThrownBy(() -> KroneckerFactor.smallSpectrum(new double[] {1, 2, 2, 1}, 2))
                 .isInstanceOf(ArithmeticException.class);
-        assertThatThrownBy(() -> factor.fold(new BatchSums(new double[D], 1, 0, new double[9], 1, 1, 0), 1))
+        assertThatThrownBy(() -> factor.fold(new BatchSums(Rows.of(new double[D]), 1, 0, new double[9], 1, 1, 0), 1))
                 .hasMessageContaining("dimension 5")
                 .hasMessageContaining("found 9");
     }
@@ -129,6 +129,6 @@ class KroneckerFactorTest {
         int m = to - from;
         double[] rows = Arrays.copyOfRange(x, from * D, to * D);
         double[] small = Naive.outer(Arrays.copyOfRange(g, from * R, to * R), m, R);
-        return new BatchSums(rows, m, Naive.squaredNorm(rows), small, m, m, -0.5 * m);
+        return new BatchSums(Rows.of(rows), m, Naive.squaredNorm(rows), small, m, m, -0.5 * m);
     }
 }

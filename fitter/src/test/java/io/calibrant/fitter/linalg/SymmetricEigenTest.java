@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.offset;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.ejml.data.DMatrixRMaj;
+import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
+import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,6 +36,41 @@ class SymmetricEigenTest {
         assertThat(SymmetricEigen.values(matrix, n)).containsExactly(eigen.values(), offset(1e-12 * n * n));
         for (int i = 1; i < n; i++) {
             assertThat(eigen.values()[i]).isLessThanOrEqualTo(eigen.values()[i - 1]);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 8, 30, 61, 64})
+    void shouldEqualAnotherSolverWhateverTheScale(int n) {
+        for (double scale : new double[] {1, 1e-200, 1e200, 1e-290}) {
+            double[] matrix = Naive.times(scale, Naive.outer(Naive.random(n + 1, n * n / 2 + n), n / 2 + 1, n));
+            SmallEigen small = new SmallEigen(
+                    matrix,
+                    n,
+                    Math.scalb(
+                            1.0,
+                            Math.getExponent(
+                                    Arrays.stream(matrix).map(Math::abs).max().orElseThrow())));
+            double[] values = small.values().clone();
+            Arrays.sort(values);
+            EigenDecomposition_F64<DMatrixRMaj> other = DecompositionFactory_DDRM.eig(n, false, true);
+            assertThat(other.decompose(new DMatrixRMaj(n, n, true, Naive.times(1 / scale, matrix))))
+                    .isTrue();
+            double[] expected = IntStream.range(0, n)
+                    .mapToDouble(i -> scale * other.getEigenvalue(i).getReal())
+                    .sorted()
+                    .toArray();
+            assertThat(values).containsExactly(expected, offset(1e-13 * n * expected[n - 1]));
+            double[] z = small.vectors();
+            for (int i = 0; i < n; i++) {
+                for (int j = 0; j < n; j++) {
+                    double dot = 0;
+                    for (int c = 0; c < n; c++) {
+                        dot += z[i * n + c] * z[j * n + c];
+                    }
+                    assertThat(dot).isCloseTo(i == j ? 1 : 0, offset(1e-13 * n));
+                }
+            }
         }
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
+import io.calibrant.fitter.linalg.Rows;
 import java.util.Arrays;
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.CommonOps_DDRM;
@@ -47,7 +48,7 @@ class BlockPosteriorTest {
         int d = 1009;
         double[] rows = Naive.random(1, 40 * d);
         KroneckerFactor factor = KroneckerFactor.empty(d, R, null)
-                .fold(new BatchSums(rows, 40, Naive.squaredNorm(rows), identity(), 40, 40, 0), 1);
+                .fold(new BatchSums(Rows.of(rows), 40, Naive.squaredNorm(rows), identity(), 40, 40, 0), 1);
         long start = System.nanoTime();
         BlockPosterior block = BlockPosterior.of("b", factor, true, 1);
         System.out.printf("full side of %d decomposed in %.2f s%n", d, (System.nanoTime() - start) / 1e9);
@@ -120,7 +121,8 @@ class BlockPosteriorTest {
         for (int b = 0; b < 4; b++) {
             double[] rows = Naive.random(b, 7 * D);
             double[] g = Naive.random(50 + b, 7 * R);
-            factor = factor.fold(new BatchSums(rows, 7, Naive.squaredNorm(rows), Naive.outer(g, 7, R), 7, 2, -1), 1);
+            factor = factor.fold(
+                    new BatchSums(Rows.of(rows), 7, Naive.squaredNorm(rows), Naive.outer(g, 7, R), 7, 2, -1), 1);
         }
         return factor;
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
+import io.calibrant.fitter.linalg.Rows;
 import java.util.List;
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
@@ -145,7 +146,7 @@ class EvidenceTest {
         double[] rows = Naive.random(seed, 9 * d);
         double[] small = Naive.outer(Naive.random(seed + 1, 9 * r), 9, r);
         return KroneckerFactor.empty(d, r, rank)
-                .fold(new BatchSums(rows, 9, Naive.squaredNorm(rows), small, 9, 3, -1), 1);
+                .fold(new BatchSums(Rows.of(rows), 9, Naive.squaredNorm(rows), small, 9, 3, -1), 1);
     }
 
     private static double logDeterminant(double[] fisher, int p, double lambda) {

@@ -3,6 +3,7 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.Reliability;
@@ -437,6 +438,7 @@ class CalibrationTopicTest {
                 usual.prior(),
                 usual.priorMean(),
                 true,
+                Compression.TRUNCATE,
                 usual.cacheBytes(),
                 usual.commitInterval(),
                 usual.objective(),

@@ -3,6 +3,7 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -12,6 +13,7 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.avro.Tensor;
@@ -60,6 +62,10 @@ class DeadLetterTest {
         return Tensors.of(new float[] {corner, 5, 0, 5, 1, 0, 0, 0, 1}, 3, 3);
     }
 
+    private static List<SharedInput> shared(String block, Tensor small) {
+        return List.of(new SharedInput(block, small, 0.0, null));
+    }
+
     static List<Bad> spoilt() {
         return List.of(
                 new Bad("rows have shape [7, 60], the run's block expects [m, 61]", s -> s.setRows(tensor(1, 7, 60))),
@@ -82,6 +88,24 @@ class DeadLetterTest {
                 new Bad("batch 4, expected 0 to 3", s -> s.setBatch(4)),
                 new Bad("batchesExpected 0", s -> s.setBatchesExpected(0L)),
                 new Bad("batchesExpected 9, earlier batches of the pass said 4", s -> s.setBatchesExpected(9L)),
+                new Bad("forgetting is 0.0, expected a finite number in (0, 1]", s -> s.setForgetting(0)),
+                new Bad("forgetting is 1.5", s -> s.setForgetting(1.5)),
+                new Bad("forgetting is NaN", s -> s.setForgetting(Double.NaN)),
+                new Bad("batches 0, expected 1 to 65536", s -> s.setBatches(0)),
+                new Bad("batches 2147483647, expected 1 to 65536", s -> s.setBatches(Integer.MAX_VALUE)),
+                new Bad("stride 0, expected 1 or more", s -> s.setStride(0)),
+                new Bad("3 batches with a stride of 2 reach beyond the last one, 3", s -> {
+                    s.setBatches(3);
+                    s.setStride(2);
+                }),
+                new Bad("1 of its 2 batches are folded already", s -> {
+                    s.setBatch(0);
+                    s.setBatches(2);
+                    s.setStride(2);
+                }),
+                new Bad("the run has no such block as nobody", s -> s.setShared(shared("nobody", tensor(1, 3, 3)))),
+                new Bad("shares the input with itself", s -> s.setShared(shared(Pass.A.getName(), tensor(1, 3, 3)))),
+                new Bad("its large side is its gradient", s -> s.setShared(shared(Pass.B.getName(), tensor(1, 3, 3)))),
                 new Bad("n is 0.0", s -> s.setN(0)),
                 new Bad("n is NaN", s -> s.setN(Double.NaN)),
                 new Bad("examples is -1.0", s -> s.setExamples(-1)),
@@ -165,6 +189,7 @@ class DeadLetterTest {
                 Driver.settings().prior(),
                 PriorMean.INITIAL,
                 true,
+                Compression.TRUNCATE,
                 0,
                 Duration.ofMillis(200),
                 PriorObjective.EVIDENCE,

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -23,6 +24,7 @@ import java.util.Properties;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -52,14 +54,23 @@ final class Driver implements AutoCloseable {
         Properties configs = StreamsConfigs.of(connection, settings, stateDir);
         // The driver forgets what is sent outside its transactions, the dead letters of undecodable records among them.
         configs.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
-        driver = new TopologyTestDriver(FitterTopology.build(connection, settings, 4, executor, heard::add), configs);
+        driver = new TopologyTestDriver(
+                FitterTopology.build(connection, settings, 4, executor, new Tunings(), heard::add), configs);
     }
 
     static FitterSettings settings() {
         return settings(PriorObjective.EVIDENCE);
     }
 
+    static FitterSettings compressing(Compression compression) {
+        return settings(PriorObjective.EVIDENCE, compression);
+    }
+
     static FitterSettings settings(PriorObjective objective) {
+        return settings(objective, Compression.TRUNCATE);
+    }
+
+    private static FitterSettings settings(PriorObjective objective, Compression compression) {
         return new FitterSettings(
                 "default",
                 Path.of("unused"),
@@ -67,6 +78,7 @@ final class Driver implements AutoCloseable {
                 FitterSettings.defaults().prior(),
                 FitterSettings.defaults().priorMean(),
                 true,
+                compression,
                 1 << 20,
                 Duration.ofMillis(200),
                 objective,
@@ -142,6 +154,13 @@ final class Driver implements AutoCloseable {
             }
         });
         return latest;
+    }
+
+    void changeState(String key, Consumer<Factor> change) {
+        KeyValueStore<String, Factor> store = driver.getKeyValueStore(FitterTopology.FACTORS_STORE);
+        Factor factor = store.get(key);
+        change.accept(factor);
+        store.put(key, factor);
     }
 
     /** Sizes of what the store of questions holds for each, bytes. */

@@ -1,9 +1,12 @@
 package io.calibrant.fitter.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.linalg.FrequentDirections;
 import io.calibrant.fitter.linalg.FullSum;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
@@ -14,6 +17,7 @@ import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.FactorForm;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
@@ -42,6 +46,7 @@ class FitterTopologyTest {
                         Driver.settings(),
                         4,
                         Runnable::run,
+                        new Tunings(),
                         posterior -> {})
                 .describe()
                 .toString();
@@ -138,6 +143,7 @@ class FitterTopologyTest {
                             prior,
                             mean,
                             residual,
+                            Compression.TRUNCATE,
                             0,
                             Duration.ofMillis(200),
                             PriorObjective.EVIDENCE,
@@ -172,6 +178,59 @@ class FitterTopologyTest {
             for (Block block : Pass.BLOCKS) {
                 shouldBe(factors.get(Pass.factorKey(block)), Pass.folded(block, Pass.RANK, 0, 1, 2), 1e-6);
             }
+        }
+    }
+
+    @Test
+    void shouldKeepFrequentDirectionsWithTheirBound() {
+        FitterSettings settings = Driver.compressing(Compression.FREQUENT_DIRECTIONS);
+        try (Driver driver = driver(settings, Pass.RANK)) {
+            sendAll(driver, 3);
+            KroneckerFactor expected =
+                    KroneckerFactor.empty(Pass.d(Pass.A), Pass.r(Pass.A), Pass.RANK, Compression.FREQUENT_DIRECTIONS);
+            for (long batch = 0; batch < 3; batch++) {
+                expected = expected.fold(Pass.sums(Pass.A, batch), 1);
+            }
+            Factor found = driver.factors().get(Pass.factorKey(Pass.A));
+            FactorUpdate last = driver.updates().get(6);
+            assertThat(found.getCompression()).isEqualTo(FactorCompression.FREQUENT_DIRECTIONS);
+            assertThat(found.getDelta())
+                    .isPositive()
+                    .isCloseTo(expected.large().delta(), within(1e-6 * found.getDelta()));
+            assertThat(last.getDelta()).isEqualTo(found.getDelta());
+            double[] w = expected.large().spectrum().values();
+            assertThat(doubles(last.getSpectrum())).containsExactly(w, within(1e-6 * w[0]));
+
+            Posterior complete = driver.posteriors().get(2);
+            assertThat(complete.getState()).isEqualTo(PosteriorState.COMPLETE);
+            var block = FactorRecords.posterior(found, complete);
+            assertThat(block.w()).containsExactly(w, within(1e-6 * w[0]));
+            assertThat(block.residual()).isCloseTo(expected.large().spectrum().residual(), within(1e-6 * w[0]));
+        }
+    }
+
+    @Test
+    void shouldLetAPredictiveReadUpToTwiceTheRank() {
+        try (Driver driver = driver(Driver.compressing(Compression.FREQUENT_DIRECTIONS), 7)) {
+            sendAll(driver, 2); // 14 rows, 14 columns
+            Factor found = driver.factors().get(Pass.factorKey(Pass.A));
+            assertThat(found.getLarge().getShape()).containsExactly(14, 61);
+            assertThat(found.getDelta()).isZero();
+            var block = FactorRecords.posterior(found, driver.posteriors().get(1));
+            assertThat(block.kept()).isEqualTo(14);
+            shouldBe(found, Pass.folded(Pass.A, 14, 0, 1), 1e-6);
+        }
+    }
+
+    @Test
+    void shouldStopWhereTheFitWasMadeWithAnotherCompression() {
+        try (Driver driver = driver(Driver.compressing(Compression.FREQUENT_DIRECTIONS), Pass.RANK)) {
+            driver.send(Pass.A, 0, 3L);
+            driver.changeState(Pass.factorKey(Pass.A), factor -> factor.setCompression(FactorCompression.TRUNCATE));
+            assertThatThrownBy(() -> driver.send(Pass.A, 1, 3L))
+                    .rootCause()
+                    .hasMessage("fit 'default' was made with --compression TRUNCATE, not FREQUENT_DIRECTIONS: take"
+                            + " another --fit");
         }
     }
 
@@ -307,6 +366,9 @@ class FitterTopologyTest {
     }
 
     private static double[] large(KroneckerFactor factor) {
+        if (factor.large() instanceof FrequentDirections directions) {
+            return Naive.outer(directions.columns(), directions.columns().length / 61, 61);
+        }
         return factor.large() instanceof Columns columns
                 ? Naive.outer(columns.columns(), columns.count(), columns.dimension())
                 : ((FullSum) factor.large()).sum();

@@ -3,6 +3,7 @@ package io.calibrant.fitter.topology;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
+import io.calibrant.fitter.linalg.Rows;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Block;
@@ -51,9 +52,9 @@ final class Pass {
     /** Statistics of one batch of four examples and seven rows, in float32 as trainers send them. */
     static Statistics statistic(Block block, long batch, Long expected) {
         BatchSums sums = sums(block, batch);
-        float[] rows = new float[sums.rows().length];
+        float[] rows = new float[sums.rows().length()];
         for (int i = 0; i < rows.length; i++) {
-            rows[i] = (float) sums.rows()[i];
+            rows[i] = (float) sums.rows().doubles()[i];
         }
         float[] small = new float[sums.small().length];
         for (int i = 0; i < small.length; i++) {
@@ -84,7 +85,7 @@ final class Pass {
         int seed = (int) (1000L * BLOCKS.indexOf(block) + batch);
         double[] rows = floats(Naive.random(seed, 7 * d(block)));
         double[] small = floats(Naive.outer(Naive.random(seed + 500, 7 * r(block)), 7, r(block)));
-        return new BatchSums(rows, 7, 1.25 * Naive.squaredNorm(rows), small, 28, 4, -2.5 - batch * 0.01);
+        return new BatchSums(Rows.of(rows), 7, 1.25 * Naive.squaredNorm(rows), small, 28, 4, -2.5 - batch * 0.01);
     }
 
     /** The factor of these batches, folded in double precision throughout. */

@@ -10,6 +10,7 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,6 +65,49 @@ class TuningProcessorTest {
             shouldBe(tuned.get(0), base, 3, expected(QUESTIONS));
             assertThat(tuned.get(0).getTimestamp()).isEqualTo(Instant.ofEpochMilli(2000 + QUESTIONS - 1));
             assertThat(driver.heard).last().isEqualTo(tuned.get(0));
+        }
+    }
+
+    @Test
+    void shouldTakeTheTemperatureOfARefitFromOtherFitsAnswersUntilItHasItsOwn() {
+        Selection selection = new Selection(Pass.RUN, null, 0, Long.MAX_VALUE, Set.of(), null);
+        FitterSettings refit =
+                Driver.settings().named("refit", PriorObjective.EVIDENCE).selecting(selection);
+        try (Driver driver = new Driver(refit, stateDir.resolve("refit"), Map.of())) {
+            driver.run(Pass.run(Pass.RANK));
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            sendAll(driver, QUESTIONS); // of fit default, whatever version of it
+            // none of these may count: another run, not for validation
+            Answer elsewhere = Answers.validation("elsewhere", 1, 6);
+            elsewhere.setRunId("elsewhere");
+            driver.answer(elsewhere, 5000);
+            driver.label("elsewhere", "A", 5000);
+            driver.answer(Answers.of("asked", 2), 5000);
+            driver.label("asked", "A", 5000);
+            driver.look(2);
+            List<Posterior> tuned = driver.posteriors();
+            assertThat(tuned).hasSize(1);
+            assertThat(tuned.get(0))
+                    .returns((long) QUESTIONS, Posterior::getLabels)
+                    .returns(expected(QUESTIONS).temperature(), Posterior::getTemperature)
+                    .returns(Calibration.TEMPERATURE, Posterior::getCalibration)
+                    .returns(null, Posterior::getVarianceScale)
+                    .returns(base.getBlocks(), Posterior::getBlocks);
+            // nothing of other fits is measured here; one label belongs to no answer of this fit
+            assertThat(driver.calibration().keySet()).allMatch(key -> key.startsWith("//refit/"));
+
+            for (int i = 0; i < QUESTIONS; i++) {
+                Answer own = answer(i);
+                own.setFit("refit");
+                own.setPosteriorVersion(tuned.get(0).getVersion());
+                driver.answer(own, 6000);
+            }
+            driver.look(2);
+            Posterior whole = driver.posteriors().get(0);
+            assertThat(whole.getLabels()).isEqualTo(QUESTIONS);
+            assertThat(whole.getVarianceScale())
+                    .isEqualTo(expected(QUESTIONS).variance().scale());
         }
     }
 

@@ -4,12 +4,12 @@ import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.demo.DemoFiles;
+import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
@@ -18,6 +18,7 @@ import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.Streaming;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
@@ -25,83 +26,140 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
+import java.util.function.ToDoubleFunction;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What the way through Kafka adds to an answer, on a broker, a registry, a fitter and a scorer of its own: the demo's tiny
- * model, whose passes take milliseconds, is asked at a steady pace, and the time from produced to readable is taken. All of
- * it is an upper bound of the path: tokenizer, pass and link are in it.
+ * What the way through Kafka adds to an answer, on a broker, a registry, a fitter and a scorer of its own. First the demo's
+ * tiny model, whose passes take milliseconds, is asked at a steady pace, and the time from produced to readable is taken: an
+ * upper bound of the path, with tokenizer, pass and link in it. Then a model of the benchmark's shape, at half of what it
+ * can do, and with as much as it can do against the same computation without Kafka.
  */
 final class ScorerPathBench {
-    private static final int WARM = 50;
-    private static final int ASKED = 400;
-    private static final long EVERY_NANOS = 20_000_000;
     private static final Duration PATIENCE = Duration.ofMinutes(3);
+    private static final Duration LOOK = Duration.ofMillis(100);
+    private static final String TINY = "tiny";
+    private static final String SHAPE = "shape";
+    private static final Load TINY_LOAD = new Load(500, 1500, 20_000_000);
+    private static final int BACKLOG = 48;
+
+    private final BenchSettings settings;
+    private final double secondsPerQuestion;
+    private final ToDoubleFunction<List<EncodedPrompt>> alone;
+
+    /**
+     * Questions at a steady pace.
+     *
+     * @param warm the first ones, which do not count
+     */
+    private record Load(int warm, int counted, long everyNanos) {
+        int all() {
+            return warm + counted;
+        }
+    }
+
+    /** What is asked, of which run. */
+    private record Asked(String run, Path model, Tier tier, List<io.calibrant.trainer.prompts.Question> questions) {}
+
+    /**
+     * Starts nothing yet.
+     *
+     * @param secondsPerQuestion of all blocks at batch 4: half of its inverse is the load
+     * @param alone seconds that prediction and link of a batch take without Kafka and tokenizer
+     */
+    ScorerPathBench(BenchSettings settings, double secondsPerQuestion, ToDoubleFunction<List<EncodedPrompt>> alone) {
+        this.settings = settings;
+        this.secondsPerQuestion = secondsPerQuestion;
+        this.alone = alone;
+    }
 
     void run(Consumer<Figure> figures) {
-        try {
-            Path directory = Files.createTempDirectory("calibrant-bench");
-            try {
-                run(directory, figures);
-            } finally {
-                try (Stream<Path> files = Files.walk(directory)) {
-                    for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                        Files.deleteIfExists(file);
-                    }
-                }
-            }
+        try (Scratch scratch = Scratch.open()) {
+            run(scratch, figures);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write to the temporary directory: " + e.getMessage(), e);
         }
     }
 
-    private static void run(Path directory, Consumer<Figure> figures) {
+    private void run(Scratch directory, Consumer<Figure> figures) throws IOException {
         DemoFiles files = DemoFiles.unpack(directory.resolve("demo"));
-        try (Cluster cluster = Cluster.start(directory.resolve("cluster"), 0, 0)) {
+        List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(files.test());
+        Path model = settings.model() == null ? ShapedFiles.model(files, directory.resolve(SHAPE)) : settings.model();
+        try (Cluster cluster = Cluster.start(directory.resolve("cluster"), 0, 0);
+                PromptTokenizer tokenizer = PromptTokenizer.load(model)) {
             Connection connection = cluster.connection();
             TopicAdmin.createMissing(connection);
-            CountDownLatch complete = new CountDownLatch(1);
+            Map<String, CountDownLatch> complete = Map.of(TINY, new CountDownLatch(1), SHAPE, new CountDownLatch(1));
             try (Fitter fitter = new Fitter(
                     connection, FitterSettings.defaults().withStateDir(directory.resolve("state")), posterior -> {
-                        if (isComplete(posterior)) {
-                            complete.countDown();
+                        if (posterior.getState() == PosteriorState.COMPLETE) {
+                            complete.get(posterior.getRunId()).countDown();
                         }
                     })) {
                 fitter.start();
-                Trainer.run(training(files), connection, event -> {});
-                await(complete);
+                Trainer.run(training(TINY, files.model(), files.questions(), 20), connection, event -> {});
+                await(complete.get(TINY));
                 for (Tier tier : List.of(Tier.MAP, Tier.ALL)) {
-                    double[] millis = latencies(connection, files, tier);
-                    String name = tier == Tier.MAP ? "scorer.kafka_path" : "scorer.tiny_model";
-                    figures.accept(Figure.absolute(name + ".p50_ms", millis[millis.length / 2], "ms"));
-                    figures.accept(Figure.absolute(name + ".p99_ms", millis[millis.length * 99 / 100], "ms"));
+                    double[] millis = paced(connection, new Asked(TINY, files.model(), tier, questions), TINY_LOAD);
+                    percentiles(tier == Tier.MAP ? "scorer.kafka_path" : "scorer.tiny_model", millis, figures);
                 }
+                List<io.calibrant.trainer.prompts.Question> longer =
+                        ShapedFiles.questions(questions, tokenizer, settings.classes(), settings.length());
+                Path training = directory.resolve("longer.jsonl");
+                DemoModel.write(training, longer.subList(0, 8));
+                Trainer.run(training(SHAPE, model, training, 1), connection, event -> {});
+                await(complete.get(SHAPE));
+                ofShape(connection, new Asked(SHAPE, model, Tier.ALL, longer), tokenizer, figures);
             }
         }
     }
 
-    private static boolean isComplete(Posterior posterior) {
-        return posterior.getState() == PosteriorState.COMPLETE;
+    private void ofShape(Connection connection, Asked asked, PromptTokenizer tokenizer, Consumer<Figure> figures) {
+        Load half = new Load(4, 40, (long) (2e9 * secondsPerQuestion));
+        percentiles("scorer.half_load", paced(connection, asked, half), figures);
+
+        int size = ScorerSettings.of(asked.run(), asked.model()).batchSize();
+        List<io.calibrant.trainer.prompts.Question> batch = asked.questions().subList(0, size);
+        ClassTokens classes = ClassTokens.lookup(tokenizer, asked.questions());
+        List<EncodedPrompt> prompts = encode(batch, tokenizer, classes);
+        double tokenizing = Timing.seconds(settings.repetitions(), () -> encode(batch, tokenizer, classes));
+        double computing = alone.applyAsDouble(prompts);
+        double whole = size / backlog(connection, asked);
+        String of = "a batch of " + size + " of a backlog, through Kafka";
+        figures.accept(Figure.absolute("scorer.backlog.questions_per_second", size / whole, "1/s"));
+        figures.accept(Figure.ratio("scorer.tokenizer.share", tokenizing, of, whole, "s"));
+        figures.accept(Figure.ratio("scorer.kafka.share", whole - computing - tokenizing, of, whole, "s"));
+    }
+
+    private List<EncodedPrompt> encode(
+            List<io.calibrant.trainer.prompts.Question> questions, PromptTokenizer tokenizer, ClassTokens classes) {
+        return questions.stream()
+                .map(question -> EncodedPrompt.of(question, tokenizer, classes, OptionalInt.of(2 * settings.length())))
+                .toList();
+    }
+
+    private static void percentiles(String name, double[] millis, Consumer<Figure> figures) {
+        figures.accept(Figure.absolute(name + ".p50_ms", millis[millis.length / 2], "ms"));
+        figures.accept(Figure.absolute(name + ".p99_ms", millis[millis.length * 99 / 100], "ms"));
     }
 
     private static void await(CountDownLatch complete) {
@@ -115,13 +173,13 @@ final class ScorerPathBench {
         }
     }
 
-    private static TrainerSettings training(DemoFiles files) {
+    private static TrainerSettings training(String run, Path model, Path questions, int steps) {
         return new TrainerSettings(
-                "bench",
-                files.model(),
-                files.questions(),
+                run,
+                model,
+                questions,
                 Optional.empty(),
-                20,
+                steps,
                 4,
                 1e-3,
                 8,
@@ -137,75 +195,125 @@ final class ScorerPathBench {
                 Optional.empty(),
                 ComputeDevice.CPU,
                 new Shard(0, 1),
+                Streaming.NONE,
+                0,
                 false);
     }
 
-    /** Milliseconds from produced to readable, ascending. */
-    @SuppressWarnings("try") // the scorer is closed early: its end is waited for while the rest is still open
-    private static double[] latencies(Connection connection, DemoFiles files, Tier tier) {
-        ScorerSettings standard = ScorerSettings.of("bench", files.model());
-        ScorerSettings settings = new ScorerSettings(
-                standard.runs(),
-                standard.model(),
-                standard.fit(),
-                standard.link(),
-                standard.points(),
-                standard.batchSize(),
-                tier,
-                standard.device(),
-                standard.linger(),
-                1);
-        try (Scorer scorer = new Scorer(connection, settings, ScorerListener.SILENT);
-                TopicReader<Answer> reader =
-                        TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {});
-                KafkaProducer<String, Question> producer = new KafkaProducer<>(
-                        connection.producer(), new StringSerializer(), connection.serializer(Question.class))) {
-            CompletableFuture<Void> serving =
-                    CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer").start());
-            List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(files.test());
-            Map<String, Long> produced = new HashMap<>();
-            Map<String, Double> took = new HashMap<>();
-            long next = System.nanoTime();
-            int sent = 0;
+    /** A scorer, a producer of its questions and a reader of its answers. */
+    private static final class Service implements AutoCloseable {
+        private final Connection connection;
+        private final Asked asked;
+        private final Scorer scorer;
+        private final CompletableFuture<Void> serving;
+        private final TopicReader<Answer> reader;
+        private final KafkaProducer<String, Question> producer;
+        private final Map<String, Long> produced = new HashMap<>();
+        private final Map<String, Long> readable = new HashMap<>();
+
+        Service(Connection connection, Asked asked) {
+            this.connection = connection;
+            this.asked = asked;
+            ScorerSettings standard = ScorerSettings.of(asked.run(), asked.model());
+            scorer = new Scorer(
+                    connection,
+                    new ScorerSettings(
+                            standard.runs(),
+                            standard.model(),
+                            standard.fit(),
+                            standard.link(),
+                            standard.points(),
+                            standard.batchSize(),
+                            asked.tier(),
+                            standard.device(),
+                            standard.linger(),
+                            1),
+                    ScorerListener.SILENT);
+            reader = TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {});
+            producer = new KafkaProducer<>(
+                    connection.producer(), new StringSerializer(), connection.serializer(Question.class));
+            serving = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer").start());
+        }
+
+        void ask() {
+            int number = produced.size();
+            String id = asked.run() + asked.tier().label() + number;
+            produced.put(id, System.nanoTime());
+            Question record = QuestionSender.record(
+                    asked.questions().get(number % asked.questions().size()), Purpose.ANSWER, asked.run(), null, null);
+            var unused = producer.send(new ProducerRecord<>(connection.topics().questions(), id, record));
+            producer.flush();
+        }
+
+        /** Takes in the answers that have come, waiting so long if there are none: asleep, the cores are the scorer's. */
+        void read(Duration patience) {
+            if (serving.isDone()) {
+                throw new IllegalStateException("the scorer has ended");
+            }
+            List<TopicReader.Keyed<Answer>> answers = reader.poll(patience);
+            long now = System.nanoTime();
+            answers.stream()
+                    .filter(answer -> produced.containsKey(answer.key()))
+                    .forEach(answer -> readable.putIfAbsent(answer.key(), now));
+        }
+
+        /** Waits until so many answers have come. */
+        void await(int answers) {
             long end = System.nanoTime() + PATIENCE.toNanos();
-            while (took.size() < WARM + ASKED) {
-                if (serving.isDone() || System.nanoTime() > end) {
+            while (readable.size() < answers) {
+                if (System.nanoTime() > end) {
                     throw new IllegalStateException("the scorer does not answer");
                 }
-                // The pace starts when the first answer shows that the scorer serves.
-                boolean due = sent == 0 || (!took.isEmpty() && sent < WARM + ASKED && System.nanoTime() >= next);
-                if (due) {
-                    String id = tier.label() + sent;
-                    produced.put(id, System.nanoTime());
-                    send(producer, connection, id, questions.get(sent % questions.size()));
-                    next = Math.max(next + EVERY_NANOS, System.nanoTime() - EVERY_NANOS);
-                    sent++;
-                }
-                List<TopicReader.Keyed<Answer>> answers = reader.poll(Duration.ofMillis(1));
-                long now = System.nanoTime();
-                answers.forEach(answer -> took.put(answer.key(), (now - produced.get(answer.key())) / 1e6));
-                if (answers.isEmpty()) {
-                    LockSupport.parkNanos(200_000);
-                }
+                read(LOOK);
             }
+        }
+
+        @Override
+        public void close() {
+            producer.close();
+            reader.close();
             scorer.close();
             serving.join();
-            double[] millis = new double[ASKED];
-            for (int i = 0; i < ASKED; i++) {
-                millis[i] = took.get(tier.label() + (WARM + i));
-            }
-            Arrays.sort(millis);
-            return millis;
         }
     }
 
-    private static void send(
-            KafkaProducer<String, Question> producer,
-            Connection connection,
-            String id,
-            io.calibrant.trainer.prompts.Question question) {
-        Question record = QuestionSender.record(question, Purpose.ANSWER, "bench", null, null);
-        var unused = producer.send(new ProducerRecord<>(connection.topics().questions(), id, record));
-        producer.flush();
+    /** Milliseconds from produced to readable, ascending. */
+    private static double[] paced(Connection connection, Asked asked, Load load) {
+        try (Service service = new Service(connection, asked)) {
+            service.ask();
+            service.await(1); // the pace starts when the first answer shows that the scorer serves
+            long next = System.nanoTime();
+            while (service.produced.size() < load.all()) {
+                if (System.nanoTime() >= next) {
+                    service.ask();
+                    next = Math.max(next + load.everyNanos(), System.nanoTime() - load.everyNanos());
+                }
+                service.read(Duration.ofNanos(Math.max(0, next - System.nanoTime())));
+            }
+            service.await(load.all());
+            return service.produced.keySet().stream()
+                    .filter(id -> Integer.parseInt(
+                                    id.substring((asked.run() + asked.tier().label()).length()))
+                            >= load.warm())
+                    .mapToDouble(id -> (service.readable.get(id) - service.produced.get(id)) / 1e6)
+                    .sorted()
+                    .toArray();
+        }
+    }
+
+    /** Questions a second while there is always another one waiting. */
+    private static double backlog(Connection connection, Asked asked) {
+        try (Service service = new Service(connection, asked)) {
+            service.ask();
+            service.await(1);
+            for (int i = 0; i < BACKLOG; i++) {
+                service.ask();
+            }
+            service.await(1 + BACKLOG / 3);
+            int first = service.readable.size();
+            long start = System.nanoTime();
+            service.await(1 + BACKLOG);
+            return (service.readable.size() - first) / ((System.nanoTime() - start) / 1e9);
+        }
     }
 }

@@ -36,10 +36,14 @@ final class AnswerPrinter {
                 digits(answer.getNovelty()),
                 answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit() + " version "
                         + answer.getPosteriorVersion() + ", " + CalibrationWords.of(answer.getCalibration())
-                        + (answer.getTier().equals(Tier.ALL.label()) ? "" : ", tier " + answer.getTier())));
+                        + (answer.getTier().equals(Tier.ALL.label()) ? "" : ", tier " + answer.getTier())
+                        + (answer.getCoverage() < 1
+                                ? String.format(
+                                        Locale.ROOT, ", partial: %.1f%% of its pass", 100 * answer.getCoverage())
+                                : "")));
     }
 
-    /** The fields of the contract, in its order; temperatureProbabilities is absent until labels are known. */
+    /** The fields of the contract, in its order; temperatureProbabilities is absent until labels are known, coverage unless it is below 1. */
     static ObjectNode object(Answer answer) {
         ObjectNode object = Output.object();
         object.put("questionId", answer.getQuestionId());
@@ -61,6 +65,9 @@ final class AnswerPrinter {
         object.put("mutualInformation", answer.getMutualInformation());
         object.put("novelty", answer.getNovelty());
         object.put("tier", answer.getTier());
+        if (answer.getCoverage() < 1) {
+            object.put("coverage", answer.getCoverage());
+        }
         return object;
     }
 

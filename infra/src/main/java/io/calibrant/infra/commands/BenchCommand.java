@@ -3,11 +3,18 @@ package io.calibrant.infra.commands;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.bench.BenchSettings;
 import io.calibrant.infra.bench.Figure;
+import io.calibrant.infra.bench.FitterBench;
 import io.calibrant.infra.bench.ScorerBench;
+import io.calibrant.infra.bench.StatisticsBytes;
+import io.calibrant.infra.bench.StreamingBench;
 import io.calibrant.infra.bench.TrainerBench;
 import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -21,18 +28,32 @@ import picocli.CommandLine.Spec;
         name = "bench",
         description = {
             "Measures what fine-tuning, curvature and scoring cost, against the plain forward pass of the same run.",
-            "Random weights of SmolLM-135M's shape unless a model is given. Threads: OMP_NUM_THREADS."
+            "Random weights of SmolLM-135M's shape unless a model is given. Threads: OMP_NUM_THREADS.",
+            "fitter: a curvature pass of Llama-2-7B's shape without a model, folded by one thread, by two and by two",
+            "processes, against a plain consumer of the same topic; state, changelog, restore time, skew; a fold",
+            "against LAPACK's truncated SVD; the choice of the prior precision. Needs some GB of temporary space."
         },
         footer = {
             "  OMP_NUM_THREADS=2 calibrant bench trainer",
+            "  calibrant bench trainer --only BYTES                     # what the statistics of a step take on the wire",
             "  OMP_NUM_THREADS=2 calibrant bench scorer --json",
+            "  calibrant bench fitter",
+            "  calibrant bench fitter --layers 4 --batches 20",
             "  calibrant bench trainer --model DIR --length 256 --memory-steps 0"
         })
 final class BenchCommand implements Callable<Integer> {
     /** What can be measured. */
     enum Subject {
         TRAINER,
-        SCORER
+        SCORER,
+        FITTER
+    }
+
+    /** What can be left out of the trainer's. */
+    enum Part {
+        BYTES,
+        STEP,
+        STREAMING
     }
 
     @Spec
@@ -68,7 +89,9 @@ final class BenchCommand implements Callable<Integer> {
             names = "--repetitions",
             paramLabel = "N",
             defaultValue = "5",
-            description = "Runs, of which the fastest counts. Default: 5.")
+            description =
+                    "Runs, of which the fastest counts; for STREAMING turns of four steps with and without, of which the"
+                            + " median counts. Default: 5.")
     private int repetitions;
 
     @Option(
@@ -78,23 +101,97 @@ final class BenchCommand implements Callable<Integer> {
             description = "Steps of a tiny model over which memory is watched (trainer); 0 for none. Default: 1000.")
     private int memorySteps;
 
+    @Option(
+            names = "--only",
+            paramLabel = "PART",
+            split = ",",
+            description =
+                    "A part of the trainer's (bytes a step, which needs no model; time of a step; steps a second with and"
+                            + " without streaming):"
+                            + " ${COMPLETION-CANDIDATES}. Default: all.")
+    private List<Part> only = List.of();
+
+    @Option(
+            names = "--batches",
+            paramLabel = "N",
+            defaultValue = "200",
+            description =
+                    "Batches of statistics, 32 MB each on disk at the default shape (fitter). Default: 200; with fewer the JVM still warms up.")
+    private int batches;
+
+    @Option(names = "--layers", paramLabel = "N", defaultValue = "32", description = "Layers (fitter). Default: 32.")
+    private int layers;
+
+    @Option(names = "--width", paramLabel = "D", defaultValue = "4096", description = "d (fitter). Default: 4096.")
+    private int width;
+
     @Option(names = "--json", description = "One object a figure.")
     private boolean json;
 
     @Override
     public Integer call() {
+        Output output = new Output(spec);
+        Consumer<Figure> sink = figure -> print(output, figure);
+        if (subject == Subject.FITTER) {
+            FitterBench bench = new FitterBench(layers, width, batches);
+            output.note(bench.description());
+            bench.run(sink);
+            return ExitCode.OK;
+        }
         BenchSettings settings = new BenchSettings(
                 model, ComputeDevice.parse(device).resolve(), batchSize, length, classes, repetitions, memorySteps);
-        Output output = new Output(spec);
-        output.note((model == null ? "random weights of SmolLM-135M's shape" : model.toString())
-                + ", " + device + ", " + length + " tokens, " + classes + " choices, fastest of " + repetitions
-                + "; OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)"));
-        Consumer<Figure> sink = figure -> print(output, figure);
-        switch (subject) {
-            case TRAINER -> new TrainerBench(settings).run(sink);
-            case SCORER -> new ScorerBench(settings).run(sink);
+        if (subject == Subject.TRAINER) {
+            if (wants(Part.BYTES)) {
+                bytes(output);
+            }
+            if (wants(Part.STEP)) {
+                output.note(title("fastest of " + repetitions));
+                new TrainerBench(settings).run(sink);
+            }
+            if (wants(Part.STREAMING)) {
+                output.note(title("median of " + repetitions + " turns of either"));
+                new StreamingBench(settings).run(sink);
+            }
+        } else {
+            output.note(title("fastest of " + repetitions));
+            new ScorerBench(settings).run(sink);
         }
         return ExitCode.OK;
+    }
+
+    private String title(String counted) {
+        return (model == null ? "random weights of SmolLM-135M's shape" : model.toString())
+                + ", " + device + ", " + length + " tokens, " + classes + " choices, " + counted
+                + "; OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)");
+    }
+
+    private boolean wants(Part part) {
+        return only.isEmpty() || only.contains(part);
+    }
+
+    /** One row a model, targets and sharing; one column a type of numbers, batches a record and steps between records. */
+    private void bytes(Output output) {
+        if (json) {
+            StatisticsBytes.run(sent -> print(output, sent.figure()));
+            return;
+        }
+        Map<List<String>, List<String>> rows = new LinkedHashMap<>();
+        List<String> header = new ArrayList<>(List.of("MB of statistics a step", "LoRA on", "input factor"));
+        StatisticsBytes.run(sent -> {
+            List<String> start =
+                    List.of(sent.model(), sent.targets(), sent.shared() ? "one for q, k, v" : "one a matrix");
+            rows.computeIfAbsent(start, key -> new ArrayList<>(key))
+                    .add(String.format(Locale.ROOT, "%.3g", sent.bytes() / 1e6));
+            if (rows.size() == 1) {
+                header.add(sent.rowType() + " N=" + sent.batchesPerRecord() + " n=" + sent.every());
+            }
+        });
+        output.table(header, List.copyOf(rows.values()));
+        output.line("r = " + StatisticsBytes.LORA_RANK + ", --rank " + StatisticsBytes.RANK + ": "
+                + 2 * StatisticsBytes.RANK + " rows a block and batch, for lm_head the " + StatisticsBytes.BATCH
+                + " questions of the batch, " + StatisticsBytes.CLASSES + " classes; N = --batches-per-record, n ="
+                + " --statistics-every; 'one for q, k, v' is what train sends. A batch of a curvature pass sends the"
+                + " same as a step with n=1.");
     }
 
     private void print(Output output, Figure figure) {
@@ -120,6 +217,6 @@ final class BenchCommand implements Callable<Integer> {
                         figure.comparedUnit(),
                         figure.comparedWith());
         output.line(String.format(
-                Locale.ROOT, "%-38s %10.4g %-6s%s", figure.name(), figure.value(), figure.unit(), compared));
+                Locale.ROOT, "%-44s %10.4g %-6s%s", figure.name(), figure.value(), figure.unit(), compared));
     }
 }

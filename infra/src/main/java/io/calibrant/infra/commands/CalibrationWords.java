@@ -2,6 +2,7 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
 
 /** How people are told what served probabilities rest on. */
 final class CalibrationWords {
@@ -26,5 +27,12 @@ final class CalibrationWords {
         return posterior.getCalibration() == Calibration.EVIDENCE
                 ? words
                 : words + " on " + posterior.getLabels() + " labels";
+    }
+
+    /** That a posterior rests on a part of a pass and always will; empty otherwise. */
+    static String partial(Posterior posterior) {
+        return posterior.getState() == PosteriorState.PARTIAL
+                ? ", partial: " + posterior.getBatches() + " of " + posterior.getBatchesExpected() + " batches"
+                : "";
     }
 }

@@ -55,6 +55,9 @@ final class DemoCommand implements Callable<Integer> {
                     "Keeps report, logs and the topics. Default: a temporary directory that keeps report and logs.")
     private Path dir;
 
+    @Option(names = "--no-monitor", description = "Do not open the monitor, a page that shows it live.")
+    private boolean noMonitor;
+
     @Option(names = "--json", description = "The figures as one object a method.")
     private boolean json;
 
@@ -119,7 +122,7 @@ final class DemoCommand implements Callable<Integer> {
         checkFlags();
         Output output = new Output(spec);
         Display display = Display.onStandardError(spec.commandLine().getErr());
-        DemoSettings settings = new DemoSettings(files, dir, training(), scoring());
+        DemoSettings settings = new DemoSettings(files, dir, training(), scoring(), !noMonitor);
         try (Demo demo = new Demo(settings, display)) {
             return UntilInterrupted.run(demo, () -> {
                 Demo.Outcome outcome = demo.run();

@@ -61,6 +61,9 @@ final class EvaluateCommand implements Callable<Integer> {
             description = "The run whose scorer is to answer. Default: the only one there is.")
     private String run;
 
+    @Option(names = "--fit", paramLabel = "NAME", description = "The fit to answer with. Default: the scorer's own.")
+    private String fit;
+
     @Option(
             names = "--unfamiliar",
             paramLabel = "FILE",
@@ -92,7 +95,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        AskCommand.checkNames(run, null);
+        AskCommand.checkNames(run, fit);
         if (timeout < 1) {
             throw new ParameterException(
                     spec.commandLine(), "--timeout: " + timeout + " is not accepted, accepted are seconds from 1");
@@ -104,9 +107,10 @@ final class EvaluateCommand implements Callable<Integer> {
         Evaluated evaluated = new Evaluator(
                         connection,
                         run,
+                        fit,
                         Duration.ofSeconds(timeout),
                         progress -> display.progress(
-                                "answering",
+                                progress.stage(),
                                 progress.answered() + " of " + progress.total() + " questions"
                                         + (progress.refused() == 0 ? "" : ", " + progress.refused() + " refused"),
                                 (double) (progress.answered() + progress.refused()) / progress.total(),
@@ -139,21 +143,11 @@ final class EvaluateCommand implements Callable<Integer> {
         }
         output.note(evaluation.temperatureNote());
         for (Method method : Method.values()) {
-            Metrics metrics = evaluation.metrics(method);
             ObjectNode object = Output.object();
             object.put("method", method.key());
-            object.put("n", metrics.n());
-            object.put("acc", metrics.accuracy());
-            object.put("nll", metrics.nll());
-            object.put("ece", metrics.ece());
-            object.put("brier", metrics.brier());
+            metrics(object, evaluation.metrics(method));
             if (method != Method.MAP) {
-                PairedBootstrap difference = evaluation.againstMap(method);
-                ObjectNode minusMap = object.putObject("minusMap");
-                interval(minusMap.putObject("acc"), difference.accuracy());
-                interval(minusMap.putObject("nll"), difference.nll());
-                interval(minusMap.putObject("ece"), difference.ece());
-                interval(minusMap.putObject("brier"), difference.brier());
+                differences(object.putObject("minusMap"), evaluation.againstMap(method));
             }
             Diagnostics diagnostics = evaluation.diagnostics();
             Diagnostics.Sets sets = diagnostics.conformal().get(method);
@@ -170,6 +164,23 @@ final class EvaluateCommand implements Callable<Integer> {
             }
             output.json(object);
         }
+    }
+
+    /** How many questions, and what is measured on them. */
+    static void metrics(ObjectNode object, Metrics metrics) {
+        object.put("n", metrics.n());
+        object.put("acc", metrics.accuracy());
+        object.put("nll", metrics.nll());
+        object.put("ece", metrics.ece());
+        object.put("brier", metrics.brier());
+    }
+
+    /** By how much the metrics differ, each with its interval. */
+    static void differences(ObjectNode object, PairedBootstrap difference) {
+        interval(object.putObject("acc"), difference.accuracy());
+        interval(object.putObject("nll"), difference.nll());
+        interval(object.putObject("ece"), difference.ece());
+        interval(object.putObject("brier"), difference.brier());
     }
 
     private static void interval(ObjectNode object, PairedBootstrap.Interval interval) {

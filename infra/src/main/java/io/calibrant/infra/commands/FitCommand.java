@@ -1,10 +1,9 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.scorer.service.ScorerSettings;
 import java.nio.file.Path;
@@ -46,18 +45,8 @@ final class FitCommand implements Callable<Integer> {
             description = "Name of the fit; a new name starts from the earliest statistics. Default: ${DEFAULT-VALUE}.")
     private String fit;
 
-    @Option(
-            names = "--prior",
-            defaultValue = "SCALAR",
-            description = "One prior precision, or one a block: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-    private PriorStructure prior;
-
-    @Option(
-            names = "--prior-mean",
-            defaultValue = "ZERO",
-            description = "The prior's mean, zero or the adapter's initial value: ${COMPLETION-CANDIDATES}."
-                    + " Default: ${DEFAULT-VALUE}.")
-    private PriorMean priorMean;
+    @Mixin
+    private PriorOptions priorOptions;
 
     @Option(
             names = "--prior-objective",
@@ -82,6 +71,14 @@ final class FitCommand implements Callable<Integer> {
                     "How long an answer waits for its label, and a label for its answer; sensibly as long as their"
                             + " topics keep them. Default: ${DEFAULT-VALUE}.")
     private long retention;
+
+    @Option(
+            names = "--compression",
+            defaultValue = "TRUNCATE",
+            description =
+                    "How a large side is kept in few columns: the best of them after every batch, or twice as many"
+                            + " with a bound on what is removed: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private Compression compression;
 
     @Option(
             names = "--no-residual",
@@ -119,23 +116,29 @@ final class FitCommand implements Callable<Integer> {
     /** What the options say. */
     FitterSettings settings() {
         FitterSettings defaults = FitterSettings.defaults();
-        if (fit.equals(ScorerSettings.LATEST_COMPLETE)) {
-            throw new IllegalArgumentException(
-                    "--fit: '" + fit + "' is not accepted as a name: scorers and questions mean by"
-                            + " it whichever fit was completed last");
-        }
+        checkFreeName("--fit", fit);
         return new FitterSettings(
                 fit,
                 stateDir == null ? defaults.stateDir() : stateDir,
                 threads,
-                prior,
-                priorMean,
+                priorOptions.structure(),
+                priorOptions.mean(),
                 !noResidual,
+                compression,
                 defaults.cacheBytes(),
                 defaults.commitInterval(),
                 objective,
                 Duration.ofMinutes(calibrationWindow),
                 Duration.ofDays(retention),
                 createTopics);
+    }
+
+    /** Refuses the word that scorers have for whichever fit was completed last. */
+    static void checkFreeName(String flag, String name) {
+        if (name.equals(ScorerSettings.LATEST_COMPLETE)) {
+            throw new IllegalArgumentException(
+                    flag + ": '" + name + "' is not accepted as a name: scorers and questions mean by"
+                            + " it whichever fit was completed last");
+        }
     }
 }

@@ -6,6 +6,7 @@ import io.calibrant.schemas.avro.PosteriorState;
 import java.time.Duration;
 import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -31,11 +32,11 @@ final class FitProgress implements Consumer<Posterior> {
         String name = posterior.getRunId() + '/' + posterior.getCheckpoint() + '/' + posterior.getFit();
         long now = nanos.getAsLong();
         Pass pass = passes.get(name);
-        boolean complete = posterior.getState() == PosteriorState.COMPLETE;
+        boolean complete = posterior.getState() != PosteriorState.LIVE;
         if (pass != null && !complete && now - pass.told < EVERY_NANOS) {
             return;
         }
-        lines.accept(name + ": " + describe(posterior) + (complete ? ", complete" : remaining(posterior, pass, now)));
+        lines.accept(name + ": " + describe(posterior) + end(posterior, pass, now));
         if (complete) {
             passes.remove(name);
         } else {
@@ -47,16 +48,32 @@ final class FitProgress implements Consumer<Posterior> {
         }
     }
 
+    private static String end(Posterior posterior, Pass pass, long now) {
+        return switch (posterior.getState()) {
+            case LIVE -> remaining(posterior, pass, now);
+            case COMPLETE -> ", complete";
+            case PARTIAL -> ", all that is selected";
+        };
+    }
+
     private static String describe(Posterior posterior) {
         DoubleSummaryStatistics lambda = posterior.getBlocks().stream()
                 .mapToDouble(BlockPrecision::getLambda)
                 .summaryStatistics();
-        return posterior.getBlocks().size() + " blocks, " + posterior.getBatches() + "/"
-                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected()) + " batches, lambda "
+        return posterior.getBlocks().size() + " blocks, " + FitsCommand.batches(posterior) + " batches"
+                + waiting(posterior) + ", lambda "
                 + Output.number(lambda.getMin())
                 + (lambda.getMax() > lambda.getMin() ? " to " + Output.number(lambda.getMax()) : "")
                 + ", log evidence " + Output.number(posterior.getLogEvidence())
                 + (posterior.getLabels() == 0 ? "" : ", " + tuned(posterior));
+    }
+
+    /** Which shards of a shared pass are not through. */
+    static String waiting(Posterior posterior) {
+        List<String> shards = posterior.getWaitsFor();
+        return shards.isEmpty()
+                ? ""
+                : ", waits for shard" + (shards.size() > 1 ? "s " : " ") + String.join(", ", shards);
     }
 
     private static String tuned(Posterior posterior) {

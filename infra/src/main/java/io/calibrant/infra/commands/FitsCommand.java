@@ -1,14 +1,20 @@
 package io.calibrant.infra.commands;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.fitter.topology.FitApplication;
+import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.topics.FitRemoval;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorStructure;
 import io.calibrant.schemas.avro.Run;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.DoubleSummaryStatistics;
@@ -16,7 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -26,11 +31,16 @@ import picocli.CommandLine.Spec;
 
 @Command(
         name = "fits",
-        description = "Shows runs, checkpoints and fits as they are now, or removes a fit.",
+        description = {
+            "Shows runs, checkpoints and fits as they are now, or removes a fit: its posteriors, factors and calibration records,"
+                    + " its internal topics, its consumer group, its state on this machine, and at last its name.",
+            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more."
+        },
         footer = {
             "  calibrant fits --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
             "  calibrant fits --json | grep '\"state\":\"COMPLETE\"'",
-            "  calibrant fits --delete rank20   # its posteriors and factors, in every run; stop its fitter first"
+            "  calibrant fits --delete rank20            # in every run; refused while its fitter runs",
+            "  calibrant fits --delete layerwise --force # a live fit, too"
         })
 final class FitsCommand implements Callable<Integer> {
     private static final List<String> HEADER = List.of(
@@ -55,6 +65,15 @@ final class FitsCommand implements Callable<Integer> {
     @Option(names = "--delete", paramLabel = "NAME", description = "Remove the fit of this name from every run.")
     private String delete;
 
+    @Option(names = "--force", description = "With --delete: also a live fit, one that 'fit' made and not 'refit'.")
+    private boolean force;
+
+    @Option(
+            names = "--state-dir",
+            paramLabel = "DIR",
+            description = "With --delete: where its fitter had its state. Default: ~/.local/state/calibrant/fitter.")
+    private Path stateDir;
+
     @Option(names = "--json", description = "One object a fit.")
     private boolean json;
 
@@ -74,41 +93,70 @@ final class FitsCommand implements Callable<Integer> {
         posteriors.sort(Comparator.comparing(Posterior::getRunId)
                 .thenComparing(Posterior::getCheckpoint)
                 .thenComparing(Posterior::getFit));
+        TopicAdmin.require(connection, connection.topics().fits());
+        Map<String, Fit> names =
+                TopicReader.latest(connection, connection.topics().fits(), Fit.class, output::note);
         if (delete != null) {
-            return delete(output, connection, posteriors);
+            return delete(output, connection, posteriors, names);
         }
         if (json) {
-            posteriors.forEach(posterior -> output.json(object(posterior)));
+            posteriors.forEach(posterior -> {
+                ObjectNode object = object(posterior);
+                object.put("refit", isRefit(names.get(posterior.getFit())));
+                output.json(object);
+            });
         } else {
-            table(output, connection, posteriors);
+            table(output, connection, posteriors, names);
         }
         return ExitCode.OK;
     }
 
-    private int delete(Output output, Connection connection, List<Posterior> posteriors) {
+    private static boolean isRefit(Fit settings) {
+        return settings != null && settings.getRun() != null;
+    }
+
+    private int delete(Output output, Connection connection, List<Posterior> posteriors, Map<String, Fit> names) {
         List<Posterior> doomed = posteriors.stream()
                 .filter(posterior -> posterior.getFit().equals(delete))
                 .toList();
-        if (doomed.isEmpty()) {
-            throw new IllegalArgumentException("--delete: there is no fit '" + delete + "', there are "
-                    + posteriors.stream().map(Posterior::getFit).collect(Collectors.toCollection(TreeSet::new)));
+        if (doomed.isEmpty() && !names.containsKey(delete)) {
+            TreeSet<String> there = new TreeSet<>(names.keySet());
+            posteriors.forEach(posterior -> there.add(posterior.getFit()));
+            throw new IllegalArgumentException("--delete: there is no fit '" + delete + "', there are " + there);
         }
-        FitRemoval.remove(connection, doomed);
+        if (!isRefit(names.get(delete)) && !force) {
+            throw new IllegalArgumentException("--delete: '" + delete
+                    + "' is a live fit, which scorers may be serving; accepted is a refit, or --force with it");
+        }
+        int members = FitApplication.members(connection, delete);
+        if (members > 0) {
+            throw new IllegalStateException("--delete: fit '" + delete + "' is running (" + members
+                    + " threads in its consumer group): stop it first; one that died is forgotten after 6 s");
+        }
+        int measured = FitRemoval.results(connection, delete, doomed);
         doomed.forEach(posterior -> output.note(
                 "removed " + Keys.fit(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit())));
+        if (measured > 0) {
+            output.note("removed " + measured + " records of topic "
+                    + connection.topics().calibration());
+        }
+        Path state = stateDir == null ? FitterSettings.defaultStateDir() : stateDir;
+        FitApplication.delete(connection, delete, state).forEach(each -> output.note("removed " + each));
+        FitRemoval.name(connection, delete);
         return ExitCode.OK;
     }
 
-    private static void table(Output output, Connection connection, List<Posterior> posteriors) {
+    private static void table(
+            Output output, Connection connection, List<Posterior> posteriors, Map<String, Fit> names) {
         List<List<String>> rows = new ArrayList<>();
         for (Posterior each : posteriors) {
             rows.add(List.of(
                     each.getRunId(),
                     each.getCheckpoint(),
                     each.getFit(),
-                    each.getState().toString(),
+                    each.getState() + FitProgress.waiting(each),
                     Long.toString(each.getVersion()),
-                    each.getBatches() + "/" + (each.getBatchesExpected() == null ? "?" : each.getBatchesExpected()),
+                    batches(each),
                     lambda(each),
                     Output.number(each.getLogEvidence()),
                     Output.number(each.getEffectiveParameters()),
@@ -125,10 +173,38 @@ final class FitsCommand implements Callable<Integer> {
                 rows.add(List.of(run, "-", "-", "no fit yet", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"));
             }
         }
+        names.forEach((name, settings) -> {
+            if (isRefit(settings)
+                    && posteriors.stream().noneMatch(each -> each.getFit().equals(name))) {
+                String checkpoint = settings.getCheckpoint() == null ? "-" : settings.getCheckpoint();
+                rows.add(List.of(
+                        settings.getRun(),
+                        checkpoint,
+                        name,
+                        "begun",
+                        "-",
+                        "-",
+                        "-",
+                        "-",
+                        "-",
+                        "-",
+                        "-",
+                        "-",
+                        "-",
+                        "-"));
+            }
+        });
         output.table(HEADER, rows);
     }
 
-    private static String lambda(Posterior posterior) {
+    /** Folded/in the pass, where that is known. */
+    static String batches(Posterior posterior) {
+        return posterior.getBatches() + "/"
+                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected());
+    }
+
+    /** The prior precision, or the range of them. */
+    static String lambda(Posterior posterior) {
         DoubleSummaryStatistics lambdas = posterior.getBlocks().stream()
                 .mapToDouble(BlockPrecision::getLambda)
                 .summaryStatistics();
@@ -138,6 +214,12 @@ final class FitsCommand implements Callable<Integer> {
         return posterior.getPrior() == PriorStructure.SCALAR
                 ? Output.number(lambdas.getMax())
                 : Output.number(lambdas.getMin()) + ".." + Output.number(lambdas.getMax());
+    }
+
+    /** Batches that it rests on / batches of the pass; null for a pass without an end. */
+    private static Double coverage(Posterior posterior) {
+        Long expected = posterior.getBatchesExpected();
+        return expected == null ? null : (Double) ((double) posterior.getBatches() / expected);
     }
 
     /** The fields of the contract, in its order, then what labels decided. */
@@ -173,6 +255,9 @@ final class FitsCommand implements Callable<Integer> {
         object.put("nllStandardError", posterior.getNllStandardError());
         object.put("objective", posterior.getObjective().toString());
         object.put("validationNll", posterior.getValidationNll());
+        ArrayNode waitsFor = object.putArray("waitsFor");
+        posterior.getWaitsFor().forEach(waitsFor::add);
+        object.put("coverage", coverage(posterior));
         return object;
     }
 }

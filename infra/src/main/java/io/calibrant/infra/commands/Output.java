@@ -47,6 +47,11 @@ final class Output {
         out.flush();
     }
 
+    /** Whether nobody reads the result any more. */
+    boolean broken() {
+        return out.checkError();
+    }
+
     /** A line that is no result. */
     void note(String text) {
         err.println(text);
@@ -76,5 +81,20 @@ final class Output {
     /** A number as people read it, or - for none. */
     static String number(Double value) {
         return value == null ? "-" : String.format(Locale.ROOT, "%.4g", value);
+    }
+
+    /** A number of bytes as people read it. */
+    static String bytes(long bytes) {
+        return bytes < 1_000_000
+                ? String.format(Locale.ROOT, "%.1f KB", bytes / 1e3)
+                : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
+    }
+
+    /** A time as people read it. */
+    static String duration(double seconds) {
+        long whole = Math.max(1, Math.round(seconds));
+        return whole < 120
+                ? whole + " s"
+                : whole < 7200 ? Math.round(whole / 60.0) + " min" : Math.round(whole / 3600.0) + " h";
     }
 }

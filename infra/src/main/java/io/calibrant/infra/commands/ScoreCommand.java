@@ -117,8 +117,8 @@ final class ScoreCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "1",
             description =
-                    "How many take questions at once, on one copy of the model; each computes with an equal part of the"
-                            + " cores, unless OMP_NUM_THREADS says otherwise. Default: ${DEFAULT-VALUE}.")
+                    "How many take questions at once, on one copy of the model; each computes with an equal part of"
+                            + " the cores, or of OMP_NUM_THREADS where that is set. Default: ${DEFAULT-VALUE}.")
     private int threads;
 
     @Option(names = "--create-topics", description = "Create topics that are missing.")
@@ -192,7 +192,8 @@ final class ScoreCommand implements Callable<Integer> {
         @Override
         public synchronized void serving(Posterior posterior) {
             lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
-                    + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion() + ", "
+                    + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
+                    + CalibrationWords.partial(posterior) + ", "
                     + CalibrationWords.of(posterior));
             if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
                 warned = true;

@@ -2,6 +2,8 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.StateKeeping;
+import io.calibrant.trainer.Streaming;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
@@ -9,8 +11,11 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.statistics.RowType;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -24,12 +29,15 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = {
             "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and the statistics"
-                    + " of the curvature pass over the training questions.",
+                    + " of the curvature pass over the training questions. While it fine-tunes, the statistics of its steps"
+                    + " are published as checkpoint 'live'.",
             "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT)."
         },
         footer = {
             "  calibrant train --run news --model SmolLM2-135M --questions train.jsonl --steps 400 --learning-rate 5e-4",
             "  calibrant train --run news-7b --model Llama-2-7b --adapter my-adapter --steps 0 --questions train.jsonl",
+            "  calibrant train ... --half-life 100 --checkpoint-every 100   # live factors follow the moving weights",
+            "  calibrant train ... --state-dir /var/lib/calibrant   # killed? the same command goes on where it was",
             "  calibrant train ... --adapter my-adapter --steps 0 --shard 0/2   # and another process with --shard 1/2"
         })
 final class TrainCommand implements Callable<Integer> {
@@ -176,6 +184,66 @@ final class TrainCommand implements Callable<Integer> {
                     + " Default: all.")
     private String shard;
 
+    @Option(
+            names = "--statistics-every",
+            paramLabel = "N",
+            defaultValue = "1",
+            description =
+                    "While the weights move, the statistics of every N-th step are published as checkpoint 'live',"
+                            + " from its own gradients; 0: of none. Default: ${DEFAULT-VALUE}.")
+    private int statisticsEvery;
+
+    @Option(
+            names = "--half-life",
+            paramLabel = "STEPS",
+            description = "Steps after which a batch counts half in 'live', 1 or more. Default: nothing is forgotten.")
+    private Double halfLife;
+
+    @Option(
+            names = "--checkpoint-every",
+            paramLabel = "N",
+            defaultValue = "0",
+            description =
+                    "Every N steps the adapter is published as checkpoint step-S and its curvature measured, as at"
+                            + " the end; 0: at the end only. Default: ${DEFAULT-VALUE}.")
+    private int checkpointEvery;
+
+    @Option(
+            names = "--batches-per-record",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Batches folded into one record before it is sent: fewer bytes. Default: ${DEFAULT-VALUE}.")
+    private int batchesPerRecord;
+
+    @Option(
+            names = "--statistics-dtype",
+            defaultValue = "F32",
+            description = "How the rows of statistics are sent: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private RowType statisticsType;
+
+    @Option(
+            names = "--send-buffer",
+            paramLabel = "MB",
+            defaultValue = "64",
+            description = "What may wait to be sent before a step waits for the broker. Default: ${DEFAULT-VALUE}.")
+    private int sendBuffer;
+
+    @Option(
+            names = "--state-dir",
+            paramLabel = "DIR",
+            description =
+                    "Where the trainer keeps its state: weights, optimizer, position. The same command again goes on"
+                            + " from there; remove the file to start over. Default: no state, it starts over.")
+    private Path stateDir;
+
+    @Option(
+            names = "--state-every",
+            paramLabel = "SECONDS",
+            defaultValue = "60",
+            description = "How often, besides before and after every curvature pass; 0: after every step and batch."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private int stateEvery;
+
     @Option(names = "--create-topics", description = "Create topics that are missing.")
     private boolean createTopics;
 
@@ -221,7 +289,16 @@ final class TrainCommand implements Callable<Integer> {
                 Optional.ofNullable(output),
                 ComputeDevice.parse(device),
                 Shard.parse(shard),
-                createTopics);
+                new Streaming(
+                        statisticsEvery,
+                        halfLife == null ? OptionalDouble.empty() : OptionalDouble.of(halfLife),
+                        batchesPerRecord,
+                        statisticsType,
+                        sendBuffer * 1_000_000L),
+                checkpointEvery,
+                createTopics,
+                Optional.ofNullable(stateDir)
+                        .map(directory -> new StateKeeping(directory, Duration.ofSeconds(stateEvery))));
     }
 
     private Optional<Integer> rank() {

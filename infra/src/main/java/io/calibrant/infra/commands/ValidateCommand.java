@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Purpose;
@@ -40,12 +41,15 @@ final class ValidateCommand implements Callable<Integer> {
     @Option(names = "--run", paramLabel = "R", description = "The run to validate. Default: every scorer's own.")
     private String run;
 
+    @Option(names = "--fit", paramLabel = "NAME", description = "The fit to validate. Default: the scorer's own.")
+    private String fit;
+
     @Mixin
     private ConnectionOptions connectionOptions;
 
     @Override
     public Integer call() {
-        AskCommand.checkNames(run, null);
+        AskCommand.checkNames(run, fit);
         List<Question> labelled = QuestionFile.read(questions);
         for (Question question : labelled) {
             if (question.answer() == null) {
@@ -54,9 +58,10 @@ final class ValidateCommand implements Callable<Integer> {
             }
         }
         Connection connection = connectionOptions.reachable();
+        QuestionIds.requireFree(connection, labelled, Purpose.VALIDATION);
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(labelled);
-        sender.questions(labelled, Purpose.VALIDATION, run, null);
+        sender.questions(labelled, Purpose.VALIDATION, run, fit);
         Output output = new Output(spec);
         output.note(labelled.size() + " validation questions and labels sent");
         output.note(

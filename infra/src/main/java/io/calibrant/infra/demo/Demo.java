@@ -4,6 +4,7 @@ import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.EvaluationProgress;
 import io.calibrant.infra.evaluation.Evaluator;
+import io.calibrant.infra.monitor.Monitor;
 import io.calibrant.infra.report.HtmlReport;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
@@ -107,7 +108,7 @@ public final class Demo implements AutoCloseable {
                     estimate.share(),
                     progress.remaining() == null ? estimate.remaining() : progress.remaining());
         };
-        Evaluated evaluated = new Evaluator(connection, run, PATIENCE, answering).evaluate(test);
+        Evaluated evaluated = new Evaluator(connection, run, null, PATIENCE, answering).evaluate(test);
         Path report = directory.resolve("report.html");
         Map<String, String> facts = new LinkedHashMap<>(evaluated.facts());
         if (settings.files() == null) {
@@ -154,6 +155,11 @@ public final class Demo implements AutoCloseable {
         TopicAdmin.createMissing(connection);
         listener.said("Kafka at " + connection.bootstrapServers() + ", registry at " + connection.schemaRegistry()
                 + ", topics created");
+        if (settings.monitor()) {
+            Monitor monitor = Monitor.start(connection, 0);
+            register(monitor);
+            listener.said("Monitor: " + monitor.address() + " shows it live, until the demo ends");
+        }
         return connection;
     }
 

@@ -182,7 +182,8 @@ public final class DemoModel {
         return values;
     }
 
-    private static void write(Path file, List<Question> questions) throws IOException {
+    /** Writes a question file. */
+    public static void write(Path file, List<Question> questions) throws IOException {
         String lines = questions.stream().map(DemoModel::line).collect(Collectors.joining("\n", "", "\n"));
         Files.writeString(file, lines);
     }
@@ -191,6 +192,9 @@ public final class DemoModel {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("id", question.id());
         json.put("question", question.question());
+        if (question.context() != null) {
+            json.put("context", question.context());
+        }
         List<Map<String, String>> choices = new ArrayList<>();
         for (Choice choice : question.choices()) {
             Map<String, String> entry = new LinkedHashMap<>();

@@ -4,6 +4,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Progress;
+import io.calibrant.trainer.statistics.Checkpoint;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -49,7 +50,10 @@ final class RunWatch implements AutoCloseable {
                 progress = next.getRunId().equals(run) ? next : progress;
             } else if (record.value() != null) {
                 Posterior next = posteriors.deserialize(record.topic(), record.value());
-                posterior = next.getRunId().equals(run) ? next : posterior;
+                // that of the moving weights is never complete
+                boolean taken =
+                        next.getRunId().equals(run) && !next.getCheckpoint().equals(Checkpoint.LIVE);
+                posterior = taken ? next : posterior;
             }
         }
     }
@@ -59,7 +63,7 @@ final class RunWatch implements AutoCloseable {
         return progress;
     }
 
-    /** The newest posterior; null before the first. */
+    /** The newest posterior of a checkpoint, live ones aside; null before the first. */
     Posterior posterior() {
         return posterior;
     }

@@ -1,6 +1,7 @@
 package io.calibrant.infra.evaluation;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import java.nio.charset.StandardCharsets;
@@ -16,14 +17,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.SerializationException;
-import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /** Collects what comes back to questions: answers, or dead letters of the scorer with their reason. */
 final class AnswerWatch implements AutoCloseable {
-    private static final String REASON = "__streams.errors.message";
-
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Deserializer<Answer> deserializer;
     private final String answersTopic;
@@ -74,7 +72,8 @@ final class AnswerWatch implements AutoCloseable {
             }
             String id = new String(record.key(), StandardCharsets.UTF_8);
             if (!record.topic().equals(answersTopic)) {
-                refused.putIfAbsent(id, reason(record));
+                refused.putIfAbsent(
+                        id, DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, "no reason given"));
                 continue;
             }
             Answer answer = answer(record);
@@ -100,11 +99,6 @@ final class AnswerWatch implements AutoCloseable {
         } catch (SerializationException e) {
             return null; // no answer of ours
         }
-    }
-
-    private static String reason(ConsumerRecord<byte[], byte[]> record) {
-        Header header = record.headers().lastHeader(REASON);
-        return header == null ? "no reason given" : new String(header.value(), StandardCharsets.UTF_8);
     }
 
     @Override

@@ -5,12 +5,13 @@ import java.time.Duration;
 /**
  * How far an evaluation is.
  *
+ * @param stage what is waited for
  * @param answered questions answered so far
  * @param refused questions that went to the dead-letter topic
  * @param total questions sent
  * @param remaining estimate from the pace since the first answer; null before there is one
  */
-public record EvaluationProgress(int answered, int refused, int total, Duration remaining) {
+public record EvaluationProgress(String stage, int answered, int refused, int total, Duration remaining) {
     /** Told of progress, on the evaluating thread. */
     @FunctionalInterface
     public interface Listener {

@@ -1,6 +1,7 @@
 package io.calibrant.infra.evaluation;
 
 import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
@@ -13,6 +14,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.prompts.Question;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -21,7 +23,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 import org.apache.avro.specific.SpecificRecord;
 
 /**
@@ -35,6 +36,7 @@ public final class Evaluator {
 
     private final Connection connection;
     private final String runId;
+    private final String fit;
     private final Duration patience;
     private final EvaluationProgress.Listener listener;
 
@@ -42,11 +44,14 @@ public final class Evaluator {
      * Sends nothing yet.
      *
      * @param runId whose scorer is to answer; null where the topics know one run only
+     * @param fit the fit to answer with; null: the scorer's own
      * @param patience how long to wait without any answer
      */
-    public Evaluator(Connection connection, String runId, Duration patience, EvaluationProgress.Listener listener) {
+    public Evaluator(
+            Connection connection, String runId, String fit, Duration patience, EvaluationProgress.Listener listener) {
         this.connection = connection;
         this.runId = runId;
+        this.fit = fit;
         this.patience = patience;
         this.listener = listener;
     }
@@ -67,7 +72,7 @@ public final class Evaluator {
      *
      * @param questions with their answers; at least one
      * @param unfamiliar need no answers; their ids differ from those of {@code questions}
-     * @throws EvaluationFailure as {@link #evaluate(List)}, or if an id occurs in both
+     * @throws EvaluationFailure as {@link #evaluate(List)}, or if an id occurs in both or stands for another question on the topic
      */
     public Evaluated evaluate(List<Question> questions, List<Question> unfamiliar) {
         Set<String> known = new HashSet<>();
@@ -85,6 +90,10 @@ public final class Evaluator {
             }
         }
         Run run = run();
+        Map<String, io.calibrant.schemas.avro.Question> asked = QuestionIds.known(connection);
+        requireFreeIds(asked, questions);
+        requireFreeIds(asked, unfamiliar);
+        awaitTuning(run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
         Map<String, String> refused = new LinkedHashMap<>();
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(questions);
@@ -112,6 +121,14 @@ public final class Evaluator {
                 answers);
     }
 
+    private void requireFreeIds(Map<String, io.calibrant.schemas.avro.Question> asked, List<Question> questions) {
+        try {
+            QuestionIds.requireFree(asked, connection.topics().questions(), questions, Purpose.ANSWER);
+        } catch (IllegalArgumentException e) {
+            throw new EvaluationFailure(e.getMessage());
+        }
+    }
+
     private Run run() {
         Map<String, Run> runs = latest(connection.topics().runs(), Run.class);
         if (runId == null && runs.size() == 1) {
@@ -131,8 +148,8 @@ public final class Evaluator {
         questions.forEach(question -> ids.add(question.id()));
         try (AnswerWatch watch = new AnswerWatch(
                 connection, false, answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()))) {
-            new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, null);
-            int open = await(watch, ids, patience, listener);
+            new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, fit);
+            int open = await("answering", watch, ids, patience);
             if (open > 0) {
                 throw new EvaluationFailure(String.format(
                         "%d of %d questions were not answered, and no answer came for %d s: is a scorer of run '%s' running (calibrant score --run %s), and its posterior complete (calibrant fits)?",
@@ -148,7 +165,7 @@ public final class Evaluator {
     }
 
     /** Waits until every id has come back; returns how many have not after nothing came for {@code limit}. */
-    private static int await(AnswerWatch watch, Set<String> ids, Duration limit, EvaluationProgress.Listener listener) {
+    private int await(String stage, AnswerWatch watch, Set<String> ids, Duration limit) {
         Pace pace = new Pace(limit);
         Set<String> open = new HashSet<>(ids);
         while (true) {
@@ -160,26 +177,76 @@ public final class Evaluator {
             int answered =
                     (int) ids.stream().filter(watch.answers()::containsKey).count();
             boolean goesOn = pace.goesOn(before - open.size());
-            listener.progress(
-                    new EvaluationProgress(answered, done - answered, ids.size(), pace.remaining(done, ids.size())));
+            listener.progress(new EvaluationProgress(
+                    stage, answered, done - answered, ids.size(), pace.remaining(done, ids.size())));
             if (open.isEmpty() || !goesOn) {
                 return open.size();
             }
         }
     }
 
+    /**
+     * Waits until the run's validation questions are answered and the posterior is tuned on them, where both still go on:
+     * else what is served would change in the middle of the evaluation.
+     */
+    private void awaitTuning(String run, Set<String> ids) {
+        if (ids.isEmpty()) {
+            return;
+        }
+        Map<String, Integer> tuned = new HashMap<>();
+        try (AnswerWatch watch = new AnswerWatch(
+                connection,
+                true,
+                answer -> answer.getPurpose() == Purpose.VALIDATION
+                        && answer.getRunId().equals(run)
+                        && (fit == null || answer.getFit().equals(fit)))) {
+            await("waiting for validation answers", watch, ids, VALIDATION_PATIENCE);
+            watch.answers().forEach((id, answer) -> {
+                if (ids.contains(id)) {
+                    tuned.merge(Keys.fit(run, answer.getCheckpoint(), answer.getFit()), 1, Integer::sum);
+                }
+            });
+        }
+        if (tuned.isEmpty()) {
+            return;
+        }
+        String key =
+                Collections.max(tuned.entrySet(), Map.Entry.comparingByValue()).getKey();
+        int wanted = tuned.get(key);
+        Pace pace = new Pace(VALIDATION_PATIENCE);
+        try (TopicReader<Posterior> posteriors = TopicReader.fromBeginning(
+                connection, connection.topics().posteriors(), Posterior.class, Evaluator::unheard)) {
+            int labels = 0;
+            while (labels < wanted && pace.goesOn(0)) {
+                for (TopicReader.Keyed<Posterior> each : posteriors.poll(POLL)) {
+                    if (each.key().equals(key) && each.value() != null) {
+                        labels = (int) each.value().getLabels();
+                        pace.goesOn(1);
+                    }
+                }
+                listener.progress(new EvaluationProgress("waiting for the tuning on labels", labels, 0, wanted, null));
+            }
+        }
+    }
+
+    /** The labels of the run's validation questions, by id. */
+    private Map<String, String> labelledValidation(String run, Map<String, io.calibrant.schemas.avro.Question> asked) {
+        Map<String, Label> labels = latest(connection.topics().labels(), Label.class);
+        Map<String, String> labelled = new HashMap<>();
+        asked.forEach((id, question) -> {
+            boolean ours = question.getRun() == null || question.getRun().equals(run);
+            if (question.getPurpose() == Purpose.VALIDATION && ours && labels.containsKey(id)) {
+                labelled.put(id, labels.get(id).getLabel());
+            }
+        });
+        return labelled;
+    }
+
     /** Answers to the labelled validation questions of the run, by the adapter and the fit that gave {@code like}. */
     private List<Validation> validation(Answer like) {
-        Map<String, Label> labels = latest(connection.topics().labels(), Label.class);
-        Set<String> ids = new HashSet<>();
-        latest(connection.topics().questions(), io.calibrant.schemas.avro.Question.class)
-                .forEach((id, question) -> {
-                    boolean ours =
-                            question.getRun() == null || question.getRun().equals(like.getRunId());
-                    if (question.getPurpose() == Purpose.VALIDATION && ours && labels.containsKey(id)) {
-                        ids.add(id);
-                    }
-                });
+        // Read again: a trainer may have sent its validation questions meanwhile.
+        Map<String, String> labels = labelledValidation(like.getRunId(), QuestionIds.known(connection));
+        Set<String> ids = labels.keySet();
         if (ids.isEmpty()) {
             return List.of();
         }
@@ -190,10 +257,10 @@ public final class Evaluator {
                         && answer.getRunId().equals(like.getRunId())
                         && answer.getCheckpoint().equals(like.getCheckpoint())
                         && answer.getFit().equals(like.getFit()))) {
-            await(watch, ids, VALIDATION_PATIENCE, listener);
+            await("reading validation answers", watch, ids, VALIDATION_PATIENCE);
             List<Validation> found = new ArrayList<>();
             new TreeMap<>(watch.answers()).forEach((id, answer) -> {
-                String label = labels.containsKey(id) ? labels.get(id).getLabel() : null;
+                String label = labels.get(id);
                 if (answer.getLabels().contains(label)) {
                     found.add(new Validation(answer, answer.getLabels().indexOf(label)));
                 }
@@ -203,7 +270,9 @@ public final class Evaluator {
     }
 
     private <T extends SpecificRecord> Map<String, T> latest(String topic, Class<T> type) {
-        Consumer<String> unreadable = line -> {}; // bad records are the services' to report
-        return TopicReader.latest(connection, topic, type, unreadable);
+        return TopicReader.latest(connection, topic, type, Evaluator::unheard);
     }
+
+    /** Bad records are the services' to report. */
+    private static void unheard(String line) {}
 }

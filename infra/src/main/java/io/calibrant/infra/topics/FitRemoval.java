@@ -3,9 +3,11 @@ package io.calibrant.infra.topics;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Posterior;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -16,17 +18,29 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** Removes fits from the compacted topics: a tombstone for each posterior and for the factors it stands on. */
+/**
+ * Removes a fit from the compacted topics: a tombstone for each posterior, for the factors it stands on, and for what was
+ * measured of its answers; at last for its name.
+ */
 public final class FitRemoval {
     private FitRemoval() {}
 
     /**
-     * Sends the tombstones and returns when the broker has all of them. The statistics stay, so the fit can be made
-     * again.
+     * Sends the tombstones of the results and returns when the broker has all of them. The statistics stay, so the fit can
+     * be made again.
      *
+     * @param posteriors all of the fit
+     * @return how many records of topic calibration were among them
      * @throws KafkaException if the broker does not take one
      */
-    public static void remove(Connection connection, List<Posterior> posteriors) {
+    public static int results(Connection connection, String fit, List<Posterior> posteriors) {
+        List<String> measured = TopicReader.latest(
+                        connection, connection.topics().calibration(), CalibrationMetrics.class, line -> {})
+                .entrySet()
+                .stream()
+                .filter(each -> each.getValue().getFit().equals(fit))
+                .map(Map.Entry::getKey)
+                .toList();
         try (KafkaProducer<String, byte[]> producer =
                 new KafkaProducer<>(connection.producer(), new StringSerializer(), new ByteArraySerializer())) {
             List<Future<RecordMetadata>> sent = new ArrayList<>();
@@ -43,7 +57,28 @@ public final class FitRemoval {
                             null)));
                 }
             }
-            producer.flush();
+            for (String key : measured) {
+                sent.add(producer.send(new ProducerRecord<>(connection.topics().calibration(), key, null)));
+            }
+            finish(producer, sent);
+        }
+        return measured.size();
+    }
+
+    /** Sends the tombstone of the name, which is free from then on: the last step, so that whatever fails can be repeated. */
+    public static void name(Connection connection, String fit) {
+        try (KafkaProducer<String, byte[]> producer =
+                new KafkaProducer<>(connection.producer(), new StringSerializer(), new ByteArraySerializer())) {
+            finish(
+                    producer,
+                    List.of(producer.send(
+                            new ProducerRecord<>(connection.topics().fits(), fit, null))));
+        }
+    }
+
+    private static void finish(KafkaProducer<String, byte[]> producer, List<Future<RecordMetadata>> sent) {
+        producer.flush();
+        try {
             for (Future<RecordMetadata> each : sent) {
                 each.get();
             }

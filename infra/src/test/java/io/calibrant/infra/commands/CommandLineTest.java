@@ -68,6 +68,7 @@ class CommandLineTest {
                 .containsExactly(
                         "bootstrap.servers = k:9092  (flag --bootstrap-server)",
                         "calibrant.calibration.window = 60  (built-in)",
+                        "calibrant.compression = TRUNCATE  (built-in)",
                         "calibrant.fit = environment  (environment CALIBRANT_FIT)",
                         "calibrant.prior = SCALAR  (built-in)",
                         "calibrant.prior.mean = ZERO  (built-in)",

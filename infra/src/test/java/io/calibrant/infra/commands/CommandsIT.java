@@ -1,10 +1,9 @@
 package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
-import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.topics.TopicReader;
-import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.Topics;
@@ -13,6 +12,7 @@ import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.admin.Admin;
@@ -38,50 +39,24 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The commands against a real broker and the real registry; every test has a topic prefix of its own. */
-class CommandsIT {
-    @TempDir
-    private static Path clusterDir;
-
-    private static Cluster cluster;
-
+class CommandsIT extends OnOneCluster {
     @TempDir
     private Path dir;
 
-    private Connection connection;
     private Topics topics;
 
-    @BeforeAll
-    static void up() {
-        cluster = Cluster.start(clusterDir, 0, 0);
-    }
-
-    @AfterAll
-    static void down() {
-        cluster.close();
-    }
-
     @BeforeEach
-    void connect(TestInfo test) {
-        String prefix = test.getTestMethod().orElseThrow().getName() + "-";
-        connection = new Connection(cluster.bootstrapServers(), cluster.schemaRegistry(), prefix, Map.of());
+    void name() {
         topics = connection.topics();
     }
 
     private Ran calibrant(String... arguments) {
-        return Ran.calibrant(
-                Map.of(
-                        "CALIBRANT_BOOTSTRAP_SERVERS", connection.bootstrapServers(),
-                        "CALIBRANT_SCHEMA_REGISTRY_URL", connection.schemaRegistry(),
-                        "CALIBRANT_TOPIC_PREFIX", connection.topicPrefix()),
-                arguments);
+        return Ran.calibrant(environment(), arguments);
     }
 
     private <V extends SpecificRecord> void send(String topic, Class<V> type, Map<String, V> values) throws Exception {
@@ -130,10 +105,14 @@ class CommandsIT {
                     .all()
                     .get();
         }
-        assertThat(calibrant("topics").out()).contains("retention.ms is 1000, should be 7776000000");
+        // A broker takes over a setting a moment after the controller has.
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() ->
+                        assertThat(calibrant("topics").out()).contains("retention.ms is 1000, should be 7776000000"));
         assertThat(calibrant("topics", "--apply").out()).contains("altered");
-        assertThat(calibrant("topics", "--json").json())
-                .allMatch(t -> t.get("state").asText().equals("ok"));
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(calibrant("topics", "--json").json())
+                        .allMatch(t -> t.get("state").asText().equals("ok")));
     }
 
     @Test
@@ -254,12 +233,9 @@ class CommandsIT {
     @Test
     void shouldPrintAnswersInTheFieldsOfTheContract() throws Exception {
         TopicAdmin.createMissing(connection);
-        send(
-                topics.answers(),
-                Answer.class,
-                Map.of(
-                        "v", answer("v", Purpose.VALIDATION, null),
-                        "a", answer("a", Purpose.ANSWER, List.of(0.3, 0.7))));
+        Answer ofAPart = answer("v", Purpose.VALIDATION, null);
+        ofAPart.setCoverage(0.875);
+        send(topics.answers(), Answer.class, Map.of("v", ofAPart, "a", answer("a", Purpose.ANSWER, List.of(0.3, 0.7))));
         Ran ran = calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60", "--json");
         assertThat(ran.code()).isZero();
         assertThat(ran.out())
@@ -274,11 +250,21 @@ class CommandsIT {
         assertThat(both.json()).extracting(a -> a.get("questionId").asText()).containsExactlyInAnyOrder("a", "v");
         assertThat(both.json())
                 .filteredOn(a -> a.get("questionId").asText().equals("v"))
-                .allMatch(a -> !a.has("temperatureProbabilities"));
-        assertThat(calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60")
-                        .out())
-                .contains("CALIBRATED")
-                .contains("0.7500");
+                .allMatch(a -> !a.has("temperatureProbabilities"))
+                .allMatch(a -> a.get("coverage").asDouble() == 0.875);
+        List<String> table = calibrant(
+                        "answers", "--from-beginning", "--count", "2", "--timeout", "60", "--with-validation")
+                .out()
+                .lines()
+                .toList();
+        assertThat(table.get(0)).contains("CALIBRATED");
+        assertThat(table).allMatch(line -> line.startsWith("QUESTION") || line.contains("0.7500"));
+        assertThat(table)
+                .filteredOn(line -> line.startsWith("v"))
+                .singleElement()
+                .asString()
+                .endsWith(", partial: 87.5% of its pass");
+        assertThat(table).filteredOn(line -> line.contains("partial")).hasSize(1);
     }
 
     @Test
@@ -375,6 +361,10 @@ class CommandsIT {
                 Map.of(
                         Keys.fit("r1", "step-5", "default"), posterior("default", PriorStructure.SCALAR),
                         Keys.fit("r1", "step-5", "layers"), tuned(posterior("layers", PriorStructure.LAYERWISE))));
+        send(
+                topics.fits(),
+                Fit.class,
+                Map.of("layers", Fit.newBuilder().setFit("layers").setRun("r1").build()));
         Ran ran = calibrant("fits", "--json");
         assertThat(ran.out())
                 .isEqualTo("{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\",\"state\":\"COMPLETE\","
@@ -382,20 +372,28 @@ class CommandsIT {
                         + "\"effectiveParameters\":3.0,\"temperature\":null,\"varianceScale\":null,"
                         + "\"capturedEnergy\":0.9,\"labels\":0,\"calibration\":\"EVIDENCE\","
                         + "\"varianceTemperature\":null,\"temperatureNll\":null,\"varianceNll\":null,"
-                        + "\"nllStandardError\":null,\"objective\":\"EVIDENCE\",\"validationNll\":null}\n"
+                        + "\"nllStandardError\":null,\"objective\":\"EVIDENCE\",\"validationNll\":null,\"waitsFor\":[],"
+                        + "\"coverage\":1.0,\"refit\":false}\n"
                         + "{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"layers\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":{\"a\":1.5,\"b\":2.5},"
                         + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":1.5,"
                         + "\"varianceScale\":0.25,\"capturedEnergy\":0.9,\"labels\":7,"
                         + "\"calibration\":\"TEMPERATURE\",\"varianceTemperature\":1.25,\"temperatureNll\":0.5,"
                         + "\"varianceNll\":0.75,\"nllStandardError\":0.125,\"objective\":\"EVIDENCE\","
-                        + "\"validationNll\":null}\n");
+                        + "\"validationNll\":null,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true}\n");
 
         Ran unknown = calibrant("fits", "--delete", "layerz");
         assertThat(unknown.code()).isEqualTo(1);
         assertThat(unknown.err()).contains("there is no fit 'layerz', there are [default, layers]");
 
+        Ran live = calibrant("fits", "--delete", "default");
+        assertThat(live.code()).isEqualTo(1);
+        assertThat(live.err())
+                .contains("'default' is a live fit, which scorers may be serving")
+                .contains("--force")
+                .hasLineCount(1);
         assertThat(calibrant("fits", "--delete", "layers").code()).isZero();
+        assertThat(latest(topics.fits(), Fit.class)).isEmpty();
         assertThat(calibrant("fits", "--json").json())
                 .extracting(fit -> fit.get("fit").asText())
                 .containsExactly("default");
@@ -420,16 +418,19 @@ class CommandsIT {
     @Test
     void shouldNameABrokerThatDoesNotAnswerWithin30Seconds() throws Exception {
         String questions = questions().toString();
-        for (String[] command : List.of(
-                new String[] {"ask", "--questions", questions}, new String[] {"fit", "--state-dir", dir.toString()})) {
-            long start = System.nanoTime();
-            Ran ran = calibrant(with(command, "--bootstrap-server", "127.0.0.1:1"));
+        long start = System.nanoTime();
+        // at once, since each waits for its patience to end
+        Map<String, CompletableFuture<Ran>> all = Map.of(
+                "ask", atNoBroker("ask", "--questions", questions),
+                "fit", atNoBroker("fit", "--state-dir", dir.toString()));
+        for (Map.Entry<String, CompletableFuture<Ran>> each : all.entrySet()) {
+            Ran ran = each.getValue().get();
             assertThat(ran.code()).isEqualTo(1);
             assertThat(ran.err())
-                    .contains("calibrant " + command[0] + ": broker 127.0.0.1:1 does not answer")
+                    .contains("calibrant " + each.getKey() + ": broker 127.0.0.1:1 does not answer")
                     .hasLineCount(1);
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
         }
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
     }
 
     @Test
@@ -442,7 +443,9 @@ class CommandsIT {
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
     }
 
-    private static String[] with(String[] command, String... more) {
-        return Stream.concat(Arrays.stream(command), Arrays.stream(more)).toArray(String[]::new);
+    private CompletableFuture<Ran> atNoBroker(String... command) {
+        String[] all = Stream.concat(Arrays.stream(command), Stream.of("--bootstrap-server", "127.0.0.1:1"))
+                .toArray(String[]::new);
+        return CompletableFuture.supplyAsync(() -> calibrant(all));
     }
 }

@@ -49,6 +49,18 @@ class FitProgressTest {
         assertThat(lines.get(0)).endsWith("tuned on 200 labels: T 1.750, c -, serves TEMPERATURE, complete");
     }
 
+    @Test
+    void shouldSayWhichShardsItWaitsFor() {
+        Posterior one = posterior(2, 6, PosteriorState.LIVE);
+        one.setWaitsFor(List.of("1/3"));
+        progress.accept(one);
+        now += 1_000_000_000L;
+        one.setWaitsFor(List.of("1/3", "2/3"));
+        progress.accept(one);
+        assertThat(lines.get(0)).contains("2/6 batches, waits for shard 1/3, lambda");
+        assertThat(lines.get(1)).contains("2/6 batches, waits for shards 1/3, 2/3, lambda");
+    }
+
     private static Posterior posterior(long batches, long expected, PosteriorState state) {
         return Posterior.newBuilder()
                 .setRunId("r")

@@ -2,6 +2,7 @@ package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.fitter.topology.FitterSettings;
@@ -29,7 +30,8 @@ class OptionsTest {
         FitCommand command = parse(
                 new FitCommand(),
                 "--fit other --state-dir /state --threads 3 --prior layerwise --prior-mean initial --no-residual"
-                        + " --prior-objective validation --calibration-window 5 --retention 7 --create-topics");
+                        + " --prior-objective validation --calibration-window 5 --retention 7 --create-topics"
+                        + " --compression frequent_directions");
 
         assertThat(command.settings())
                 .returns("other", FitterSettings::fit)
@@ -38,6 +40,7 @@ class OptionsTest {
                 .returns(PriorStructure.LAYERWISE, FitterSettings::prior)
                 .returns(PriorMean.INITIAL, FitterSettings::priorMean)
                 .returns(false, FitterSettings::residual)
+                .returns(Compression.FREQUENT_DIRECTIONS, FitterSettings::compression)
                 .returns(PriorObjective.VALIDATION, FitterSettings::objective)
                 .returns(Duration.ofMinutes(5), FitterSettings::calibrationWindow)
                 .returns(Duration.ofDays(7), FitterSettings::retention)

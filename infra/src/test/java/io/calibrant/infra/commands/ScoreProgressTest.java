@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.scorer.service.ScorerListener.Committed;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +27,19 @@ class ScoreProgressTest {
                         "answering with run r, checkpoint step-4, fit f, posterior version 3, calibration: temperature on 60"
                                 + " labels");
         assertThat(CalibrationWords.RISK).contains("can make a model worse", "calibrant validate");
+    }
+
+    @Test
+    void shouldSayThatAFitRestsOnAPartOfItsPass() {
+        Posterior part = posterior(1, Calibration.TEMPERATURE);
+        part.setState(PosteriorState.PARTIAL);
+        part.setBatches(16);
+        part.setBatchesExpected(24L);
+        progress.serving(part);
+        assertThat(lines)
+                .containsExactly(
+                        "answering with run r, checkpoint step-4, fit f, posterior version 1, partial: 16 of 24"
+                                + " batches, calibration: temperature on 60 labels");
     }
 
     @Test

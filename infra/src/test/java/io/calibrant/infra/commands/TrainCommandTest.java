@@ -58,6 +58,39 @@ class TrainCommandTest {
         assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--shard", "2/2"))
                 .isEqualTo(1);
         assertThat(lastLine()).contains("--shard: found 2/2, accepted is i/N");
+
+        assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--shard", "3/2"))
+                .isEqualTo(1);
+        assertThat(lastLine()).contains("--shard: found 3/2, accepted is i/N");
+
+        for (String[] bad : new String[][] {
+            {"--half-life", "0.5", "--half-life: found 0.5, accepted is 1 step or more, and finite"},
+            {"--half-life", "NaN", "--half-life: found NaN, accepted is 1 step or more, and finite"},
+            {"--statistics-every", "-1", "--statistics-every: found -1, accepted is 0 or more"},
+            {"--batches-per-record", "0", "--batches-per-record: found 0, accepted is 1 or more"},
+            {"--checkpoint-every", "-1", "--checkpoint-every: found -1, accepted is 0 or more"},
+            {"--send-buffer", "0", "--send-buffer: found 0, accepted is 1 or more"}
+        }) {
+            assertThat(train("--run", "r", "--model", "m", "--questions", "q", bad[0], bad[1]))
+                    .isEqualTo(1);
+            assertThat(lastLine()).contains(bad[2]);
+        }
+        assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--state-dir", "s", "--state-every", "-1"))
+                .isEqualTo(1);
+        assertThat(lastLine()).contains("--state-every: found -1, accepted is 0 or more seconds");
+        assertThat(train(
+                        "--run",
+                        "r",
+                        "--model",
+                        "m",
+                        "--questions",
+                        "q",
+                        "--half-life",
+                        "1",
+                        "--statistics-every",
+                        "2000"))
+                .isEqualTo(1);
+        assertThat(lastLine()).contains("which is a forgetting of 0, accepted is a forgetting in (0, 1]");
     }
 
     @Test

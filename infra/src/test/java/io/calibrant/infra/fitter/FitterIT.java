@@ -4,17 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.fitter.linalg.BatchSums;
-import io.calibrant.fitter.linalg.Columns;
-import io.calibrant.fitter.linalg.KroneckerFactor;
-import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.fitter.topology.FitNames;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.topology.Selection;
 import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.infra.faults.PlainFold;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
@@ -30,14 +30,18 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
@@ -49,6 +53,7 @@ import org.junit.jupiter.api.io.TempDir;
 class FitterIT {
     private static final int BATCHES = 40;
     private static final int RANK = 4;
+    private static final int ROWS = 7;
     private static final List<Block> BLOCKS = List.of(
             new Block("layers.0.q_proj.lora_A", 3, 61, Side.INPUT),
             new Block("layers.0.q_proj.lora_B", 41, 3, Side.GRADIENT),
@@ -183,6 +188,119 @@ class FitterIT {
     }
 
     @Test
+    void shouldReplayTheTopicToItsEnd() throws Exception {
+        Connection connection = connection("replay.");
+        TopicAdmin.createMissing(connection);
+        try (KafkaProducer<byte[], byte[]> producer = producer(connection)) {
+            send(producer, connection.topics().runs(), "r", Run.class, run(), connection);
+            for (int batch = 0; batch < BATCHES; batch++) {
+                sendAll(producer, connection, batch);
+            }
+        }
+        try (Fitter fitter = fitter(connection, "default")) {
+            fitter.start();
+            fitter.awaitReplayed();
+        }
+        replay(connection, settings("same").selecting(new Selection("r", "step-1", 0, BATCHES - 1, Set.of(), RANK)));
+
+        // whatever it says is committed when it ends; RefitIT goes on from here, by the command
+        for (String fit : List.of("default", "same")) {
+            assertThat(posterior(connection, fit).getState()).isEqualTo(PosteriorState.COMPLETE);
+            assertThat(read(connection, connection.topics().factorUpdates(), FactorUpdate.class).stream()
+                            .filter(update -> update.getFit().equals(fit)))
+                    .hasSize(BATCHES * BLOCKS.size());
+        }
+        for (Factor factor : factors(connection, "same").values()) {
+            Factor live = factors(connection, "default").get(factor.getBlock());
+            factor.setFit("default");
+            assertThat(connection.serializer(Factor.class).serialize("replay.factors", factor))
+                    .containsExactly(connection.serializer(Factor.class).serialize("replay.factors", live));
+        }
+        Posterior live = posterior(connection, "default");
+        Posterior replayed = posterior(connection, "same");
+        replayed.setFit("default");
+        replayed.setVersion(live.getVersion()); // how many live ones there were before it is a matter of threads
+        assertThat(replayed).isEqualTo(live);
+    }
+
+    @Test
+    void shouldLetANameStandForOneSetOfSettings() throws Exception {
+        Connection connection = connection("names.");
+        TopicAdmin.createMissing(connection);
+        FitterSettings scalar = settings("one");
+        FitterSettings layerwise = prior(scalar, PriorStructure.LAYERWISE);
+        assertThat(FitNames.check(connection, scalar)).isEmpty();
+        assertThat(FitNames.check(connection, layerwise)).isEmpty();
+
+        // of two that come at the same moment with other settings, one begins
+        List<CompletableFuture<Void>> starts = Stream.of(scalar, layerwise)
+                .map(settings -> CompletableFuture.runAsync(() -> {
+                    try (Fitter fitter = new Fitter(connection, settings, posterior -> {})) {
+                        fitter.start();
+                    }
+                }))
+                .toList();
+        List<Throwable> refused = new ArrayList<>();
+        for (CompletableFuture<Void> start : starts) {
+            start.handle((done, failure) -> failure == null ? true : refused.add(failure.getCause()))
+                    .get();
+        }
+        assertThat(refused).hasSize(1);
+        assertThat(refused.get(0))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageMatching(
+                        "--fit: name 'one' is taken with other settings: prior is \\w+ there and \\w+ here; accepted are"
+                                + " the same ones, or a new name");
+        assertThat(FitNames.find(connection, "one").orElseThrow().getRun()).isNull();
+
+        Selection all = new Selection("r", null, 0, Long.MAX_VALUE, Set.of(), null);
+        FitterSettings refit = settings("two").selecting(all);
+        try (Fitter fitter = new Fitter(connection, refit, posterior -> {})) {
+            fitter.start();
+        }
+        assertThat(FitNames.check(connection, refit)).isPresent();
+        Selection wider = new Selection("r", null, 0, Long.MAX_VALUE, Set.of(), 2 * RANK);
+        for (Map.Entry<FitterSettings, String> other : Map.of(
+                        settings("two").selecting(wider),
+                                "--as: name 'two' is taken with other settings: rank is nothing there and 8 here",
+                        settings("two"), "--fit: name 'two' is taken by a refit of run 'r'; accepted is a new name",
+                        settings("default").selecting(all),
+                                "--as: name 'default' is taken by a live fit; accepted is a new name")
+                .entrySet()) {
+            try (Fitter fitter = new Fitter(connection, other.getKey(), posterior -> {})) {
+                assertThatThrownBy(fitter::start)
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageStartingWith(other.getValue());
+            }
+        }
+        assertThat(FitNames.find(connection, "default")).isEmpty();
+    }
+
+    private static FitterSettings prior(FitterSettings settings, PriorStructure prior) {
+        return new FitterSettings(
+                settings.fit(),
+                settings.stateDir(),
+                settings.threads(),
+                prior,
+                settings.priorMean(),
+                settings.residual(),
+                settings.compression(),
+                settings.cacheBytes(),
+                settings.commitInterval(),
+                settings.objective(),
+                settings.calibrationWindow(),
+                settings.retention(),
+                settings.createTopics());
+    }
+
+    private static void replay(Connection connection, FitterSettings settings) {
+        try (Fitter fitter = new Fitter(connection, settings, posterior -> {})) {
+            fitter.start();
+            fitter.awaitReplayed();
+        }
+    }
+
+    @Test
     void shouldNameWhatIsMissing() {
         Connection connection = connection("missing.");
         try (Fitter fitter = fitter(connection, "default")) {
@@ -194,10 +312,18 @@ class FitterIT {
     }
 
     @Test
-    void shouldSayWhichBrokerDoesNotAnswer() {
-        Connection nowhere = new Connection("127.0.0.1:1", cluster.schemaRegistry(), "", Map.of());
-        try (Fitter fitter = fitter(nowhere, "default")) {
-            assertThatThrownBy(fitter::start).isInstanceOf(KafkaException.class).hasMessageContaining("127.0.0.1:1");
+    void shouldRefuseFactorsCutOtherwiseThanStatistics() throws Exception {
+        Connection connection = connection("cut.");
+        try (Admin admin = Admin.create(connection.admin())) {
+            admin.createTopics(List.of(new NewTopic("cut.factors", Optional.of(3), Optional.empty())))
+                    .all()
+                    .get();
+        }
+        TopicAdmin.createMissing(connection);
+        try (Fitter fitter = fitter(connection, "default")) {
+            assertThatThrownBy(fitter::start)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("topic cut.statistics has 4 partitions, topic cut.factors has 3");
         }
     }
 
@@ -224,23 +350,25 @@ class FitterIT {
     }
 
     private static Fitter fitter(Connection connection, String fit) {
+        return new Fitter(connection, settings(fit), posterior -> {});
+    }
+
+    private static FitterSettings settings(String fit) {
         FitterSettings defaults = FitterSettings.defaults();
-        return new Fitter(
-                connection,
-                new FitterSettings(
-                        fit,
-                        dir.resolve("state"),
-                        2,
-                        defaults.prior(),
-                        defaults.priorMean(),
-                        true,
-                        defaults.cacheBytes(),
-                        defaults.commitInterval(),
-                        defaults.objective(),
-                        defaults.calibrationWindow(),
-                        defaults.retention(),
-                        false),
-                posterior -> {});
+        return new FitterSettings(
+                fit,
+                dir.resolve("state"),
+                2,
+                defaults.prior(),
+                defaults.priorMean(),
+                true,
+                Compression.TRUNCATE,
+                defaults.cacheBytes(),
+                defaults.commitInterval(),
+                defaults.objective(),
+                defaults.calibrationWindow(),
+                defaults.retention(),
+                false);
     }
 
     private static Run run() {
@@ -252,37 +380,10 @@ class FitterIT {
                 .build();
     }
 
-    private static int large(Block block) {
-        return block.getLargeSide() == Side.INPUT ? block.getInputs() : block.getOutputs();
-    }
-
     private static Statistics statistic(Block block, int batch) {
-        Random random = new Random(1000L * BLOCKS.indexOf(block) + batch);
-        int d = large(block);
-        float[] rows = new float[7 * d];
-        double trace = 0;
-        for (int i = 0; i < rows.length; i++) {
-            rows[i] = random.nextFloat() - 0.5f;
-            trace += (double) rows[i] * rows[i];
-        }
-        float[] small = new float[9];
-        for (int i = 0; i < 3; i++) {
-            small[i * 4] = 1 + random.nextFloat();
-        }
-        return Statistics.newBuilder()
-                .setRunId("r")
-                .setCheckpoint("step-1")
-                .setBlock(block.getName())
-                .setBatch(batch)
-                .setBatchesExpected((long) BATCHES)
-                .setRows(Tensors.of(rows, 7, d))
-                .setSmall(Tensors.of(small, 3, 3))
-                .setN(30)
-                .setExamples(4)
-                .setTrace(trace * 1.1)
-                .setLogLikelihood(-3)
-                .setSquaredNorm(2)
-                .build();
+        Statistics value = RandomStatistics.of(block, batch, ROWS, 1000L * BLOCKS.indexOf(block) + batch);
+        value.setBatchesExpected((long) BATCHES);
+        return value;
     }
 
     private static KafkaProducer<byte[], byte[]> producer(Connection connection) {
@@ -372,40 +473,17 @@ class FitterIT {
                 .toList();
     }
 
-    /** The oracle: the statistics of one block folded one after the other in plain Java, through float32 at every step. */
     private static void shouldBeThePlainFold(Factor found) {
         Block block = BLOCKS.stream()
                 .filter(b -> b.getName().equals(found.getBlock()))
                 .findFirst()
                 .orElseThrow();
-        KroneckerFactor factor = KroneckerFactor.empty(large(block), 3, RANK);
+        PlainFold plain = new PlainFold(block, RANK);
         for (int batch = 0; batch < BATCHES; batch++) {
-            Statistics s = statistic(block, batch);
-            factor = factor.fold(
-                    new BatchSums(
-                            Tensors.doubles(s.getRows()),
-                            7,
-                            s.getTrace(),
-                            Tensors.doubles(s.getSmall()),
-                            s.getN(),
-                            s.getExamples(),
-                            s.getLogLikelihood()),
-                    1);
-            if (factor.large() instanceof Columns columns) {
-                double[] rounded = Tensors.doubles(FactorRecords.large(columns));
-                factor = new KroneckerFactor(
-                        new Columns(columns.dimension(), RANK, rounded, columns.trace()),
-                        factor.small(),
-                        factor.n(),
-                        factor.examples(),
-                        factor.logLikelihood());
-            }
+            plain.add(statistic(block, batch), 0);
         }
-        assertThat(found.getBatches()).isEqualTo(BATCHES);
-        assertThat(found.getFoldedBelow()).isEqualTo(BATCHES);
-        assertThat(found.getLarge()).isEqualTo(FactorRecords.large(factor.large()));
-        assertThat(found.getSmall()).isEqualTo(Tensors.of(factor.small(), 3, 3));
-        assertThat(found.getN()).isEqualTo(factor.n());
-        assertThat(found.getTrace()).isEqualTo(factor.large().trace());
+        Factor expected = plain.factor(found.getFit());
+        expected.setTimestamp(found.getTimestamp()); // when it was sent is not known here
+        assertThat(found).isEqualTo(expected);
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
@@ -361,6 +362,7 @@ class LabelsIT {
                         defaults.prior(),
                         defaults.priorMean(),
                         true,
+                        Compression.TRUNCATE,
                         defaults.cacheBytes(),
                         defaults.commitInterval(),
                         objective,

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /** A fitter and a scorer of one run in this JVM, with nothing between them but the broker. */
 final class Services implements AutoCloseable {
@@ -67,17 +68,22 @@ final class Services implements AutoCloseable {
     }
 
     /** Asks, and waits for the answers. */
-    Map<String, Answer> ask(List<Question> questions) throws Exception {
+    Map<String, Answer> ask(List<Question> questions) {
+        return ask(questions, null);
+    }
+
+    /** Asks with a fit, and waits for the answers. */
+    Map<String, Answer> ask(List<Question> questions, String fit) {
         Map<String, Answer> answers = new HashMap<>();
         try (TopicReader<Answer> reader =
                 TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {
                     throw new AssertionError(line);
                 })) {
-            new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, null);
+            new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, fit);
             long end = System.nanoTime() + LIMIT.toNanos();
             while (answers.size() < questions.size()) {
                 if (scoring.isDone()) {
-                    scoring.get(); // says why
+                    scoring.join(); // says why
                 }
                 if (System.nanoTime() > end) {
                     throw new AssertionError(answers.size() + " of " + questions.size() + " answers came");
@@ -88,6 +94,26 @@ final class Services implements AutoCloseable {
             }
         }
         return answers;
+    }
+
+    /** Waits for a posterior. */
+    Posterior awaitPosterior(String key, Predicate<Posterior> wanted) {
+        long end = System.nanoTime() + Duration.ofMinutes(3).toNanos();
+        try (TopicReader<Posterior> reader =
+                TopicReader.fromBeginning(connection, connection.topics().posteriors(), Posterior.class, line -> {})) {
+            Posterior last = null;
+            while (System.nanoTime() < end) {
+                for (TopicReader.Keyed<Posterior> each : reader.poll(Duration.ofMillis(200))) {
+                    if (each.key().equals(key)) {
+                        last = each.value();
+                        if (wanted.test(last)) {
+                            return last;
+                        }
+                    }
+                }
+            }
+            throw new AssertionError("no such posterior came, the last one of " + key + " is " + last);
+        }
     }
 
     /** The posterior that answers of this run rest on. */

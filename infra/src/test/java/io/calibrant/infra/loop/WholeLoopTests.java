@@ -6,18 +6,27 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.metrics.Metrics;
+import io.calibrant.fitter.topology.Fitter;
+import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.EvaluationProgress;
 import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.TextReport;
+import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.Streaming;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
@@ -124,7 +133,8 @@ abstract class WholeLoopTests {
     @Test
     void shouldMakeMapOverConfidentAndRepairItOnTheDemosOwnModel() throws Exception {
         DemoFiles files = DemoFiles.unpack(dir.resolve("demo"));
-        List<Question> test = new ArrayList<>(QuestionFile.read(files.test()));
+        // The reference questions on the same topics have ids like theirs.
+        List<Question> test = new ArrayList<>(again(QuestionFile.read(files.test()), "-of-the-demo"));
         Connection connection = connection();
         try (Services services = Services.start(connection, "demo", files.model(), 4096, dir.resolve("state"))) {
             services.train(training(
@@ -143,7 +153,8 @@ abstract class WholeLoopTests {
                     "A");
             test.add(17, impossible);
             List<EvaluationProgress> heard = new ArrayList<>();
-            Evaluated evaluated = new Evaluator(connection, "demo", Duration.ofMinutes(15), heard::add).evaluate(test);
+            Evaluated evaluated =
+                    new Evaluator(connection, "demo", null, Duration.ofMinutes(15), heard::add).evaluate(test);
 
             System.out.print(TextReport.table(evaluated.evaluation()));
             assertThat(evaluated.refused()).containsOnlyKeys("impossible");
@@ -158,7 +169,95 @@ abstract class WholeLoopTests {
             assertThat(laplace.ece()).isLessThan(map.ece() - 0.05);
             assertThat(laplace.nll()).isLessThan(map.nll() - 0.1);
             assertThat(laplace.brier()).isLessThan(map.brier());
+            letLabelsChooseThePrior(connection, services, evaluated.posterior());
         }
+    }
+
+    /**
+     * The paper's Algorithm 3 from the topics alone: the second fitter has no model. What it says of its choice is what the
+     * answers that rest on it show, and that is no worse than the evidence's choice.
+     */
+    private void letLabelsChooseThePrior(Connection connection, Services services, Posterior evidence) {
+        List<Question> validation = new ArrayList<>();
+        Map<String, Label> labels =
+                TopicReader.latest(connection, connection.topics().labels(), Label.class, line -> {});
+        TopicReader.latest(
+                        connection,
+                        connection.topics().questions(),
+                        io.calibrant.schemas.avro.Question.class,
+                        line -> {})
+                .forEach((id, question) -> {
+                    if (question.getPurpose() == Purpose.VALIDATION && "demo".equals(question.getRun())) {
+                        validation.add(new Question(
+                                id,
+                                question.getStem(),
+                                question.getContext(),
+                                question.getChoices().stream()
+                                        .map(choice -> new Choice(choice.getLabel(), choice.getText()))
+                                        .toList(),
+                                labels.get(id).getLabel()));
+                    }
+                });
+        assertThat(validation).hasSize(50);
+        String key = evidence.getRunId() + "/" + evidence.getCheckpoint() + "/by-labels";
+        try (Fitter fitter = new Fitter(
+                connection,
+                FitterSettings.defaults()
+                        .withStateDir(dir.resolve("by-labels"))
+                        .named("by-labels", PriorObjective.VALIDATION),
+                posterior -> {})) {
+            fitter.start();
+            services.awaitPosterior(key, posterior -> posterior.getState() == PosteriorState.COMPLETE);
+            new QuestionSender(connection).questions(validation, Purpose.VALIDATION, "demo", "by-labels");
+            Posterior chosen = services.awaitPosterior(
+                    key,
+                    posterior -> posterior.getObjective() == PriorObjective.VALIDATION
+                            && posterior.getLabels() == 50
+                            && posterior.getValidationNll() != null);
+            assertThat(chosen.getState()).isEqualTo(PosteriorState.COMPLETE);
+            double lambda = chosen.getBlocks().get(0).getLambda();
+            double before = nll(services.ask(again(validation, "evidence"), evidence.getFit()), validation, "evidence");
+            Map<String, Answer> answers = services.ask(again(validation, "labels"), "by-labels");
+            assertThat(answers.values())
+                    .allSatisfy(
+                            answer -> assertThat(answer.getPosteriorVersion()).isEqualTo(chosen.getVersion()));
+            double after = nll(answers, validation, "labels");
+            System.out.printf(
+                    "validation prior: lambda %.3f, NLL of 50 validation labels %.4f (the fitter says %.4f); evidence: lambda %.3f, %.4f%n",
+                    lambda,
+                    after,
+                    chosen.getValidationNll(),
+                    evidence.getBlocks().get(0).getLambda(),
+                    before);
+            // Both integrate over 4,096 scrambled Sobol points, not the same ones: the mean of 50 questions.
+            assertThat(after).isCloseTo(chosen.getValidationNll(), within(2e-3));
+            assertThat(after).isLessThan(before + 1e-3);
+        }
+    }
+
+    private static List<Question> again(List<Question> questions, String suffix) {
+        return questions.stream()
+                .map(each -> new Question(
+                        each.id() + suffix, each.question(), each.context(), each.choices(), each.answer()))
+                .toList();
+    }
+
+    /** Mean over the labels of -log E softmax N(z, Sigma). */
+    private static double nll(Map<String, Answer> answers, List<Question> questions, String suffix) {
+        Link link = Link.monteCarlo();
+        double sum = 0;
+        for (Question question : questions) {
+            Answer answer = answers.get(question.id() + suffix);
+            double[] mean = answer.getContrastMean().stream()
+                    .mapToDouble(Double::doubleValue)
+                    .toArray();
+            double[][] covariance = answer.getContrastCovariance().stream()
+                    .map(row -> row.stream().mapToDouble(Double::doubleValue).toArray())
+                    .toArray(double[][]::new);
+            sum -= Math.log(link.predict(mean, covariance)
+                    .probabilities()[question.answerIndex().orElseThrow()]);
+        }
+        return sum / questions.size();
     }
 
     private static TrainerSettings training(
@@ -190,6 +289,8 @@ abstract class WholeLoopTests {
                 Optional.empty(),
                 ComputeDevice.CPU,
                 Shard.WHOLE,
+                Streaming.DEFAULT,
+                0,
                 true);
     }
 }

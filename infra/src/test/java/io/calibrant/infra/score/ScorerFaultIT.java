@@ -8,6 +8,8 @@ import ai.djl.Device;
 import io.calibrant.infra.cluster.Broker;
 import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.cluster.Registry;
+import io.calibrant.infra.faults.ChildJvm;
+import io.calibrant.infra.faults.GroupMembers;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
@@ -29,22 +31,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ConsumerGroupDescription;
-import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.GroupState;
-import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -62,6 +58,10 @@ import org.junit.jupiter.api.io.TempDir;
 class ScorerFaultIT {
     private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static final String SESSION_TIMEOUT = "6000"; // the least that a broker allows
+
+    /** How long the registry is down; profile {@code faults} takes a minute. */
+    private static final Duration OUTAGE = Duration.ofSeconds(Long.getLong("calibrant.outage.seconds", 5));
+
     private static final int POINTS = 256;
     private static final List<String> LABELS = List.of("A", "B", "C", "D");
 
@@ -71,7 +71,7 @@ class ScorerFaultIT {
     private static Cluster cluster;
     private static Llama llama;
 
-    private final List<Process> processes = new ArrayList<>();
+    private final List<ChildJvm> processes = new ArrayList<>();
     private Connection connection;
     private Admin admin;
 
@@ -99,7 +99,7 @@ class ScorerFaultIT {
 
     @AfterEach
     void end() {
-        processes.forEach(Process::destroyForcibly);
+        processes.forEach(ChildJvm::close);
         admin.close();
     }
 
@@ -122,32 +122,30 @@ class ScorerFaultIT {
         first.publishAdapter();
         first.publishFactors();
         first.publish(posteriors.get(1L));
-        Process stopped = scorer();
-        Process killed = scorer();
+        ChildJvm stopped = scorer();
+        ChildJvm killed = scorer();
         try (QuestionStream stream = new QuestionStream(connection)) {
             awaitMembers(2);
             awaitAnswers(stream, 20, 1);
 
             first.publish(posteriors.get(2L));
-            fault(stream, () -> signal(stopped, "STOP"));
+            fault(stream, stopped::stop);
             awaitMembers(1); // past the session timeout: the other has everything
             second.publishAdapter();
             second.publishFactors();
             second.publish(posteriors.get(3L));
             awaitAnswers(stream, 20, 3);
-            fault(stream, () -> signal(stopped, "CONT"));
+            fault(stream, stopped::goOn);
             awaitMembers(2); // the zombie was refused, and is back
 
             second.publish(posteriors.get(4L));
-            fault(stream, killed::destroyForcibly);
+            fault(stream, killed::kill);
             awaitMembers(1);
             awaitAnswers(stream, 20, 4);
             assertOracle(stream, posteriors, runs);
         }
         assertThat(stopped.isAlive()).isTrue();
-        stopped.destroy();
-        assertThat(stopped.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        assertThat(stopped.exitValue()).isZero();
+        assertThat(stopped.end()).isZero();
     }
 
     /** The control: what does not commit answers and offsets together fails the oracle. */
@@ -158,11 +156,11 @@ class ScorerFaultIT {
         Map<Long, Posterior> posteriors =
                 Map.of(1L, run.posterior(1, PosteriorState.COMPLETE, 2).build());
         atLeastOnce();
-        Process killed = atLeastOnce();
+        ChildJvm killed = atLeastOnce();
         try (QuestionStream stream = new QuestionStream(connection)) {
             awaitMembers(2);
             awaitAnswers(stream, 20, 1);
-            fault(stream, killed::destroyForcibly);
+            fault(stream, killed::kill);
             awaitMembers(1);
             assertThatThrownBy(() -> assertOracle(stream, posteriors, Map.of(1L, run)))
                     .isInstanceOf(AssertionError.class)
@@ -197,16 +195,21 @@ class ScorerFaultIT {
 
                 int registryPort = URI.create(registry.url()).getPort();
                 registry.close();
-                ask(to, "three", Purpose.ANSWER); // all that it needs is known
-                awaitAnswered(to, scoring, "one", "two", "three");
+                List<String> ids = new ArrayList<>(List.of("one", "two"));
+                for (long end = System.nanoTime() + OUTAGE.toNanos(); System.nanoTime() < end; ) {
+                    ids.add("three-" + ids.size());
+                    ask(to, ids.get(ids.size() - 1), Purpose.ANSWER); // all that it needs is known
+                    awaitAnswered(to, scoring, ids.toArray(new String[0]));
+                }
                 ask(to, "four", Purpose.VALIDATION); // its statistics have a schema that was not registered yet
+                ids.add("four");
                 await("the registry is missed")
                         .atMost(PATIENCE)
                         .until(() -> reasons.stream().anyMatch(reason -> reason.contains("registry")));
                 assertThat(scoring).isNotDone();
                 registry = Registry.start(own.resolve("registry"), registryPort);
                 registry.awaitReady();
-                awaitAnswered(to, scoring, "one", "two", "three", "four");
+                awaitAnswered(to, scoring, ids.toArray(new String[0]));
                 ending = scoring;
             } finally {
                 scorer.close();
@@ -293,7 +296,7 @@ class ScorerFaultIT {
         int before = stream.answers().size();
         await("answers of version " + version).atMost(PATIENCE).until(() -> {
             processes.forEach(process -> {
-                if (!process.isAlive() && process.exitValue() == 1) {
+                if (!process.isAlive() && process.exitCode() == 1) {
                     throw new AssertionError("a scorer has ended by itself");
                 }
             });
@@ -303,34 +306,13 @@ class ScorerFaultIT {
         });
     }
 
-    /** Until the group is stable with so many members, each with its part of the questions. */
     private void awaitMembers(int count) {
-        String group = connection.topicPrefix() + "calibrant-scorer-" + TinyRun.RUN;
-        await(count + " members").atMost(PATIENCE).until(() -> {
-            ConsumerGroupDescription description;
-            try {
-                description = admin.describeConsumerGroups(List.of(group))
-                        .describedGroups()
-                        .get(group)
-                        .get();
-            } catch (ExecutionException e) {
-                if (e.getCause() instanceof GroupIdNotFoundException) {
-                    return false;
-                }
-                throw e;
-            }
-            Collection<MemberDescription> members = description.members();
-            return description.groupState() == GroupState.STABLE
-                    && members.size() == count
-                    && members.stream()
-                            .noneMatch(member ->
-                                    member.assignment().topicPartitions().isEmpty());
-        });
+        GroupMembers.awaitStable(admin, connection.topicPrefix() + "calibrant-scorer-" + TinyRun.RUN, count, PATIENCE);
     }
 
-    private Process scorer() throws IOException {
-        return process(
-                "io.calibrant.infra.commands.Calibrant",
+    private ChildJvm scorer() throws IOException {
+        return started(ChildJvm.calibrant(
+                log(),
                 "score",
                 "--run",
                 TinyRun.RUN,
@@ -347,45 +329,27 @@ class ScorerFaultIT {
                 "--topic-prefix",
                 connection.topicPrefix(),
                 "--command-config",
-                dir.resolve("client.properties").toString());
+                dir.resolve("client.properties").toString()));
     }
 
-    private Process atLeastOnce() throws IOException {
-        return process(
+    private ChildJvm atLeastOnce() throws IOException {
+        return started(ChildJvm.start(
+                log(),
                 AtLeastOnceScorer.class.getName(),
                 connection.bootstrapServers(),
                 connection.schemaRegistry(),
                 connection.topicPrefix(),
                 SESSION_TIMEOUT,
                 TinyRun.RUN,
-                dir.resolve("model").toString());
+                dir.resolve("model").toString()));
     }
 
-    private Process process(String main, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx400m",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Dai.djl.offline=true",
-                "-cp",
-                System.getProperty("java.class.path"),
-                main));
-        command.addAll(List.of(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        builder.redirectOutput(dir.resolve("scorer-" + processes.size() + "-" + connection.topicPrefix() + "log")
-                .toFile());
-        builder.environment().put("OMP_NUM_THREADS", "1");
-        Process process = builder.start();
+    private Path log() {
+        return dir.resolve("scorer-" + processes.size() + "-" + connection.topicPrefix() + "log");
+    }
+
+    private ChildJvm started(ChildJvm process) {
         processes.add(process);
         return process;
-    }
-
-    private static void signal(Process process, String signal) throws IOException, InterruptedException {
-        int code = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid()))
-                .inheritIO()
-                .start()
-                .waitFor();
-        assertThat(code).isZero();
     }
 }

@@ -28,6 +28,7 @@ import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.service.Tier;
+import io.calibrant.trainer.capture.Autograd;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -339,6 +340,9 @@ class ScorerIT {
         TinyRun live = new TinyRun(connection, "one", "step-3", "live", false, labels);
         live.publishFactors();
         live.publishPosterior(3, PosteriorState.LIVE, 2);
+        TinyRun part = new TinyRun(connection, "one", "step-3", "part", false, labels);
+        part.publishFactors();
+        part.publishPosterior(9, PosteriorState.PARTIAL, 30); // the newest, and never as the latest complete one
         publish(new TinyRun(connection, "two", "step-9", "default", true, labels));
         new TinyRun(connection, "elsewhere", "step-3", "default", false, labels).publishRun("");
         start(settings(List.of("one", "two"), "default", Tier.ALL, 1));
@@ -347,6 +351,7 @@ class ScorerIT {
         asked.put("run-one", new String[] {"one", null});
         asked.put("run-two", new String[] {"two", null});
         asked.put("fit-other", new String[] {null, "other"});
+        asked.put("fit-part", new String[] {"one", "part"});
         asked.put("latest", new String[] {"one", "latest-complete"});
         asked.put("run-elsewhere", new String[] {"elsewhere", null}); // another scorer's
         asked.put("run-unheard", new String[] {"unheard", null});
@@ -360,7 +365,7 @@ class ScorerIT {
         }
         // The last one of all partitions: what comes before it is done.
         await().atMost(PATIENCE)
-                .until(() -> answers().size() >= 5
+                .until(() -> answers().size() >= 6
                         && read(connection.topics().scorerDeadLetters()).size() >= 3);
 
         Map<String, String> answered = new TreeMap<>();
@@ -375,7 +380,14 @@ class ScorerIT {
                         "run-one", "one/step-3/default/1",
                         "run-two", "two/step-9/default/1",
                         "fit-other", "one/step-3/other/7",
+                        "fit-part", "one/step-3/part/9",
                         "latest", "one/step-3/other/7"));
+        // that one rests on a part of its pass it says, and only that one
+        assertThat(answers())
+                .allSatisfy(answer -> assertThat(answer.getCoverage())
+                        .as(answer.getQuestionId())
+                        .isEqualTo(answer.getQuestionId().equals("fit-part") ? 6.0 / 7 : 1));
+        assertThat(seen.partial).containsOnly("part");
         Map<String, String> reasons = reasons();
         assertThat(reasons).containsOnlyKeys("run-unheard", "fit-unheard", "fit-live");
         assertThat(reasons.get("run-unheard")).contains("run 'unheard' is not on the topics");
@@ -584,6 +596,7 @@ class ScorerIT {
     @Test
     void shouldAnswerOnSeveralThreadsWithOneCopyOfTheModel() throws Exception {
         publish(new TinyRun(connection, false, List.of("A", "B", "C", "D")));
+        int mathThreads = Autograd.mathThreads();
         start(settings(List.of(TinyRun.RUN), "default", Tier.ALL, 3));
         List<String> asked = new ArrayList<>();
         for (int i = 0; i < 120; i++) {
@@ -610,6 +623,7 @@ class ScorerIT {
                         .sum())
                 .isEqualTo(asked.size());
         assertThat(seen.polls).allMatch(poll -> poll.tokens() > poll.padding());
+        assertThat(seen.mathThreads).containsOnly(Math.max(1, mathThreads / 3));
     }
 
     @Test
@@ -671,8 +685,10 @@ class ScorerIT {
     private static final class Seen implements ScorerListener {
         private final List<String> reasons = new CopyOnWriteArrayList<>();
         private final List<Long> versions = new CopyOnWriteArrayList<>();
+        private final List<String> partial = new CopyOnWriteArrayList<>();
         private final List<Committed> polls = new CopyOnWriteArrayList<>();
         private final List<Integer> sizes = new CopyOnWriteArrayList<>();
+        private final List<Integer> mathThreads = new CopyOnWriteArrayList<>();
 
         @Override
         public void waiting(String reason) {
@@ -682,11 +698,15 @@ class ScorerIT {
         @Override
         public void serving(Posterior posterior) {
             versions.add(posterior.getVersion());
+            if (posterior.getState() == PosteriorState.PARTIAL) {
+                partial.add(posterior.getFit());
+            }
         }
 
         @Override
         public void committed(Committed poll) {
             polls.add(poll);
+            mathThreads.add(Autograd.mathThreads());
         }
 
         @Override

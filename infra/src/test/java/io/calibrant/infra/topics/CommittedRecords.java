@@ -1,17 +1,13 @@
 package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
-import java.time.Duration;
+import io.calibrant.schemas.TopicScan;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
 
 /** All committed records of a topic from its beginning to its present end, partition by partition, for tests. */
 public final class CommittedRecords {
@@ -20,28 +16,31 @@ public final class CommittedRecords {
     /** With their values decoded; one that cannot be read fails the test. */
     public static <V extends SpecificRecord> List<ConsumerRecord<String, V>> of(
             Connection connection, String topic, Class<V> type) {
-        return of(connection, topic, new StringDeserializer(), connection.deserializer(type));
+        List<ConsumerRecord<String, V>> records = new ArrayList<>();
+        try (Deserializer<V> values = connection.deserializer(type)) {
+            TopicScan.read(
+                    connection,
+                    topic,
+                    record -> records.add(new ConsumerRecord<>(
+                            topic,
+                            record.partition(),
+                            record.offset(),
+                            record.timestamp(),
+                            record.timestampType(),
+                            record.serializedKeySize(),
+                            record.serializedValueSize(),
+                            record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8),
+                            values.deserialize(topic, record.headers(), record.value()),
+                            record.headers(),
+                            record.leaderEpoch())));
+        }
+        return records;
     }
 
     /** As they are. */
     public static List<ConsumerRecord<byte[], byte[]>> raw(Connection connection, String topic) {
-        return of(connection, topic, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-    }
-
-    private static <K, V> List<ConsumerRecord<K, V>> of(
-            Connection connection, String topic, Deserializer<K> keys, Deserializer<V> values) {
-        List<ConsumerRecord<K, V>> records = new ArrayList<>();
-        try (KafkaConsumer<K, V> consumer = new KafkaConsumer<>(connection.consumer(null), keys, values)) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
-            }
-        }
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        TopicScan.read(connection, topic, records::add);
         return records;
     }
 }

@@ -5,9 +5,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.DatumReader;
-import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.Deserializer;
@@ -40,7 +38,8 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     }
 
     /**
-     * The record of a value, or null for null (a tombstone).
+     * The record of a value, or null for null (a tombstone). Its {@code bytes} are views of the value, which is not copied:
+     * neither may be changed.
      *
      * @throws BadRecordException if no retry will make the value readable; exactly these belong in a dead-letter topic
      * @throws RegistryUnavailableException if the registry cannot be asked
@@ -57,8 +56,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
                 reader = reader(registry.byId(id));
                 readers.put(id, reader);
             }
-            BinaryDecoder decoder = DecoderFactory.get()
-                    .binaryDecoder(data, WireFormat.HEADER_BYTES, data.length - WireFormat.HEADER_BYTES, null);
+            InPlaceDecoder decoder = new InPlaceDecoder(data, WireFormat.HEADER_BYTES);
             T value = reader.read(null, decoder);
             if (!decoder.isEnd()) {
                 throw new BadRecordException("bytes are left after the end of the record");

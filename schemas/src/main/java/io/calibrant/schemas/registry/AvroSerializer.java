@@ -21,6 +21,11 @@ import org.apache.kafka.common.serialization.Serializer;
  */
 public final class AvroSerializer<T extends SpecificRecord> implements Serializer<T> {
     private static final int INITIAL_BYTES = 512;
+    private static final int MOST_ROOM = 1 << 20;
+
+    /** What a thread writes into, kept for its next record: a large one is not copied while it grows. */
+    private static final ThreadLocal<ByteArrayOutputStream> ROOM =
+            ThreadLocal.withInitial(() -> new ByteArrayOutputStream(INITIAL_BYTES));
 
     private RegistryClient registry;
     private boolean register = true;
@@ -52,7 +57,8 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
         Schema schema = data.getSchema();
         String subject = topic + suffix;
         int id = register ? registry.register(subject, schema) : registry.lookUp(subject, schema);
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(INITIAL_BYTES);
+        ByteArrayOutputStream bytes = ROOM.get();
+        bytes.reset();
         bytes.writeBytes(WireFormat.header(id));
         try {
             BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);
@@ -62,6 +68,10 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
             throw new SerializationException(
                     "topic " + topic + ": cannot write " + schema.getFullName() + ": " + e.getMessage(), e);
         }
-        return bytes.toByteArray();
+        byte[] value = bytes.toByteArray();
+        if (value.length > MOST_ROOM) {
+            ROOM.remove();
+        }
+        return value;
     }
 }

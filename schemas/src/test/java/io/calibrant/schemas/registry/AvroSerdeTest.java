@@ -57,6 +57,25 @@ class AvroSerdeTest {
     }
 
     @Test
+    void shouldWriteTheSameBytesWhateverTheThreadHasWrittenBefore() throws Exception {
+        Serializer<AdapterBlock> blocks = connection.serializer(AdapterBlock.class);
+        for (int length : new int[] {3, 300_000, 5, 2_000_000, 7}) {
+            AdapterBlock block = AdapterBlock.newBuilder()
+                    .setRunId("r")
+                    .setCheckpoint("c")
+                    .setBlock("b")
+                    .setWeight(Tensors.of(new float[length], length))
+                    .build();
+            ByteArrayOutputStream fresh = new ByteArrayOutputStream();
+            BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(fresh, null);
+            new GenericDatumWriter<AdapterBlock>(block.getSchema()).write(block, encoder);
+            byte[] bytes = blocks.serialize("adapters", block);
+            assertThat(Arrays.copyOfRange(bytes, 5, bytes.length)).isEqualTo(fresh.toByteArray());
+            assertThat(bytes[0]).isZero();
+        }
+    }
+
+    @Test
     void shouldReadBackTimesAndTensors() {
         Progress progress = Progress.newBuilder()
                 .setRunId("r")
@@ -72,6 +91,23 @@ class AvroSerdeTest {
         AdapterBlock read = roundTrip(AdapterBlock.class, block);
         assertThat(read).isEqualTo(block);
         assertThat(Tensors.floats(read.getWeight())).containsExactly(1, -2, 3, 4, 5, 6);
+    }
+
+    @Test
+    void shouldNotCopyTensors() {
+        byte[] bytes = connection
+                .serializer(AdapterBlock.class)
+                .serialize(
+                        "adapters",
+                        AdapterBlock.newBuilder()
+                                .setRunId("r")
+                                .setCheckpoint("c")
+                                .setBlock("b")
+                                .setWeight(Tensors.of(new float[] {1, -2, 3}, 3))
+                                .build());
+        AdapterBlock read = connection.deserializer(AdapterBlock.class).deserialize("adapters", bytes);
+        assertThat(read.getWeight().getData().array()).isSameAs(bytes);
+        assertThat(Tensors.floats(read.getWeight())).containsExactly(1, -2, 3);
     }
 
     @Test

@@ -23,6 +23,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The linearised predictive of an adapted model: one forward pass and one backward pass of all contrasts for a batch of
@@ -38,6 +39,7 @@ public final class Predictor implements AutoCloseable {
 
     private final AdaptedLlama adapted;
     private final NDManager manager;
+    private final LongAdder covarianceNanos = new LongAdder();
     private final Map<String, Blocks> blocks = new LinkedHashMap<>();
 
     /** The two blocks of one adapted linear map. */
@@ -141,11 +143,22 @@ public final class Predictor implements AutoCloseable {
         return predict(prompts, true);
     }
 
+    /**
+     * Seconds spent so far on contracting and projecting gradients, all threads together: what the covariance costs beside
+     * forward and backward pass. On a device that computes behind the caller's back it is the time of the transfers.
+     */
+    public double covarianceSeconds() {
+        return covarianceNanos.sum() / 1e9;
+    }
+
     private List<Predictive> predict(List<EncodedPrompt> prompts, boolean measured) {
         List<Predictive> all = new ArrayList<>();
         int from = 0;
         while (from < prompts.size()) {
-            int to = from + fitting(prompts.subList(from, prompts.size()));
+            int left = prompts.size() - from;
+            int most = fitting(prompts.subList(from, prompts.size()));
+            int passes = (left + most - 1) / most;
+            int to = from + (left + passes - 1) / passes; // like parts: a small one at the end is a slow one
             all.addAll(predictTogether(prompts.subList(from, to), measured));
             from = to;
         }
@@ -183,9 +196,11 @@ public final class Predictor implements AutoCloseable {
         } else {
             try (StackedPass pass = adapted.stacked(batch, blocks.keySet())) {
                 logits = doubles(pass.logits());
-                pass.backward(
-                        cotangents(prompts, active, pass),
-                        gradient -> add(gradient, grams, active, measured ? projections : null));
+                pass.backward(cotangents(prompts, active, pass), gradient -> {
+                    long start = System.nanoTime();
+                    add(gradient, grams, active, measured ? projections : null);
+                    covarianceNanos.add(System.nanoTime() - start);
+                });
             }
         }
         List<Predictive> result = new ArrayList<>();

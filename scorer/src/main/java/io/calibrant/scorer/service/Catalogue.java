@@ -110,7 +110,10 @@ final class Catalogue {
         return known.contains(run);
     }
 
-    /** The newest complete posterior of a run and fit whose adapter and factors are all here. */
+    /**
+     * The newest posterior of a run and fit that has all its batches and whose adapter and factors are all here. One of a
+     * part of a pass is served to those who name its fit, never as whichever was completed last.
+     */
     Optional<Servable> newest(String run, String fit) {
         return candidates(run, fit)
                 .filter(posterior -> missing(posterior) == null)
@@ -148,7 +151,8 @@ final class Catalogue {
         return posteriorOf.values().stream()
                 .filter(posterior -> posterior.getRunId().equals(run)
                         && (fit.equals(ScorerSettings.LATEST_COMPLETE)
-                                || posterior.getFit().equals(fit)));
+                                ? posterior.getState() != PosteriorState.PARTIAL
+                                : posterior.getFit().equals(fit)));
     }
 
     static String id(Posterior posterior) {
@@ -174,7 +178,7 @@ final class Catalogue {
         if (run == null) {
             return "run '" + runId + "' is not on the topics yet";
         }
-        if (posterior.getState() != PosteriorState.COMPLETE) {
+        if (posterior.getState() == PosteriorState.LIVE) {
             return "the curvature pass of run '" + runId + "', checkpoint " + posterior.getCheckpoint()
                     + " is not complete in fit '" + posterior.getFit() + "': " + posterior.getBatches() + " of "
                     + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected()) + " batches";

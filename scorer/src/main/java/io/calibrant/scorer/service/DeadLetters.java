@@ -1,8 +1,8 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.DeadLetterHeaders;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Headers;
@@ -22,18 +22,14 @@ final class DeadLetters {
         ProducerRecord<byte[], byte[]> letter =
                 new ProducerRecord<>(topic, null, null, record.key(), record.value(), record.headers());
         Headers headers = letter.headers();
-        add(headers, "__streams.errors.exception", reason.toString());
-        add(headers, "__streams.errors.message", String.valueOf(reason.getMessage()));
+        DeadLetterHeaders.add(headers, DeadLetterHeaders.EXCEPTION, reason.toString());
+        DeadLetterHeaders.add(headers, DeadLetterHeaders.MESSAGE, String.valueOf(reason.getMessage()));
         StringWriter trace = new StringWriter();
         reason.printStackTrace(new PrintWriter(trace));
-        add(headers, "__streams.errors.stacktrace", trace.toString());
-        add(headers, "__streams.errors.topic", record.topic());
-        add(headers, "__streams.errors.partition", Integer.toString(record.partition()));
-        add(headers, "__streams.errors.offset", Long.toString(record.offset()));
+        DeadLetterHeaders.add(headers, DeadLetterHeaders.STACK_TRACE, trace.toString());
+        DeadLetterHeaders.add(headers, DeadLetterHeaders.TOPIC, record.topic());
+        DeadLetterHeaders.add(headers, DeadLetterHeaders.PARTITION, Integer.toString(record.partition()));
+        DeadLetterHeaders.add(headers, DeadLetterHeaders.OFFSET, Long.toString(record.offset()));
         return letter;
-    }
-
-    private static void add(Headers headers, String name, String value) {
-        headers.add(name, value.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -153,7 +153,14 @@ final class FitModel {
         answer.setMutualInformation(served.mutualInformation());
         answer.setNovelty(predictive.novelty());
         answer.setTier(tier.label());
+        answer.setCoverage(coverage(posterior));
         return answer;
+    }
+
+    /** The share of the pass that the posterior rests on. */
+    private static double coverage(Posterior posterior) {
+        Long expected = posterior.getBatchesExpected();
+        return expected == null ? 1 : Math.min(1, (double) posterior.getBatches() / expected);
     }
 
     private static List<Double> list(double[] values) {

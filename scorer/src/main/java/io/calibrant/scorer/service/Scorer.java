@@ -1,6 +1,7 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.trainer.capture.Autograd;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +13,7 @@ import org.apache.kafka.common.errors.WakeupException;
  * closed.
  *
  * <p>{@link #run} follows the topics on the caller's thread, and takes questions on {@link ScorerSettings#threads} others
- * that share the model; {@link #close} may be called from any thread.
+ * that share the model and divide the math threads; {@link #close} may be called from any thread.
  */
 public final class Scorer implements AutoCloseable {
     private static final Duration WAIT = Duration.ofSeconds(1);
@@ -56,6 +57,7 @@ public final class Scorer implements AutoCloseable {
      */
     public void run() {
         Catalogue catalogue = new Catalogue(connection, settings.runs());
+        int mathThreads = Autograd.mathThreads();
         try (BaseModel base = BaseModel.load(settings.model(), settings.device());
                 TopicFollower follower = new TopicFollower(connection, catalogue);
                 Serving serving = new Serving(connection, settings, base, catalogue, follower, listener)) {
@@ -65,7 +67,7 @@ public final class Scorer implements AutoCloseable {
                 follower.catchUp();
                 serving.turn(true);
                 for (int i = 0; i < settings.threads(); i++) {
-                    workers.add(new Worker(serving, i));
+                    workers.add(new Worker(serving, i, Math.max(1, mathThreads / settings.threads())));
                 }
                 workers.forEach(Worker::start);
                 keep(follower, serving);
@@ -74,6 +76,7 @@ public final class Scorer implements AutoCloseable {
                 stop.remove(wakeup);
                 serving.shutDown();
                 workers.forEach(Worker::end);
+                Autograd.mathThreads(mathThreads); // what one thread sets is also what threads made later start with
             }
             workers.forEach(Worker::rethrow);
         } catch (WakeupException e) {
@@ -106,11 +109,13 @@ public final class Scorer implements AutoCloseable {
     /** Takes questions on a thread of its own. */
     private final class Worker {
         private final Serving serving;
+        private final int mathThreads;
         private final Thread thread;
         private Throwable failure;
 
-        Worker(Serving serving, int number) {
+        Worker(Serving serving, int number, int mathThreads) {
             this.serving = serving;
+            this.mathThreads = mathThreads;
             thread = new Thread(this::run, "calibrant-scorer-" + number);
         }
 
@@ -119,6 +124,7 @@ public final class Scorer implements AutoCloseable {
         }
 
         private void run() {
+            Autograd.mathThreads(mathThreads);
             try (QuestionLoop questions = new QuestionLoop(connection, settings, serving, listener, deliveries)) {
                 Runnable wakeup = stop.onRequest(questions::wakeup);
                 Patience patience = new Patience(stop, listener);

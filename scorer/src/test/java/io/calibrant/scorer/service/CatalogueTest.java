@@ -88,6 +88,16 @@ class CatalogueTest {
     }
 
     @Test
+    void shouldServeAPartOfAPassToThoseWhoNameItOnly() {
+        run("run");
+        whole("step-4", 200);
+        BLOCKS.forEach(block -> factor("step-4", block, 3, "part"));
+        posterior("step-4", 1, PosteriorState.PARTIAL, 3, 300, "part");
+        assertThat(newest("run", "part")).contains("step-4 fit part version 1");
+        assertThat(newest("run", ScorerSettings.LATEST_COMPLETE)).contains("step-4 fit default version 1");
+    }
+
+    @Test
     void shouldTellTheFitsOfARunApartAndFindTheOneCompletedLast() {
         run("run");
         whole("step-4", 200);

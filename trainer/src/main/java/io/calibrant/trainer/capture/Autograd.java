@@ -1,6 +1,8 @@
 package io.calibrant.trainer.capture;
 
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
+import ai.djl.pytorch.engine.PtEngine;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.JniUtils;
 import java.util.function.Supplier;
@@ -39,11 +41,14 @@ public final class Autograd {
      * them with all cores would only wait for the others.
      */
     public static void mathThreads(int threads) {
+        // A thread that has not asked yet would take over the number of whoever has set one last, at its first product.
+        mathThreads();
         JniUtils.setNumThreads(threads);
     }
 
     /** How many threads the calling thread's matrix products use. */
     public static int mathThreads() {
+        Engine.getEngine(PtEngine.ENGINE_NAME); // loads the library, if nothing has yet
         return JniUtils.getNumThreads();
     }
 

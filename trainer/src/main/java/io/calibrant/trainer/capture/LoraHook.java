@@ -3,12 +3,14 @@ package io.calibrant.trainer.capture;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.norm.Dropout;
 import io.calibrant.trainer.llama.LinearHook;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraWeights;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -21,6 +23,7 @@ final class LoraHook implements LinearHook {
     private final Mode mode;
     private final NDManager pass;
     private final Map<String, Capture> captures = new LinkedHashMap<>();
+    private final Map<Shape, NDArray> zeros = new HashMap<>();
 
     /**
      * What is seen of one adapted map.
@@ -67,14 +70,24 @@ final class LoraHook implements LinearHook {
                 LinearHook.linear(seen, mode.isTraining() ? pair.a() : pair.a().stopGradient(), null);
         NDArray target = base;
         if (mode.isProbed()) {
-            NDArray probe =
-                    pass.zeros(new Shape(x.getShape().get(0), pair.linear().outputs()), x.getDataType());
-            probe.setRequiresGradient(true);
+            NDArray probe = probe(new Shape(x.getShape().get(0), pair.linear().outputs()), x.getDataType());
             keep(path, new Capture(x, lowRank, probe));
             target = base == null ? probe : probe.add(base);
         }
         NDArray b = mode.isTraining() ? pair.b() : pair.b().stopGradient();
         return LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(scaling), b, target));
+    }
+
+    /** A leaf of its own; its zeros, which nothing writes to, are those of all probes of its shape. */
+    private NDArray probe(Shape shape, DataType dataType) {
+        NDArray all = zeros.computeIfAbsent(shape, s -> {
+            NDArray made = pass.zeros(s, dataType);
+            NDScope.unregister(made);
+            return made;
+        });
+        NDArray probe = all.stopGradient();
+        probe.setRequiresGradient(true);
+        return probe;
     }
 
     private void keep(String path, Capture capture) {

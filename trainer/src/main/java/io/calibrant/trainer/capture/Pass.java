@@ -47,6 +47,11 @@ public final class Pass implements AutoCloseable {
         return settings.scaling();
     }
 
+    /** What share of a map's inputs LoRA drops in training. */
+    public double dropout() {
+        return settings.dropout();
+    }
+
     /** The manager that owns this pass's arrays: a place for arrays that should go with it. */
     public NDManager manager() {
         return manager;
@@ -86,6 +91,13 @@ public final class Pass implements AutoCloseable {
     public NDArray outputGradient(String path) {
         try (NDArray gradient = capture(path).probe().getGradient()) {
             return threeDimensional(Autograd.unrecorded(gradient::duplicate));
+        }
+    }
+
+    /** {@link #outputGradient} itself and no copy: to be read before the next backward pass, and not to be changed. */
+    public NDArray presentOutputGradient(String path) {
+        try (NDArray gradient = capture(path).probe().getGradient()) {
+            return threeDimensional(gradient);
         }
     }
 

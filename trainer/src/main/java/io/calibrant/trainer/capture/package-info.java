@@ -23,6 +23,8 @@
  *
  * <p>{@code Autograd} is the one class of the house that touches DJL's internal {@code JniUtils}.
  *
+ * <p>What is made of a pass afterwards is much small work on arrays: {@link io.calibrant.trainer.capture.MathThreads}.
+ *
  * <p>May depend on: {@code lora}, {@code llama}, DJL. Not on Kafka or Avro.
  */
 package io.calibrant.trainer.capture;

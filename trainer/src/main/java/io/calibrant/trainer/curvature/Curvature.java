@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.capture.AdaptedLlama;
-import io.calibrant.trainer.capture.Autograd;
+import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.llama.Constants;
@@ -13,11 +13,14 @@ import io.calibrant.trainer.llama.LlamaConfig;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
 /**
  * Measures the K-FAC curvature of every block on one batch (method.md sections 1 and 2):
@@ -32,6 +35,9 @@ import java.util.SplittableRandom;
  * <p>Weight gradients of single tokens are never formed; what one block needs is freed before the next.
  */
 public final class Curvature {
+    private static final String LORA_A = ".lora_A";
+    private static final String LORA_B = ".lora_B";
+
     private final KfacApproximation kfac;
     private final FisherType fisher;
     private final Integer rank;
@@ -87,13 +93,13 @@ public final class Curvature {
                 ? Cotangent.exact(classes.probabilities(), classes.classes(), classes.classCount())
                 : List.of(Cotangent.ofLabels(classes, fisherLabels));
         boolean[][] active = cotangents.stream().map(Cotangent::active).toArray(boolean[][]::new);
-        BatchRows rows = new BatchRows(pass.batch(), batch);
+        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, 1);
         pass.backward(stacked(cotangents, pass, model.settings().scaling()), gradient -> {
             TokenRows of = rows.of(gradient.path());
-            rows.add(
+            rows.input(gradient.path(), () -> of.inputs(flat(gradient.input())));
+            rows.lowRank(gradient.path(), of.inputs(flat(gradient.lowRank())));
+            rows.gradient(
                     gradient.path(),
-                    of.inputs(flat(gradient.input())),
-                    of.inputs(flat(gradient.lowRank())),
                     of.gradients(flat(gradient.output()), active),
                     of.gradients(flat(gradient.projected()), active));
         });
@@ -102,50 +108,99 @@ public final class Curvature {
 
     /**
      * The EMPIRICAL curvature of a training pass, from the backward pass that training makes anyway: nothing is run again.
+     * Inputs are those before LoRA's dropout, and A x is that of these inputs: a dropped input is larger in the mean of
+     * its squares.
      *
      * @param pass in mode TRAINING_PROBED, after its backward pass from the mean loss over the B questions
      * @param prompts the B labelled questions of the pass
+     * @param threads do the work; the result does not depend on how many they are
      */
-    public BatchCurvature ofTraining(Pass pass, LoraWeights weights, List<EncodedPrompt> prompts, long batch) {
+    public BatchCurvature ofTraining(
+            Pass pass, LoraWeights weights, List<EncodedPrompt> prompts, long batch, MathThreads threads) {
         int[] labels = labels(prompts);
-        boolean[][] active = {new boolean[labels.length]};
-        Arrays.fill(active[0], true);
-        BatchRows rows = new BatchRows(pass.batch(), batch);
         // training differentiates the mean loss: undo the mean, and let s enter, which is not in dL/dh
-        NDArray scale = pass.manager()
-                .create(new float[] {(float) (pass.scaling() * labels.length)})
-                .toType(pass.logits().getDataType(), true);
-        Autograd.unrecorded(() -> {
-            for (String path : pass.linears()) {
-                try (NDScope scope = new NDScope()) {
-                    scope.suppressNotUsedWarning();
-                    TokenRows of = rows.of(path);
-                    NDArray g = of.gradients(flat(pass.outputGradient(path)), active)
-                            .mul(scale);
-                    NDArray x = of.inputs(flat(pass.input(path)));
-                    NDArray ax = of.inputs(flat(pass.lowRank(path)));
-                    rows.add(path, x, ax, g, g.matMul(weights.pairs().get(path).b()));
-                }
-            }
-            return null;
-        });
+        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.QUICK, pass.scaling() * labels.length);
+        Map<String, List<String>> readers = new LinkedHashMap<>();
+        List<Runnable> pieces = new ArrayList<>();
+        for (String path : pass.linears()) {
+            readers.computeIfAbsent(LlamaConfig.inputOf(path), input -> new ArrayList<>())
+                    .add(path);
+            pieces.add(scoped(() -> gradient(pass, weights, path, rows)));
+        }
+        readers.values().forEach(paths -> pieces.add(scoped(() -> input(pass, weights, paths, rows))));
+        threads.run(pieces);
         return new BatchCurvature(
                 rows.blocks(weights),
                 labels.length,
                 ClassProbabilities.of(pass.logits(), prompts).logLikelihood(labels));
     }
 
-    /** The blocks of one batch as they come. */
+    private static Runnable scoped(Runnable work) {
+        return () -> {
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                work.run();
+            }
+        };
+    }
+
+    /** The output gradient of one map of a training pass. */
+    private void gradient(Pass pass, LoraWeights weights, String path, BatchRows rows) {
+        TokenRows of = rows.of(path);
+        NDArray g = flat(pass.presentOutputGradient(path));
+        // zeros, of padding, need not be left out where rows are reduced
+        boolean zeros = rank != null && kfac == KfacApproximation.EXPAND && of.count() > 2 * rank;
+        if (!zeros) {
+            boolean[] everyone = new boolean[pass.batch().size()];
+            Arrays.fill(everyone, true);
+            g = of.gradients(g, everyone);
+        }
+        rows.gradient(path, g, narrow(g, weights.pairs().get(path).b().transpose()));
+    }
+
+    /** The input that these maps of a training pass read. */
+    private static void input(Pass pass, LoraWeights weights, List<String> paths, BatchRows rows) {
+        String first = paths.get(0);
+        TokenRows of = rows.of(first);
+        NDArray x = of.inputs(flat(pass.input(first)));
+        rows.input(first, () -> x);
+        for (String path : paths) {
+            rows.lowRank(
+                    path,
+                    pass.dropout() > 0
+                            ? narrow(x, weights.pairs().get(path).a())
+                            : of.inputs(flat(pass.lowRank(path))));
+        }
+    }
+
+    /**
+     * wide weight^T for a weight of a few rows, [n, R]. As the transpose of weight wide^T, because the library's products
+     * take long rows twice as fast as long columns.
+     */
+    private static NDArray narrow(NDArray wide, NDArray weight) {
+        return weight.matMul(wide.transpose()).transpose();
+    }
+
+    /** The sums of one batch as they come, from any thread. */
     private final class BatchRows {
         private final long batch;
+        private final int powerSteps;
+        private final double scale;
         private final TokenRows all;
         private final TokenRows last;
-        private final Map<String, List<BlockStatistics>> blocks = new HashMap<>();
-        private String sharedName = "";
-        private Rows shared;
+        private final Map<String, Rows> large = new ConcurrentHashMap<>();
+        private final Map<String, double[]> small = new ConcurrentHashMap<>();
 
-        BatchRows(TokenBatch tokens, long batch) {
+        /**
+         * None yet.
+         *
+         * @param powerSteps of the reduction of rows
+         * @param scale what all gradients are still to be multiplied by
+         */
+        BatchRows(TokenBatch tokens, long batch, int powerSteps, double scale) {
             this.batch = batch;
+            this.powerSteps = powerSteps;
+            this.scale = scale;
             all = new TokenRows(kfac, tokens);
             last = TokenRows.oneEach(tokens.size());
         }
@@ -155,51 +210,63 @@ public final class Curvature {
         }
 
         /**
-         * Takes one map.
+         * Takes the input of a map, unless it has been taken for another map that reads the same.
          *
-         * @param x rows of its input [n, Din]
-         * @param ax rows of A x [n, R]
-         * @param g rows of s dL/dh [rows, Dout]
-         * @param gb rows of s B^T dL/dh [rows, R]
+         * @param rows gives the rows of the input [n, Din]
          */
-        void add(String path, NDArray x, NDArray ax, NDArray g, NDArray gb) {
+        void input(String path, Supplier<NDArray> rows) {
+            large.computeIfAbsent(LlamaConfig.inputOf(path), name -> reduce(rows.get(), name, 1));
+        }
+
+        /** Takes rows of A x [n, R] of a map. */
+        void lowRank(String path, NDArray ax) {
+            small.put(path + LORA_B, small(ax, 1));
+        }
+
+        /**
+         * Takes the output gradient of a map.
+         *
+         * @param g rows of s dL/dh [rows, Dout], but for the scale
+         * @param gb rows of s B^T dL/dh [rows, R], but for the scale
+         */
+        void gradient(String path, NDArray g, NDArray gb) {
+            large.put(path + LORA_B, reduce(g, path + LORA_B, scale));
+            small.put(path + LORA_A, small(gb, scale));
+        }
+
+        private Rows reduce(NDArray rows, String name, double times) {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
-                // Maps that read the same input follow each other: its rows are reduced once.
-                String input = LlamaConfig.inputOf(path);
-                if (!input.equals(sharedName)) {
-                    shared = reduce(x, input);
-                    sharedName = input;
-                }
-                int n = of(path).count();
-                String a = path + ".lora_A";
-                String b = path + ".lora_B";
-                blocks.put(
-                        path,
-                        List.of(
-                                new BlockStatistics(a, shared, small(gb), width(gb), n),
-                                new BlockStatistics(b, reduce(g, b), small(ax), width(ax), n)));
+                Rows reduced = RowReduction.reduce(
+                        rows.toType(DataType.FLOAT32, false), rank, powerSteps, Seeds.of(run, batch, name));
+                return times == 1 ? reduced : reduced.times(times);
             }
         }
 
-        private Rows reduce(NDArray rows, String name) {
-            return RowReduction.reduce(rows.toType(DataType.FLOAT32, false), rank, Seeds.of(run, batch, name));
-        }
-
-        private static double[] small(NDArray rows) {
-            NDArray wide = rows.toType(DataType.FLOAT64, false);
-            return wide.transpose().matMul(wide).toDoubleArray();
-        }
-
-        private static int width(NDArray rows) {
-            return Math.toIntExact(rows.getShape().get(1));
+        private static double[] small(NDArray rows, double times) {
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                NDArray wide = rows.toType(DataType.FLOAT64, false);
+                double[] sum = wide.transpose().matMul(wide).toDoubleArray();
+                for (int i = 0; i < sum.length; i++) {
+                    sum[i] *= times * times;
+                }
+                return sum;
+            }
         }
 
         /** In the order of the forward pass. */
         List<BlockStatistics> blocks(LoraWeights weights) {
-            return weights.pairs().keySet().stream()
-                    .flatMap(path -> blocks.get(path).stream())
-                    .toList();
+            List<BlockStatistics> blocks = new ArrayList<>();
+            weights.pairs().forEach((path, pair) -> {
+                int r = Math.toIntExact(pair.a().getShape().get(0));
+                int n = of(path).count();
+                Rows inputs = large.get(LlamaConfig.inputOf(path));
+                Rows gradients = large.get(path + LORA_B);
+                blocks.add(new BlockStatistics(path + LORA_A, inputs, small.get(path + LORA_A), r, n));
+                blocks.add(new BlockStatistics(path + LORA_B, gradients, small.get(path + LORA_B), r, n));
+            });
+            return blocks;
         }
     }
 

@@ -9,13 +9,21 @@ import java.util.SplittableRandom;
 
 /**
  * Reduces many rows R [m, d] to at most l = 2k rows whose R^T R is nearly the best of that rank, where the rows are
- * (method.md section 3): randomised subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4) with two power
- * steps. Only l x l matrices and the result come to the host.
+ * (method.md section 3): randomised subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4). Only l x l
+ * matrices and the result come to the host.
  */
 final class RowReduction {
-    private static final int POWER_STEPS = 2;
+    /** Two power steps are enough (method.md section 3). */
+    static final int THOROUGH = 2;
+
+    /** One is needed. */
+    static final int QUICK = 1;
+
     /** Gram eigenvalues below this share of the largest are float32 rounding, not directions. */
     private static final double ROUNDING = 1e-12;
+
+    /** A row of which the others leave less than this share of its square is not told from them by one Cholesky. */
+    private static final double DEPENDENT = 1e-10;
 
     private RowReduction() {}
 
@@ -30,9 +38,10 @@ final class RowReduction {
      *
      * @param rows [m, d] float32, neither modified nor closed; must not record gradients
      * @param rank k; null for no reduction
+     * @param powerSteps {@link #THOROUGH} or {@link #QUICK}
      * @param seed decides what is drawn: the same rows and seed give the same bytes
      */
-    static Rows reduce(NDArray rows, Integer rank, long seed) {
+    static Rows reduce(NDArray rows, Integer rank, int powerSteps, long seed) {
         int m = Math.toIntExact(rows.getShape().get(0));
         int d = Math.toIntExact(rows.getShape().get(1));
         if (m == 0) {
@@ -44,7 +53,7 @@ final class RowReduction {
         }
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            return d <= 2 * rank ? root(rows, d) : leading(rows, d, 2 * rank, seed);
+            return d <= 2 * rank ? root(rows, d) : leading(rows, d, 2 * rank, powerSteps, seed);
         }
     }
 
@@ -57,7 +66,7 @@ final class RowReduction {
     }
 
     private static Rows root(NDArray rows, int d) {
-        double[] gram = gram(rows.toType(DataType.FLOAT64, false));
+        double[] gram = gram(rows.toType(DataType.FLOAT64, false).transpose());
         double trace = 0;
         for (int i = 0; i < d; i++) {
             trace += gram[i * d + i];
@@ -70,63 +79,97 @@ final class RowReduction {
         return new Rows(values, values.length / d, d, trace);
     }
 
-    private static Rows leading(NDArray rows, int d, int columns, long seed) {
+    private static Rows leading(NDArray rows, int d, int columns, int powerSteps, long seed) {
         double trace = 0;
-        for (float norm : rows.mul(rows).sum(new int[] {1}).toFloatArray()) {
-            trace += norm;
+        for (float norm : rows.norm(new int[] {1}).toFloatArray()) {
+            trace += (double) norm * norm;
         }
+        if (trace == 0) {
+            return new Rows(new float[0], 0, d, 0);
+        }
+        double unit = 1 / Math.sqrt(trace); // keeps products of rows as small as a saturated model's within float32
+        // Everything lies down, [l, m] and [l, d]: the library's products take long rows faster than long columns.
         NDArray transposed = rows.transpose();
-        // Between the steps the columns need only stay apart; the last basis is orthonormal to rounding.
-        NDArray basis = rows.matMul(signs(rows.getManager(), d, columns, seed));
-        for (int step = 0; step < POWER_STEPS && basis != null; step++) {
-            NDArray right = orthonormal(basis, 1);
-            right = right == null ? null : orthonormal(transposed.matMul(right), 1);
-            basis = right == null ? null : rows.matMul(right);
+        NDArray basis = signs(rows.getManager(), d, columns, (float) unit, seed).matMul(transposed);
+        for (int step = 0; step < powerSteps; step++) {
+            // A quick step squares the spread of the rows' sizes once more before it brings them apart: of a
+            // direction a thousand times smaller than the largest float32 leaves less.
+            NDArray left = powerSteps == QUICK ? basis : orthonormal(basis, 1);
+            NDArray right = left == null ? null : orthonormal(left.matMul(rows), unit);
+            if (right == null) {
+                return new Rows(new float[0], 0, d, trace);
+            }
+            basis = right.matMul(transposed);
         }
-        basis = basis == null ? null : orthonormal(basis, 2);
+        basis = orthonormal(basis, 1);
         if (basis == null) {
             return new Rows(new float[0], 0, d, trace);
         }
-        float[] values = basis.transpose().matMul(rows).toFloatArray();
+        float[] values = basis.matMul(rows).toFloatArray();
         return new Rows(values, values.length / d, d, trace);
     }
 
-    /** Omega [d, l]: random signs, as good as normal numbers here and 64 of them in one draw. */
-    private static NDArray signs(NDManager manager, int d, int columns, long seed) {
+    /** Omega^T [l, d]: numbers of one size and random signs, as good as normal ones here and 64 of them in one draw. */
+    private static NDArray signs(NDManager manager, int d, int columns, float size, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
-        float[] values = new float[d * columns];
+        int one = Float.floatToRawIntBits(size);
+        float[] values = new float[columns * d];
         long bits = 0;
-        for (int i = 0; i < values.length; i++) {
-            bits = i % 64 == 0 ? random.nextLong() : bits >>> 1;
-            values[i] = (bits & 1) == 0 ? -1 : 1;
+        int left = 0;
+        for (int i = 0; i < d; i++) {
+            for (int j = 0; j < columns; j++) {
+                if (left == 0) {
+                    bits = random.nextLong();
+                    left = 64;
+                }
+                values[j * d + i] = Float.intBitsToFloat(one | ((int) bits << 31));
+                bits >>>= 1;
+                left--;
+            }
         }
-        return manager.create(values, new Shape(d, columns));
+        return manager.create(values, new Shape(columns, d));
     }
 
     /**
-     * An orthonormal basis of a tall matrix's columns: its Gram matrix's root is inverted on the host, twice, as
-     * Cholesky-QR needs it (Yamamoto et al. 2015), with eigenvectors in place of Cholesky so that dependent columns drop
-     * out.
+     * An orthonormal basis of what a few long rows span by Cholesky-QR (Yamamoto et al. 2015), in double precision: where
+     * the rows are independent a single round of it is orthonormal to float32's rounding.
      *
-     * @param rounds 2 for a basis that is orthonormal to rounding, whatever the columns; 1 where nearly is enough
-     * @return float32 [m, at most l]; null if all columns are zero
+     * @param size of the basis's rows
+     * @return float32 [at most l, m]; null if all rows are zero
      */
-    private static NDArray orthonormal(NDArray columns, int rounds) {
-        NDArray basis = columns.toType(DataType.FLOAT64, false);
-        for (int round = 0; round < rounds; round++) {
-            int width = Math.toIntExact(basis.getShape().get(1));
-            SymmetricEigen eigen = new SymmetricEigen(gram(basis), width);
+    private static NDArray orthonormal(NDArray rows, double size) {
+        NDArray wide = rows.toType(DataType.FLOAT64, false);
+        int count = Math.toIntExact(wide.getShape().get(0));
+        double[] gram = gram(wide);
+        double[] inverseRoot = CholeskyInverse.of(gram, count, DEPENDENT);
+        NDArray basis = inverseRoot == null
+                ? dependent(wide, gram)
+                : wide.getManager().create(inverseRoot, new Shape(count, count)).matMul(wide);
+        if (basis == null) {
+            return null;
+        }
+        NDArray narrow = basis.toType(DataType.FLOAT32, false);
+        return size == 1 ? narrow : narrow.mul(narrow.getManager().create((float) size));
+    }
+
+    /** The same of rows that depend on each other: eigenvectors in place of Cholesky, so that some drop out, twice. */
+    private static NDArray dependent(NDArray rows, double[] gram) {
+        NDArray basis = rows;
+        for (int round = 0; round < 2; round++) {
+            int count = Math.toIntExact(basis.getShape().get(0));
+            SymmetricEigen eigen = new SymmetricEigen(round == 0 ? gram : gram(basis), count);
             int kept = eigen.above(ROUNDING);
             if (kept == 0) {
                 return null;
             }
-            NDArray inverseRoot = basis.getManager().create(eigen.scaled(ROUNDING, -0.5), new Shape(kept, width));
-            basis = basis.matMul(inverseRoot.transpose());
+            basis = basis.getManager()
+                    .create(eigen.scaled(ROUNDING, -0.5), new Shape(kept, count))
+                    .matMul(basis);
         }
-        return basis.toType(DataType.FLOAT32, false);
+        return basis;
     }
 
-    private static double[] gram(NDArray columns) {
-        return columns.transpose().matMul(columns).toDoubleArray();
+    private static double[] gram(NDArray rows) {
+        return rows.matMul(rows.transpose()).toDoubleArray();
     }
 }

@@ -9,4 +9,13 @@ package io.calibrant.trainer.curvature;
  * @param trace the exact sum of squared norms of the rows before any reduction
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody; megabytes are not copied per access
-public record Rows(float[] values, int count, int width, double trace) {}
+public record Rows(float[] values, int count, int width, double trace) {
+    /** The same rows, each times a factor. */
+    Rows times(double factor) {
+        float[] scaled = new float[values.length];
+        for (int i = 0; i < scaled.length; i++) {
+            scaled[i] = (float) (factor * values[i]);
+        }
+        return new Rows(scaled, count, width, factor * factor * trace);
+    }
+}

@@ -129,8 +129,13 @@ public final class Adapter {
         return matrices;
     }
 
-    /** The same adapter with other weights. */
-    Adapter with(List<LoraMatrices> other) {
+    /**
+     * The same adapter with other weights.
+     *
+     * @param other one element for each of its maps
+     * @throws IllegalArgumentException if they are of other maps
+     */
+    public Adapter with(List<LoraMatrices> other) {
         Map<String, LoraMatrices> ordered = new LinkedHashMap<>();
         other.forEach(m -> ordered.put(m.linear().path(), m));
         if (!ordered.keySet().equals(matrices.keySet())) {

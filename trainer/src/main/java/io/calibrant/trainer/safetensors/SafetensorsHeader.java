@@ -14,18 +14,24 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Parses and checks the header of one file; everything that can be wrong with the file is found here, at open. */
-final class SafetensorsHeader {
+/**
+ * The header of one file, parsed and checked; everything that can be wrong with the file is found here, at open.
+ *
+ * @param entries the tensors, in the order of the header
+ * @param metadata what the writer says of the file; may be empty
+ */
+record SafetensorsHeader(Map<String, TensorEntry> entries, Map<String, String> metadata) {
 
     /** The limit of the reference implementation; a larger header is a file of another kind. */
     private static final long MAX_HEADER_BYTES = 100_000_000;
 
+    /** The one name of a header that is no tensor's: an object of strings. */
+    static final String METADATA = "__metadata__";
+
     private static final JsonMapper JSON = new JsonMapper();
 
-    private SafetensorsHeader() {}
-
-    /** Reads the entries of {@code file} in the order of its header. */
-    static Map<String, TensorEntry> read(Path file, FileChannel channel) throws IOException {
+    /** Reads the header of {@code file}. */
+    static SafetensorsHeader read(Path file, FileChannel channel) throws IOException {
         long fileSize = channel.size();
         if (fileSize < Long.BYTES) {
             throw damaged(file, "expected at least 8 bytes, found " + fileSize);
@@ -52,12 +58,18 @@ final class SafetensorsHeader {
             throw damaged(file, "header is not a JSON object");
         }
         Map<String, TensorEntry> entries = new LinkedHashMap<>();
+        Map<String, String> metadata = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> field : root.properties()) {
-            if (!field.getKey().equals("__metadata__")) {
+            if (field.getKey().equals(METADATA)) {
+                field.getValue()
+                        .properties()
+                        .forEach(each ->
+                                metadata.put(each.getKey(), each.getValue().asText()));
+            } else {
                 entries.put(field.getKey(), entry(file, field.getKey(), field.getValue(), dataStart, fileSize));
             }
         }
-        return entries;
+        return new SafetensorsHeader(entries, metadata);
     }
 
     private static TensorEntry entry(Path file, String name, JsonNode node, long dataStart, long fileSize) {

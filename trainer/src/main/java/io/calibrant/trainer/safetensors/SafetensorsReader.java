@@ -37,11 +37,13 @@ public final class SafetensorsReader implements Closeable {
 
     private final Path source;
     private final Map<String, TensorEntry> entries;
+    private final Map<String, String> metadata;
     private final Map<Path, FileChannel> channels;
 
-    private SafetensorsReader(Path source, Map<String, TensorEntry> entries, Map<Path, FileChannel> channels) {
+    private SafetensorsReader(Path source, SafetensorsHeader header, Map<Path, FileChannel> channels) {
         this.source = source;
-        this.entries = Collections.unmodifiableMap(entries);
+        entries = Collections.unmodifiableMap(header.entries());
+        metadata = Collections.unmodifiableMap(header.metadata());
         this.channels = channels;
     }
 
@@ -70,7 +72,7 @@ public final class SafetensorsReader implements Closeable {
 
     private static SafetensorsReader openFile(Path file) {
         Map<Path, FileChannel> channels = new LinkedHashMap<>();
-        return closingOnFailure(channels, () -> new SafetensorsReader(file, entriesOf(file, channels), channels));
+        return closingOnFailure(channels, () -> new SafetensorsReader(file, headerOf(file, channels), channels));
     }
 
     private static SafetensorsReader openShards(Path index) {
@@ -91,7 +93,7 @@ public final class SafetensorsReader implements Closeable {
                 Path file = index.resolveSibling(field.getValue().asText());
                 Map<String, TensorEntry> shard = shards.get(file);
                 if (shard == null) {
-                    shard = entriesOf(file, channels);
+                    shard = headerOf(file, channels).entries();
                     shards.put(file, shard);
                 }
                 TensorEntry entry = shard.get(field.getKey());
@@ -101,7 +103,7 @@ public final class SafetensorsReader implements Closeable {
                 }
                 entries.put(field.getKey(), entry);
             }
-            return new SafetensorsReader(index, entries, channels);
+            return new SafetensorsReader(index, new SafetensorsHeader(entries, Map.of()), channels);
         });
     }
 
@@ -124,7 +126,7 @@ public final class SafetensorsReader implements Closeable {
         }
     }
 
-    private static Map<String, TensorEntry> entriesOf(Path file, Map<Path, FileChannel> channels) throws IOException {
+    private static SafetensorsHeader headerOf(Path file, Map<Path, FileChannel> channels) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new ModelFileException(file + ": no such file");
         }
@@ -136,6 +138,11 @@ public final class SafetensorsReader implements Closeable {
     /** The file, or the index of the shards. */
     public Path source() {
         return source;
+    }
+
+    /** What the writer says of the file; empty for shards. */
+    public Map<String, String> metadata() {
+        return metadata;
     }
 
     /** The names of all tensors, in file order. */

@@ -35,6 +35,18 @@ public final class SafetensorsWriter {
     }
 
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+
+    /** An empty file; transformers refuses one whose metadata have no format. */
+    public SafetensorsWriter() {
+        metadata.put("format", "pt");
+    }
+
+    /** Says something of the file, in its header. */
+    public SafetensorsWriter describe(String name, String value) {
+        metadata.put(name, value);
+        return this;
+    }
 
     /**
      * Adds a tensor; the array is not copied and must not change before {@link #write}.
@@ -61,7 +73,15 @@ public final class SafetensorsWriter {
      * @throws IOException if it cannot be written
      */
     public void write(Path file) throws IOException {
-        Path partial = file.resolveSibling(file.getFileName() + ".partial");
+        write(file, file.resolveSibling(file.getFileName() + ".partial"));
+    }
+
+    /**
+     * Writes the file: first to {@code partial} in the same directory and down to the disk, then moved into place at once.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void write(Path file, Path partial) throws IOException {
         try (FileChannel channel = FileChannel.open(
                 partial, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
             writeFully(channel, header());
@@ -74,13 +94,14 @@ public final class SafetensorsWriter {
                     writeFully(channel, chunk.limit(count * Float.BYTES));
                 }
             }
+            channel.force(true);
         }
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     }
 
     private ByteBuffer header() throws IOException {
         ObjectNode root = JSON.createObjectNode();
-        root.putObject("__metadata__").put("format", "pt"); // transformers refuses a file without it
+        metadata.forEach(root.putObject(SafetensorsHeader.METADATA)::put);
         long at = 0;
         for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
             ObjectNode node = root.putObject(entry.getKey());

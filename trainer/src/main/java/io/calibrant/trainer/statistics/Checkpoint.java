@@ -6,6 +6,9 @@ import java.util.Map;
 
 /** The weights at which curvature is measured, and how far they are from where they came from. */
 public final class Checkpoint {
+    /** The name under which statistics go while the weights still move. */
+    public static final String LIVE = "live";
+
     private final String name;
     private final Map<String, Records.Weight> weights;
     private final Map<String, Records.Weight> initial;
@@ -31,6 +34,11 @@ public final class Checkpoint {
     /** For example step-400. */
     public String name() {
         return name;
+    }
+
+    /** About how many bytes the weights take. */
+    public long bytes() {
+        return weights.values().stream().mapToLong(w -> 4L * w.values().length).sum() * (initial.isEmpty() ? 1 : 2);
     }
 
     Map<String, Records.Weight> weights() {

@@ -1,31 +1,30 @@
 package io.calibrant.trainer.statistics;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicScan;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
-import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
 import org.apache.avro.Schema;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
  * What the topics say of a run already. A run that goes on, or another shard of it, describes it the same; whoever comes
  * with other settings would mix statistics that do not belong together, since each batch of a run counts once.
  */
 public final class PublishedRun {
-    private static final Duration POLL = Duration.ofMillis(200);
     private static final int LONGEST_VALUE = 60;
 
     /** Names, not settings: a model is known by its digest, wherever it lies. */
@@ -50,82 +49,96 @@ public final class PublishedRun {
         } catch (KafkaException e) {
             throw new PublishingException("broker " + connection.bootstrapServers() + ": " + e.getMessage(), e);
         }
-        String difference = found == null ? null : difference(found, Records.run(run));
-        if (difference != null) {
+        if (found == null) {
+            return;
+        }
+        difference(found, Records.run(run)).ifPresent(difference -> {
             throw new PublishingException(
                     "--run: run '" + run.runId() + "' is on topic "
                             + connection.topics().runs() + " with other settings: " + difference
                             + "; accepted are the same ones, or a new name",
                     null);
+        });
+    }
+
+    /** All that decides what a run trains and sends, by name. */
+    public static Map<String, String> settings(RunDescription run) {
+        return settings(Records.run(run));
+    }
+
+    /**
+     * Which topic of which cluster the statistics of a run go to: what was sent to another one, or before it was created
+     * anew, is not there.
+     *
+     * @throws PublishingException naming the address if the broker does not answer
+     */
+    public static Map<String, String> place(Connection connection) {
+        String topic = connection.topics().statistics();
+        try (Admin admin = Admin.create(connection.admin())) {
+            return new TreeMap<>(Map.of(
+                    "cluster",
+                    String.valueOf(admin.describeCluster().clusterId().get()),
+                    "statisticsTopic",
+                    topic + " "
+                            + admin.describeTopics(List.of(topic))
+                                    .allTopicNames()
+                                    .get()
+                                    .get(topic)
+                                    .topicId()));
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException | KafkaException e) {
+            throw new PublishingException("broker " + connection.bootstrapServers() + ": " + e.getMessage(), e);
         }
     }
 
     /** The newest description of a run; null where there is none that can be read. */
     private static Run read(Connection connection, String runId) {
-        Map<String, Object> configs = connection.consumer(null);
-        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
         String topic = connection.topics().runs();
-        byte[] newest = null;
-        try (KafkaConsumer<String, byte[]> consumer =
-                new KafkaConsumer<>(configs, new StringDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                for (ConsumerRecord<String, byte[]> record : consumer.poll(POLL)) {
-                    newest = runId.equals(record.key()) ? record.value() : newest;
-                }
-            }
-        }
-        if (newest == null) {
+        Optional<byte[]> newest = TopicScan.newest(connection, topic, runId);
+        if (newest.isEmpty()) {
             return null;
         }
         try (Deserializer<Run> deserializer = connection.deserializer(Run.class)) {
-            return deserializer.deserialize(topic, newest);
+            return deserializer.deserialize(topic, newest.get());
         } catch (BadRecordException e) {
             return null; // no reader can use it: a good one takes its place
         }
     }
 
-    /** The first difference in words; null where there is none. */
-    static String difference(Run there, Run here) {
-        for (Schema.Field field : there.getSchema().getFields()) {
-            if (NAMES.contains(field.name())) {
-                continue;
-            }
-            Object before = there.get(field.pos());
-            Object now = here.get(field.pos());
-            if (field.name().equals("settings")) {
-                String difference = difference(there.getSettings(), here.getSettings());
-                if (difference != null) {
-                    return difference;
-                }
-            } else if (!Objects.equals(before, now)) {
-                return words(field.name(), before, now);
-            }
-        }
-        return null;
+    static Optional<String> difference(Run there, Run here) {
+        return difference(settings(there), settings(here));
     }
 
-    private static String difference(Map<String, String> there, Map<String, String> here) {
-        Set<String> keys = new TreeSet<>(there.keySet());
+    /** In the order of the contract; what is null there is not in it. */
+    private static Map<String, String> settings(Run run) {
+        Map<String, String> settings = new LinkedHashMap<>();
+        for (Schema.Field field : run.getSchema().getFields()) {
+            Object value = run.get(field.pos());
+            if (!NAMES.contains(field.name()) && !field.name().equals("settings") && value != null) {
+                settings.put(field.name(), value.toString());
+            }
+        }
+        settings.putAll(new TreeMap<>(run.getSettings()));
+        return settings;
+    }
+
+    /** The first difference in words; empty where there is none. */
+    public static Optional<String> difference(Map<String, String> there, Map<String, String> here) {
+        Set<String> keys = new LinkedHashSet<>(there.keySet());
         keys.addAll(here.keySet());
         return keys.stream()
                 .filter(key -> !Objects.equals(there.get(key), here.get(key)))
                 .findFirst()
-                .map(key -> words(key, there.get(key), here.get(key)))
-                .orElse(null);
+                .map(key -> words(key, there.get(key), here.get(key)));
     }
 
-    private static String words(String what, Object there, Object here) {
+    private static String words(String what, String there, String here) {
         return what + " is " + shortened(there) + " there and " + shortened(here) + " here";
     }
 
-    private static String shortened(Object value) {
-        String text = value == null ? "nothing" : value.toString();
+    private static String shortened(String value) {
+        String text = value == null ? "nothing" : value;
         return text.length() <= LONGEST_VALUE ? text : text.substring(0, LONGEST_VALUE) + "...";
     }
 }

@@ -1,5 +1,6 @@
 package io.calibrant.trainer.statistics;
 
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
@@ -7,16 +8,24 @@ import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Side;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.trainer.curvature.BlockStatistics;
+import io.calibrant.trainer.curvature.CurvatureSum;
+import io.calibrant.trainer.curvature.Rows;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** The trainer's objects as the contract's records. */
 final class Records {
@@ -118,5 +127,81 @@ final class Records {
                 .setPurpose(Purpose.VALIDATION)
                 .setRun(runId)
                 .build();
+    }
+
+    /** Which process sends, and how: source, when it started (milliseconds), how rows go over the wire. */
+    record Sender(String source, long epoch, RowType rowType) {}
+
+    /** At which weights statistics were taken: the checkpoint's name, and by block how large and how far from where it started. */
+    record Origin(String checkpoint, Map<String, Double> squaredNorms, Map<String, Double> squaredDistances) {}
+
+    /** One record for the blocks that read the same input, named after the first of them; each made when it is asked for. */
+    static Stream<Statistics> statistics(
+            String runId, Sender sender, Origin origin, BatchPlace place, CurvatureSum curvature) {
+        return sharing(curvature.blocks()).stream()
+                .map(blocks -> statistics(runId, sender, origin, place, curvature, blocks));
+    }
+
+    private static Statistics statistics(
+            String runId,
+            Sender sender,
+            Origin origin,
+            BatchPlace place,
+            CurvatureSum curvature,
+            List<BlockStatistics> sharing) {
+        Map<String, Double> norms = origin.squaredNorms();
+        Map<String, Double> distances = origin.squaredDistances();
+        BlockStatistics block = sharing.get(0);
+        Rows rows = block.rows();
+        return Statistics.newBuilder()
+                .setRunId(runId)
+                .setCheckpoint(origin.checkpoint())
+                .setBlock(block.block())
+                .setBatch(place.first())
+                .setBatches(curvature.batches())
+                .setStride(place.stride())
+                .setForgetting(curvature.forgetting())
+                .setBatchesExpected(place.expected())
+                .setSource(sender.source())
+                .setEpoch(sender.epoch())
+                .setRows(sender.rowType().tensor(rows.values(), rows.count(), rows.width()))
+                .setSmall(small(block))
+                .setN(block.n())
+                .setExamples(curvature.examples())
+                .setTrace(rows.trace())
+                .setLogLikelihood(curvature.logLikelihood())
+                .setSquaredNorm(norms.get(block.block()))
+                .setSquaredDistance(distances.get(block.block()))
+                .setShared(sharing.stream()
+                        .skip(1)
+                        .map(other -> new SharedInput(
+                                other.block(), small(other), norms.get(other.block()), distances.get(other.block())))
+                        .toList())
+                .build();
+    }
+
+    /** What a record of statistics is sent under. */
+    static String key(Statistics record) {
+        return Keys.block(record.getRunId(), record.getCheckpoint(), record.getBlock());
+    }
+
+    /** Blocks that hold the same rows, together, in the order of the forward pass. */
+    static List<List<BlockStatistics>> sharing(List<BlockStatistics> blocks) {
+        IdentityHashMap<Rows, List<BlockStatistics>> byRows = new IdentityHashMap<>();
+        List<List<BlockStatistics>> sharing = new ArrayList<>();
+        for (BlockStatistics block : blocks) {
+            List<BlockStatistics> together = byRows.get(block.rows());
+            if (together == null) {
+                together = new ArrayList<>();
+                byRows.put(block.rows(), together);
+                sharing.add(together);
+            }
+            together.add(block);
+        }
+        return sharing;
+    }
+
+    private static Tensor small(BlockStatistics block) {
+        return Tensors.of(block.small(), block.smallWidth(), block.smallWidth());
     }
 }

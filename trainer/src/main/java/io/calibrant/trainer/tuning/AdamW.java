@@ -3,6 +3,9 @@ package io.calibrant.trainer.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.llama.Constants;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -39,6 +42,35 @@ final class AdamW implements AutoCloseable {
         }
         first.forEach(NDScope::unregister);
         second.forEach(NDScope::unregister);
+    }
+
+    /**
+     * Goes on where another one was.
+     *
+     * @param parameters float32; only their shapes are used
+     * @param from the other one's state, for parameters of the same shapes in the same order
+     */
+    AdamW(List<NDArray> parameters, NDManager parent, double weightDecay, TuningState from) {
+        this.weightDecay = weightDecay;
+        steps = from.step();
+        manager = parent.newSubManager();
+        for (int i = 0; i < parameters.size(); i++) {
+            Shape shape = parameters.get(i).getShape();
+            first.add(Constants.array(manager, from.first().get(i), shape, DataType.FLOAT32));
+            second.add(Constants.array(manager, from.second().get(i), shape, DataType.FLOAT32));
+        }
+        first.forEach(NDScope::unregister);
+        second.forEach(NDScope::unregister);
+    }
+
+    /** The first moments on the host, in the order of the parameters. */
+    List<float[]> first() {
+        return first.stream().map(NDArray::toFloatArray).toList();
+    }
+
+    /** The second moments on the host, in the order of the parameters. */
+    List<float[]> second() {
+        return second.stream().map(NDArray::toFloatArray).toList();
     }
 
     /**

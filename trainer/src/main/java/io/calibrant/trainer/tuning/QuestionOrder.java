@@ -24,6 +24,19 @@ public final class QuestionOrder {
         this.random = new SplittableRandom(seed);
     }
 
+    /**
+     * Goes on as if so many steps had been taken.
+     *
+     * @return how many questions they had, repetitions counted
+     */
+    long skip(int steps) {
+        long seen = 0;
+        for (int step = 0; step < steps; step++) {
+            seen += nextBatch().length;
+        }
+        return seen;
+    }
+
     /** The questions of the next step: 1 to batchSize distinct places. */
     public int[] nextBatch() {
         if (next == permutation.length) {

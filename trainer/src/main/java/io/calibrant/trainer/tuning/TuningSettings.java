@@ -5,7 +5,7 @@ package io.calibrant.trainer.tuning;
  *
  * @param steps optimizer steps, at least 1
  * @param batchSize questions a step, at least 1
- * @param learningRate of the first step; it falls to zero on a line
+ * @param learningRate of the first step; it falls to zero on a line; 0 changes nothing
  * @param weightDecay decoupled; 0.01 as in PyTorch
  * @param seed decides order and dropout
  */
@@ -14,7 +14,7 @@ public record TuningSettings(int steps, int batchSize, double learningRate, doub
     public TuningSettings {
         require(steps >= 1, "steps", steps, "1 or more");
         require(batchSize >= 1, "batch size", batchSize, "1 or more");
-        require(learningRate > 0 && learningRate < 1, "learning rate", learningRate, "above 0 and below 1");
+        require(learningRate >= 0 && learningRate < 1, "learning rate", learningRate, "0 or more, below 1");
         require(weightDecay >= 0 && weightDecay < 1, "weight decay", weightDecay, "0 or more, below 1");
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
 import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
@@ -208,29 +209,90 @@ class GoldenCurvatureTest {
 
     @Test
     void shouldTakeTheEmpiricalFisherFromATrainingPassUndoingItsMean() {
-        // given a training pass without dropout (the stored adapter has none) over the mean loss
         Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null);
         Sums live = new Sums();
         for (int b = 0; b < 8; b++) {
-            List<EncodedPrompt> batch = prompts.subList(4 * b, 4 * b + 4);
-            TokenBatch tokens =
-                    TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);
-            try (Pass pass = model.forward(tokens, Mode.TRAINING_PROBED)) {
-                ClassProbabilities p = ClassProbabilities.of(pass.logits(), batch);
-                int[] labels = batch.stream()
-                        .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
-                        .toArray();
-                float[] start = p.lossCotangent(labels, 1.0 / labels.length);
-                pass.backward(pass.manager().create(start, pass.logits().getShape()), false);
-                live.add(curvature.ofTraining(pass, model.weights(), batch, b));
-            }
+            live.add(ofTraining(b, curvature).get(0));
         }
-        model.weights().setTrainable(false);
 
         for (String block : live.blocks.keySet()) {
             String stored = block.startsWith(HEAD) ? "last" : "expand";
             check(block, live.inputs(block), kfac.doubles(stored + ".A." + block));
             check(block, live.gradients(block), kfac.doubles(stored + ".S.empirical." + block));
+        }
+    }
+
+    @Test
+    void shouldKeepNearlyAllOfATrainingPassWithOnePowerStep() {
+        double worst = 1;
+        for (int b = 0; b < 8; b++) {
+            List<BatchCurvature> measured = ofTraining(
+                    b,
+                    curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null),
+                    curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 10));
+            for (int i = 0; i < measured.get(0).blocks().size(); i++) {
+                BlockStatistics full = measured.get(0).blocks().get(i);
+                BlockStatistics reduced = measured.get(1).blocks().get(i);
+                assertThat(reduced.n()).isEqualTo(full.n());
+                assertThat(reduced.small())
+                        .as(full.block())
+                        .containsExactly(full.small(), within(1e-6 * full.small()[0]));
+                assertThat(reduced.rows().count()).isLessThanOrEqualTo(20);
+                assertThat(reduced.rows().trace())
+                        .as("padding enters no row of %s", full.block())
+                        .isCloseTo(
+                                full.rows().trace(), within(1e-5 * full.rows().trace()));
+                double captured = energy(reduced.rows()) / best(full.rows(), 20);
+                worst = Math.min(worst, captured);
+                assertThat(captured).as(full.block()).isBetween(0.95, 1 + 1e-5);
+            }
+        }
+        System.out.printf(
+                "rows of a training pass, one power step, against the best 20: energy %.5f at worst%n", worst);
+    }
+
+    @Test
+    void shouldGiveTheSameBytesByHoweverManyThreads() {
+        Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 10);
+        try (MathThreads two = new MathThreads(2);
+                MathThreads three = new MathThreads(3)) {
+            List<BlockStatistics> byTwo = ofTraining(3, two, curvature).get(0).blocks();
+            List<BlockStatistics> byThree =
+                    ofTraining(3, three, curvature).get(0).blocks();
+
+            assertThat(byTwo).isNotEmpty();
+            for (int i = 0; i < byTwo.size(); i++) {
+                assertThat(byThree.get(i).block()).isEqualTo(byTwo.get(i).block());
+                assertThat(byThree.get(i).rows().values())
+                        .isEqualTo(byTwo.get(i).rows().values());
+                assertThat(byThree.get(i).small()).isEqualTo(byTwo.get(i).small());
+            }
+        }
+    }
+
+    private static List<BatchCurvature> ofTraining(int number, Curvature... curvatures) {
+        try (MathThreads threads = MathThreads.on(Device.cpu())) {
+            return ofTraining(number, threads, curvatures);
+        }
+    }
+
+    /** One batch's training pass without dropout (the stored adapter has none) over the mean loss, measured by each. */
+    private static List<BatchCurvature> ofTraining(int number, MathThreads threads, Curvature... curvatures) {
+        List<EncodedPrompt> batch = prompts.subList(4 * number, 4 * number + 4);
+        TokenBatch tokens =
+                TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);
+        try (Pass pass = model.forward(tokens, Mode.TRAINING_PROBED)) {
+            ClassProbabilities p = ClassProbabilities.of(pass.logits(), batch);
+            int[] labels = batch.stream()
+                    .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
+                    .toArray();
+            float[] start = p.lossCotangent(labels, 1.0 / labels.length);
+            pass.backward(pass.manager().create(start, pass.logits().getShape()), false);
+            return Arrays.stream(curvatures)
+                    .map(each -> each.ofTraining(pass, model.weights(), batch, number, threads))
+                    .toList();
+        } finally {
+            model.weights().setTrainable(false);
         }
     }
 

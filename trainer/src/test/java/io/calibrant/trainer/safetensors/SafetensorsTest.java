@@ -51,6 +51,7 @@ class SafetensorsTest {
                 .add("large", large, 700_001)
                 .add("small", small, 2, 3)
                 .add("none", new float[0], 0, 4)
+                .describe("who", "\"us\"")
                 .write(file);
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
             assertThat(reader.names()).containsExactly("large", "small", "none");
@@ -58,6 +59,7 @@ class SafetensorsTest {
             assertThat(reader.floats("small")).containsExactly(small);
             assertThat(reader.entry("small").shape()).isEqualTo(List.of(2L, 3L));
             assertThat(reader.floats("none")).isEmpty();
+            assertThat(reader.metadata()).containsEntry("who", "\"us\"").containsEntry("format", "pt");
         }
         assertThat(directory.toFile().list()).containsExactly("x.safetensors");
     }

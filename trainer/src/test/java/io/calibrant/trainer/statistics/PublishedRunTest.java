@@ -25,32 +25,32 @@ class PublishedRunTest {
     @Test
     void shouldNotMindWhatIsTheSameUnderOtherNames() {
         Run here = Run.newBuilder(THERE).setModelId("b").build();
-        assertThat(PublishedRun.difference(THERE, here)).isNull();
+        assertThat(PublishedRun.difference(THERE, here)).isEmpty();
     }
 
     @Test
     void shouldNameTheFirstDifferenceWithBothValues() {
         assertThat(PublishedRun.difference(
                         THERE, Run.newBuilder(THERE).setRank(null).build()))
-                .isEqualTo("rank is 10 there and nothing here");
+                .hasValue("rank is 10 there and nothing here");
         assertThat(PublishedRun.difference(
                         THERE, Run.newBuilder(THERE).setFisher(FisherType.MC).build()))
-                .isEqualTo("fisher is EXACT there and MC here");
+                .hasValue("fisher is EXACT there and MC here");
         assertThat(PublishedRun.difference(
                         THERE,
                         Run.newBuilder(THERE)
                                 .setSettings(Map.of("steps", "400", "batchSize", "8"))
                                 .build()))
-                .isEqualTo("batchSize is 4 there and 8 here");
+                .hasValue("batchSize is 4 there and 8 here");
         assertThat(PublishedRun.difference(
                         THERE,
                         Run.newBuilder(THERE)
                                 .setSettings(Map.of("steps", "400"))
                                 .build()))
-                .isEqualTo("batchSize is 4 there and nothing here");
+                .hasValue("batchSize is 4 there and nothing here");
         Run wide =
                 Run.newBuilder(THERE).setLoraTargets(List.of("a".repeat(100))).build();
         assertThat(PublishedRun.difference(THERE, wide))
-                .isEqualTo("loraTargets is [] there and [" + "a".repeat(59) + "... here");
+                .hasValue("loraTargets is [] there and [" + "a".repeat(59) + "... here");
     }
 }

@@ -19,6 +19,7 @@ import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.Rows;
@@ -27,6 +28,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -55,7 +57,7 @@ class PublisherTest {
 
     private static Publisher open(MockProducer<String, byte[]> producer, long epoch) {
         producer.initTransactions();
-        return new Publisher(producer, CONNECTION, describe(), "1/2", epoch);
+        return new Publisher(() -> producer, CONNECTION, describe(), "1/2", RowType.F32, epoch);
     }
 
     @BeforeAll
@@ -124,7 +126,7 @@ class PublisherTest {
         Checkpoint checkpoint = new Checkpoint("step-0", adapter, null);
         BatchCurvature measured = measure();
 
-        publisher.statistics(checkpoint, 3, 9, measured);
+        publisher.statistics(checkpoint, new BatchPlace(3, 2, 9L), CurvatureSum.of(measured));
 
         assertThat(producer.commitCount()).isEqualTo(1);
         assertThat(producer.history()).hasSize(10);
@@ -152,18 +154,84 @@ class PublisherTest {
     }
 
     @Test
+    void shouldSendBlocksThatReadTheSameInputInOneRecordUnderTheFirst() {
+        BatchCurvature measured = measure();
+        BlockStatistics first = measured.blocks().get(0);
+        BlockStatistics other = new BlockStatistics(
+                "lm_head.lora_A", first.rows(), new double[first.small().length], first.smallWidth(), first.n());
+        List<BlockStatistics> blocks = List.of(first, measured.blocks().get(1), other);
+
+        publisher.statistics(
+                new Checkpoint("step-0", adapter, adapter),
+                new BatchPlace(3, 1, null),
+                new CurvatureSum(blocks, 4, -1, 2, 0.5));
+
+        assertThat(producer.history()).hasSize(2);
+        Statistics record = read(producer.history().get(0), Statistics.class);
+        assertThat(producer.history().get(0).key()).isEqualTo(Keys.block("r1", "step-0", first.block()));
+        assertThat(record.getBatches()).isEqualTo(2);
+        assertThat(record.getForgetting()).isEqualTo(0.5);
+        assertThat(record.getBatchesExpected()).isNull();
+        assertThat(record.getShared()).hasSize(1);
+        assertThat(record.getShared().get(0).getBlock()).isEqualTo("lm_head.lora_A");
+        assertThat(Tensors.doubles(record.getShared().get(0).getSmall())).isEqualTo(other.small());
+        assertThat(record.getShared().get(0).getSquaredNorm()).isPositive();
+        assertThat(record.getShared().get(0).getSquaredDistance()).isZero();
+        assertThat(read(producer.history().get(1), Statistics.class).getShared())
+                .isEmpty();
+    }
+
+    @Test
+    void shouldRoundRowsToBfloat16WhereToldAndNothingElse() {
+        MockProducer<String, byte[]> other = new MockProducer<>(
+                org.apache.kafka.common.Cluster.empty(), true, null, new StringSerializer(), new ByteArraySerializer());
+        other.initTransactions();
+        BatchCurvature measured = measure();
+        new Publisher(() -> other, CONNECTION, describe(), "1/2", RowType.BF16, 7)
+                .statistics(
+                        new Checkpoint("step-0", adapter, null), new BatchPlace(0, 1, 1L), CurvatureSum.of(measured));
+
+        Statistics record = read(other.history().get(0), Statistics.class);
+        float[] exact = measured.blocks().get(0).rows().values();
+        float[] rounded = Tensors.floats(record.getRows());
+        assertThat(record.getRows().getData().remaining()).isEqualTo(2 * exact.length);
+        for (int i = 0; i < exact.length; i++) {
+            assertThat(Math.abs(rounded[i] - exact[i])).isLessThanOrEqualTo(Math.abs(exact[i]) / 256);
+        }
+        assertThat(Tensors.doubles(record.getSmall()))
+                .isEqualTo(measured.blocks().get(0).small());
+        assertThat(record.getTrace()).isEqualTo(measured.blocks().get(0).rows().trace());
+    }
+
+    @Test
+    void shouldSendAgainWhatItDoesNotKnowToBeCommitted() {
+        producer.commitTransactionException = new org.apache.kafka.common.errors.TimeoutException("gone");
+        CompletableFuture<Void> sending = CompletableFuture.runAsync(publisher::run);
+        while (publisher.trouble().isEmpty()) {
+            Thread.onSpinWait();
+        }
+        assertThat(sending).isNotDone();
+
+        producer.commitTransactionException = null;
+        sending.join();
+
+        assertThat(publisher.trouble()).isEmpty();
+        only(TOPICS.runs(), "r1", Run.class);
+    }
+
+    @Test
     void shouldSendTheSameBytesAgain() {
         Checkpoint checkpoint = new Checkpoint("step-0", adapter, null);
         publisher.run();
         publisher.checkpoint(checkpoint);
-        publisher.statistics(checkpoint, 0, 2, measure());
+        publisher.statistics(checkpoint, new BatchPlace(0, 2, 2L), CurvatureSum.of(measure()));
 
         MockProducer<String, byte[]> second = new MockProducer<>(
                 org.apache.kafka.common.Cluster.empty(), true, null, new StringSerializer(), new ByteArraySerializer());
         Publisher again = open(second, 7);
         again.run();
         again.checkpoint(checkpoint);
-        again.statistics(checkpoint, 0, 2, measure());
+        again.statistics(checkpoint, new BatchPlace(0, 2, 2L), CurvatureSum.of(measure()));
 
         assertThat(second.history()).hasSameSizeAs(producer.history());
         for (int i = 0; i < second.history().size(); i++) {
@@ -222,7 +290,8 @@ class PublisherTest {
                 4,
                 -1);
 
-        assertThatThrownBy(() -> publisher.statistics(new Checkpoint("step-0", adapter, null), 0, 1, large))
+        assertThatThrownBy(() -> publisher.statistics(
+                        new Checkpoint("step-0", adapter, null), new BatchPlace(0, 1, 1L), CurvatureSum.of(large)))
                 .isInstanceOf(PublishingException.class)
                 .hasMessageContaining("r1/step-0/" + small.blocks().get(1).block())
                 .hasMessageContaining("accepted are " + Topics.MAX_RECORD_BYTES)
@@ -239,6 +308,14 @@ class PublisherTest {
                 .isInstanceOf(PublishingException.class)
                 .hasCauseInstanceOf(ProducerFencedException.class)
                 .hasMessageContaining("another process has started to publish shard 1/2 of run 'r1'");
+    }
+
+    @Test
+    void shouldSendInLargeBatchesUnlessAnotherSizeIsAskedFor() {
+        Connection asked = new Connection("127.0.0.1:9", "mock://publisher-test", "x.", Map.of("batch.size", "16384"));
+
+        assertThat(Publisher.configs(CONNECTION, "r1", "0/1")).containsEntry("batch.size", "1048576");
+        assertThat(Publisher.configs(asked, "r1", "0/1")).containsEntry("batch.size", "16384");
     }
 
     @Test

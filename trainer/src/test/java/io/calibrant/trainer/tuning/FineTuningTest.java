@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.TinyRun;
+import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.lora.LoraMatrices;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -39,6 +41,49 @@ class FineTuningTest {
             assertThat(second.get(i)).isEqualTo(first.get(i));
         }
         assertThat(other.get(0)).isNotEqualTo(first.get(0));
+    }
+
+    @Test
+    void shouldTakeTheVerySameStepsFromAnyOfItsStates() throws IOException {
+        TuningSettings settings = new TuningSettings(12, 3, 1e-2, 0.01, 7);
+        List<Double> losses = new ArrayList<>();
+        List<Long> examples = new ArrayList<>();
+        List<TuningState> states = new ArrayList<>();
+        List<float[]> last;
+        try (TinyRun run = new TinyRun(directory.resolve("whole"), 0.3, 8);
+                FineTuning whole = new FineTuning(run.model(), run.prompts(), PAD, settings, Optional.empty())) {
+            whole.run((step, loss, rate, n) -> {
+                losses.add(loss);
+                examples.add(n);
+                states.add(whole.state());
+                return true;
+            });
+            last = weights(run.model());
+        }
+
+        for (int begun : new int[] {1, 4, 11}) { // within an epoch of 3, 3 and 2 questions, and at the start of one
+            TuningState from = states.get(begun - 1);
+            assertThat(from.step()).isEqualTo(begun);
+            List<Double> after = new ArrayList<>();
+            List<Long> examplesAfter = new ArrayList<>();
+            try (TinyRun run = new TinyRun(directory.resolve("from" + begun), 0.3, 8);
+                    AdaptedLlama model = new AdaptedLlama(run.model().model(), from.adapter());
+                    FineTuning rest = new FineTuning(model, run.prompts(), PAD, settings, Optional.of(from))) {
+                assertThat(rest.run((step, loss, rate, n) -> {
+                            after.add(loss);
+                            examplesAfter.add(n);
+                            return true;
+                        }))
+                        .isEqualTo(12);
+
+                assertThat(after).isEqualTo(losses.subList(begun, 12));
+                assertThat(examplesAfter).isEqualTo(examples.subList(begun, 12));
+                List<float[]> weights = weights(model);
+                for (int i = 0; i < last.size(); i++) {
+                    assertThat(weights.get(i)).isEqualTo(last.get(i));
+                }
+            }
+        }
     }
 
     @Test
@@ -108,14 +153,17 @@ class FineTuningTest {
     private static List<float[]> weightsAfter(Path directory, long seed) throws IOException {
         try (TinyRun run = new TinyRun(directory, 0.3, 8)) {
             train(run, 5, 1e-2, seed);
-            List<float[]> weights = new ArrayList<>();
-            for (LoraMatrices matrices :
-                    run.model().weights().snapshot().matrices().values()) {
-                weights.add(matrices.a());
-                weights.add(matrices.b());
-            }
-            return weights;
+            return weights(run.model());
         }
+    }
+
+    private static List<float[]> weights(AdaptedLlama model) {
+        List<float[]> weights = new ArrayList<>();
+        for (LoraMatrices matrices : model.weights().snapshot().matrices().values()) {
+            weights.add(matrices.a());
+            weights.add(matrices.b());
+        }
+        return weights;
     }
 
     private static List<Double> train(TinyRun run, int steps, double rate, long seed) {

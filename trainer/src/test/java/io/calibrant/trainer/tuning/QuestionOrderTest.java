@@ -40,6 +40,17 @@ class QuestionOrderTest {
     }
 
     @Test
+    void shouldGoOnAsIfItHadTakenTheStepsThatItSkips() {
+        QuestionOrder taken = new QuestionOrder(11, 4, 7);
+        epoch(taken, 4, 4, 3, 4, 4);
+        QuestionOrder skipped = new QuestionOrder(11, 4, 7);
+
+        assertThat(skipped.skip(5)).isEqualTo(19);
+
+        assertThat(epoch(skipped, 3, 4, 4, 3)).isEqualTo(epoch(taken, 3, 4, 4, 3));
+    }
+
+    @Test
     void shouldRefuseNothingToOrder() {
         assertThatThrownBy(() -> new QuestionOrder(0, 4, 0)).hasMessageContaining("both must be positive");
     }

@@ -1,0 +1,38 @@
+package io.calibrant.fitter.topology;
+
+import java.time.Clock;
+import java.time.Duration;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+
+/**
+ * Commits soon after something recent, so that it is seen at once. What is old is a backlog: there a commit writes every
+ * factor once to state and changelog, and the fewer commits the fewer of these; it waits for Streams' own, longer interval.
+ */
+final class PromptCommits {
+    /** Younger than this is recent. */
+    private static final long RECENT_MILLIS = 2_000;
+
+    private final Clock clock;
+    private boolean wanted;
+
+    /**
+     * For one processor, from its init.
+     *
+     * @param interval how long something recent waits for its commit at most
+     */
+    PromptCommits(ProcessorContext<?, ?> context, Duration interval, Clock clock) {
+        this.clock = clock;
+        context.schedule(interval, PunctuationType.WALL_CLOCK_TIME, now -> {
+            if (wanted) {
+                wanted = false;
+                context.commit();
+            }
+        });
+    }
+
+    /** A record was processed. */
+    void processed(long timestamp) {
+        wanted |= clock.millis() - timestamp < RECENT_MILLIS;
+    }
+}

@@ -1,0 +1,169 @@
+package io.calibrant.infra.bench;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.trainer.curvature.BlockStatistics;
+import io.calibrant.trainer.curvature.CurvatureSum;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.curvature.Rows;
+import io.calibrant.trainer.llama.LinearShape;
+import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.prompts.ClassToken;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.statistics.BatchPlace;
+import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.Publisher;
+import io.calibrant.trainer.statistics.RowType;
+import io.calibrant.trainer.statistics.RunDescription;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+
+/**
+ * The statistics of a curvature pass, of Llama-2-7B's shape unless told otherwise, without a model: random rows with a
+ * falling spectrum, sent by the trainer's own publisher as it sends real ones.
+ *
+ * @param layers decoder layers; q_proj and v_proj of each, and lm_head, have an adapter of rank 8
+ * @param width d
+ * @param batches of four questions
+ */
+record FitterLoad(int layers, int width, int batches) {
+    static final String RUN = "bench";
+    static final int RANK = 10;
+    static final int ROWS = 2 * RANK;
+    static final int LORA_RANK = 8;
+
+    private static final int QUESTIONS = 4;
+    private static final int TOKENS = 300;
+    private static final int HEAD_WIDTH = 128;
+
+    /** So many different rows, which blocks and batches take in turn: enough for every block to see others in each batch. */
+    private static final int POOL = 61;
+
+    FitterLoad {
+        require(layers >= 1 && layers <= 200, "--layers", layers, "1 to 200");
+        require(width >= 128 && width % HEAD_WIDTH == 0, "--width", width, "a multiple of " + HEAD_WIDTH);
+        require(batches >= 4, "--batches", batches, "4 or more");
+    }
+
+    private static void require(boolean right, String flag, int value, String accepted) {
+        if (!right) {
+            throw new IllegalArgumentException(flag + ": " + value + " is not accepted, accepted is " + accepted);
+        }
+    }
+
+    private LlamaConfig config() {
+        int heads = width / HEAD_WIDTH;
+        return new LlamaConfig(
+                "llama",
+                32_000,
+                width,
+                layers,
+                heads,
+                heads,
+                HEAD_WIDTH,
+                width * 11 / 4,
+                4096,
+                1e-5,
+                10_000,
+                Optional.empty(),
+                false,
+                false,
+                false,
+                false);
+    }
+
+    /** Publishes run, adapter and all statistics, a batch a transaction. */
+    void publish(Connection connection) {
+        LlamaConfig config = config();
+        ClassTokens classes = new ClassTokens(List.of(
+                new ClassToken("A", 330),
+                new ClassToken("B", 389),
+                new ClassToken("C", 340),
+                new ClassToken("D", 422)));
+        LoraSettings lora = new LoraSettings(LORA_RANK, 16, 0, false, LoraTargets.of("q_proj", "v_proj", "lm_head"));
+        Adapter adapter = Adapter.initialise(config, lora, classes.ids(), 0);
+        RunDescription run = new RunDescription(
+                RUN,
+                "random",
+                "none",
+                adapter,
+                classes,
+                "none",
+                TOKENS,
+                KfacApproximation.EXPAND,
+                FisherType.EXACT,
+                RANK,
+                QUESTIONS * batches,
+                0,
+                Map.of());
+        Checkpoint checkpoint = new Checkpoint("step-1", adapter, adapter);
+        Random random = new Random(0);
+        List<Rows> pool = new ArrayList<>();
+        for (int i = 0; i < POOL; i++) {
+            pool.add(rows(random, ROWS, width));
+        }
+        Rows headInput = rows(random, QUESTIONS, width);
+        Rows headGradient = rows(random, classes.size(), classes.size());
+        double[] small = small(random);
+        try (Publisher publisher = Publisher.open(connection, run, "0/1", RowType.F32)) {
+            publisher.checkpoint(checkpoint);
+            for (int batch = 0; batch < batches; batch++) {
+                List<BlockStatistics> blocks = new ArrayList<>();
+                String input = "";
+                Rows shared = null;
+                for (LoraMatrices matrices : adapter.matrices().values()) {
+                    LinearShape linear = matrices.linear();
+                    boolean head = linear.path().equals(LlamaConfig.HEAD);
+                    double n = head ? QUESTIONS : QUESTIONS * TOKENS;
+                    // As in the curvature pass: maps that read one input have its rows in common.
+                    if (!LlamaConfig.inputOf(linear.path()).equals(input)) {
+                        input = LlamaConfig.inputOf(linear.path());
+                        shared = head ? headInput : another(pool.get((2 * batch + blocks.size()) % POOL));
+                    }
+                    Rows gradient = head ? headGradient : another(pool.get((2 * batch + blocks.size() + 1) % POOL));
+                    blocks.add(new BlockStatistics(linear.path() + ".lora_A", shared, small, LORA_RANK, n));
+                    blocks.add(new BlockStatistics(linear.path() + ".lora_B", gradient, small, LORA_RANK, n));
+                }
+                publisher.statistics(
+                        checkpoint,
+                        new BatchPlace(batch, 1, (long) batches),
+                        new CurvatureSum(blocks, QUESTIONS, -QUESTIONS * 0.5, 1, 1));
+            }
+        }
+    }
+
+    /** The same numbers as another object: blocks that hold one object share one record. */
+    private static Rows another(Rows rows) {
+        return new Rows(rows.values(), rows.count(), rows.width(), rows.trace());
+    }
+
+    private static Rows rows(Random random, int count, int width) {
+        float[] values = new float[count * width];
+        double trace = 0;
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) (random.nextGaussian() / (1 + i / width));
+            trace += (double) values[i] * values[i];
+        }
+        return new Rows(values, count, width, 1.25 * trace); // a quarter was lost when the rows were reduced
+    }
+
+    private static double[] small(Random random) {
+        double[] root = random.doubles(LORA_RANK * LORA_RANK, -1, 1).toArray();
+        double[] small = new double[LORA_RANK * LORA_RANK];
+        for (int i = 0; i < LORA_RANK; i++) {
+            for (int j = 0; j < LORA_RANK; j++) {
+                for (int k = 0; k < LORA_RANK; k++) {
+                    small[i * LORA_RANK + j] += root[i * LORA_RANK + k] * root[j * LORA_RANK + k];
+                }
+            }
+        }
+        return small;
+    }
+}

@@ -1,0 +1,29 @@
+package io.calibrant.infra.commands;
+
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.schemas.avro.PriorMean;
+import picocli.CommandLine.Option;
+
+/** The prior of a fit, live or from the topics. */
+final class PriorOptions {
+    @Option(
+            names = "--prior",
+            defaultValue = "SCALAR",
+            description = "One prior precision, or one a block: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private PriorStructure structure;
+
+    @Option(
+            names = "--prior-mean",
+            defaultValue = "ZERO",
+            description = "The prior's mean, zero or the adapter's initial value: ${COMPLETION-CANDIDATES}."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private PriorMean mean;
+
+    PriorStructure structure() {
+        return structure;
+    }
+
+    PriorMean mean() {
+        return mean;
+    }
+}

@@ -1,0 +1,320 @@
+package io.calibrant.infra.commands;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.topology.Fitter;
+import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.topology.Selection;
+import io.calibrant.infra.refit.Gap;
+import io.calibrant.infra.refit.Planner;
+import io.calibrant.infra.refit.RefitPlan;
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PriorObjective;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "refit",
+        description = {
+            "Makes another fit of a run from its statistics on the topic, beside the live fit and without touching it: with"
+                    + " another rank, compression or prior, or without some of the data.",
+            "Unless --execute is given it only says what it would read and about how long it would take. Interrupted, the same"
+                    + " command goes on; finished, it says so, and tunes on the labels that have come since.",
+            "Exit code 1 and nothing written where the name stands for other settings, or the statistics cannot give what is"
+                    + " asked for."
+        },
+        footer = {
+            "  calibrant refit --run news-1 --as rank20 --rank 20              # what it would read",
+            "  calibrant refit --run news-1 --as rank20 --rank 20 --execute",
+            "  calibrant refit --run news-1 --as without1 --exclude-source 1/3 --execute",
+            "  calibrant score --run news-1 --model DIR --fit rank20           # serve it beside the other"
+        })
+final class RefitCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--run", paramLabel = "R", required = true, description = "The run.")
+    private String run;
+
+    @Option(names = "--as", paramLabel = "NAME", required = true, description = "Name of the new fit.")
+    private String name;
+
+    @Option(
+            names = "--checkpoint",
+            paramLabel = "C",
+            description = "Of this checkpoint only. Default: of all that have statistics on the topic.")
+    private String checkpoint;
+
+    @Option(
+            names = "--rank",
+            paramLabel = "K",
+            description =
+                    "Columns to keep of a large side, at most as many as a statistic has rows (twice the rank of the"
+                            + " run). Default: the run's.")
+    private Integer rank;
+
+    @Option(
+            names = "--compression",
+            defaultValue = "TRUNCATE",
+            description = "${COMPLETION-CANDIDATES}, as of 'fit'. Default: ${DEFAULT-VALUE}.")
+    private Compression compression;
+
+    @Mixin
+    private PriorOptions priorOptions;
+
+    @Option(
+            names = "--residual",
+            defaultValue = "on",
+            paramLabel = "on|off",
+            description = "The isotropic residual off the kept columns; off is the paper. Default: ${DEFAULT-VALUE}.")
+    private String residual;
+
+    @Option(
+            names = "--from",
+            paramLabel = "BATCH",
+            defaultValue = "0",
+            description = "The first batch of the pass. Default: its first.")
+    private long from;
+
+    @Option(names = "--to", paramLabel = "BATCH", description = "The last batch of the pass. Default: its last.")
+    private Long to;
+
+    @Option(
+            names = "--to-datetime",
+            paramLabel = "T",
+            description = "Only what was sent before T, for example 2026-11-25T10:20:00 (UTC) or ...+02:00.")
+    private String toDatetime;
+
+    @Option(
+            names = "--exclude-source",
+            paramLabel = "S",
+            description = "Without what this source sent, for example shard 1/3; may be given several times.")
+    private List<String> excludedSources = new ArrayList<>();
+
+    @Option(
+            names = "--allow-partial",
+            description =
+                    "Take what is left where retention has dropped a part of the pass. The posterior is PARTIAL for ever;"
+                            + " scorers serve it to those who name it.")
+    private boolean allowPartial;
+
+    @Option(names = "--execute", description = "Do it.")
+    private boolean execute;
+
+    @Option(
+            names = "--state-dir",
+            paramLabel = "DIR",
+            description = "State stores, as of 'fit'. Default: ~/.local/state/calibrant/fitter.")
+    private Path stateDir;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "2",
+            description = "Stream threads. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Option(
+            names = "--json",
+            description = "One object: what would be read; with --execute one for each checkpoint, as of 'fits'.")
+    private boolean json;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() throws Exception {
+        FitterSettings settings = settings(Instant.now());
+        Connection connection = connectionOptions.reachable();
+        Output output = new Output(spec);
+        RefitPlan plan = new Planner(connection, settings, allowPartial).plan();
+        if (!execute) {
+            if (json) {
+                output.json(object(plan));
+            } else {
+                describe(output, connection, plan);
+            }
+            return ExitCode.OK;
+        }
+        boolean wasDone = plan.begun() && RefitEnd.isDone(posteriors(connection, output), plan);
+        output.note((plan.begun() ? wasDone ? "looking for new labels: " : "going on: " : "") + summary(plan));
+        RefitProgress progress = new RefitProgress(output::note, System::nanoTime, plan.checkpoints());
+        try (Fitter fitter = new Fitter(connection, plan.settings(), progress)) {
+            int code = UntilInterrupted.run(fitter, () -> {
+                fitter.start();
+                fitter.awaitReplayed();
+                return ExitCode.OK;
+            });
+            if (code != ExitCode.OK) {
+                return code;
+            }
+        }
+        List<Posterior> made = posteriors(connection, output);
+        for (Posterior each : made) {
+            if (json) {
+                output.json(RefitEnd.object(each, wasDone));
+            } else {
+                output.line(RefitEnd.describe(each, wasDone));
+            }
+        }
+        if (!RefitEnd.isDone(made, plan)) {
+            output.note("note: not all that is selected has become a posterior: "
+                    + (plan.missing().isEmpty()
+                            ? "see topic " + connection.topics().fitterDeadLetters()
+                            : "batches have not come yet; the same command takes them in when they have"));
+        }
+        return ExitCode.OK;
+    }
+
+    /** What the options say. */
+    FitterSettings settings(Instant now) {
+        Keys.checkName("--as", name);
+        FitCommand.checkFreeName("--as", name);
+        if (to != null && toDatetime != null) {
+            throw new ParameterException(spec.commandLine(), "--to and --to-datetime: accepted is one of them");
+        }
+        if (!residual.equals("on") && !residual.equals("off")) {
+            throw new ParameterException(
+                    spec.commandLine(), "--residual: '" + residual + "' is not accepted, accepted are on and off");
+        }
+        Selection selection = new Selection(
+                run,
+                checkpoint,
+                from,
+                to == null ? Long.MAX_VALUE : to,
+                toDatetime == null ? Long.MAX_VALUE : before(toDatetime, now),
+                Set.copyOf(excludedSources),
+                rank,
+                Map.of());
+        FitterSettings defaults = FitterSettings.defaults();
+        return new FitterSettings(
+                name,
+                stateDir == null ? defaults.stateDir() : stateDir,
+                threads,
+                priorOptions.structure(),
+                priorOptions.mean(),
+                residual.equals("on"),
+                compression,
+                defaults.cacheBytes(),
+                defaults.commitInterval(),
+                PriorObjective.EVIDENCE,
+                defaults.calibrationWindow(),
+                defaults.retention(),
+                false,
+                selection);
+    }
+
+    private static long before(String text, Instant now) {
+        Instant time;
+        try {
+            time = text.matches(".*(Z|[+-]\\d\\d:?\\d\\d)$")
+                    ? OffsetDateTime.parse(text).toInstant()
+                    : LocalDateTime.parse(text).toInstant(ZoneOffset.UTC);
+        } catch (DateTimeParseException e) {
+            throw new IllegalArgumentException(
+                    "--to-datetime: '" + text + "' is no time, accepted is for example 2026-11-25T10:20:00 (UTC)", e);
+        }
+        if (time.isAfter(now)) {
+            throw new IllegalArgumentException("--to-datetime: " + text
+                    + " is in the future, accepted is a time that has passed: what is still to come is not known");
+        }
+        return time.toEpochMilli();
+    }
+
+    private List<Posterior> posteriors(Connection connection, Output output) {
+        return TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, output::note)
+                .values()
+                .stream()
+                .filter(posterior -> posterior.getFit().equals(name))
+                .sorted(java.util.Comparator.comparing(Posterior::getCheckpoint))
+                .toList();
+    }
+
+    private static String summary(RefitPlan plan) {
+        return plan.records() + " statistics, " + Output.bytes(plan.bytes()) + ", "
+                + plan.checkpoints().size()
+                + (plan.checkpoints().size() == 1 ? " checkpoint, " : " checkpoints, ") + "about "
+                + Output.duration(plan.estimatedSeconds());
+    }
+
+    private void describe(Output output, Connection connection, RefitPlan plan) {
+        output.line("Fit '" + name + "' of run '" + run + "' from topic "
+                + connection.topics().statistics() + ":");
+        plan.checkpoints()
+                .forEach((each, batches) -> output.line("  checkpoint " + each + ": " + batches + " batches"
+                        + (plan.missing().containsKey(each)
+                                ? ", " + plan.missing().get(each) + " have not come yet"
+                                : "")));
+        output.line("  " + plan.records() + " statistics, " + Output.bytes(plan.bytes()) + ", sent from " + plan.first()
+                + " to " + plan.last());
+        output.line(
+                plan.gaps().isEmpty()
+                        ? "  nothing of it has been dropped by retention"
+                        : "  dropped by retention: " + plan.gaps() + "; the posterior will be PARTIAL");
+        output.line(String.format(
+                Locale.ROOT,
+                "  about %s with %d threads: an estimate, from the %.0f MB/s at which the topic was just read, %.2f ms a fold"
+                        + " on a sample of these statistics, and 1 ms for state and changelog",
+                Output.duration(plan.estimatedSeconds()),
+                plan.settings().threads(),
+                plan.bytesPerSecond() / 1e6,
+                1e3 * plan.secondsPerFold()));
+        output.line(
+                plan.begun()
+                        ? "The name stands for these settings already: --execute goes on, or tunes on new labels."
+                        : "Nothing is written; --execute does it.");
+    }
+
+    private ObjectNode object(RefitPlan plan) {
+        ObjectNode object = Output.object();
+        object.put("fit", name);
+        object.put("run", run);
+        ArrayNode checkpoints = object.putArray("checkpoints");
+        plan.checkpoints().forEach((each, batches) -> {
+            ObjectNode node = checkpoints.addObject();
+            node.put("checkpoint", each);
+            node.put("batches", batches);
+            node.put("missing", plan.missing().getOrDefault(each, 0L));
+        });
+        object.put("records", plan.records());
+        object.put("bytes", plan.bytes());
+        object.put("firstSent", String.valueOf(plan.first()));
+        object.put("lastSent", String.valueOf(plan.last()));
+        ArrayNode gaps = object.putArray("dropped");
+        for (Gap gap : plan.gaps()) {
+            ObjectNode node = gaps.addObject();
+            node.put("checkpoint", gap.checkpoint());
+            node.set("blocks", Output.json(gap.blocks()));
+            node.set(
+                    "batches",
+                    Output.json(gap.ranges().stream()
+                            .map(range -> List.of(range.first(), range.last()))
+                            .toList()));
+        }
+        object.put("partial", !plan.gaps().isEmpty());
+        object.put("estimatedSeconds", plan.estimatedSeconds());
+        object.put("begun", plan.begun());
+        return object;
+    }
+}

@@ -1,0 +1,106 @@
+package io.calibrant.infra.commands;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.infra.live.FitHistory;
+import io.calibrant.infra.live.RunHistory;
+import io.calibrant.infra.watch.Watch;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Progress;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "watch",
+        description = {
+            "A run as it goes, in the terminal, until interrupted: loss, learning rate, coverage, lag; lambda, log evidence,"
+                    + " effective parameters; of every block the spectrum (bars over four decades), captured energy,"
+                    + " delta and n.",
+            "Blocks that the screen has no room for are put together by layer. Reads Kafka only."
+        },
+        footer = {
+            "  calibrant watch --run news-1 --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
+            "  calibrant watch --run news-1 --checkpoint final --fit layerwise",
+            "  calibrant watch --run news-1 --jsonl | jq 'select(.update == \"posterior\") | .lambda'"
+        })
+final class WatchCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--run", required = true, paramLabel = "R", description = "The run to watch.")
+    private String run;
+
+    @Option(
+            names = "--checkpoint",
+            paramLabel = "C",
+            description = "Only this checkpoint of it. Default: that which changed last.")
+    private String checkpoint;
+
+    @Option(names = "--fit", paramLabel = "F", description = "Only this fit of it. Default: that which changed last.")
+    private String fit;
+
+    @Option(
+            names = "--jsonl",
+            description =
+                    "One object an update, of every checkpoint and fit unless they are named: what is now, then what"
+                            + " comes; 'update' says which kind: progress, factors or posterior.")
+    private boolean jsonl;
+
+    @Mixin
+    private ConnectionOptions connectionOptions;
+
+    @Override
+    public Integer call() throws Exception {
+        Connection connection = connectionOptions.reachable();
+        AtomicBoolean interrupted = new AtomicBoolean();
+        CountDownLatch ended = new CountDownLatch(1);
+        AutoCloseable stop = () -> {
+            interrupted.set(true);
+            ended.await();
+        };
+        Watch watch = new Watch(connection, run, checkpoint, fit, interrupted::get);
+        return UntilInterrupted.run(stop, () -> {
+            try {
+                if (jsonl) {
+                    watch.updates(new Printer(new Output(spec)));
+                } else {
+                    watch.table(spec.commandLine().getOut());
+                }
+                return ExitCode.OK;
+            } finally {
+                ended.countDown();
+            }
+        });
+    }
+
+    /** Every update as an object, until nobody reads them any more. */
+    private record Printer(Output output) implements Watch.Updates {
+        @Override
+        public boolean progress(Progress progress) {
+            return print(WatchObjects.progress(progress));
+        }
+
+        @Override
+        public boolean factors(FactorUpdate update, Double lagSeconds) {
+            return print(WatchObjects.factors(update, lagSeconds));
+        }
+
+        @Override
+        public boolean posterior(Posterior posterior, FitHistory of, RunHistory trainer) {
+            return print(WatchObjects.posterior(posterior, of, trainer));
+        }
+
+        private boolean print(ObjectNode object) {
+            output.json(object);
+            return !output.broken();
+        }
+    }
+}

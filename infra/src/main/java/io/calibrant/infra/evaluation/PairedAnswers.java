@@ -1,0 +1,77 @@
+package io.calibrant.infra.evaluation;
+
+import io.calibrant.fitter.metrics.LabelledProbabilities;
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Purpose;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What two fits of the same weights said, as served, to the same labelled questions. Of a question that a fit answered several
+ * times the last answer counts, of its labels the last. Questions for validation are left out: fits are tuned on them.
+ *
+ * @param first predictions of the one fit
+ * @param second those of the other, same questions in the same order
+ */
+public record PairedAnswers(List<LabelledProbabilities> first, List<LabelledProbabilities> second) {
+    private static final Duration POLL = Duration.ofMillis(500);
+
+    /** Copies the lists. */
+    public PairedAnswers {
+        first = List.copyOf(first);
+        second = List.copyOf(second);
+    }
+
+    /** Reads topics answers and labels from their beginning to where they end now. */
+    public static PairedAnswers read(Connection connection, String run, String checkpoint, String one, String other) {
+        Map<String, Answer> ofOne = new TreeMap<>();
+        Map<String, Answer> ofOther = new TreeMap<>();
+        try (TopicReader<Answer> reader =
+                TopicReader.fromBeginning(connection, connection.topics().answers(), Answer.class, line -> {})) {
+            while (!reader.hasReachedTheEnd()) {
+                for (TopicReader.Keyed<Answer> each : reader.poll(POLL)) {
+                    Answer answer = each.value();
+                    if (answer == null
+                            || answer.getPurpose() != Purpose.ANSWER
+                            || !answer.getRunId().equals(run)
+                            || !answer.getCheckpoint().equals(checkpoint)) {
+                        continue;
+                    }
+                    if (answer.getFit().equals(one)) {
+                        ofOne.put(each.key(), answer);
+                    }
+                    if (answer.getFit().equals(other)) {
+                        ofOther.put(each.key(), answer);
+                    }
+                }
+            }
+        }
+        Map<String, Label> labels =
+                TopicReader.latest(connection, connection.topics().labels(), Label.class, line -> {});
+        List<LabelledProbabilities> first = new ArrayList<>();
+        List<LabelledProbabilities> second = new ArrayList<>();
+        ofOne.forEach((id, answer) -> {
+            Answer against = ofOther.get(id);
+            Label label = labels.get(id);
+            if (against == null || label == null || !answer.getLabels().equals(against.getLabels())) {
+                return;
+            }
+            int truth = answer.getLabels().indexOf(label.getLabel());
+            if (truth >= 0) {
+                first.add(labelled(answer, truth));
+                second.add(labelled(against, truth));
+            }
+        });
+        return new PairedAnswers(first, second);
+    }
+
+    private static LabelledProbabilities labelled(Answer answer, int truth) {
+        return new LabelledProbabilities(Comparison.array(answer.getProbabilities()), truth);
+    }
+}

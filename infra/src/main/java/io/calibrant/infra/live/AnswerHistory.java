@@ -1,0 +1,90 @@
+package io.calibrant.infra.live;
+
+import io.calibrant.schemas.avro.Answer;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.TreeMap;
+
+/** The answers of a run: the newest ones, and how many there were when. */
+public final class AnswerHistory {
+    private static final int KEPT = 500;
+    private static final int STRETCHES = 360;
+
+    private final TreeMap<Place, Point> newest = new TreeMap<>();
+    private final Series<Long> counts = Series.ofSums(STRETCHES, Long::sum);
+    private long total;
+
+    /**
+     * An answer.
+     *
+     * @param time when it came, milliseconds
+     * @param label the answer as served
+     * @param confidence its probability as served
+     * @param mapConfidence the largest MAP probability
+     */
+    public record Point(
+            long time,
+            String question,
+            FitName fit,
+            long posteriorVersion,
+            String label,
+            double confidence,
+            double mapConfidence,
+            double novelty,
+            String tier) {}
+
+    private record Place(long time, int partition, long offset) implements Comparable<Place> {
+        @Override
+        public int compareTo(Place other) {
+            int byTime = Long.compare(time, other.time);
+            int byPartition = Integer.compare(partition, other.partition);
+            return byTime != 0 ? byTime : byPartition != 0 ? byPartition : Long.compare(offset, other.offset);
+        }
+    }
+
+    AnswerHistory() {}
+
+    void add(Answer answer, long time, int partition, long offset) {
+        int best = best(answer.getProbabilities());
+        newest.put(
+                new Place(time, partition, offset),
+                new Point(
+                        time,
+                        answer.getQuestionId(),
+                        new FitName(answer.getRunId(), answer.getCheckpoint(), answer.getFit()),
+                        answer.getPosteriorVersion(),
+                        best < answer.getLabels().size() ? answer.getLabels().get(best) : "?",
+                        answer.getProbabilities().isEmpty()
+                                ? Double.NaN
+                                : answer.getProbabilities().get(best),
+                        answer.getMapProbabilities().isEmpty()
+                                ? Double.NaN
+                                : Collections.max(answer.getMapProbabilities()),
+                        answer.getNovelty(),
+                        answer.getTier()));
+        if (newest.size() > KEPT) {
+            newest.pollFirstEntry();
+        }
+        counts.put(time / 1000, 1L);
+        total++;
+    }
+
+    private static int best(java.util.List<Double> probabilities) {
+        return probabilities.isEmpty() ? 0 : probabilities.indexOf(Collections.max(probabilities));
+    }
+
+    /** The newest {@value #KEPT}, the oldest of them first; a view. */
+    public Collection<Point> newest() {
+        return Collections.unmodifiableCollection(newest.values());
+    }
+
+    /** How many came in each second, or in each stretch of so many seconds; seconds since the epoch. */
+    public Series<Long> counts() {
+        return counts;
+    }
+
+    /** How many there were. */
+    public long total() {
+        return total;
+    }
+}

@@ -1,0 +1,34 @@
+package io.calibrant.infra.live;
+
+import io.calibrant.schemas.avro.CalibrationMetrics;
+import io.calibrant.schemas.avro.MethodMetrics;
+
+/**
+ * How good answers were: expected calibration error (15 bins) and mean negative log-likelihood (nats).
+ *
+ * @param time when the window starts; of a total, when its newest answer came; milliseconds
+ */
+public record CalibrationPoint(
+        String window,
+        long time,
+        long n,
+        double mapEce,
+        double mapNll,
+        Double temperatureEce,
+        Double temperatureNll,
+        double calibratedEce,
+        double calibratedNll) {
+    static CalibrationPoint of(CalibrationMetrics metrics) {
+        MethodMetrics temperature = metrics.getTemperature();
+        return new CalibrationPoint(
+                metrics.getWindow(),
+                (metrics.getWindowStart() == null ? metrics.getTimestamp() : metrics.getWindowStart()).toEpochMilli(),
+                metrics.getN(),
+                metrics.getMap().getEce15(),
+                metrics.getMap().getNll(),
+                temperature == null ? null : (Double) temperature.getEce15(),
+                temperature == null ? null : (Double) temperature.getNll(),
+                metrics.getCalibrated().getEce15(),
+                metrics.getCalibrated().getNll());
+    }
+}

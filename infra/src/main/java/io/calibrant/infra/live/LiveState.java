@@ -1,0 +1,212 @@
+package io.calibrant.infra.live;
+
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.CalibrationMetrics;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Run;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * What the topics have said so far. Bounded: every series is thinned to some hundred points, of answers and dead letters
+ * the newest are kept, and of fits the {@value #FITS} that changed last. Not thread-safe.
+ */
+public final class LiveState implements LiveRecords {
+    static final int FITS = 30;
+    private static final int DEAD_LETTERS = 200;
+
+    private static final Comparator<DeadLetter> BY_TIME = Comparator.comparingLong(DeadLetter::time)
+            .thenComparing(DeadLetter::topic)
+            .thenComparingInt(DeadLetter::partition)
+            .thenComparingLong(DeadLetter::offset);
+
+    private final Map<String, Run> runs = new TreeMap<>();
+    private final Map<String, RunHistory> progress = new HashMap<>();
+    private final Map<String, AnswerHistory> answers = new HashMap<>();
+    private final Map<FitName, FitHistory> fits = new TreeMap<>();
+    private final Map<FitName, Long> removed = new HashMap<>();
+    private final TreeSet<FitName> leftOut = new TreeSet<>();
+    private final TreeSet<DeadLetter> deadLetters = new TreeSet<>(BY_TIME);
+    private final Map<String, Long> deadLetterCounts = new LinkedHashMap<>();
+    private long unreadable;
+    private String unreadableLast = "";
+    private long version;
+
+    @Override
+    public void run(String key, Run run) {
+        version++;
+        if (run == null) {
+            runs.remove(key);
+        } else {
+            runs.put(run.getRunId(), run);
+        }
+    }
+
+    @Override
+    public void progress(Progress next) {
+        version++;
+        progress.computeIfAbsent(next.getRunId(), run -> new RunHistory()).add(next);
+    }
+
+    @Override
+    public void factors(FactorUpdate update, long timestamp) {
+        FitName name = new FitName(update.getRunId(), update.getCheckpoint(), update.getFit());
+        if (timestamp > removed.getOrDefault(name, Long.MIN_VALUE)) {
+            version++;
+            fit(name).factors(update, timestamp);
+        }
+    }
+
+    @Override
+    public void posterior(String key, Posterior posterior, long timestamp) {
+        version++;
+        if (posterior == null) {
+            FitName name = FitName.ofKey(key);
+            if (name != null) {
+                fits.remove(name);
+                leftOut.remove(name);
+                removed.put(name, timestamp);
+            }
+            return;
+        }
+        fit(new FitName(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit()))
+                .posterior(posterior, timestamp);
+    }
+
+    @Override
+    public void calibration(String key, CalibrationMetrics metrics) {
+        version++;
+        int window = key == null ? -1 : key.lastIndexOf('/');
+        if (metrics == null) {
+            FitHistory fit = window < 0 ? null : fits.get(FitName.ofKey(key.substring(0, window)));
+            if (fit != null) {
+                fit.calibrationRemoved(key.substring(window + 1));
+            }
+        } else if (!metrics.getRunId().isEmpty()) {
+            fit(new FitName(metrics.getRunId(), metrics.getCheckpoint(), metrics.getFit()))
+                    .calibration(metrics);
+        }
+    }
+
+    @Override
+    public void answer(Answer answer, long timestamp, int partition, long offset) {
+        version++;
+        answers.computeIfAbsent(answer.getRunId(), run -> new AnswerHistory())
+                .add(answer, timestamp, partition, offset);
+    }
+
+    @Override
+    public void deadLetter(DeadLetter letter) {
+        version++;
+        deadLetters.add(letter);
+        if (deadLetters.size() > DEAD_LETTERS) {
+            deadLetters.pollFirst();
+        }
+        deadLetterCounts.merge(letter.topic(), 1L, Long::sum);
+    }
+
+    @Override
+    public void unreadable(String line) {
+        version++;
+        unreadable++;
+        unreadableLast = line;
+    }
+
+    private FitHistory fit(FitName name) {
+        FitHistory fit = fits.get(name);
+        if (fit == null) {
+            fit = new FitHistory(name);
+            fits.put(name, fit);
+            if (fits.size() > FITS) {
+                FitHistory kept = fit;
+                fits.values().stream()
+                        .filter(each -> each != kept)
+                        .min(Comparator.comparingLong(FitHistory::changed))
+                        .ifPresent(oldest -> {
+                            fits.remove(oldest.name());
+                            leftOut.add(oldest.name());
+                        });
+            }
+            leftOut.remove(name);
+        }
+        return fit;
+    }
+
+    /** Grows with everything that has come. */
+    public long version() {
+        return version;
+    }
+
+    /** What runs are, by name. */
+    public Map<String, Run> runs() {
+        return Collections.unmodifiableMap(runs);
+    }
+
+    /** How the trainer of a run does; null where nothing is known. */
+    public RunHistory progress(String run) {
+        return progress.get(run);
+    }
+
+    /** The answers of a run; null where there are none. */
+    public AnswerHistory answers(String run) {
+        return answers.get(run);
+    }
+
+    /** Runs with answers. */
+    public Collection<String> answeredRuns() {
+        return new TreeSet<>(answers.keySet());
+    }
+
+    /** The fit of this name; null where there is none. */
+    public FitHistory fit(String run, String checkpoint, String fit) {
+        return fits.get(new FitName(run, checkpoint, fit));
+    }
+
+    /** All fits, by name; those with calibration figures only are not complete and have no blocks. */
+    public Collection<FitHistory> fits() {
+        return Collections.unmodifiableCollection(fits.values());
+    }
+
+    /** The fits of a run, those that changed last first. */
+    public List<FitHistory> fits(String run) {
+        List<FitHistory> of = new ArrayList<>(fits.values());
+        of.removeIf(fit -> !fit.name().run().equals(run));
+        of.sort(Comparator.comparingLong(FitHistory::changed).reversed());
+        return of;
+    }
+
+    /** How many fits were left out because more than {@value #FITS} are on the topics. */
+    public int leftOut() {
+        return leftOut.size();
+    }
+
+    /** The newest {@value #DEAD_LETTERS}, the oldest of them first. */
+    public Collection<DeadLetter> deadLetters() {
+        return Collections.unmodifiableCollection(deadLetters);
+    }
+
+    /** How many dead letters there are, by topic. */
+    public Map<String, Long> deadLetterCounts() {
+        return Collections.unmodifiableMap(deadLetterCounts);
+    }
+
+    /** How many records could not be read. */
+    public long unreadable() {
+        return unreadable;
+    }
+
+    /** Which record could not be read last, and why; empty for none. */
+    public String unreadableLast() {
+        return unreadableLast;
+    }
+}

@@ -1,0 +1,53 @@
+package io.calibrant.infra.monitor;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.sun.net.httpserver.HttpExchange;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Sends a page what it shows, as server-sent events: a section whenever it differs from what was sent last. */
+final class EventStream {
+    /** Not more often than this. */
+    private static final long PAUSE_MILLIS = 250;
+    /** So often where nothing comes: rates fall, and a page that is gone is noticed. */
+    private static final Duration QUIET = Duration.ofSeconds(1);
+
+    private EventStream() {}
+
+    /** Until the page is gone or the feed is closed. */
+    static void serve(HttpExchange exchange, Feed feed, Selection selection) throws IOException {
+        exchange.getResponseHeaders().set("Content-Type", "text/event-stream; charset=utf-8");
+        exchange.sendResponseHeaders(200, 0);
+        Map<String, String> sent = new HashMap<>();
+        long seen = -1;
+        try (OutputStream body = exchange.getResponseBody()) {
+            body.write("retry: 1000\n\n".getBytes(StandardCharsets.UTF_8));
+            while (!feed.closed()) {
+                seen = feed.await(seen, QUIET);
+                Feed.Health health = feed.health();
+                Map<String, ObjectNode> sections =
+                        feed.look(state -> Sections.of(state, health, selection, System.currentTimeMillis()));
+                StringBuilder events = new StringBuilder();
+                sections.forEach((name, object) -> {
+                    String json = object.toString(); // on one line: JSON escapes line breaks
+                    if (!json.equals(sent.put(name, json))) {
+                        events.append("event: ")
+                                .append(name)
+                                .append("\ndata: ")
+                                .append(json)
+                                .append("\n\n");
+                    }
+                });
+                body.write((events.isEmpty() ? ":\n\n" : events.toString()).getBytes(StandardCharsets.UTF_8));
+                body.flush();
+                Thread.sleep(PAUSE_MILLIS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package io.calibrant.infra.monitor;
+
+import io.calibrant.infra.live.LiveReader;
+import io.calibrant.infra.live.LiveState;
+import io.calibrant.schemas.Connection;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Function;
+import org.apache.kafka.common.KafkaException;
+
+/** Reads the topics in a thread of its own; everybody may look at what they have said so far. */
+final class Feed implements AutoCloseable {
+    private static final Duration POLL = Duration.ofMillis(100);
+    private static final Duration AGAIN = Duration.ofSeconds(1);
+
+    private final Connection connection;
+    private final Thread thread;
+    private LiveState state = new LiveState();
+    private Health health = new Health(true, "", List.of());
+    private long changes;
+    private volatile boolean closed;
+
+    /**
+     * How reading goes.
+     *
+     * @param reading whether what was there at the start is still being read
+     * @param problem who does not answer; empty while all is well
+     * @param missing topics that are not there
+     */
+    record Health(boolean reading, String problem, List<String> missing) {}
+
+    Feed(Connection connection) {
+        this.connection = connection;
+        thread = new Thread(this::run, "calibrant-monitor-feed");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void run() {
+        while (!closed) {
+            try (LiveReader reader = LiveReader.ofEverything(connection)) {
+                forget();
+                while (!closed) {
+                    read(reader);
+                }
+            } catch (KafkaException e) {
+                // Something that does not mend by itself, a topic that may not be read for example: said, then tried
+                // again.
+                if (!closed) {
+                    set(new Health(false, String.valueOf(e.getMessage()), List.of()));
+                    pause();
+                }
+            }
+        }
+    }
+
+    private synchronized void forget() {
+        state = new LiveState();
+    }
+
+    private void read(LiveReader reader) {
+        reader.fetch(POLL);
+        synchronized (this) {
+            if (reader.handOn(state) > 0) {
+                changes++;
+                notifyAll();
+            }
+        }
+        set(new Health(!reader.caughtUp(), reader.problem(), List.copyOf(reader.missing())));
+    }
+
+    private synchronized void set(Health next) {
+        if (!next.equals(health)) {
+            health = next;
+            changes++;
+            notifyAll();
+        }
+    }
+
+    private void pause() {
+        try {
+            Thread.sleep(AGAIN.toMillis());
+        } catch (InterruptedException e) {
+            closed = true;
+        }
+    }
+
+    /** Looks at the state, which does not change meanwhile. */
+    synchronized <T> T look(Function<LiveState, T> at) {
+        return at.apply(state);
+    }
+
+    synchronized Health health() {
+        return health;
+    }
+
+    /** Waits until there were other than so many changes, or the time is over; returns how many there were. */
+    synchronized long await(long seen, Duration patience) throws InterruptedException {
+        long deadline = System.nanoTime() + patience.toNanos();
+        for (long left = patience.toMillis(); changes == seen && left > 0 && !closed; ) {
+            wait(left);
+            left = (deadline - System.nanoTime()) / 1_000_000;
+        }
+        return changes;
+    }
+
+    boolean closed() {
+        return closed;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        synchronized (this) {
+            notifyAll();
+        }
+        try {
+            thread.join(5000);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

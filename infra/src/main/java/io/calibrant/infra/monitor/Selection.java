@@ -1,0 +1,54 @@
+package io.calibrant.infra.monitor;
+
+import io.calibrant.infra.live.FitHistory;
+import io.calibrant.infra.live.LiveState;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * What a page wants to see; null where it does not care.
+ */
+record Selection(String run, String checkpoint, String fit, String block) {
+
+    /** The run to show: the one that was asked for, else the one that changed last, else any; null where there is none. */
+    String runIn(LiveState state) {
+        if (run != null) {
+            return run;
+        }
+        return state.fits().stream()
+                .max(java.util.Comparator.comparingLong(FitHistory::changed))
+                .map(each -> each.name().run())
+                .orElse(
+                        state.runs().isEmpty()
+                                ? null
+                                : state.runs().keySet().iterator().next());
+    }
+
+    /** The fit to show: of those that were asked for the one that changed last; null where there is none. */
+    FitHistory fitIn(LiveState state) {
+        String of = runIn(state);
+        return of == null
+                ? null
+                : state.fits(of).stream()
+                        .filter(each ->
+                                checkpoint == null || each.name().checkpoint().equals(checkpoint))
+                        .filter(each -> fit == null || each.name().fit().equals(fit))
+                        .findFirst()
+                        .orElse(null);
+    }
+
+    /** What is wrong with it, in a sentence; empty where nothing is. */
+    String unknown(LiveState state) {
+        Set<String> runs = new TreeSet<>(state.runs().keySet());
+        state.fits().forEach(each -> runs.add(each.name().run()));
+        if (run != null && !runs.contains(run) && state.progress(run) == null) {
+            return "There is no run '" + run + "' on the topics"
+                    + (runs.isEmpty() ? ", there is none yet." : ", there are: " + String.join(", ", runs) + ".");
+        }
+        if ((checkpoint != null || fit != null) && fitIn(state) == null) {
+            return "Run '" + runIn(state) + "' has no fit '" + (fit == null ? "" : fit) + "' of checkpoint '"
+                    + (checkpoint == null ? "" : checkpoint) + "'.";
+        }
+        return "";
+    }
+}

@@ -1,0 +1,249 @@
+package io.calibrant.infra.watch;
+
+import io.calibrant.infra.live.FitHistory;
+import io.calibrant.infra.live.FitName;
+import io.calibrant.infra.live.LiveReader;
+import io.calibrant.infra.live.LiveRecords;
+import io.calibrant.infra.live.LiveState;
+import io.calibrant.infra.live.RunHistory;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Run;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Follows one run, or one checkpoint or fit of it, until told to stop. What is shown of several fits is the one that
+ * changed last.
+ */
+public final class Watch {
+    private static final Duration POLL = Duration.ofMillis(200);
+    private static final long FRAME_NANOS = Duration.ofMillis(500).toNanos();
+
+    private final Connection connection;
+    private final String run;
+    private final String checkpoint;
+    private final String fit;
+    private final BooleanSupplier stopped;
+    private final LiveState state = new LiveState();
+
+    /** Told of what happens to the run; returns whether to go on. */
+    public interface Updates {
+        /** A word of the trainer. */
+        boolean progress(Progress progress);
+
+        /**
+         * A fold.
+         *
+         * @param lagSeconds how far the fit is behind the trainer, null where that is not known
+         */
+        boolean factors(FactorUpdate update, Double lagSeconds);
+
+        /**
+         * A posterior.
+         *
+         * @param trainer null where the trainer has said nothing
+         */
+        boolean posterior(Posterior posterior, FitHistory fit, RunHistory trainer);
+    }
+
+    /**
+     * Watches nothing yet.
+     *
+     * @param checkpoint null for every one
+     * @param fit null for every one
+     * @param stopped asked a few times a second whether it is over
+     */
+    public Watch(Connection connection, String run, String checkpoint, String fit, BooleanSupplier stopped) {
+        this.connection = connection;
+        this.run = run;
+        this.checkpoint = checkpoint;
+        this.fit = fit;
+        this.stopped = stopped;
+    }
+
+    /**
+     * Shows the table until stopped.
+     *
+     * @throws IllegalArgumentException if there is no such run, checkpoint or fit
+     * @throws IllegalStateException if a topic is missing
+     */
+    public void table(PrintWriter writer) {
+        try (LiveReader reader = reader()) {
+            catchUp(reader, state);
+            boolean terminal = Screen.onTerminal();
+            Screen screen = new Screen(writer, terminal);
+            screen.open();
+            try {
+                long shown = -1;
+                String problem = "";
+                long last = System.nanoTime() - FRAME_NANOS;
+                while (!stopped.getAsBoolean()) {
+                    boolean changed =
+                            state.version() != shown || !reader.problem().equals(problem);
+                    if (changed && System.nanoTime() - last >= FRAME_NANOS) {
+                        shown = state.version();
+                        problem = reader.problem();
+                        last = System.nanoTime();
+                        int[] size = screen.size();
+                        if (!screen.show(
+                                WatchFrame.lines(WatchView.of(state, run, newest(), problem), size[1], size[0]))) {
+                            return;
+                        }
+                    }
+                    reader.poll(POLL, state);
+                }
+            } finally {
+                screen.close();
+            }
+        }
+    }
+
+    /**
+     * Hands on what is now, then every update as it comes, until stopped or not wanted any more; see {@link #table}.
+     */
+    public void updates(Updates updates) {
+        try (LiveReader reader = reader()) {
+            catchUp(reader, state);
+            if (!now(updates)) {
+                return;
+            }
+            Handing handing = new Handing(updates);
+            while (!stopped.getAsBoolean() && handing.wanted) {
+                reader.poll(POLL, handing);
+            }
+        }
+    }
+
+    private LiveReader reader() {
+        TopicAdmin.require(
+                connection,
+                connection.topics().runs(),
+                connection.topics().progress(),
+                connection.topics().factorUpdates(),
+                connection.topics().posteriors());
+        return LiveReader.ofRuns(connection);
+    }
+
+    private void catchUp(LiveReader reader, LiveState into) {
+        while (!reader.caughtUp() && !stopped.getAsBoolean()) {
+            reader.poll(POLL, into);
+        }
+        if (!stopped.getAsBoolean()) {
+            check();
+        }
+    }
+
+    private void check() {
+        RunHistory trainer = state.progress(run);
+        Set<String> runs = new TreeSet<>(state.runs().keySet());
+        state.fits().forEach(each -> runs.add(each.name().run()));
+        if (!runs.contains(run) && trainer == null) {
+            throw unknown("--run", run, "on topic " + connection.topics().runs(), runs);
+        }
+        Set<String> checkpoints =
+                new TreeSet<>(trainer == null ? Set.of() : trainer.checkpoints().keySet());
+        state.fits(run).forEach(each -> checkpoints.add(each.name().checkpoint()));
+        if (checkpoint != null && !checkpoints.contains(checkpoint)) {
+            throw unknown("--checkpoint", checkpoint, "of run '" + run + "'", checkpoints);
+        }
+        Set<String> fits = new TreeSet<>();
+        state.fits(run).forEach(each -> fits.add(each.name().fit()));
+        if (fit != null && !fits.contains(fit)) {
+            throw unknown("--fit", fit, "of run '" + run + "'", fits);
+        }
+    }
+
+    private static IllegalArgumentException unknown(String flag, String name, String where, Set<String> known) {
+        return new IllegalArgumentException(flag + ": there is no '" + name + "' " + where + ", "
+                + (known.isEmpty() ? "there is none yet" : "there are " + known));
+    }
+
+    private boolean wanted(FitName name) {
+        return name.run().equals(run)
+                && (checkpoint == null || name.checkpoint().equals(checkpoint))
+                && (fit == null || name.fit().equals(fit));
+    }
+
+    private FitHistory newest() {
+        return state.fits(run).stream()
+                .filter(each -> wanted(each.name()))
+                .max(Comparator.comparingLong(FitHistory::changed))
+                .orElse(null);
+    }
+
+    private boolean now(Updates updates) {
+        RunHistory trainer = state.progress(run);
+        if (trainer != null && !updates.progress(trainer.latest())) {
+            return false;
+        }
+        List<FitHistory> fits = state.fits(run).stream()
+                .filter(each -> wanted(each.name()))
+                .sorted(Comparator.comparing(FitHistory::changed))
+                .toList();
+        for (FitHistory each : fits) {
+            Double lag = trainer == null ? null : trainer.lagSeconds(each);
+            for (var block : each.blocks().values()) {
+                if (!updates.factors(block.latest(), lag)) {
+                    return false;
+                }
+            }
+            if (each.posterior() != null && !updates.posterior(each.posterior(), each, trainer)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Takes each record into the state, then hands it on. */
+    private final class Handing implements LiveRecords {
+        private final Updates updates;
+        private boolean wanted = true;
+
+        private Handing(Updates updates) {
+            this.updates = updates;
+        }
+
+        @Override
+        public void run(String key, Run value) {
+            state.run(key, value);
+        }
+
+        @Override
+        public void progress(Progress progress) {
+            state.progress(progress);
+            if (wanted && progress.getRunId().equals(run)) {
+                wanted = updates.progress(progress);
+            }
+        }
+
+        @Override
+        public void factors(FactorUpdate update, long timestamp) {
+            state.factors(update, timestamp);
+            FitHistory of = state.fit(update.getRunId(), update.getCheckpoint(), update.getFit());
+            if (wanted && of != null && wanted(of.name())) {
+                RunHistory trainer = state.progress(run);
+                wanted = updates.factors(update, trainer == null ? null : trainer.lagSeconds(of));
+            }
+        }
+
+        @Override
+        public void posterior(String key, Posterior posterior, long timestamp) {
+            state.posterior(key, posterior, timestamp);
+            FitHistory of = posterior == null
+                    ? null
+                    : state.fit(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit());
+            if (wanted && of != null && wanted(of.name())) {
+                wanted = updates.posterior(posterior, of, state.progress(run));
+            }
+        }
+    }
+}

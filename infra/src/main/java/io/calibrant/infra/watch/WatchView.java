@@ -1,0 +1,136 @@
+package io.calibrant.infra.watch;
+
+import io.calibrant.infra.live.BlockHistory;
+import io.calibrant.infra.live.Blocks;
+import io.calibrant.infra.live.FitHistory;
+import io.calibrant.infra.live.LiveState;
+import io.calibrant.infra.live.PosteriorPoint;
+import io.calibrant.infra.live.RunHistory;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Run;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What is to be seen of a run: words and figures, and its blocks by layer. Everything that came from a topic is free of
+ * control characters.
+ *
+ * @param facts short pieces of text, in lines
+ * @param layers blocks by layer, both in the order of the model
+ */
+record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
+    /**
+     * The view of a fit.
+     *
+     * @param fit null where there is none yet
+     * @param problem empty while all is well
+     */
+    static WatchView of(LiveState state, String runName, FitHistory fit, String problem) {
+        Run run = state.runs().get(runName);
+        RunHistory trainer = state.progress(runName);
+        List<List<String>> facts = new ArrayList<>();
+        List<String> names = new ArrayList<>();
+        names.add("run " + plain(runName) + (run == null ? "" : " (" + plain(run.getModelId()) + ")"));
+        if (fit != null) {
+            names.add("checkpoint " + plain(fit.name().checkpoint()));
+            names.add("fit " + plain(fit.name().fit()));
+            names.add(
+                    fit.posterior() == null
+                            ? "no posterior yet"
+                            : fit.posterior().getState().toString());
+        }
+        facts.add(names);
+        facts.add(training(trainer));
+        if (fit == null) {
+            facts.add(List.of("nothing folded yet: is 'calibrant fit' running?"));
+        } else {
+            facts.add(coverage(fit, trainer));
+            facts.add(posterior(fit));
+        }
+        if (!problem.isEmpty()) {
+            facts.add(List.of("! " + plain(problem)));
+        }
+        Map<String, List<BlockRow>> layers = new LinkedHashMap<>();
+        if (fit != null) {
+            fit.blocks()
+                    .forEach((name, block) -> layers.computeIfAbsent(Blocks.group(name), group -> new ArrayList<>())
+                            .add(row(name, block)));
+        }
+        return new WatchView(facts, layers);
+    }
+
+    private static List<String> training(RunHistory trainer) {
+        if (trainer == null) {
+            return List.of("the trainer has said nothing yet");
+        }
+        Progress word = trainer.latest();
+        List<String> facts = new ArrayList<>();
+        facts.add(
+                switch (word.getPhase()) {
+                    case FINE_TUNING -> "fine-tuning";
+                    case CURVATURE -> "curvature pass";
+                    case DONE -> "done";
+                });
+        facts.add("step " + word.getStep() + "/" + word.getSteps());
+        Progress step = trainer.latestStep();
+        if (step != null) {
+            facts.add("loss " + number(step.getLoss()));
+            if (step.getLearningRate() != null) {
+                facts.add("learning rate " + number(step.getLearningRate()));
+            }
+        }
+        return facts;
+    }
+
+    private static List<String> coverage(FitHistory fit, RunHistory trainer) {
+        List<String> facts = new ArrayList<>();
+        long batches = fit.batches();
+        Long expected = fit.batchesExpected();
+        facts.add("coverage " + batches + " of " + (expected == null ? "?" : expected) + " batches"
+                + (expected == null || expected == 0 ? "" : " (" + 100 * batches / expected + "%)"));
+        Double lag = trainer == null ? null : trainer.lagSeconds(fit);
+        facts.add("lag " + (lag == null ? "-" : String.format(Locale.ROOT, "%.1f s", lag)));
+        return facts;
+    }
+
+    private static List<String> posterior(FitHistory fit) {
+        if (fit.posterior() == null) {
+            return List.of("lambda -", "log evidence -", "effective parameters -");
+        }
+        PosteriorPoint point = PosteriorPoint.of(fit.posterior());
+        String lambda = number(point.lambdaMin());
+        if (point.lambdaMax() != point.lambdaMin()) {
+            lambda += ".." + number(point.lambdaMax());
+        }
+        return List.of(
+                "lambda " + lambda,
+                "log evidence " + number(fit.posterior().getLogEvidence()),
+                "effective parameters " + number(fit.posterior().getEffectiveParameters()) + " of "
+                        + fit.posterior().getParameters());
+    }
+
+    private static BlockRow row(String name, BlockHistory block) {
+        return new BlockRow(
+                plain(Blocks.shortName(name)),
+                1,
+                block.spectrum(),
+                block.latest().getTrace(),
+                block.latest().getCapturedEnergy(),
+                block.latest().getDelta(),
+                block.latest().getN(),
+                block.latest().getBatches());
+    }
+
+    /** Without control characters: a terminal obeys them, whoever sent them. */
+    static String plain(String text) {
+        return text.replaceAll("[\\p{Cntrl}\\p{Cf}]", "?");
+    }
+
+    /** A number in few characters. */
+    static String number(double value) {
+        return String.format(Locale.ROOT, "%.4g", value);
+    }
+}

@@ -1,0 +1,365 @@
+package io.calibrant.infra.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.awaitility.Awaitility.await;
+
+import io.calibrant.fitter.topology.Fitter;
+import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.infra.cluster.Broker;
+import io.calibrant.infra.topics.CommittedRecords;
+import io.calibrant.infra.topics.TopicReader;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.trainer.ProgressListener;
+import io.calibrant.trainer.Shard;
+import io.calibrant.trainer.Streaming;
+import io.calibrant.trainer.Trainer;
+import io.calibrant.trainer.TrainerSettings;
+import io.calibrant.trainer.Validation;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.RowType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.junit.jupiter.api.Test;
+
+/** Statistics while the weights move: the golden model fine-tuned through a real broker and registry. */
+class LiveStatisticsIT extends GoldenTraining {
+    @Test
+    void shouldStreamEveryStepAndKeepCheckpointsApart() throws IOException {
+        Streaming streaming = new Streaming(1, OptionalDouble.of(4), 1, RowType.F32, 64_000_000);
+
+        Trainer.run(settings("r", 8, 1e-3, 10, streaming, 3), connection, event -> {});
+
+        Map<String, List<Statistics>> byCheckpoint =
+                statistics(connection).stream().collect(Collectors.groupingBy(Statistics::getCheckpoint));
+        assertThat(byCheckpoint).containsOnlyKeys(Checkpoint.LIVE, "step-3", "step-6", "step-8");
+        double gamma = Math.pow(2, -0.25);
+        assertThat(byCheckpoint.get(Checkpoint.LIVE)).allSatisfy(record -> {
+            assertThat(record.getBatchesExpected()).isNull();
+            assertThat(record.getForgetting()).isCloseTo(gamma, within(1e-15));
+            assertThat(record.getLogLikelihood()).isNegative();
+            assertThat(record.getSquaredNorm()).isPositive();
+        });
+        assertThat(batches(byCheckpoint.get(Checkpoint.LIVE))).isEqualTo(upTo(8));
+        for (String checkpoint : List.of("step-3", "step-6", "step-8")) {
+            assertThat(batches(byCheckpoint.get(checkpoint))).isEqualTo(upTo(3));
+            assertThat(byCheckpoint.get(checkpoint)).allSatisfy(record -> {
+                assertThat(record.getBatchesExpected()).isEqualTo(3);
+                assertThat(record.getForgetting()).isEqualTo(1);
+            });
+        }
+        // the first step is at the initial weights, whose distance to themselves is 0
+        assertThat(byCheckpoint.get(Checkpoint.LIVE))
+                .filteredOn(record -> record.getBatch() == 0)
+                .allSatisfy(record -> assertThat(record.getSquaredDistance()).isZero());
+        Map<String, List<AdapterBlock>> adapters =
+                CommittedRecords.of(connection, connection.topics().adapters(), AdapterBlock.class).stream()
+                        .map(ConsumerRecord::value)
+                        .collect(Collectors.groupingBy(AdapterBlock::getCheckpoint));
+        assertThat(adapters).containsOnlyKeys("step-3", "step-6", "step-8");
+        List<Progress> ends = progress(connection).stream()
+                .filter(record -> record.getPhase() != io.calibrant.schemas.avro.Phase.FINE_TUNING
+                        && record.getStep() == record.getSteps())
+                .toList();
+        assertThat(ends).extracting(Progress::getCheckpoint).containsExactly("step-3", "step-6", "step-8");
+        assertThat(ends)
+                .extracting(Progress::getPhase)
+                .containsExactly(
+                        io.calibrant.schemas.avro.Phase.CURVATURE,
+                        io.calibrant.schemas.avro.Phase.CURVATURE,
+                        io.calibrant.schemas.avro.Phase.DONE);
+        assertThat(ends).allSatisfy(record -> {
+            assertThat(record.getLogLikelihood()).isNegative();
+            assertThat(record.getSquaredNorm()).isPositive();
+            assertThat(record.getSquaredDistance()).isPositive();
+        });
+
+        // and nothing of this changes what is trained
+        Connection plain = connection();
+        Trainer.run(settings("r", 8, 1e-3, 10, Streaming.NONE, 0), plain, event -> {});
+        assertThat(statistics(plain)).extracting(Statistics::getCheckpoint).containsOnly("step-8");
+        Map<String, float[]> weights = new HashMap<>();
+        CommittedRecords.of(plain, plain.topics().adapters(), AdapterBlock.class)
+                .forEach(record -> weights.put(
+                        record.value().getBlock(), Tensors.floats(record.value().getWeight())));
+        assertThat(adapters.get("step-8"))
+                .allSatisfy(block ->
+                        assertThat(Tensors.floats(block.getWeight())).isEqualTo(weights.get(block.getBlock())));
+    }
+
+    @Test
+    void shouldFoldStepsIntoOneRecord() throws IOException {
+        Streaming streaming = new Streaming(2, OptionalDouble.of(4), 3, RowType.F32, 64_000_000);
+
+        Trainer.run(settings("r", 9, 1e-3, 10, streaming, 0), connection, event -> {});
+
+        double gamma = Math.pow(2, -0.5);
+        List<Statistics> live = statistics(connection).stream()
+                .filter(record -> record.getCheckpoint().equals(Checkpoint.LIVE))
+                .toList();
+        assertThat(batches(live)).isEqualTo(Set.of(0L, 3L)); // steps 1, 3, 5 and 7, 9
+        assertThat(live).allSatisfy(record -> {
+            int batches = record.getBatch() == 0 ? 3 : 2;
+            assertThat(record.getBatches()).isEqualTo(batches);
+            assertThat(record.getStride()).isEqualTo(1);
+            assertThat(record.getForgetting()).isCloseTo(Math.pow(gamma, batches), within(1e-15));
+            assertThat(record.getExamples()).isLessThan(4 * batches);
+            assertThat(record.getRows().getShape().get(0)).isLessThanOrEqualTo(20);
+        });
+        List<Statistics> pass = statistics(connection).stream()
+                .filter(record -> record.getCheckpoint().equals("step-9"))
+                .toList();
+        assertThat(batches(pass)).isEqualTo(Set.of(0L));
+        assertThat(pass).allSatisfy(record -> {
+            assertThat(record.getBatches()).isEqualTo(3);
+            assertThat(record.getForgetting()).isEqualTo(1);
+            assertThat(record.getExamples()).isEqualTo(12);
+        });
+    }
+
+    /** Else every epoch would count every question again. */
+    @Test
+    void shouldGiveThePosteriorOfOneEpochAfterThreeAtALearningRateOfZero() throws IOException {
+        TopicAdmin.createMissing(connection);
+        Streaming streaming = new Streaming(1, OptionalDouble.empty(), 1, RowType.F32, 64_000_000);
+        Trainer.run(settings("one", 3, 0, 0, streaming, 0), connection, event -> {});
+        Trainer.run(settings("three", 9, 0, 0, streaming, 0), connection, event -> {});
+
+        FitterSettings fitting = FitterSettings.defaults().withStateDir(directory.resolve("state"));
+        try (Fitter fitter = new Fitter(connection, fitting, posterior -> {})) {
+            fitter.start();
+            await().atMost(120, TimeUnit.SECONDS)
+                    .until(() ->
+                            posterior("one").filter(p -> p.getBatches() == 3).isPresent()
+                                    && posterior("three")
+                                            .filter(p -> p.getBatches() == 9)
+                                            .isPresent());
+        }
+
+        Posterior one = posterior("one").orElseThrow();
+        Posterior three = posterior("three").orElseThrow();
+        System.out.printf(
+                "lambda of one epoch %s, of three %s; log evidence %.6f, %.6f%n",
+                lambdas(one).values(), lambdas(three).values(), one.getLogEvidence(), three.getLogEvidence());
+        assertThat(one.getState()).isEqualTo(PosteriorState.LIVE);
+        Map<String, Double> lambdas = lambdas(three);
+        assertThat(lambdas).hasSize(14);
+        lambdas(one)
+                .forEach((block, lambda) ->
+                        assertThat(lambdas.get(block)).as(block).isCloseTo(lambda, within(1e-5 * lambda)));
+        assertThat(three.getLogLikelihood()).isCloseTo(one.getLogLikelihood(), within(1e-4));
+        assertThat(three.getLogEvidence()).isCloseTo(one.getLogEvidence(), within(1e-3));
+        assertThat(three.getEffectiveParameters())
+                .isCloseTo(one.getEffectiveParameters(), within(1e-5 * one.getEffectiveParameters()));
+    }
+
+    private static Map<String, Double> lambdas(Posterior posterior) {
+        Map<String, Double> lambdas = new HashMap<>();
+        posterior.getBlocks().forEach(block -> lambdas.put(block.getBlock(), block.getLambda()));
+        return lambdas;
+    }
+
+    private Optional<Posterior> posterior(String run) {
+        return Optional.ofNullable(
+                TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, line -> {})
+                        .get(Keys.fit(run, Checkpoint.LIVE, "default")));
+    }
+
+    @Test
+    void shouldWaitForABrokerThatIsGoneSaySoGoOnAndLoseNothing() throws IOException {
+        Path logs = directory.resolve("gone");
+        List<String> lines = new ArrayList<>();
+        AtomicBoolean gone = new AtomicBoolean();
+        Broker[] broker = {Broker.start(logs, 0)};
+        try {
+            String address = broker[0].bootstrapServers();
+            int port = Integer.parseInt(address.substring(address.indexOf(':') + 1));
+            Connection there = new Connection(address, connection.schemaRegistry(), "gone.", Map.of());
+            Streaming small = new Streaming(1, OptionalDouble.empty(), 1, RowType.F32, 1);
+            Trainer.run(settings("r", 12, 1e-3, 10, small, 0), there, new ProgressListener() {
+                @Override
+                public void progressed(Event event) {
+                    if (event.phase() == ProgressListener.Phase.FINE_TUNING
+                            && event.done() == 5
+                            && gone.compareAndSet(false, true)) {
+                        broker[0].close();
+                    }
+                }
+
+                @Override
+                public void warned(String line) {
+                    lines.add(line);
+                    if (line.startsWith("waiting") && gone.compareAndSet(true, false)) {
+                        broker[0] = Broker.start(logs, port);
+                    }
+                }
+            });
+
+            assertThat(lines).first().asString().startsWith("waiting: broker " + address);
+            assertThat(lines).anySatisfy(line -> assertThat(line).startsWith("going on: broker " + address));
+            Map<String, Set<Long>> byBlock = new HashMap<>();
+            statistics(there).stream()
+                    .filter(record -> record.getCheckpoint().equals(Checkpoint.LIVE))
+                    .forEach(record -> byBlock.computeIfAbsent(record.getBlock(), b -> new HashSet<>())
+                            .add(record.getBatch()));
+            assertThat(byBlock).isNotEmpty();
+            assertThat(byBlock.values()).containsOnly(upTo(12));
+        } finally {
+            broker[0].close();
+        }
+    }
+
+    @Test
+    void shouldWaitForABrokerThatIsSlow() throws Exception {
+        List<String> lines = new ArrayList<>();
+        Streaming small = new Streaming(1, OptionalDouble.empty(), 1, RowType.F32, 1);
+        TopicAdmin.createMissing(connection);
+        quota(20_000.0);
+        long begun = System.nanoTime();
+        try {
+            Trainer.run(settings("r", 4, 1e-3, 10, small, 0), connection, new ProgressListener() {
+                @Override
+                public void progressed(Event event) {}
+
+                @Override
+                public void warned(String line) {
+                    lines.add(line);
+                }
+            });
+        } finally {
+            quota(null);
+        }
+
+        System.out.printf(
+                "4 steps through a broker that takes 20 kB/s: %d s, %s%n",
+                Duration.ofNanos(System.nanoTime() - begun).toSeconds(), lines);
+        assertThat(lines).first().asString().startsWith("waiting: broker");
+        List<Statistics> live = statistics(connection).stream()
+                .filter(record -> record.getCheckpoint().equals(Checkpoint.LIVE))
+                .toList();
+        assertThat(batches(live)).isEqualTo(upTo(4));
+        assertThat(live.stream().map(record -> record.getBlock() + record.getBatch()))
+                .as("each once: a slow broker is not asked twice")
+                .doesNotHaveDuplicates();
+    }
+
+    private void quota(Double bytesPerSecond) throws Exception {
+        Map<String, String> everybody = new HashMap<>();
+        everybody.put(ClientQuotaEntity.CLIENT_ID, null);
+        try (Admin admin = Admin.create(connection.admin())) {
+            admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
+                            new ClientQuotaEntity(everybody),
+                            List.of(new ClientQuotaAlteration.Op("producer_byte_rate", bytesPerSecond)))))
+                    .all()
+                    .get();
+        }
+    }
+
+    @Test
+    void shouldStopWhereAnotherProcessPublishesTheSameShard() throws IOException {
+        TrainerSettings settings = settings("r", 6, 1e-3, 10, Streaming.DEFAULT, 0);
+        AtomicBoolean begun = new AtomicBoolean();
+
+        assertThatThrownBy(() -> Trainer.run(settings, connection, event -> {
+                    if (event.phase() == ProgressListener.Phase.FINE_TUNING
+                            && event.done() == 3
+                            && begun.compareAndSet(false, true)) {
+                        Trainer.run(settings, connection, other -> {});
+                    }
+                }))
+                .hasMessage("another process has started to publish shard 0/1 of run 'r': this one stops");
+
+        // the other one was not disturbed
+        assertThat(progress(connection))
+                .last()
+                .extracting(Progress::getPhase)
+                .isEqualTo(io.calibrant.schemas.avro.Phase.DONE);
+        List<Statistics> pass = statistics(connection).stream()
+                .filter(record -> record.getCheckpoint().equals("step-6"))
+                .toList();
+        assertThat(batches(pass)).isEqualTo(upTo(3));
+        assertThat(pass.stream().map(record -> record.getBlock() + record.getBatch()))
+                .doesNotHaveDuplicates();
+    }
+
+    private static Set<Long> batches(List<Statistics> records) {
+        return records.stream().map(Statistics::getBatch).collect(Collectors.toSet());
+    }
+
+    private static Set<Long> upTo(long batches) {
+        return LongStream.range(0, batches).boxed().collect(Collectors.toSet());
+    }
+
+    private static List<Statistics> statistics(Connection connection) {
+        return CommittedRecords.of(connection, connection.topics().statistics(), Statistics.class).stream()
+                .map(ConsumerRecord::value)
+                .toList();
+    }
+
+    private static List<Progress> progress(Connection connection) {
+        return CommittedRecords.of(connection, connection.topics().progress(), Progress.class).stream()
+                .map(ConsumerRecord::value)
+                .toList();
+    }
+
+    /** @param rank 0 for all */
+    private static TrainerSettings settings(
+            String run, int steps, double rate, int rank, Streaming streaming, int checkpointEvery) throws IOException {
+        List<String> lines = Files.readAllLines(GOLDEN.resolve("data_mcq").resolve("train.jsonl"));
+        return new TrainerSettings(
+                run,
+                GOLDEN.resolve("model"),
+                Files.write(directory.resolve("questions.jsonl"), lines.subList(0, 12)),
+                Optional.of(GOLDEN.resolve("adapter_mcq")),
+                steps,
+                4,
+                rate,
+                8,
+                16,
+                0.1,
+                LoraTargets.parse("q_proj,v_proj,lm_head"),
+                256,
+                0,
+                KfacApproximation.EXPAND,
+                FisherType.EXACT,
+                rank == 0 ? Optional.empty() : Optional.of(rank),
+                Validation.NONE,
+                Optional.empty(),
+                ComputeDevice.CPU,
+                Shard.WHOLE,
+                streaming,
+                checkpointEvery,
+                true);
+    }
+}

@@ -1,0 +1,34 @@
+package io.calibrant.schemas;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+
+/** The headers of a dead letter, as Kafka Streams names them (KIP-1034); their values are UTF-8. */
+public final class DeadLetterHeaders {
+    public static final String EXCEPTION = "__streams.errors.exception";
+    /** Why, for people. */
+    public static final String MESSAGE = "__streams.errors.message";
+
+    public static final String STACK_TRACE = "__streams.errors.stacktrace";
+    /** Topic, partition and offset that the record came on. */
+    public static final String TOPIC = "__streams.errors.topic";
+
+    public static final String PARTITION = "__streams.errors.partition";
+    public static final String OFFSET = "__streams.errors.offset";
+
+    private DeadLetterHeaders() {}
+
+    /** Adds one. */
+    public static void add(Headers headers, String name, String value) {
+        headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The last one of a name; {@code otherwise} where there is none. */
+    public static String text(Headers headers, String name, String otherwise) {
+        Header header = headers.lastHeader(name);
+        return header == null || header.value() == null
+                ? otherwise
+                : new String(header.value(), StandardCharsets.UTF_8);
+    }
+}

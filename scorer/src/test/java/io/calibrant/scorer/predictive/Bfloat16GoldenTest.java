@@ -1,0 +1,186 @@
+package io.calibrant.scorer.predictive;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.posterior.BlockSpectrum;
+import io.calibrant.fitter.posterior.Evidence;
+import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.scorer.Golden;
+import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.curvature.BatchCurvature;
+import io.calibrant.trainer.curvature.BlockStatistics;
+import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.curvature.Rows;
+import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.prompts.ClassToken;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.QuestionFile;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * What --statistics-dtype BF16 does to the prior precision and to the answers: the whole curvature pass of the golden model,
+ * its rows on the wire in F32 and in BF16, each folded, each answering the 100 test questions.
+ */
+class Bfloat16GoldenTest {
+    private static final int BATCH = 4;
+    private static final int CLASSES = 4;
+
+    /** What rounding to eight significant bits moves a number by at most, as a share of it. */
+    private static final double ROUNDING = 0x1p-9;
+
+    private static final ClassTokens LABELS = new ClassTokens(List.of(
+            new ClassToken("A", 267), new ClassToken("B", 275), new ClassToken("C", 266), new ClassToken("D", 283)));
+
+    /** How rows go over the wire. */
+    private interface Wire {
+        Tensor tensor(float[] values, int... shape);
+    }
+
+    private record Fitted(double lambda, double logEvidence, List<Predictive> answers) {}
+
+    @ParameterizedTest
+    @ValueSource(ints = {10, 0})
+    void shouldHardlyMoveLambdaAndNoAnswer(int rank) {
+        Integer kept = rank == 0 ? null : rank;
+        try (Llama llama = Llama.load(Golden.file("model"), Device.cpu());
+                PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"))) {
+            Adapter adapter = Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids());
+            try (AdaptedLlama model = new AdaptedLlama(llama, adapter)) {
+                List<BatchCurvature> pass = pass(model, prompts("train", tokenizer), kept);
+                List<EncodedPrompt> test = prompts("test", tokenizer);
+                Fitted exact = fit(model, adapter, pass, kept, test, Tensors::of);
+                Fitted rounded = fit(model, adapter, pass, kept, test, Tensors::bfloat16);
+
+                double lambda = rounded.lambda / exact.lambda - 1;
+                double worst = 0;
+                double variance = 0;
+                Link link = Link.monteCarlo();
+                for (int i = 0; i < test.size(); i++) {
+                    Predictive a = exact.answers.get(i);
+                    Predictive b = rounded.answers.get(i);
+                    double[] p = link.predict(a.mean(), a.covariance()).probabilities();
+                    double[] q = link.predict(b.mean(), b.covariance()).probabilities();
+                    for (int c = 0; c < CLASSES; c++) {
+                        worst = Math.max(worst, Math.abs(p[c] - q[c]));
+                    }
+                    for (int c = 0; c < CLASSES - 1; c++) {
+                        variance = Math.max(variance, Math.abs(b.covariance()[c][c] / a.covariance()[c][c] - 1));
+                    }
+                }
+                System.out.println(String.format(
+                        Locale.ROOT,
+                        "BF16 on the wire, %s: lambda %.5f to %.5f (%+.1e), log evidence %.4f to %.4f, variances by up"
+                                + " to %.1e, probabilities by up to %.1e",
+                        kept == null ? "full" : "rank " + kept,
+                        exact.lambda,
+                        rounded.lambda,
+                        lambda,
+                        exact.logEvidence,
+                        rounded.logEvidence,
+                        variance,
+                        worst));
+                // An eigenvalue is a square, so that it moves by twice the rounding where all errors point one way;
+                // lambda
+                // moves less than the eigenvalues do: d log lambda / d log mu is at most 1 and 0 for mu far from
+                // lambda.
+                assertThat(Math.abs(lambda)).isPositive().isLessThan(2 * ROUNDING);
+                // A variance is 1 / (mu + lambda): by as much. A probability moves by less than a quarter of that: its
+                // derivative by the log of the variance is at most .25 (a logistic's, p (1 - p)).
+                assertThat(variance).isLessThan(2 * ROUNDING);
+                assertThat(worst).isLessThan(2 * ROUNDING / 4);
+            }
+        }
+    }
+
+    private static List<EncodedPrompt> prompts(String split, PromptTokenizer tokenizer) {
+        return QuestionFile.read(Golden.file("data_mcq/" + split + ".jsonl")).stream()
+                .map(question -> EncodedPrompt.of(question, tokenizer, LABELS, OptionalInt.empty()))
+                .toList();
+    }
+
+    private static List<BatchCurvature> pass(AdaptedLlama model, List<EncodedPrompt> prompts, Integer rank) {
+        Curvature curvature = new Curvature(KfacApproximation.EXPAND, FisherType.EXACT, rank, "golden", 0);
+        List<BatchCurvature> batches = new ArrayList<>();
+        for (int from = 0; from < prompts.size(); from += BATCH) {
+            batches.add(curvature.measure(model, prompts.subList(from, from + BATCH), 2, from / BATCH));
+        }
+        return batches;
+    }
+
+    private static Fitted fit(
+            AdaptedLlama model,
+            Adapter adapter,
+            List<BatchCurvature> pass,
+            Integer rank,
+            List<EncodedPrompt> test,
+            Wire wire) {
+        Map<String, KroneckerFactor> factors = new LinkedHashMap<>();
+        double logLikelihood = 0;
+        for (BatchCurvature batch : pass) {
+            logLikelihood += batch.logLikelihood();
+            for (BlockStatistics block : batch.blocks()) {
+                Rows rows = block.rows();
+                KroneckerFactor before = factors.getOrDefault(
+                        block.block(), KroneckerFactor.empty(rows.width(), block.smallWidth(), rank));
+                BatchSums sums = new BatchSums(
+                        io.calibrant.fitter.linalg.Rows.of(
+                                Tensors.doubles(wire.tensor(rows.values(), rows.count(), rows.width()))),
+                        rows.count(),
+                        rows.trace(),
+                        block.small(),
+                        block.n(),
+                        batch.examples(),
+                        batch.logLikelihood());
+                factors.put(block.block(), before.fold(sums, 1));
+            }
+        }
+        Map<String, Double> norms = squaredNorms(adapter);
+        List<BlockSpectrum> spectra = new ArrayList<>();
+        factors.forEach((block, factor) -> spectra.add(BlockSpectrum.of(
+                block, factor.large().spectrum(), true, factor.smallSpectrum(), factor.n(), norms.get(block))));
+        Evidence.Optimum optimum = new Evidence(spectra, logLikelihood).maximise(PriorStructure.SCALAR);
+        double lambda = optimum.lambdas()[0];
+        List<BlockPosterior> posterior = new ArrayList<>();
+        factors.forEach((block, factor) -> posterior.add(BlockPosterior.of(block, factor, true, lambda)));
+        try (Predictor predictor = new Predictor(model, posterior)) {
+            return new Fitted(lambda, optimum.logEvidence(), predictor.predict(test));
+        }
+    }
+
+    private static Map<String, Double> squaredNorms(Adapter adapter) {
+        Map<String, Double> norms = new LinkedHashMap<>();
+        adapter.matrices().forEach((path, matrices) -> {
+            norms.put(path + ".lora_A", squares(matrices.a()));
+            norms.put(path + ".lora_B", squares(matrices.b()));
+        });
+        return norms;
+    }
+
+    private static double squares(float[] values) {
+        double sum = 0;
+        for (float value : values) {
+            sum += (double) value * value;
+        }
+        return sum;
+    }
+}

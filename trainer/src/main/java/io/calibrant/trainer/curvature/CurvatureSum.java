@@ -1,0 +1,34 @@
+package io.calibrant.trainer.curvature;
+
+import java.util.IdentityHashMap;
+import java.util.List;
+
+/**
+ * What one batch, or several folded one after the other, say about the curvature of every block: one record a block.
+ *
+ * @param blocks in the order of the forward pass; blocks that read the same input hold the same {@link Rows}
+ * @param examples of the batches, forgotten among themselves
+ * @param logLikelihood sum of log p(true label), likewise, nats
+ * @param batches how many batches
+ * @param forgetting what was there before is to be multiplied by this when the sum is added: gamma ^ batches
+ */
+public record CurvatureSum(
+        List<BlockStatistics> blocks, double examples, double logLikelihood, int batches, double forgetting) {
+    /** One batch that nothing is forgotten for. */
+    public static CurvatureSum of(BatchCurvature batch) {
+        return new CurvatureSum(batch.blocks(), batch.examples(), batch.logLikelihood(), 1, 1);
+    }
+
+    /** About how many bytes the numbers take at 4 and 8 bytes each; rows that blocks share count once. */
+    public long bytes() {
+        long bytes = 0;
+        IdentityHashMap<Rows, Boolean> seen = new IdentityHashMap<>();
+        for (BlockStatistics block : blocks) {
+            bytes += 8L * block.small().length;
+            if (seen.put(block.rows(), true) == null) {
+                bytes += 4L * block.rows().values().length;
+            }
+        }
+        return bytes;
+    }
+}

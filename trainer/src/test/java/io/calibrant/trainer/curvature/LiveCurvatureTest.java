@@ -1,0 +1,70 @@
+package io.calibrant.trainer.curvature;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.Device;
+import io.calibrant.trainer.TinyRun;
+import io.calibrant.trainer.capture.MathThreads;
+import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.tuning.FineTuning;
+import io.calibrant.trainer.tuning.TuningListener;
+import io.calibrant.trainer.tuning.TuningSettings;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Statistics from the training loop's own passes. */
+class LiveCurvatureTest {
+    private static final int PAD = 2;
+
+    @TempDir
+    Path directory;
+
+    /** The first map's input does not depend on what is dropped before it: there evaluation mode is the naive twin. */
+    @Test
+    void shouldCaptureInputsBeforeTheDropout() throws IOException {
+        try (TinyRun run = new TinyRun(directory, 0.5, 4);
+                MathThreads threads = MathThreads.on(Device.cpu())) {
+            Curvature curvature = new Curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null, "r", 0);
+            List<EncodedPrompt> batch = new ArrayList<>();
+            List<BatchCurvature> live = new ArrayList<>();
+            FineTuning.run(run.model(), run.prompts(), PAD, new TuningSettings(2, 4, 0, 0, 1), new TuningListener() {
+                @Override
+                public boolean captures(int step) {
+                    return step == 2;
+                }
+
+                @Override
+                public void captured(int step, Pass pass, List<EncodedPrompt> prompts) {
+                    batch.addAll(prompts);
+                    live.add(curvature.ofTraining(pass, run.model().weights(), prompts, step - 1, threads));
+                }
+
+                @Override
+                public boolean stepped(int step, double loss, double rate, long examples) {
+                    return true;
+                }
+            });
+
+            assertThat(live).as("only the step that asked for it").hasSize(1);
+            BatchCurvature evaluated = curvature.measure(run.model(), batch, PAD, 1);
+            BlockStatistics a = live.get(0).blocks().get(0);
+            BlockStatistics b = live.get(0).blocks().get(1);
+            float[] inputs = evaluated.blocks().get(0).rows().values();
+            assertThat(a.rows().values()).hasSameSizeAs(inputs);
+            for (int i = 0; i < inputs.length; i++) {
+                assertThat(a.rows().values()[i]).isCloseTo(inputs[i], within(1e-5f));
+            }
+            double[] lowRank = evaluated.blocks().get(1).small();
+            assertThat(Sums.distance(b.small(), lowRank)).isLessThan(1e-5);
+            assertThat(Sums.distance(a.small(), evaluated.blocks().get(0).small()))
+                    .as("gradients are those of the pass with dropout")
+                    .isGreaterThan(1e-3);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package io.calibrant.trainer.statistics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.trainer.TinyRun;
+import io.calibrant.trainer.curvature.BatchCurvature;
+import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.curvature.CurvatureSum;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.Adapter;
+import java.nio.file.Path;
+import java.util.Map;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class StatisticsSizeTest {
+    private static final Connection CONNECTION = Connection.to("127.0.0.1:9", "mock://statistics-size-test");
+
+    @TempDir
+    Path directory;
+
+    @ParameterizedTest
+    @EnumSource(RowType.class)
+    void shouldBeTheBytesThatThePublisherSends(RowType rowType) throws Exception {
+        try (TinyRun tiny = new TinyRun(directory, 0, 8);
+                StatisticsSize size = new StatisticsSize(CONNECTION)) {
+            Adapter adapter = tiny.model().weights().snapshot();
+            BatchCurvature measured = new Curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 3, "r1", 0)
+                    .measure(tiny.model(), tiny.prompts().subList(0, 4), 2, 0);
+            MockProducer<String, byte[]> producer = new MockProducer<>(
+                    org.apache.kafka.common.Cluster.empty(),
+                    true,
+                    null,
+                    new StringSerializer(),
+                    new ByteArraySerializer());
+            producer.initTransactions();
+            RunDescription run = new RunDescription(
+                    "r1",
+                    "model",
+                    "sha256:0",
+                    adapter,
+                    tiny.classTokens(),
+                    "template",
+                    300,
+                    KfacApproximation.EXPAND,
+                    FisherType.EXACT,
+                    3,
+                    8,
+                    5,
+                    Map.of());
+            new Publisher(() -> producer, CONNECTION, run, "0/1", rowType, System.currentTimeMillis())
+                    .statistics(
+                            new Checkpoint(Checkpoint.LIVE, adapter, adapter),
+                            new BatchPlace(1000, 1, null),
+                            CurvatureSum.of(measured));
+
+            long sent = producer.history().stream()
+                    .mapToLong(record -> record.key().length() + record.value().length)
+                    .sum();
+            assertThat(size.of("r1", rowType, 1000, CurvatureSum.of(measured)))
+                    .isEqualTo(new StatisticsSize.Size(producer.history().size(), sent));
+        }
+    }
+}
