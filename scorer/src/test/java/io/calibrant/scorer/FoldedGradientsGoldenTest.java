@@ -3,7 +3,6 @@ package io.calibrant.scorer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import io.calibrant.fitter.linalg.Columns;
@@ -54,7 +53,7 @@ class FoldedGradientsGoldenTest {
         }
         Golden inputs = Golden.shared("mcq_inputs");
         int[] labels = inputs.labels("train.mc_labels");
-        try (Llama llama = Llama.load(Golden.file("model"), Device.cpu(), DataType.FLOAT64);
+        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
                 AdaptedLlama adapted =
                         new AdaptedLlama(llama, Peft.read(Golden.file("adapter_mcq"), llama.config(), classTokens))) {
             for (int b = 0; b < BATCHES; b++) {

@@ -1,6 +1,5 @@
 package io.calibrant.trainer;
 
-import ai.djl.Device;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.lora.Adapter;
@@ -43,7 +42,7 @@ public final class TinyRun implements AutoCloseable {
                             SpecialTokens.read(directory).eos()))
                     .toList();
         }
-        llama = Llama.load(directory, Device.cpu());
+        llama = Llama.load(directory, TestDevice.get());
         LoraSettings settings = new LoraSettings(4, 8, dropout, false, LoraTargets.parse("q_proj,down_proj,lm_head"));
         Adapter untrained = Adapter.initialise(llama.config(), settings, classTokens.ids(), 3);
         Random random = new Random(4);

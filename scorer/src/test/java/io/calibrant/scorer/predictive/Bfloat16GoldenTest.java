@@ -2,7 +2,6 @@ package io.calibrant.scorer.predictive;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.Device;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.link.Link;
@@ -13,6 +12,7 @@ import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.scorer.Golden;
+import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
@@ -62,7 +62,7 @@ class Bfloat16GoldenTest {
     @ValueSource(ints = {10, 0})
     void shouldHardlyMoveLambdaAndNoAnswer(int rank) {
         Integer kept = rank == 0 ? null : rank;
-        try (Llama llama = Llama.load(Golden.file("model"), Device.cpu());
+        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get());
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"))) {
             Adapter adapter = Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids());
             try (AdaptedLlama model = new AdaptedLlama(llama, adapter)) {

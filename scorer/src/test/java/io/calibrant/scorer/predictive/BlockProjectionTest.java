@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.scorer.TestDevice;
 import java.util.Random;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.RealMatrix;
@@ -165,7 +166,7 @@ class BlockProjectionTest {
 
     private static ContrastGrams grams(BlockPosterior posterior, double[] j, DataType type) {
         ContrastGrams grams = new ContrastGrams(B, CONTRASTS);
-        try (NDManager manager = NDManager.newBaseManager();
+        try (NDManager manager = NDManager.newBaseManager(TestDevice.get());
                 BlockProjection projection = new BlockProjection(manager, type, posterior)) {
             NDArray jacobian = manager.create(j, new Shape(B, CONTRASTS, R, D)).toType(type, false);
             projection.add(jacobian, grams);

@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.Golden;
+import io.calibrant.scorer.TestDevice;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -117,14 +118,14 @@ class GoldenCovarianceTest {
     }
 
     private static void add(Golden stored, BlockPosterior posterior, ContrastGrams grams) {
-        try (NDManager manager = NDManager.newBaseManager();
+        try (NDManager manager = NDManager.newBaseManager(TestDevice.get());
                 BlockProjection projection = new BlockProjection(manager, DataType.FLOAT64, posterior)) {
             projection.add(jacobian(manager, stored, posterior.block()), grams);
         }
     }
 
     private static void addContrasts(Golden stored, BlockPosterior posterior, ContrastGrams grams) {
-        try (NDManager manager = NDManager.newBaseManager();
+        try (NDManager manager = NDManager.newBaseManager(TestDevice.get());
                 BlockProjection projection = new BlockProjection(manager, DataType.FLOAT64, posterior)) {
             NDArray j = jacobian(manager, stored, posterior.block());
             NDArray last = j.get(":, 3:4");

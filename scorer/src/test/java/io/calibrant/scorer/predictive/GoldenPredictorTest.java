@@ -3,12 +3,12 @@ package io.calibrant.scorer.predictive;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.types.DataType;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.Contrasts;
 import io.calibrant.scorer.Golden;
+import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.lora.Peft;
@@ -119,7 +119,7 @@ class GoldenPredictorTest {
 
     private static List<Predictive> predict(DataType type, String variant, List<Question> questions, int batchSize) {
         List<Predictive> found = new ArrayList<>();
-        try (Llama llama = Llama.load(Golden.file("model"), Device.cpu(), type);
+        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get(), type);
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
                 AdaptedLlama adapted =
                         new AdaptedLlama(llama, Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids()));

@@ -3,7 +3,6 @@ package io.calibrant.scorer.predictive;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -18,6 +17,7 @@ import io.calibrant.fitter.tuning.LabelledAnswer;
 import io.calibrant.fitter.tuning.LabelledStatistics;
 import io.calibrant.fitter.tuning.ValidationPrior;
 import io.calibrant.scorer.Golden;
+import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
@@ -180,7 +180,7 @@ class GoldenValidationPriorTest {
     private static List<Jacobians> jacobians(String split) {
         List<Jacobians> all = new ArrayList<>();
         List<Question> questions = QuestionFile.read(Golden.file("data_mcq/" + split + ".jsonl"));
-        try (Llama llama = Llama.load(Golden.file("model"), Device.cpu(), DataType.FLOAT64);
+        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
                 AdaptedLlama adapted =
                         new AdaptedLlama(llama, Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids()))) {

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
@@ -62,7 +62,7 @@ class PredictorTest {
     @BeforeAll
     static void load() throws IOException {
         write(directory);
-        llama = Llama.load(directory, Device.cpu(), DataType.FLOAT64);
+        llama = Llama.load(directory, TestDevice.get(), DataType.FLOAT64);
         LoraSettings settings = new LoraSettings(
                 RANK, 4, 0, false, LoraTargets.of("q_proj", "v_proj", "o_proj", "down_proj", "lm_head"));
         Random random = new Random(8);

@@ -3,11 +3,11 @@ package io.calibrant.trainer.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.LinearHook;
 import io.calibrant.trainer.llama.Llama;
@@ -46,7 +46,7 @@ class GoldenTest {
             classTokens[i] = ids.get(i).asInt();
         }
         Path directory = GOLDEN.resolve("model");
-        model = Llama.load(directory, Device.cpu());
+        model = Llama.load(directory, TestDevice.get());
         Adapter adapter = Peft.read(GOLDEN.resolve("adapter_mcq"), LlamaConfig.read(directory), classTokens);
         scaling = adapter.settings().scaling();
         adapted = new AdaptedLlama(model, adapter);

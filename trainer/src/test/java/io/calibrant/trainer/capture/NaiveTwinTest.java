@@ -3,10 +3,10 @@ package io.calibrant.trainer.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.LlamaConfig;
@@ -127,7 +127,7 @@ class NaiveTwinTest {
     }
 
     private static double[] logits(Path model, Adapter adapter, DataType dataType) {
-        try (Llama llama = Llama.load(model, Device.cpu(), dataType);
+        try (Llama llama = Llama.load(model, TestDevice.get(), dataType);
                 AdaptedLlama adapted = new AdaptedLlama(llama, adapter);
                 Pass plain = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PLAIN);
                 Pass probed = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PROBED)) {
@@ -144,7 +144,7 @@ class NaiveTwinTest {
         Adapter adapter = adapter(LlamaConfig.read(model), targets);
         NaiveLlama twin = new NaiveLlama(model, adapter);
         double[] cotangent = {0.7, -1.1, 0.4, 1.3, 0.2, -0.6, -0.9, 0.8, 0.5};
-        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
                 AdaptedLlama adapted = new AdaptedLlama(llama, adapter);
                 Pass pass = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.TRAINING_PROBED)) {
             pass.backward(Constants.array(pass.manager(), cotangent, new Shape(3, 3), DataType.FLOAT64), false);

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.LlamaConfig;
@@ -49,7 +49,7 @@ class PassTest {
     @BeforeEach
     void load() {
         Path path = new TinyModel().write(directory, 21);
-        model = Llama.load(path, Device.cpu());
+        model = Llama.load(path, TestDevice.get());
         adapted = new AdaptedLlama(model, adapter(0));
     }
 
@@ -291,11 +291,13 @@ class PassTest {
     void shouldSnapshotTheWeightsOfTheDevice() {
         Adapter before = adapter(0);
         LoraWeights.Pair pair = adapted.weights().pairs().get(Q);
+        int arrays = pair.a().getManager().getManagedArrays().size();
         assertThat(adapted.weights().snapshot().matrices().get(Q).a())
                 .containsExactly(before.matrices().get(Q).a());
         pair.a().addi(pair.a());
         assertThat(adapted.weights().snapshot().matrices().get(Q).a()[0])
                 .isEqualTo(2 * before.matrices().get(Q).a()[0]);
+        assertThat(pair.a().getManager().getManagedArrays()).as("left behind").hasSize(arrays);
     }
 
     @Test

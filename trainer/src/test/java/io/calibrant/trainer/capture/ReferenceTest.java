@@ -3,9 +3,9 @@ package io.calibrant.trainer.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.LlamaConfig;
@@ -36,7 +36,7 @@ class ReferenceTest {
     void shouldGiveTheLogitsAndLoraGradientsOfPython() throws URISyntaxException {
         Path files = files();
         try (SafetensorsReader expected = SafetensorsReader.open(files.resolve("expected.safetensors"));
-                Llama model = Llama.load(files.resolve("model"), Device.cpu())) {
+                Llama model = Llama.load(files.resolve("model"), TestDevice.get())) {
             int[] classTokens = Arrays.stream(expected.longs("class_tokens"))
                     .mapToInt(Math::toIntExact)
                     .toArray();

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.llama.Constants;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.LlamaConfig;
@@ -159,13 +159,13 @@ class StackedPassTest {
     void shouldGoBackAsAutogradDoes(String name, TinyModel tiny, String targets) {
         Path model = tiny.write(directory, 11);
         for (TokenBatch batch : List.of(leftPadded(), rightPadded())) {
-            try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+            try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
                     AdaptedLlama adapted = adapted(llama, model, targets)) {
                 Map<String, Seen> expected = autograd(adapted, batch);
                 assertSame(stacked(adapted, batch, adapted.weights().pairs().keySet()), expected, 1e-12);
             }
         }
-        try (Llama llama = Llama.load(model, Device.cpu());
+        try (Llama llama = Llama.load(model, TestDevice.get());
                 AdaptedLlama adapted = adapted(llama, model, targets)) {
             Map<String, Seen> expected = autograd(adapted, leftPadded());
             assertSame(stacked(adapted, leftPadded(), adapted.weights().pairs().keySet()), expected, 2e-5);
@@ -175,7 +175,7 @@ class StackedPassTest {
     @Test
     void shouldGiveTheGradientsOfTheMapsAskedForThoughOthersAreAdapted() {
         Path model = new TinyModel().write(directory, 11);
-        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
                 AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,up_proj,lm_head")) {
             Map<String, Seen> expected = autograd(adapted, leftPadded());
             Set<String> top = Set.of("model.layers.2.self_attn.v_proj", "model.layers.2.mlp.up_proj", "lm_head");
@@ -187,7 +187,7 @@ class StackedPassTest {
     @Test
     void shouldGiveTheLogitsOfThePlainPass() {
         Path model = new TinyModel().write(directory, 11);
-        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
                 AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,down_proj");
                 Pass plain = adapted.forward(leftPadded(), Mode.PLAIN);
                 StackedPass pass = adapted.stacked(leftPadded())) {
@@ -199,7 +199,7 @@ class StackedPassTest {
     @Test
     void shouldRefuseToGoBackTwice() {
         Path model = new TinyModel().write(directory, 11);
-        try (Llama llama = Llama.load(model, Device.cpu());
+        try (Llama llama = Llama.load(model, TestDevice.get());
                 AdaptedLlama adapted = adapted(llama, model, "q_proj");
                 StackedPass pass = adapted.stacked(leftPadded())) {
             NDArray start = pass.manager().zeros(new Shape(1, 3, CLASSES));
@@ -212,7 +212,7 @@ class StackedPassTest {
     void shouldServeSeveralThreadsOnOneModel() throws Exception {
         Path model = new TinyModel().write(directory, 11);
         ExecutorService threads = Executors.newFixedThreadPool(2);
-        try (Llama llama = Llama.load(model, Device.cpu(), DataType.FLOAT64);
+        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
                 AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,lm_head")) {
             Map<String, Seen> expected = autograd(adapted, leftPadded());
             List<Future<Map<String, Seen>>> results = new ArrayList<>();

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import ai.djl.Device;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Mode;
@@ -59,7 +59,7 @@ class GoldenCurvatureTest {
                     .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
                     .toList();
         }
-        llama = Llama.load(directory, Device.cpu());
+        llama = Llama.load(directory, TestDevice.get());
         model = new AdaptedLlama(llama, Peft.read(GOLDEN.resolve("adapter_mcq"), llama.config(), classIds));
         inputs = SafetensorsReader.open(GOLDEN.resolve("mcq_inputs.safetensors"));
         kfac = SafetensorsReader.open(GOLDEN.resolve("mcq_kfac.safetensors"));
@@ -271,7 +271,7 @@ class GoldenCurvatureTest {
     }
 
     private static List<BatchCurvature> ofTraining(int number, Curvature... curvatures) {
-        try (MathThreads threads = MathThreads.on(Device.cpu())) {
+        try (MathThreads threads = MathThreads.on(TestDevice.get())) {
             return ofTraining(number, threads, curvatures);
         }
     }

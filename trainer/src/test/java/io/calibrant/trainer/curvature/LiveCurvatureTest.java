@@ -3,7 +3,7 @@ package io.calibrant.trainer.curvature;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
@@ -29,7 +29,7 @@ class LiveCurvatureTest {
     @Test
     void shouldCaptureInputsBeforeTheDropout() throws IOException {
         try (TinyRun run = new TinyRun(directory, 0.5, 4);
-                MathThreads threads = MathThreads.on(Device.cpu())) {
+                MathThreads threads = MathThreads.on(TestDevice.get())) {
             Curvature curvature = new Curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null, "r", 0);
             List<EncodedPrompt> batch = new ArrayList<>();
             List<BatchCurvature> live = new ArrayList<>();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.TestDevice;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -12,7 +13,7 @@ class TokenRowsTest {
     private static final boolean[] BOTH = {true, true};
     private static final boolean[] SECOND = {false, true};
     private static final long[][] LEFT_PADDED = {{0, 1, 2}, {5}};
-    private final NDManager manager = NDManager.newBaseManager();
+    private final NDManager manager = NDManager.newBaseManager(TestDevice.get());
 
     @AfterEach
     void close() {
