@@ -1,6 +1,7 @@
 package io.calibrant.infra.bench;
 
 import ai.djl.Device;
+import io.calibrant.trainer.llama.ComputeDevice;
 import java.nio.file.Path;
 
 /**
@@ -22,6 +23,11 @@ public record BenchSettings(
         require(classes >= 2 && classes <= 5, "--classes", classes, "2 to 5");
         require(repetitions >= 1, "--repetitions", repetitions, "1 or more");
         require(memorySteps >= 0, "--memory-steps", memorySteps, "0 or more");
+    }
+
+    /** The device as the flag says it. */
+    ComputeDevice computeDevice() {
+        return ComputeDevice.parse(device.isGpu() ? "gpu:" + device.getDeviceId() : "cpu");
     }
 
     private static void require(boolean condition, String flag, int value, String accepted) {

@@ -9,6 +9,7 @@ import io.calibrant.trainer.capture.AdaptedLlama;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.llama.Llama;
 import io.calibrant.trainer.llama.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
@@ -48,7 +49,9 @@ public final class ScorerBench {
                         posterior(model.adapter()),
                         Tier.LAST_LAYER.paths(adapted.weights().pairs().keySet()));
                 Predictor map = new Predictor(adapted, posterior(model.adapter()), Set.of())) {
-            memory(model.llama(), adapted, all, figures); // first: the allocator keeps what larger batches took
+            if (!settings.device().isGpu()) { // whose memory is not the process's
+                memory(model.llama(), adapted, all, figures); // first: the allocator keeps what larger batches took
+            }
             double perQuestion = 0;
             for (int batch : BATCHES) {
                 List<EncodedPrompt> prompts = prompts(model.llama(), batch);
@@ -91,8 +94,11 @@ public final class ScorerBench {
         TokenBatch tokens =
                 TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
         int repetitions = settings.repetitions();
-        double forward =
-                Timing.seconds(repetitions, () -> adapted.stacked(tokens).close());
+        double forward = Timing.seconds(repetitions, () -> {
+            try (StackedPass pass = adapted.stacked(tokens)) {
+                pass.logits().toFloatArray(); // a GPU answers when all that was asked before is done
+            }
+        });
         double best = Double.MAX_VALUE;
         double covariance = 0;
         for (int i = 0; i <= repetitions; i++) {

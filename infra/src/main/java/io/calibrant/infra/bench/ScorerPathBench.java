@@ -78,7 +78,12 @@ final class ScorerPathBench {
     }
 
     /** What is asked, of which run. */
-    private record Asked(String run, Path model, Tier tier, List<io.calibrant.trainer.prompts.Question> questions) {}
+    private record Asked(
+            String run,
+            Path model,
+            Tier tier,
+            List<io.calibrant.trainer.prompts.Question> questions,
+            ComputeDevice device) {}
 
     /**
      * Starts nothing yet.
@@ -119,7 +124,7 @@ final class ScorerPathBench {
                 Trainer.run(training(TINY, files.model(), files.questions(), 20), connection, event -> {});
                 await(complete.get(TINY));
                 for (Tier tier : List.of(Tier.MAP, Tier.ALL)) {
-                    double[] millis = paced(connection, new Asked(TINY, files.model(), tier, questions), TINY_LOAD);
+                    double[] millis = paced(connection, asked(TINY, files.model(), tier, questions), TINY_LOAD);
                     percentiles(tier == Tier.MAP ? "scorer.kafka_path" : "scorer.tiny_model", millis, figures);
                 }
                 List<io.calibrant.trainer.prompts.Question> longer =
@@ -128,9 +133,13 @@ final class ScorerPathBench {
                 DemoModel.write(training, longer.subList(0, 8));
                 Trainer.run(training(SHAPE, model, training, 1), connection, event -> {});
                 await(complete.get(SHAPE));
-                ofShape(connection, new Asked(SHAPE, model, Tier.ALL, longer), tokenizer, figures);
+                ofShape(connection, asked(SHAPE, model, Tier.ALL, longer), tokenizer, figures);
             }
         }
+    }
+
+    private Asked asked(String run, Path model, Tier tier, List<io.calibrant.trainer.prompts.Question> questions) {
+        return new Asked(run, model, tier, questions, settings.computeDevice());
     }
 
     private void ofShape(Connection connection, Asked asked, PromptTokenizer tokenizer, Consumer<Figure> figures) {
@@ -173,7 +182,7 @@ final class ScorerPathBench {
         }
     }
 
-    private static TrainerSettings training(String run, Path model, Path questions, int steps) {
+    private TrainerSettings training(String run, Path model, Path questions, int steps) {
         return new TrainerSettings(
                 run,
                 model,
@@ -193,7 +202,7 @@ final class ScorerPathBench {
                 Optional.of(10),
                 Validation.NONE,
                 Optional.empty(),
-                ComputeDevice.CPU,
+                settings.computeDevice(),
                 new Shard(0, 1),
                 Streaming.NONE,
                 0,
@@ -225,7 +234,7 @@ final class ScorerPathBench {
                             standard.points(),
                             standard.batchSize(),
                             asked.tier(),
-                            standard.device(),
+                            asked.device(),
                             standard.linger(),
                             1),
                     ScorerListener.SILENT);

@@ -13,7 +13,6 @@ import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.llama.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
@@ -122,8 +121,7 @@ public final class StreamingBench {
                 Optional.of(10),
                 Validation.NONE,
                 Optional.empty(),
-                ComputeDevice.parse(
-                        settings.device().isGpu() ? "gpu:" + settings.device().getDeviceId() : "cpu"),
+                settings.computeDevice(),
                 Shard.WHOLE,
                 streaming,
                 0,

@@ -32,13 +32,17 @@ import java.util.concurrent.atomic.LongAdder;
  */
 public final class Predictor implements AutoCloseable {
     /**
-     * Rows that one backward pass may stack, contrasts x questions x tokens; a batch that would need more is cut. More rows
-     * make no matrix product faster, they only take memory.
+     * Rows that one backward pass may stack on the processor, contrasts x questions x tokens; a batch that would need more
+     * is cut. More rows make no matrix product faster, they only take memory.
      */
     private static final long MOST_ROWS = 2048;
 
+    /** The same on a GPU, which takes as long to be asked for a small product as for a large one. */
+    private static final long MOST_ROWS_GPU = 16384;
+
     private final AdaptedLlama adapted;
     private final NDManager manager;
+    private final long mostRows;
     private final LongAdder covarianceNanos = new LongAdder();
     private final Map<String, Blocks> blocks = new LinkedHashMap<>();
 
@@ -79,6 +83,7 @@ public final class Predictor implements AutoCloseable {
         }
         this.adapted = adapted;
         this.manager = adapted.model().newManager();
+        this.mostRows = manager.getDevice().isGpu() ? MOST_ROWS_GPU : MOST_ROWS;
         DataType type = adapted.model().dataType();
         Map<String, BlockPosterior> given = new HashMap<>();
         posterior.forEach(block -> given.put(block.block(), block));
@@ -172,7 +177,7 @@ public final class Predictor implements AutoCloseable {
         for (int count = 0; count < prompts.size(); count++) {
             tokens = Math.max(tokens, prompts.get(count).length());
             contrasts = Math.max(contrasts, prompts.get(count).classes().length - 1);
-            if (count > 0 && (count + 1) * tokens * contrasts > MOST_ROWS) {
+            if (count > 0 && (count + 1) * tokens * contrasts > mostRows) {
                 return count;
             }
         }

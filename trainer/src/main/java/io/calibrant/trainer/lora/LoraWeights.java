@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.llama.Constants;
+import io.calibrant.trainer.llama.HostCopy;
 import io.calibrant.trainer.llama.LinearShape;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -82,9 +83,9 @@ public final class LoraWeights implements AutoCloseable {
 
     private static float[] host(NDArray array) {
         if (array.getDataType() == DataType.FLOAT32) {
-            return array.toFloatArray();
+            return HostCopy.of(array, NDArray::toFloatArray);
         }
-        double[] wide = array.toDoubleArray();
+        double[] wide = HostCopy.of(array, NDArray::toDoubleArray);
         float[] values = new float[wide.length];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) wide[i];

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.llama.Constants;
+import io.calibrant.trainer.llama.HostCopy;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -65,12 +66,18 @@ final class AdamW implements AutoCloseable {
 
     /** The first moments on the host, in the order of the parameters. */
     List<float[]> first() {
-        return first.stream().map(NDArray::toFloatArray).toList();
+        return host(first);
     }
 
     /** The second moments on the host, in the order of the parameters. */
     List<float[]> second() {
-        return second.stream().map(NDArray::toFloatArray).toList();
+        return host(second);
+    }
+
+    private static List<float[]> host(List<NDArray> moments) {
+        return moments.stream()
+                .map(moment -> HostCopy.of(moment, NDArray::toFloatArray))
+                .toList();
     }
 
     /**
@@ -91,6 +98,7 @@ final class AdamW implements AutoCloseable {
             NDArray take1 = constant(1 - BETA_1);
             NDArray take2 = constant(1 - BETA_2);
             NDArray root2 = constant(Math.sqrt(correction2));
+            NDArray epsilon = constant(EPSILON); // a bare number would be copied to the device once a parameter
             NDArray rate = constant(learningRate / correction1);
             for (int i = 0; i < parameters.size(); i++) {
                 NDArray gradient = gradients.get(i);
@@ -98,7 +106,7 @@ final class AdamW implements AutoCloseable {
                 parameter.muli(keep);
                 first.get(i).muli(beta1).addi(gradient.mul(take1));
                 second.get(i).muli(beta2).addi(gradient.mul(gradient).muli(take2));
-                NDArray scale = second.get(i).sqrt().divi(root2).addi(EPSILON);
+                NDArray scale = second.get(i).sqrt().divi(root2).addi(epsilon);
                 parameter.subi(first.get(i).div(scale).muli(rate));
             }
         }
