@@ -98,7 +98,6 @@ public record Connection(
         Map<String, Object> configs = new HashMap<>();
         configs.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
-        configs.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, Integer.toString(8 << 20));
         // What the system sees fit, which grows: Kafka's own 64 KB let a broker send only while somebody reads.
         configs.put(ConsumerConfig.RECEIVE_BUFFER_CONFIG, "-1");
         addClient(configs);

@@ -29,6 +29,12 @@ public final class Tensors {
         return new Tensor(list(shape), DType.F32, data);
     }
 
+    /** A float32 tensor whose little-endian bytes are there, and not copied; see {@link #of(float[], int...)}. */
+    public static Tensor ofFloats(ByteBuffer data, int... shape) {
+        check(data.remaining() / Float.BYTES, shape);
+        return new Tensor(list(shape), DType.F32, data);
+    }
+
     /** A float32 tensor of double precision numbers, each rounded to the nearest; see {@link #of(float[], int...)}. */
     public static Tensor narrowed(double[] values, int... shape) {
         check(values.length, shape);

@@ -4,12 +4,21 @@ package io.calibrant.fitter.linalg;
  * A large side compressed to at most {@code rank} columns: L L^T ~ the sum, TRUNCATE of the method's section 3 (the
  * paper's Algorithm 1). The columns are orthogonal and carry their eigenvalues as squared lengths.
  *
+ * <p>A fold keeps to the precision of what is there: of float32 it makes float32, rounded once.
+ *
  * @param dimension d
  * @param rank K, columns kept at most
  * @param stored L^T [k, d] with k at most K, longest row first; not copied, treat as read-only
+ * @param squares their squared lengths [k] before they were rounded, where a fold made them; else null. Read-only
  * @param trace exact trace of the whole sum
  */
-public record Columns(int dimension, int rank, Rows stored, double trace) implements LargeSide {
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+public record Columns(int dimension, int rank, Rows stored, double[] squares, double trace) implements LargeSide {
+    /** As they are stored. */
+    public Columns(int dimension, int rank, Rows stored, double trace) {
+        this(dimension, rank, stored, null, trace);
+    }
+
     public Columns {
         if (rank < 1 || stored.length() % dimension != 0 || stored.length() / dimension > rank) {
             throw new IllegalArgumentException("at most " + rank + " columns of dimension " + dimension
@@ -37,7 +46,12 @@ public record Columns(int dimension, int rank, Rows stored, double trace) implem
             return new Columns(dimension, rank, Rows.of(next), nextTrace);
         }
         Principal principal = Principal.of(stored, rows, dimension, forgetting);
-        return new Columns(dimension, rank, Rows.of(principal.columns(principal.count(rank, 0))), nextTrace);
+        int k = principal.count(rank, 0);
+        if (!stored.narrow()) {
+            return new Columns(dimension, rank, Rows.of(principal.columns(k)), nextTrace);
+        }
+        double[] lengths = new double[k];
+        return new Columns(dimension, rank, principal.columns(k, lengths), lengths, nextTrace);
     }
 
     @Override
@@ -51,7 +65,8 @@ public record Columns(int dimension, int rank, Rows stored, double trace) implem
 
     @Override
     public Spectrum spectrum() {
-        return new Spectrum(Principal.squaredLengths(columns(), dimension), dimension, trace);
+        double[] values = squares != null ? squares : Principal.squaredLengths(columns(), dimension);
+        return new Spectrum(values, dimension, trace);
     }
 
     @Override

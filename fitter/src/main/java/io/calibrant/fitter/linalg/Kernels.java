@@ -1,14 +1,25 @@
 package io.calibrant.fitter.linalg;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
 /**
  * The three dense products of a fold. Their order of summation is fixed, so their results are too: the first two are
  * computed by the JDK's Vector API where this JVM has it, else by plain Java, to the bit the same. Naive twins stand in the
  * tests.
  *
- * <p>In a dot product number c is added to lane c mod 4 by a fused multiply-add, and the lanes are added up in pairs; a Gram
- * matrix adds up those of the {@link Panels} one after the other.
+ * <p>In a dot product number c is added to lane c mod 8 by a fused multiply-add, and the lanes are added up in pairs in the
+ * end.
  */
 final class Kernels {
+    /** Of a dot product: eight sums that nothing orders, one wide register or two. */
+    static final int LANES = 8;
+
+    private static final VarHandle FLOATS =
+            MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
+
     private static final boolean VECTORS =
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent() && VectorKernels.fits();
 
@@ -20,46 +31,91 @@ final class Kernels {
     }
 
     /**
-     * K += M^T M, from M^T; the upper triangle.
+     * The lanes of M^T M, from M^T, += some columns; the upper triangle.
      *
-     * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further
-     * @param k [p, p]; modified
+     * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further; the first column is one of
+     *     lane 0
+     * @param sums [p, p, 8]; modified
      */
-    static void addGram(double[] a, int at, int pitch, int p, int width, double[] k, boolean vectors) {
+    static void addGram(double[] a, int at, int pitch, int p, int width, double[] sums, boolean vectors) {
+        int whole = vectors ? width - width % LANES : 0;
         if (vectors) {
-            VectorKernels.addGram(a, at, pitch, p, width, k);
+            VectorKernels.addGram(a, at, pitch, p, whole, sums);
+        }
+        if (whole == width) {
             return;
         }
         for (int i = 0; i < p; i++) {
             for (int j = i; j < p; j++) {
-                k[i * p + j] += dot(a, at + i * pitch, at + j * pitch, width);
+                add(a, at + i * pitch + whole, at + j * pitch + whole, width - whole, sums, LANES * (i * p + j));
             }
         }
     }
 
-    /** The dot product of the numbers from x and those from y. */
-    static double dot(double[] a, int x, int y, int count) {
-        double s0 = 0;
-        double s1 = 0;
-        double s2 = 0;
-        double s3 = 0;
+    /** The lanes from {@code to} += the products of the numbers from x and those from y. */
+    private static void add(double[] a, int x, int y, int count, double[] sums, int to) {
+        double s0 = sums[to];
+        double s1 = sums[to + 1];
+        double s2 = sums[to + 2];
+        double s3 = sums[to + 3];
+        double s4 = sums[to + 4];
+        double s5 = sums[to + 5];
+        double s6 = sums[to + 6];
+        double s7 = sums[to + 7];
         int c = 0;
-        for (; c <= count - 4; c += 4) {
+        for (; c <= count - LANES; c += LANES) {
             s0 = Math.fma(a[x + c], a[y + c], s0);
             s1 = Math.fma(a[x + c + 1], a[y + c + 1], s1);
             s2 = Math.fma(a[x + c + 2], a[y + c + 2], s2);
             s3 = Math.fma(a[x + c + 3], a[y + c + 3], s3);
+            s4 = Math.fma(a[x + c + 4], a[y + c + 4], s4);
+            s5 = Math.fma(a[x + c + 5], a[y + c + 5], s5);
+            s6 = Math.fma(a[x + c + 6], a[y + c + 6], s6);
+            s7 = Math.fma(a[x + c + 7], a[y + c + 7], s7);
         }
-        if (c < count) {
-            s0 = Math.fma(a[x + c], a[y + c], s0);
+        sums[to] = s0;
+        sums[to + 1] = s1;
+        sums[to + 2] = s2;
+        sums[to + 3] = s3;
+        sums[to + 4] = s4;
+        sums[to + 5] = s5;
+        sums[to + 6] = s6;
+        sums[to + 7] = s7;
+        for (int lane = 0; c < count; c++, lane++) {
+            sums[to + lane] = Math.fma(a[x + c], a[y + c], sums[to + lane]);
         }
-        if (c + 1 < count) {
-            s1 = Math.fma(a[x + c + 1], a[y + c + 1], s1);
+    }
+
+    /** The lanes from {@code to} += the squares of some numbers, the first of them one of lane 0. */
+    static void addSquares(double[] a, int from, int count, double[] sums, int to, boolean vectors) {
+        int whole = vectors ? count - count % LANES : 0;
+        if (vectors) {
+            VectorKernels.addSquares(a, from, whole, sums, to);
         }
-        if (c + 2 < count) {
-            s2 = Math.fma(a[x + c + 2], a[y + c + 2], s2);
+        if (whole < count) {
+            add(a, from + whole, from + whole, count - whole, sums, to);
         }
-        return (s0 + s1) + (s2 + s3);
+    }
+
+    /** Some numbers in float32, each rounded to the nearest, as little-endian bytes. */
+    static void narrow(double[] a, int from, int count, byte[] into, int at, boolean vectors) {
+        int done = vectors ? VectorKernels.narrow(a, from, count, into, at) : 0;
+        for (int i = done; i < count; i++) {
+            FLOATS.set(into, at + Float.BYTES * i, (float) a[from + i]);
+        }
+    }
+
+    /** The eight lanes from {@code at} together. */
+    static double sum(double[] sums, int at) {
+        return ((sums[at] + sums[at + 1]) + (sums[at + 2] + sums[at + 3]))
+                + ((sums[at + 4] + sums[at + 5]) + (sums[at + 6] + sums[at + 7]));
+    }
+
+    /** The sum of the squares of some numbers. */
+    static double square(double[] a, int from, int count) {
+        double[] sums = new double[LANES];
+        addSquares(a, from, count, sums, 0, VECTORS);
+        return sum(sums, 0);
     }
 
     /** Numbers times a factor, in place. */
@@ -76,7 +132,7 @@ final class Kernels {
      *
      * @param v [at least k, p], row i the combination that makes row i of the result
      * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further
-     * @param out takes the result [k, width] from {@code to} on, row by row d apart; zero there until now
+     * @param out takes the result [k, width] from {@code to} on, row by row d apart
      */
     static void combine(
             double[] v,
@@ -96,6 +152,7 @@ final class Kernels {
         }
         for (int i = 0; i < k; i++) {
             int o = to + i * d;
+            Arrays.fill(out, o, o + width, 0);
             int j = 0;
             for (; j + 4 <= p; j += 4) {
                 addFour(v, i * p + j, a, at + j * pitch, pitch, out, o, width);

@@ -1,84 +1,65 @@
 package io.calibrant.fitter.linalg;
 
+import java.nio.ByteBuffer;
+
 /**
- * A thin matrix M^T [p, d] for the two products of a fold, cut into panels of 512 columns: a panel fits the cache of a core,
- * and its rows are set apart so that those of one column do not fall onto one another there.
+ * A thin matrix M^T [p, d] for the two products of a fold, taken a panel of columns at a time: a panel is widened into the
+ * first cache of a core and used up there, in both products, which is cheaper than to keep it in double precision between
+ * them. Its rows are set apart so that those of one column do not fall onto one another in that cache.
  *
- * <p>Good until the next one is made in the same thread, which takes its place.
+ * @param columns [k, d], the first k rows
+ * @param factor by which they are multiplied
+ * @param rows [p - k, d], the others
  */
-final class Panels {
-    /** Columns of a panel; its order of summation goes by it, see {@link Kernels}. */
-    private static final int WIDTH = 512;
+record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
+    /** Columns of a panel; a multiple of the lanes, so that it changes no sum. */
+    static final int WIDTH = 128;
 
     /** From row to row of a panel: a cache line more than its numbers. */
     private static final int PITCH = WIDTH + 8;
 
-    /** 8 MB: what a thread keeps of its largest fold, so that a fold does not begin with a fresh megabyte. */
-    private static final int MOST_SCRATCH = 1 << 20;
-
-    private static final ThreadLocal<double[]> SCRATCH = ThreadLocal.withInitial(() -> new double[0]);
-
-    private final double[] numbers;
-    private final int p;
-    private final int d;
-    private final double[] gram;
-    private final boolean vectors;
-
-    private Panels(double[] numbers, int p, int d, double[] gram, boolean vectors) {
-        this.numbers = numbers;
-        this.p = p;
-        this.d = d;
-        this.gram = gram;
-        this.vectors = vectors;
-    }
-
-    /**
-     * Of columns, times a number, with rows below them.
-     *
-     * @param columns [k, d]
-     * @param rows [m, d]
-     */
+    /** Of columns, times a number, with rows below them. */
     static Panels of(Rows columns, double factor, Rows rows, int d) {
-        return of(columns, factor, rows, d, Kernels.vectors());
+        return new Panels(columns, factor, rows, d, Kernels.vectors());
     }
 
-    static Panels of(Rows columns, double factor, Rows rows, int d, boolean vectors) {
+    private int p() {
+        return (columns.length() + rows.length()) / d;
+    }
+
+    private int width(int from) {
+        return Math.min(WIDTH, d - from);
+    }
+
+    private void widen(int from, int width, double[] panel) {
         int k = columns.length() / d;
-        int p = k + rows.length() / d;
-        int count = (d + WIDTH - 1) / WIDTH;
-        double[] numbers = scratch(count * p * PITCH);
-        double[] gram = new double[p * p];
-        for (int panel = 0; panel < count; panel++) {
-            int from = panel * WIDTH;
-            int width = Math.min(WIDTH, d - from);
-            int at = panel * p * PITCH;
-            for (int i = 0; i < p; i++) {
-                if (i < k) {
-                    columns.copy(i * d + from, width, numbers, at + i * PITCH);
-                    Kernels.scale(numbers, at + i * PITCH, width, factor);
-                } else {
-                    rows.copy((i - k) * d + from, width, numbers, at + i * PITCH);
-                }
-            }
-            Kernels.addGram(numbers, at, PITCH, p, width, gram, vectors); // while it is in the cache
-        }
-        Kernels.mirror(gram, p);
-        return new Panels(numbers, p, d, gram, vectors);
-    }
-
-    private static double[] scratch(int length) {
-        double[] scratch = SCRATCH.get();
-        if (scratch.length < length) {
-            scratch = new double[length];
-            if (length <= MOST_SCRATCH) {
-                SCRATCH.set(scratch);
+        int p = p();
+        for (int i = 0; i < p; i++) {
+            if (i < k) {
+                columns.copy(i * d + from, width, panel, i * PITCH);
+                Kernels.scale(panel, i * PITCH, width, factor);
+            } else {
+                rows.copy((i - k) * d + from, width, panel, i * PITCH);
             }
         }
-        return scratch;
     }
 
     /** M^T M [p, p], symmetric. */
     double[] gram() {
+        int p = p();
+        double[] panel = new double[p * PITCH];
+        double[] sums = new double[p * p * Kernels.LANES];
+        for (int from = 0; from < d; from += WIDTH) {
+            widen(from, width(from), panel);
+            Kernels.addGram(panel, 0, PITCH, p, width(from), sums, vectors);
+        }
+        double[] gram = new double[p * p];
+        for (int i = 0; i < p; i++) {
+            for (int j = i; j < p; j++) {
+                gram[i * p + j] = Kernels.sum(sums, Kernels.LANES * (i * p + j));
+                gram[j * p + i] = gram[i * p + j];
+            }
+        }
         return gram;
     }
 
@@ -89,11 +70,40 @@ final class Panels {
      * @return [k, d]
      */
     double[] combine(double[] v, int k) {
+        int p = p();
+        double[] panel = new double[p * PITCH];
         double[] out = new double[k * d];
         for (int from = 0; from < d; from += WIDTH) {
-            int at = from / WIDTH * p * PITCH;
-            Kernels.combine(v, k, numbers, at, PITCH, p, Math.min(WIDTH, d - from), out, from, d, vectors);
+            widen(from, width(from), panel);
+            Kernels.combine(v, k, panel, 0, PITCH, p, width(from), out, from, d, vectors);
         }
         return out;
+    }
+
+    /**
+     * The same in float32, each number rounded to the nearest once.
+     *
+     * @param squares takes the squared length of each row of the result before it is rounded, to the bit as {@link
+     *     Kernels#square} gives it
+     */
+    Rows combine(double[] v, int k, double[] squares) {
+        int p = p();
+        double[] panel = new double[p * PITCH];
+        double[] out = new double[k * PITCH];
+        double[] sums = new double[k * Kernels.LANES];
+        byte[] narrow = new byte[Float.BYTES * k * d];
+        for (int from = 0; from < d; from += WIDTH) {
+            int width = width(from);
+            widen(from, width, panel);
+            Kernels.combine(v, k, panel, 0, PITCH, p, width, out, 0, PITCH, vectors);
+            for (int i = 0; i < k; i++) {
+                Kernels.addSquares(out, i * PITCH, width, sums, Kernels.LANES * i, vectors);
+                Kernels.narrow(out, i * PITCH, width, narrow, Float.BYTES * (i * d + from), vectors);
+            }
+        }
+        for (int i = 0; i < k; i++) {
+            squares[i] = Kernels.sum(sums, Kernels.LANES * i);
+        }
+        return Rows.ofFloats(ByteBuffer.wrap(narrow));
     }
 }

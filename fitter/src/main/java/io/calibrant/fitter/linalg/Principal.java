@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * The principal directions of some rows M^T [p, d]: M M^T = U diag(w) U^T, through whichever of M^T M [p, p] and
- * M M^T [d, d] is smaller. Good until the next one is made in the same thread, see {@link Panels}.
+ * M M^T [d, d] is smaller.
  */
 final class Principal {
     /** Eigenvalues below this share of the largest one are rounding: their directions mean nothing and are dropped. */
@@ -80,11 +80,25 @@ final class Principal {
         return columns;
     }
 
+    /**
+     * The same in float32.
+     *
+     * @param squares [k], takes their squared lengths before they are rounded
+     */
+    Rows columns(int k, double[] squares) {
+        if (panels != null) {
+            return panels.combine(eigen.vectors(), k, squares);
+        }
+        double[] wide = columns(k);
+        System.arraycopy(squaredLengths(wide, d), 0, squares, 0, k);
+        return Rows.narrowed(wide);
+    }
+
     /** The eigenvalues that orthogonal columns [k, d] carry: their squared lengths. */
     static double[] squaredLengths(double[] columns, int d) {
         double[] values = new double[columns.length / d];
         for (int i = 0; i < values.length; i++) {
-            values[i] = Kernels.dot(columns, i * d, i * d, d);
+            values[i] = Kernels.square(columns, i * d, d);
         }
         return values;
     }

@@ -46,6 +46,25 @@ public final class Rows {
         return new Rows(null, bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.remaining() / Float.BYTES);
     }
 
+    /** Float64 numbers in float32, each rounded to the nearest. */
+    static Rows narrowed(double[] values) {
+        byte[] bytes = new byte[Float.BYTES * values.length];
+        Kernels.narrow(values, 0, values.length, bytes, 0, Kernels.vectors());
+        return new Rows(null, bytes, 0, values.length);
+    }
+
+    /** Whether they are float32. */
+    boolean narrow() {
+        return narrow != null;
+    }
+
+    /** The bytes of float32 numbers, little-endian, not copied; null where they are float64. */
+    public ByteBuffer floats() {
+        return narrow == null
+                ? null
+                : ByteBuffer.wrap(narrow, offset, Float.BYTES * length).slice().order(ByteOrder.LITTLE_ENDIAN);
+    }
+
     /** How many numbers. */
     public int length() {
         return length;

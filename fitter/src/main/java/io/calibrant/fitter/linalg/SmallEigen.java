@@ -222,7 +222,8 @@ final class SmallEigen {
     }
 
     private void rotate(int row, double c, double s) {
-        for (int k = row; k < row + n; k++) {
+        int done = Kernels.vectors() ? VectorKernels.rotate(z, row, n, c, s) : 0;
+        for (int k = row + done; k < row + n; k++) {
             double x = z[k];
             double y = z[k + n];
             z[k + n] = s * x + c * y;

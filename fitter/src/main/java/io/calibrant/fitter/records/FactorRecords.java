@@ -84,17 +84,19 @@ public final class FactorRecords {
     public static Tensor large(LargeSide side) {
         int d = side.dimension();
         if (side instanceof Columns columns) {
-            return columns(columns.columns(), d);
+            return columns(columns.stored(), d);
         }
         if (side instanceof FrequentDirections directions) {
-            return columns(directions.columns(), d);
+            return columns(directions.stored(), d);
         }
         FullSum full = (FullSum) side;
         return d <= WIDE ? Tensors.of(full.sum(), d, d) : Tensors.narrowed(full.sum(), d, d);
     }
 
-    private static Tensor columns(double[] columns, int d) {
-        return Tensors.narrowed(columns, columns.length / d, d);
+    private static Tensor columns(Rows stored, int d) {
+        int k = stored.length() / d;
+        ByteBuffer floats = stored.floats();
+        return floats == null ? Tensors.narrowed(stored.doubles(), k, d) : Tensors.ofFloats(floats, k, d);
     }
 
     /**

@@ -60,7 +60,6 @@ final class StreamsConfigs {
         Map<String, Object> consumer = connection.consumer(null);
         for (String key : new String[] {
             ConsumerConfig.FETCH_MAX_BYTES_CONFIG,
-            ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG,
             ConsumerConfig.RECEIVE_BUFFER_CONFIG,
             ConsumerConfig.AUTO_OFFSET_RESET_CONFIG
         }) {

@@ -2,6 +2,7 @@ package io.calibrant.fitter.linalg;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.schemas.Tensors;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -62,12 +63,21 @@ class KernelsTest {
         double[] rows = Naive.random(p * 31L + d, p * d);
         double[] v = Naive.random(5, p * p);
 
-        double[] gram = Panels.of(Rows.none(), 1, Rows.of(rows), d, false).gram();
-        assertThat(Panels.of(Rows.none(), 1, Rows.of(rows), d, true).gram()).containsExactly(gram);
+        double[] gram = new Panels(Rows.none(), 1, Rows.of(rows), d, false).gram();
+        assertThat(new Panels(Rows.none(), 1, Rows.of(rows), d, true).gram()).containsExactly(gram);
         for (int k = 1; k <= Math.min(p, 11); k++) {
-            double[] plain = Panels.of(Rows.none(), 1, Rows.of(rows), d, false).combine(v, k);
-            assertThat(Panels.of(Rows.none(), 1, Rows.of(rows), d, true).combine(v, k))
+            double[] plain = new Panels(Rows.none(), 1, Rows.of(rows), d, false).combine(v, k);
+            assertThat(new Panels(Rows.none(), 1, Rows.of(rows), d, true).combine(v, k))
                     .containsExactly(plain);
+            for (boolean vectors : new boolean[] {true, false}) {
+                double[] squares = new double[k];
+                Rows narrow = new Panels(Rows.none(), 1, Rows.of(rows), d, vectors).combine(v, k, squares);
+                assertThat(narrow.floats())
+                        .isEqualTo(Tensors.narrowed(plain, k, d).getData());
+                for (int i = 0; i < k; i++) {
+                    assertThat(squares[i]).isEqualTo(Kernels.square(plain, i * d, d));
+                }
+            }
         }
     }
 
@@ -99,6 +109,25 @@ class KernelsTest {
         Panels panels = Panels.of(columns, 0.5, rows, d);
         assertThat(panels.gram()).containsExactly(gram);
         assertThat(panels.combine(v, k + m)).containsExactly(combined);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1", "4", "8", "30", "33"})
+    void shouldTurnTwoRowsToTheSameBits(int n) {
+        double[] turned = Naive.random(n, 3 * n);
+        double[] expected = turned.clone();
+        double c = 0.8;
+        double s = -0.6;
+        int done = VectorKernels.rotate(turned, n, n, c, s);
+        for (int i = n; i < n + done; i++) {
+            double x = expected[i];
+            double y = expected[i + n];
+            expected[i + n] = s * x + c * y;
+            expected[i] = c * x - s * y;
+        }
+
+        assertThat(n - done).isBetween(0, 7);
+        assertThat(turned).containsExactly(expected);
     }
 
     private static org.assertj.core.data.Offset<Double> within(double tolerance) {

@@ -58,6 +58,25 @@ class LargeSideTest {
         }
     }
 
+    /** The second line is one whose d x d side is the smaller one. */
+    @ParameterizedTest
+    @CsvSource({"1031, 5, 9", "12, 5, 9"})
+    void shouldRoundOnceWhatIsFoldedInSinglePrecision(int d, int rank, int m) {
+        double[] first = Naive.random(3, m * d);
+        double[] rows = Naive.random(4, m * d);
+        Columns wide = (Columns) LargeSide.empty(d, rank).fold(Rows.of(first), m, Naive.squaredNorm(first), 1);
+        Columns narrow = new Columns(d, rank, Rows.narrowed(wide.columns()), wide.trace());
+        Columns same = new Columns(d, rank, Rows.of(narrow.columns()), wide.trace());
+
+        Columns folded = narrow.fold(Rows.of(rows), m, Naive.squaredNorm(rows), 0.9);
+        Columns expected = same.fold(Rows.of(rows), m, Naive.squaredNorm(rows), 0.9);
+        assertThat(folded.stored().floats())
+                .isEqualTo(Rows.narrowed(expected.columns()).floats());
+        assertThat(folded.spectrum().values())
+                .containsExactly(expected.spectrum().values());
+        assertThat(folded.trace()).isEqualTo(expected.trace());
+    }
+
     @Test
     void shouldTruncateNothingWhileRowsAreNoMoreThanTheRank() {
         int d = 29;
