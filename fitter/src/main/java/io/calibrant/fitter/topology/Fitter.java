@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
@@ -143,9 +144,29 @@ public final class Fitter implements AutoCloseable {
                 throw failure(e.getCause());
             } catch (TimeoutException e) {
                 if (restoring.pause().compareTo(START) > 0) {
-                    throw new KafkaException("the fitter did not come up within " + START.toSeconds() + " s", e);
+                    String words = "the fitter did not come up within " + START.toSeconds() + " s";
+                    String open = openTransaction();
+                    throw new KafkaException(open == null ? words : words + ": " + open, e);
                 }
             }
+        }
+    }
+
+    /** What its state cannot be read past, if that is it. */
+    private String openTransaction() {
+        try (Admin admin = Admin.create(connection.admin())) {
+            String application = settings.applicationId(connection.topics());
+            return OpenTransactions.oldest(
+                    admin,
+                    Stream.concat(
+                                    FitterTopology.changelogTopics(application).stream(),
+                                    Stream.of(connection.topics().runs()))
+                            .toList(),
+                    START);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            return null; // what is known is said without it
         }
     }
 
