@@ -19,7 +19,7 @@ final class StreamsConfigs {
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
 
     /** Statistics are large: a few make a poll, a few wait in memory. */
-    private static final int RECORDS_AT_ONCE = 32;
+    private static final int RECORDS_AT_ONCE = 16;
 
     /** So many bytes to a partition go as one request. */
     private static final int BATCH_BYTES = 1 << 20;
