@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
+import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
@@ -25,6 +26,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Properties of method.md section 8 on a tiny random model, questions of 2 to 5 choices mixed; they run everywhere. */
 class CurvatureTest {
     private static final int PAD = 2;
+
+    /**
+     * What gradients in float32 may be off by: 2e-5 on a processor. A GPU adds up in another order, 3.1e-5 was seen; in float64
+     * both ways agree to 1e-12 there, too (GoldenCurvatureTest).
+     */
+    private static final double SINGLE = TestDevice.get().isGpu() ? 5e-5 : 2e-5;
 
     @TempDir
     static Path directory;
@@ -73,7 +80,7 @@ class CurvatureTest {
                     .isLessThan(1e-5);
             assertThat(Sums.distance(fast.gradients(block), naive.gradients(block)))
                     .as("%s S", block)
-                    .isLessThan(5e-5);
+                    .isLessThan(SINGLE);
             assertThat(fast.blocks.get(block).n).isEqualTo(naive.blocks.get(block).n);
         }
     }
@@ -102,7 +109,7 @@ class CurvatureTest {
                         .isLessThan(1e-5);
                 assertThat(Sums.distance(apart.gradients(block), together.gradients(block)))
                         .as("%s, batches of %d", block, size)
-                        .isLessThan(5e-5);
+                        .isLessThan(SINGLE);
             }
         }
     }
@@ -125,7 +132,7 @@ class CurvatureTest {
                         .isLessThan(1e-5);
                 assertThat(Sums.distance(padded.gradients(block), plain.gradients(block)))
                         .as("%s S, padding on the %s", block, left ? "left" : "right")
-                        .isLessThan(5e-5);
+                        .isLessThan(SINGLE);
             }
         }
     }
@@ -144,7 +151,7 @@ class CurvatureTest {
             for (int i = 0; i < half.length; i++) {
                 half[i] /= 2;
             }
-            assertThat(Sums.distance(half, once.gradients(block))).isLessThan(5e-5);
+            assertThat(Sums.distance(half, once.gradients(block))).isLessThan(SINGLE);
         }
     }
 
