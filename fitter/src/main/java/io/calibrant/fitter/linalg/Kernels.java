@@ -31,23 +31,23 @@ final class Kernels {
     }
 
     /**
-     * The lanes of M^T M, from M^T, += some columns; the upper triangle.
+     * The lanes of the first rows of M^T M, from M^T, += some columns; the upper triangle.
      *
-     * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further; the first column is one of
-     *     lane 0
-     * @param sums [p, p, 8]; modified
+     * @param a rows of M^T [p, width], {@code pitch} apart; the first column is one of lane 0
+     * @param band how many rows of M^T M; a multiple of three, or all
+     * @param sums [band, p, 8]; modified
      */
-    static void addGram(double[] a, int at, int pitch, int p, int width, double[] sums, boolean vectors) {
+    static void addGram(double[] a, int pitch, int band, int p, int width, double[] sums, boolean vectors) {
         int whole = vectors ? width - width % LANES : 0;
         if (vectors) {
-            VectorKernels.addGram(a, at, pitch, p, whole, sums);
+            VectorKernels.addGram(a, pitch, band, p, whole, sums);
         }
         if (whole == width) {
             return;
         }
-        for (int i = 0; i < p; i++) {
+        for (int i = 0; i < band; i++) {
             for (int j = i; j < p; j++) {
-                add(a, at + i * pitch + whole, at + j * pitch + whole, width - whole, sums, LANES * (i * p + j));
+                add(a, i * pitch + whole, j * pitch + whole, width - whole, sums, LANES * (i * p + j));
             }
         }
     }

@@ -15,6 +15,9 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
     /** Columns of a panel; a multiple of the lanes, so that it changes no sum. */
     static final int WIDTH = 128;
 
+    /** Rows of the Gram matrix whose lanes are held at a time: all of a fold's thirty, some megabytes of thousands. */
+    private static final int BAND = 33;
+
     /** From row to row of a panel: a cache line more than its numbers. */
     private static final int PITCH = WIDTH + 8;
 
@@ -31,15 +34,17 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
         return Math.min(WIDTH, d - from);
     }
 
-    private void widen(int from, int width, double[] panel) {
+    /** Some columns of the rows from {@code top} on. */
+    private void widen(int top, int from, int width, double[] panel) {
         int k = columns.length() / d;
         int p = p();
-        for (int i = 0; i < p; i++) {
+        for (int i = top; i < p; i++) {
+            int at = (i - top) * PITCH;
             if (i < k) {
-                columns.copy(i * d + from, width, panel, i * PITCH);
-                Kernels.scale(panel, i * PITCH, width, factor);
+                columns.copy(i * d + from, width, panel, at);
+                Kernels.scale(panel, at, width, factor);
             } else {
-                rows.copy((i - k) * d + from, width, panel, i * PITCH);
+                rows.copy((i - k) * d + from, width, panel, at);
             }
         }
     }
@@ -48,16 +53,21 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
     double[] gram() {
         int p = p();
         double[] panel = new double[p * PITCH];
-        double[] sums = new double[p * p * Kernels.LANES];
-        for (int from = 0; from < d; from += WIDTH) {
-            widen(from, width(from), panel);
-            Kernels.addGram(panel, 0, PITCH, p, width(from), sums, vectors);
-        }
         double[] gram = new double[p * p];
-        for (int i = 0; i < p; i++) {
-            for (int j = i; j < p; j++) {
-                gram[i * p + j] = Kernels.sum(sums, Kernels.LANES * (i * p + j));
-                gram[j * p + i] = gram[i * p + j];
+        for (int top = 0; top < p; top += BAND) {
+            int band = Math.min(BAND, p - top);
+            int below = p - top;
+            double[] sums = new double[band * below * Kernels.LANES];
+            for (int from = 0; from < d; from += WIDTH) {
+                widen(top, from, width(from), panel);
+                Kernels.addGram(panel, PITCH, band, below, width(from), sums, vectors);
+            }
+            for (int i = 0; i < band; i++) {
+                for (int j = i; j < below; j++) {
+                    double sum = Kernels.sum(sums, Kernels.LANES * (i * below + j));
+                    gram[(top + i) * p + top + j] = sum;
+                    gram[(top + j) * p + top + i] = sum;
+                }
             }
         }
         return gram;
@@ -74,7 +84,7 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
         double[] panel = new double[p * PITCH];
         double[] out = new double[k * d];
         for (int from = 0; from < d; from += WIDTH) {
-            widen(from, width(from), panel);
+            widen(0, from, width(from), panel);
             Kernels.combine(v, k, panel, 0, PITCH, p, width(from), out, from, d, vectors);
         }
         return out;
@@ -94,7 +104,7 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
         byte[] narrow = new byte[Float.BYTES * k * d];
         for (int from = 0; from < d; from += WIDTH) {
             int width = width(from);
-            widen(from, width, panel);
+            widen(0, from, width, panel);
             Kernels.combine(v, k, panel, 0, PITCH, p, width, out, 0, PITCH, vectors);
             for (int i = 0; i < k; i++) {
                 Kernels.addSquares(out, i * PITCH, width, sums, Kernels.LANES * i, vectors);

@@ -71,20 +71,20 @@ final class VectorKernels {
     }
 
     /** See {@link Kernels#addGram}. */
-    static void addGram(double[] a, int at, int pitch, int p, int width, double[] sums) {
+    static void addGram(double[] a, int pitch, int band, int p, int width, double[] sums) {
         int whole = p - p % 3;
         int row = Kernels.LANES * p;
         for (int lane = 0; lane < Kernels.LANES; lane += LANES) {
-            for (int i = 0; i < whole; i += 3) {
+            for (int i = 0; i < Math.min(band, whole); i += 3) {
                 for (int j = i; j < whole; j += 3) {
                     int to = Kernels.LANES * (i * p + j) + lane;
-                    tile(a, at + i * pitch + lane, at + j * pitch + lane, pitch, width, sums, to, row);
+                    tile(a, i * pitch + lane, j * pitch + lane, pitch, width, sums, to, row);
                 }
             }
             for (int j = whole; j < p; j++) {
-                for (int i = 0; i <= j; i++) {
+                for (int i = 0; i < Math.min(band, j + 1); i++) {
                     int to = Kernels.LANES * (i * p + j) + lane;
-                    add(a, at + i * pitch + lane, at + j * pitch + lane, width, sums, to);
+                    add(a, i * pitch + lane, j * pitch + lane, width, sums, to);
                 }
             }
         }

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class KernelsTest {
 
     @ParameterizedTest
-    @CsvSource({"1, 1", "3, 7", "4, 512", "5, 513", "13, 1031", "31, 61", "8, 8"})
+    @CsvSource({"1, 1", "3, 7", "4, 512", "5, 513", "13, 1031", "31, 61", "8, 8", "71, 130"})
     void shouldMatchTheirNaiveTwins(int p, int d) {
         double[] rows = Naive.random(p * 31L + d, p * d);
         double[] v = Naive.random(5, p * p);
@@ -57,6 +57,8 @@ class KernelsTest {
         "13, 1031",
         "30, 4096",
         "31, 61",
+        "71, 130",
+        "66, 9",
         "11, 1025"
     })
     void shouldGiveTheSameBitsWithVectorsAndWithout(int p, int d) {
