@@ -78,58 +78,6 @@ public record TrainerSettings(
         require(rank.orElse(1) >= 1, "--rank", rank.orElse(1), "1 or more, or full");
     }
 
-    /** Settings that keep no state. */
-    public TrainerSettings(
-            String run,
-            Path model,
-            Path questions,
-            Optional<Path> adapter,
-            int steps,
-            int batchSize,
-            double learningRate,
-            int loraRank,
-            double loraAlpha,
-            double loraDropout,
-            LoraTargets loraTargets,
-            int maxLength,
-            long seed,
-            KfacApproximation kfac,
-            FisherType fisher,
-            Optional<Integer> rank,
-            Validation validation,
-            Optional<Path> output,
-            ComputeDevice device,
-            Shard shard,
-            Streaming streaming,
-            int checkpointEvery,
-            boolean createTopics) {
-        this(
-                run,
-                model,
-                questions,
-                adapter,
-                steps,
-                batchSize,
-                learningRate,
-                loraRank,
-                loraAlpha,
-                loraDropout,
-                loraTargets,
-                maxLength,
-                seed,
-                kfac,
-                fisher,
-                rank,
-                validation,
-                output,
-                device,
-                shard,
-                streaming,
-                checkpointEvery,
-                createTopics,
-                Optional.empty());
-    }
-
     /** The same, but the state is kept. */
     public TrainerSettings keeping(StateKeeping keeping) {
         return new TrainerSettings(

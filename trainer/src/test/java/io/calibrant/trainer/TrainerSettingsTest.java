@@ -79,6 +79,7 @@ class TrainerSettingsTest {
                 Shard.WHOLE,
                 Streaming.DEFAULT,
                 0,
-                false);
+                false,
+                Optional.empty());
     }
 }

@@ -129,7 +129,8 @@ class TrainingSetTest {
                         Shard.WHOLE,
                         Streaming.DEFAULT,
                         0,
-                        false),
+                        false,
+                        Optional.empty()),
                 LlamaConfig.read(model));
     }
 }

@@ -131,23 +131,13 @@ final class Kernels {
      * V M^T for the first k rows of V; each entry by fused multiply-adds in the order of the rows.
      *
      * @param v [at least k, p], row i the combination that makes row i of the result
-     * @param a rows of M^T [p, width], the first at {@code at}, the next {@code pitch} further
+     * @param a rows of M^T [p, width], {@code pitch} apart
      * @param out takes the result [k, width] from {@code to} on, row by row d apart
      */
     static void combine(
-            double[] v,
-            int k,
-            double[] a,
-            int at,
-            int pitch,
-            int p,
-            int width,
-            double[] out,
-            int to,
-            int d,
-            boolean vectors) {
+            double[] v, int k, double[] a, int pitch, int p, int width, double[] out, int to, int d, boolean vectors) {
         if (vectors) {
-            VectorKernels.combine(v, k, a, at, pitch, p, width, out, to, d);
+            VectorKernels.combine(v, k, a, pitch, p, width, out, to, d);
             return;
         }
         for (int i = 0; i < k; i++) {
@@ -155,11 +145,11 @@ final class Kernels {
             Arrays.fill(out, o, o + width, 0);
             int j = 0;
             for (; j + 4 <= p; j += 4) {
-                addFour(v, i * p + j, a, at + j * pitch, pitch, out, o, width);
+                addFour(v, i * p + j, a, j * pitch, pitch, out, o, width);
             }
             for (; j < p; j++) {
                 double f = v[i * p + j];
-                int x = at + j * pitch;
+                int x = j * pitch;
                 for (int c = 0; c < width; c++) {
                     out[o + c] = Math.fma(a[x + c], f, out[o + c]);
                 }

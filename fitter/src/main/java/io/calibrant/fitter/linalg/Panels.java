@@ -85,7 +85,7 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
         double[] out = new double[k * d];
         for (int from = 0; from < d; from += WIDTH) {
             widen(0, from, width(from), panel);
-            Kernels.combine(v, k, panel, 0, PITCH, p, width(from), out, from, d, vectors);
+            Kernels.combine(v, k, panel, PITCH, p, width(from), out, from, d, vectors);
         }
         return out;
     }
@@ -105,7 +105,7 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
         for (int from = 0; from < d; from += WIDTH) {
             int width = width(from);
             widen(0, from, width, panel);
-            Kernels.combine(v, k, panel, 0, PITCH, p, width, out, 0, PITCH, vectors);
+            Kernels.combine(v, k, panel, PITCH, p, width, out, 0, PITCH, vectors);
             for (int i = 0; i < k; i++) {
                 Kernels.addSquares(out, i * PITCH, width, sums, Kernels.LANES * i, vectors);
                 Kernels.narrow(out, i * PITCH, width, narrow, Float.BYTES * (i * d + from), vectors);

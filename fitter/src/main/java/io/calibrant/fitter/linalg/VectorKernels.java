@@ -154,23 +154,22 @@ final class VectorKernels {
     }
 
     /** See {@link Kernels#combine}. */
-    static void combine(
-            double[] v, int k, double[] a, int at, int pitch, int p, int width, double[] out, int to, int d) {
+    static void combine(double[] v, int k, double[] a, int pitch, int p, int width, double[] out, int to, int d) {
         int vectors = width - width % (2 * LANES);
         int fives = k - k % 5;
         for (int c = 0; c < vectors; c += 2 * LANES) {
             for (int i = 0; i < fives; i += 5) {
-                five(v, i * p, p, a, at + c, pitch, out, to + i * d + c, d);
+                five(v, i * p, p, a, c, pitch, out, to + i * d + c, d);
             }
             for (int i = fives; i < k; i++) {
-                one(v, i * p, p, a, at + c, pitch, out, to + i * d + c);
+                one(v, i * p, p, a, c, pitch, out, to + i * d + c);
             }
         }
         for (int i = 0; i < k; i++) {
             for (int c = vectors; c < width; c++) {
                 double sum = 0;
                 for (int j = 0; j < p; j++) {
-                    sum = Math.fma(a[at + j * pitch + c], v[i * p + j], sum);
+                    sum = Math.fma(a[j * pitch + c], v[i * p + j], sum);
                 }
                 out[to + i * d + c] = sum;
             }

@@ -70,38 +70,6 @@ public record FitterSettings(
         check(retention.toDays() >= 1, "--retention", retention.toDays(), "1 or more (days)");
     }
 
-    /** All statistics, at the rank of their run. */
-    public FitterSettings(
-            String fit,
-            Path stateDir,
-            int threads,
-            PriorStructure prior,
-            PriorMean priorMean,
-            boolean residual,
-            Compression compression,
-            long cacheBytes,
-            Duration commitInterval,
-            PriorObjective objective,
-            Duration calibrationWindow,
-            Duration retention,
-            boolean createTopics) {
-        this(
-                fit,
-                stateDir,
-                threads,
-                prior,
-                priorMean,
-                residual,
-                compression,
-                cacheBytes,
-                commitInterval,
-                objective,
-                calibrationWindow,
-                retention,
-                createTopics,
-                Selection.ALL);
-    }
-
     private static void check(boolean right, String flag, long value, String accepted) {
         if (!right) {
             throw new IllegalArgumentException(flag + ": " + value + " is not accepted, accepted is " + accepted);
@@ -123,7 +91,8 @@ public record FitterSettings(
                 PriorObjective.EVIDENCE,
                 Duration.ofHours(1),
                 Topics.RETENTION,
-                false);
+                false,
+                Selection.ALL);
     }
 
     /** The same in another state directory. */

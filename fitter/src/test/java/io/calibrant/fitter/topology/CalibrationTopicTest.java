@@ -444,7 +444,8 @@ class CalibrationTopicTest {
                 usual.objective(),
                 window,
                 retention,
-                false);
+                false,
+                Selection.ALL);
     }
 
     private Driver driver(FitterSettings settings) {

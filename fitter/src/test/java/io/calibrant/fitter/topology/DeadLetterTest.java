@@ -195,7 +195,8 @@ class DeadLetterTest {
                 PriorObjective.EVIDENCE,
                 Duration.ofHours(1),
                 Duration.ofDays(90),
-                false);
+                false,
+                Selection.ALL);
         try (Driver driver = driver(settings)) {
             Statistics value = Pass.statistic(Pass.A, 0, 4L);
             value.setSquaredDistance(null);

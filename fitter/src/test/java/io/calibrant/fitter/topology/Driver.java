@@ -84,7 +84,8 @@ final class Driver implements AutoCloseable {
                 objective,
                 Duration.ofHours(1),
                 Duration.ofDays(90),
-                false);
+                false,
+                Selection.ALL);
     }
 
     void run(Run run) {

@@ -149,7 +149,8 @@ class FitterTopologyTest {
                             PriorObjective.EVIDENCE,
                             Duration.ofHours(1),
                             Duration.ofDays(90),
-                            false);
+                            false,
+                            Selection.ALL);
                     try (Driver driver = driver(settings, Pass.RANK)) {
                         sendAll(driver, 2);
                         Posterior last = driver.posteriors().get(1);

@@ -8,7 +8,7 @@ import java.nio.file.Path;
  * What is measured.
  *
  * @param model a Hugging Face directory, or null for random weights of SmolLM-135M's shape
- * @param device where
+ * @param computeDevice where, as the flag says it
  * @param batch questions a batch in the trainer's benchmark
  * @param length T, tokens of the longest prompt
  * @param classes C
@@ -16,7 +16,7 @@ import java.nio.file.Path;
  * @param memorySteps training steps over which resident memory is watched, on a tiny model
  */
 public record BenchSettings(
-        Path model, Device device, int batch, int length, int classes, int repetitions, int memorySteps) {
+        Path model, ComputeDevice computeDevice, int batch, int length, int classes, int repetitions, int memorySteps) {
     public BenchSettings {
         require(batch >= 1, "--batch-size", batch, "1 or more");
         require(length >= 16, "--length", length, "16 or more");
@@ -25,9 +25,9 @@ public record BenchSettings(
         require(memorySteps >= 0, "--memory-steps", memorySteps, "0 or more");
     }
 
-    /** The device as the flag says it. */
-    ComputeDevice computeDevice() {
-        return ComputeDevice.parse(device.isGpu() ? "gpu:" + device.getDeviceId() : "cpu");
+    /** The engine's device. */
+    Device device() {
+        return computeDevice.resolve();
     }
 
     private static void require(boolean condition, String flag, int value, String accepted) {

@@ -206,7 +206,8 @@ final class ScorerPathBench {
                 new Shard(0, 1),
                 Streaming.NONE,
                 0,
-                false);
+                false,
+                Optional.empty());
     }
 
     /** A scorer, a producer of its questions and a reader of its answers. */

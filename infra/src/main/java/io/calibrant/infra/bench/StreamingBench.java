@@ -125,6 +125,7 @@ public final class StreamingBench {
                 Shard.WHOLE,
                 streaming,
                 0,
-                false);
+                false,
+                Optional.empty());
     }
 }

@@ -138,8 +138,9 @@ final class BenchCommand implements Callable<Integer> {
             bench.run(sink);
             return ExitCode.OK;
         }
-        BenchSettings settings = new BenchSettings(
-                model, ComputeDevice.parse(device).resolve(), batchSize, length, classes, repetitions, memorySteps);
+        ComputeDevice where = ComputeDevice.parse(device);
+        where.resolve(); // one that is not there is told before anything is printed
+        BenchSettings settings = new BenchSettings(model, where, batchSize, length, classes, repetitions, memorySteps);
         if (subject == Subject.TRAINER) {
             if (wants(Part.BYTES)) {
                 bytes(output);

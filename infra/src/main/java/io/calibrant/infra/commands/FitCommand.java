@@ -3,6 +3,7 @@ package io.calibrant.infra.commands;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.topology.Selection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.scorer.service.ScorerSettings;
@@ -130,7 +131,8 @@ final class FitCommand implements Callable<Integer> {
                 objective,
                 Duration.ofMinutes(calibrationWindow),
                 Duration.ofDays(retention),
-                createTopics);
+                createTopics,
+                Selection.ALL);
     }
 
     /** Refuses the word that scorers have for whichever fit was completed last. */

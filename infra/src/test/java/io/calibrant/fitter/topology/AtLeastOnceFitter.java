@@ -34,7 +34,8 @@ public final class AtLeastOnceFitter {
                 standard.objective(),
                 standard.calibrationWindow(),
                 standard.retention(),
-                false);
+                false,
+                Selection.ALL);
         try (Fitter fitter =
                 new Fitter(connection, settings, posterior -> {}, AtLeastOnceFitter::withoutTransactions)) {
             fitter.start();

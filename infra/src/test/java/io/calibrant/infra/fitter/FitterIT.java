@@ -290,7 +290,8 @@ class FitterIT {
                 settings.objective(),
                 settings.calibrationWindow(),
                 settings.retention(),
-                settings.createTopics());
+                settings.createTopics(),
+                Selection.ALL);
     }
 
     private static void replay(Connection connection, FitterSettings settings) {
@@ -368,7 +369,8 @@ class FitterIT {
                 defaults.objective(),
                 defaults.calibrationWindow(),
                 defaults.retention(),
-                false);
+                false,
+                Selection.ALL);
     }
 
     private static Run run() {

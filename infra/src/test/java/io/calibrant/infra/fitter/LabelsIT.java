@@ -11,6 +11,7 @@ import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.topology.Selection;
 import io.calibrant.fitter.tuning.LabelledAnswer;
 import io.calibrant.fitter.tuning.Tuned;
 import io.calibrant.fitter.tuning.Tuning;
@@ -368,7 +369,8 @@ class LabelsIT {
                         objective,
                         defaults.calibrationWindow(),
                         defaults.retention(),
-                        false),
+                        false,
+                        Selection.ALL),
                 posterior -> {});
     }
 

@@ -291,6 +291,7 @@ abstract class WholeLoopTests {
                 Shard.WHOLE,
                 Streaming.DEFAULT,
                 0,
-                true);
+                true,
+                Optional.empty());
     }
 }

@@ -360,6 +360,7 @@ class LiveStatisticsIT extends GoldenTraining {
                 Shard.WHOLE,
                 streaming,
                 checkpointEvery,
-                true);
+                true,
+                Optional.empty());
     }
 }

@@ -206,7 +206,8 @@ class TrainerFaultIT extends GoldenTraining {
                         Shard.WHOLE,
                         new Streaming(1, OptionalDouble.empty(), 2, RowType.F32, 64_000_000),
                         0,
-                        true)
+                        true,
+                        Optional.empty())
                 .keeping(new StateKeeping(states, Duration.ofHours(1)));
     }
 

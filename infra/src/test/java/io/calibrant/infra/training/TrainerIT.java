@@ -218,7 +218,8 @@ class TrainerIT extends GoldenTraining {
                 Shard.WHOLE,
                 Streaming.DEFAULT,
                 0,
-                true);
+                true,
+                Optional.empty());
 
         Trainer.run(told, connection, e -> {});
 
@@ -280,7 +281,8 @@ class TrainerIT extends GoldenTraining {
                 Shard.WHOLE,
                 Streaming.DEFAULT,
                 0,
-                true);
+                true,
+                Optional.empty());
 
         Trainer.run(settings, connection, e -> e.loss().ifPresent(losses::add));
 
@@ -414,7 +416,8 @@ class TrainerIT extends GoldenTraining {
                 Shard.WHOLE,
                 Streaming.DEFAULT,
                 0,
-                true);
+                true,
+                Optional.empty());
 
         assertThatThrownBy(() -> Trainer.run(bad, connection, e -> {}))
                 .satisfies(failure ->
@@ -455,7 +458,8 @@ class TrainerIT extends GoldenTraining {
                 shard,
                 Streaming.DEFAULT,
                 0,
-                true);
+                true,
+                Optional.empty());
     }
 
     private static Path first(int count) throws IOException {
