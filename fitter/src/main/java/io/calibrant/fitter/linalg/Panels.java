@@ -13,7 +13,7 @@ import java.nio.ByteBuffer;
  */
 record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
     /** Columns of a panel; a multiple of the lanes, so that it changes no sum. */
-    static final int WIDTH = 128;
+    static final int WIDTH = 256;
 
     /** Rows of the Gram matrix whose lanes are held at a time: all of a fold's thirty, some megabytes of thousands. */
     private static final int BAND = 33;

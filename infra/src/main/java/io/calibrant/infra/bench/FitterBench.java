@@ -15,11 +15,13 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
  * What the fitter costs: the choice of the prior, and a curvature pass of Llama-2-7B's shape through a broker and a registry
- * of its own, folded by one thread, by two, and by two processes, against a plain consumer of the same topic.
+ * of its own, folded by one thread, by two, and by two processes, against a plain consumer of the same topic and against
+ * plain consumers that fold and do nothing else.
  */
 public final class FitterBench {
     private final FitterLoad load;
@@ -82,6 +84,7 @@ public final class FitterBench {
         private final Connection connection;
         private final Path directory;
         private final Consumer<Figure> figures;
+        private double lastRaw;
 
         Folding(Connection connection, Path directory, Consumer<Figure> figures) {
             this.connection = connection;
@@ -103,11 +106,14 @@ public final class FitterBench {
                 skew(input);
 
                 TopicMeter.Rate raw = meter.raw(topic, input);
+                lastRaw = raw.megabytes();
                 absolute("fitter.raw_consume", raw);
                 absolute("fitter.decoding_consume", meter.decoded(topic, input));
-                rate("one_thread", meter, input, 1, 1);
-                rate("two_threads", meter, input, 1, 2);
-                rate("two_processes", meter, input, 2, 1);
+                againstRaw("bare_folding.one_thread", meter, input, () -> meter.bare(topic, input, 1));
+                againstRaw("folding.one_thread", meter, input, () -> folded(meter, input, "one-thread", 1, 1));
+                againstRaw("bare_folding.two_threads", meter, input, () -> meter.bare(topic, input, 2));
+                againstRaw("folding.two_threads", meter, input, () -> folded(meter, input, "two-threads", 1, 2));
+                againstRaw("folding.two_processes", meter, input, () -> folded(meter, input, "two-processes", 2, 1));
                 long bad =
                         meter.content(connection.topics().fitterDeadLetters()).records();
                 if (bad > 0) {
@@ -123,19 +129,21 @@ public final class FitterBench {
             figures.accept(Figure.absolute(name + ".mb_per_second", rate.megabytes(), "MB/s"));
         }
 
-        /** Against raw before it and after it, as a machine's speed changes within minutes. */
-        private void rate(String who, TopicMeter meter, TopicMeter.Content input, int processes, int threads) {
-            String topic = connection.topics().statistics();
-            double before = meter.raw(topic, input).megabytes();
-            TopicMeter.Rate rate = folded(meter, input, who.replace('_', '-'), processes, threads);
-            double after = meter.raw(topic, input).megabytes();
-            absolute("fitter.folding." + who, rate);
-            figures.accept(Figure.absolute("fitter.folding." + who + ".cpu_ms_per_record", rate.cpuMillis(), "ms"));
+        /** Between two passes of the plain consumer, as a machine's speed changes within minutes. */
+        private void againstRaw(
+                String who, TopicMeter meter, TopicMeter.Content input, Supplier<TopicMeter.Rate> measured) {
+            TopicMeter.Rate rate = measured.get();
+            double before = lastRaw;
+            lastRaw = meter.raw(connection.topics().statistics(), input).megabytes();
+            absolute("fitter." + who, rate);
+            if (!Double.isNaN(rate.cpuMillis())) {
+                figures.accept(Figure.absolute("fitter." + who + ".cpu_ms_per_record", rate.cpuMillis(), "ms"));
+            }
             figures.accept(Figure.ratio(
-                    "fitter.folding." + who + ".to_raw_consume",
+                    "fitter." + who + ".to_raw_consume",
                     rate.megabytes(),
                     "one plain consumer of the same topic, bytes not decoded: the mean of before and after",
-                    (before + after) / 2,
+                    (before + lastRaw) / 2,
                     "MB/s"));
         }
 

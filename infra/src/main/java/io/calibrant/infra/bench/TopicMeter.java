@@ -95,6 +95,15 @@ final class TopicMeter implements AutoCloseable {
         }
     }
 
+    /** The same by several consumers, a thread each, and each record folded: see {@link BareFold}. */
+    Rate bare(String topic, Content content, int threads) {
+        long from = Math.round(WARM * content.records);
+        long to = Math.round(NEARLY_ALL * content.records);
+        int cut = partitions.computeIfAbsent(topic, this::partitionsOf).size();
+        double seconds = BareFold.seconds(connection, topic, cut, threads, from, to);
+        return rate(content, (to - from) / (double) content.records, (long) (1e9 * seconds), Double.NaN);
+    }
+
     private Rate consume(
             String topic, Content content, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long[] count = new long[2];
