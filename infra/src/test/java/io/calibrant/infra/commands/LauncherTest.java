@@ -10,6 +10,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,12 +48,17 @@ class LauncherTest {
     }
 
     private Ran launch(Path script, String... arguments) throws Exception {
+        return launch(script, Map.of(), arguments);
+    }
+
+    private Ran launch(Path script, Map<String, String> environment, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of("bash", script.toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).directory(dir.toFile());
         builder.environment().remove("JAVA_HOME");
         builder.environment().remove("CALIBRANT_JAVA_OPTS");
         builder.environment().put("PATH", tools + ":/usr/bin:/bin");
+        builder.environment().putAll(environment);
         Path out = dir.resolve("out");
         Path err = dir.resolve("err");
         int code = builder.redirectOutput(out.toFile())
@@ -88,6 +94,27 @@ class LauncherTest {
                 root.resolve("schemas/src/main/java/A.java"),
                 FileTime.from(Instant.now().plusSeconds(60)));
         assertThat(launch(script, "fits").err()).contains("mvn in ");
+    }
+
+    @Test
+    void shouldStartAFitterWithTheVectorApiAndASmallHeapWhatTheUserSaysLast() throws Exception {
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "--list-modules) echo jdk.incubator.vector@17.0.1;; *) echo \"java $*\";; esac");
+        Path script = root.resolve("infra/calibrant");
+        Map<String, String> words = Map.of("CALIBRANT_JAVA_OPTS", "-XX:GCTimeRatio=9 -Xmn512m");
+        for (String[] command : new String[][] {{"fit"}, {"refit", "--run", "r"}, {"bench", "fitter"}}) {
+            assertThat(launch(script, words, command).out())
+                    .contains(" --add-modules jdk.incubator.vector ")
+                    .containsSubsequence("-Xmn256m", "-XX:GCTimeRatio=1", "-XX:GCTimeRatio=9", "-Xmn512m", "-cp");
+        }
+        assertThat(launch(script, "fits").out())
+                .contains(" -Xmn64m ")
+                .doesNotContain("jdk.incubator.vector", "GCTimeRatio");
+
+        tool("java", "case \"$*\" in --list-modules) echo java.base@17.0.1;; *) echo \"java $*\";; esac");
+        assertThat(launch(script, "fit").out()).doesNotContain("jdk.incubator.vector");
     }
 
     @Test
