@@ -41,9 +41,7 @@ public record Columns(int dimension, int rank, Rows stored, double[] squares, do
         LargeSide.check(dimension, rows, m, rowsTrace, forgetting);
         double nextTrace = forgetting * trace + rowsTrace;
         if (m == 0) {
-            double[] next = columns().clone();
-            Kernels.scale(next, 0, next.length, Math.sqrt(forgetting));
-            return new Columns(dimension, rank, Rows.of(next), nextTrace);
+            return new Columns(dimension, rank, stored.times(Math.sqrt(forgetting)), nextTrace);
         }
         Principal principal = Principal.of(stored, rows, dimension, forgetting);
         int k = principal.count(rank, 0);

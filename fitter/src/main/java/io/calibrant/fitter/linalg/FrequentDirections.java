@@ -44,9 +44,7 @@ public record FrequentDirections(int dimension, int rank, Rows stored, double tr
         double nextTrace = forgetting * trace + rowsTrace;
         double nextDelta = forgetting * delta;
         if (m == 0) {
-            double[] next = columns().clone();
-            Kernels.scale(next, 0, next.length, Math.sqrt(forgetting));
-            return new FrequentDirections(dimension, rank, Rows.of(next), nextTrace, nextDelta);
+            return new FrequentDirections(dimension, rank, stored.times(Math.sqrt(forgetting)), nextTrace, nextDelta);
         }
         Principal principal = Principal.of(stored, rows, dimension, forgetting);
         int all = principal.count(Integer.MAX_VALUE, 0);
