@@ -6,11 +6,13 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.demo.DemoFiles;
+import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Statistics;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,11 +20,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,6 +68,9 @@ class RefitPageIT extends OnOneCluster {
 
             Map<String, String> said = new HashMap<>();
             for (String command : commands()) {
+                if (command.contains("--allow-partial")) {
+                    dropBeginnings();
+                }
                 if (command.endsWith("&")) {
                     start(command.substring(0, command.length() - 1).strip(), files.model());
                 } else {
@@ -84,22 +91,46 @@ class RefitPageIT extends OnOneCluster {
                     .contains("removed consumer group " + connection.topicPrefix() + "calibrant-fitter-layers")
                     .contains("-calibrant-fitter-layers-factors-changelog");
 
-            // Blue and green: the same questions were answered with both.
-            await().atMost(60, TimeUnit.SECONDS).until(() -> fitsThatAnswered().equals(Set.of("default", "rank20")));
+            assertThat(said.get("refit --run news-1 --as rest --allow-partial --execute"))
+                    .contains("/rest: PARTIAL");
+
+            // Blue and green: the same questions were answered with both; and with what retention had left.
+            await().atMost(60, TimeUnit.SECONDS)
+                    .until(() -> coverages().keySet().equals(Set.of("default", "rank20", "rest")));
+            assertThat(coverages().get("rest")).isBetween(0.5, 0.95);
+            assertThat(coverages()).containsEntry("default", 1.0).containsEntry("rank20", 1.0);
         }
         Map<String, Posterior> posteriors =
                 TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, line -> {});
-        assertThat(posteriors.values()).extracting(Posterior::getFit).containsExactlyInAnyOrder("default", "rank20");
-        assertThat(posteriors.values()).allMatch(posterior -> posterior.getState() == PosteriorState.COMPLETE);
+        Map<String, PosteriorState> states = new HashMap<>();
+        posteriors.values().forEach(each -> states.put(each.getFit(), each.getState()));
+        assertThat(states)
+                .isEqualTo(Map.of(
+                        "default", PosteriorState.COMPLETE,
+                        "rank20", PosteriorState.COMPLETE,
+                        "rest", PosteriorState.PARTIAL));
     }
 
-    private Set<String> fitsThatAnswered() {
-        Set<String> fits = new HashSet<>();
-        TopicReader.latest(connection, connection.topics().answers(), Answer.class, line -> {});
-        io.calibrant.infra.topics.CommittedRecords.of(
-                        connection, connection.topics().answers(), Answer.class)
-                .forEach(each -> fits.add(each.value().getFit()));
-        return fits;
+    /** The least that the answers of each fit rest on. */
+    private Map<String, Double> coverages() {
+        Map<String, Double> coverages = new HashMap<>();
+        CommittedRecords.of(connection, connection.topics().answers(), Answer.class)
+                .forEach(each ->
+                        coverages.merge(each.value().getFit(), each.value().getCoverage(), Math::min));
+        return coverages;
+    }
+
+    /** As retention does: a quarter of each partition of the statistics is gone. */
+    private void dropBeginnings() throws Exception {
+        Map<TopicPartition, Long> ends = new HashMap<>();
+        CommittedRecords.of(connection, connection.topics().statistics(), Statistics.class)
+                .forEach(each ->
+                        ends.merge(new TopicPartition(each.topic(), each.partition()), each.offset() + 1, Math::max));
+        Map<TopicPartition, RecordsToDelete> gone = new HashMap<>();
+        ends.forEach((partition, end) -> gone.put(partition, RecordsToDelete.beforeOffset(end / 4)));
+        try (Admin admin = Admin.create(connection.admin())) {
+            admin.deleteRecords(gone).all().get();
+        }
     }
 
     /** The lines of the page's shell blocks, without the launcher. */
