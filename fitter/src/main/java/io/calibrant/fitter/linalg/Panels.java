@@ -4,15 +4,18 @@ import java.nio.ByteBuffer;
 
 /**
  * A thin matrix M^T [p, d] for the two products of a fold, taken a panel of columns at a time: a panel is widened into the
- * first cache of a core and used up there, in both products, which is cheaper than to keep it in double precision between
- * them. Its rows are set apart so that those of one column do not fall onto one another in that cache.
+ * near caches of a core and used up there, in both products, which is cheaper than to keep it in double precision between
+ * them. Its rows are set apart so that those of one column do not fall onto one another in the first of them.
  *
  * @param columns [k, d], the first k rows
  * @param factor by which they are multiplied
  * @param rows [p - k, d], the others
  */
 record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
-    /** Columns of a panel; a multiple of the lanes, so that it changes no sum. */
+    /**
+     * Columns of a panel: a kilobyte of each float32 row, long enough for the processor to fetch ahead what comes from memory. A
+     * multiple of the lanes, so that it changes no sum.
+     */
     static final int WIDTH = 256;
 
     /** Rows of the Gram matrix whose lanes are held at a time: all of a fold's thirty, some megabytes of thousands. */

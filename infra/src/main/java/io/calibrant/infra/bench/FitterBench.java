@@ -45,10 +45,10 @@ public final class FitterBench {
                 + " batches; the first half of each pass is warm-up";
     }
 
-    /** Runs, handing over each figure as it is known. */
-    public void run(Consumer<Figure> figures) {
+    /** Runs, handing over each figure as it is known, and in words what cannot be measured here. */
+    public void run(Consumer<Figure> figures, Consumer<String> notes) {
         PriorBench.run(figures);
-        FoldBench.run(figures);
+        FoldBench.run(figures, notes);
         try {
             Path directory = Files.createTempDirectory("calibrant-bench");
             try (Cluster cluster = Cluster.start(directory.resolve("cluster"), 0, 0)) {

@@ -135,7 +135,7 @@ final class BenchCommand implements Callable<Integer> {
         if (subject == Subject.FITTER) {
             FitterBench bench = new FitterBench(layers, width, batches);
             output.note(bench.description());
-            bench.run(sink);
+            bench.run(sink, output::note);
             return ExitCode.OK;
         }
         ComputeDevice where = ComputeDevice.parse(device);
