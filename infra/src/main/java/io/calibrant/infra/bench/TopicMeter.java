@@ -125,7 +125,7 @@ final class TopicMeter implements AutoCloseable {
 
     /**
      * Waits until a group has committed all of a topic, and says how fast it got through what comes after the warm-up, by what
-     * it wrote meanwhile: offsets are committed every few seconds, too seldom to time a pass by.
+     * it wrote meanwhile: offsets of a backlog are committed once a second, too seldom to time a pass by.
      *
      * @param updates the topic to which the group writes as it goes
      * @param cpu the processor time that the group's processes have taken until now, milliseconds; asked while it waits, and

@@ -109,7 +109,7 @@ final class RefitCommand implements Callable<Integer> {
     @Option(
             names = "--exclude-source",
             paramLabel = "S",
-            description = "Without what this source sent, for example shard 1/3; may be given several times.")
+            description = "Without what this source sent: 1/3 for 'train --shard 1/3'; may be given several times.")
     private List<String> excludedSources = new ArrayList<>();
 
     @Option(
