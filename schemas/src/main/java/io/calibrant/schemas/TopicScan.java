@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.IntPredicate;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -24,12 +25,19 @@ public final class TopicScan {
 
     /** Gives every record as it is, those of one partition in their order. */
     public static void read(Connection connection, String topic, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        read(connection, topic, partition -> true, each);
+    }
+
+    /** The same of some partitions, by number. */
+    public static void read(
+            Connection connection, String topic, IntPredicate wanted, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         Map<String, Object> configs = connection.consumer(null);
         configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
         configs.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, FETCH_WAIT_MS);
         try (KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .filter(info -> wanted.test(info.partition()))
                     .map(info -> new TopicPartition(topic, info.partition()))
                     .toList();
             consumer.assign(partitions);

@@ -82,7 +82,8 @@ public final class Rows {
 
     /** All numbers times a factor, in double precision; a copy. */
     Rows times(double factor) {
-        double[] values = doubles().clone();
+        double[] values = new double[length];
+        copy(0, length, values, 0);
         Kernels.scale(values, 0, length, factor);
         return of(values);
     }

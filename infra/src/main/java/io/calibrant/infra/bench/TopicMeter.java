@@ -99,8 +99,7 @@ final class TopicMeter implements AutoCloseable {
     Rate bare(String topic, Content content, int threads) {
         long from = Math.round(WARM * content.records);
         long to = Math.round(NEARLY_ALL * content.records);
-        int cut = partitions.computeIfAbsent(topic, this::partitionsOf).size();
-        double seconds = BareFold.seconds(connection, topic, cut, threads, from, to);
+        double seconds = BareFold.seconds(connection, topic, threads, from, to);
         return rate(content, (to - from) / (double) content.records, (long) (1e9 * seconds), Double.NaN);
     }
 

@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.topology.Fitter;
@@ -102,13 +103,12 @@ class RefitPageIT extends OnOneCluster {
         }
         Map<String, Posterior> posteriors =
                 TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, line -> {});
-        Map<String, PosteriorState> states = new HashMap<>();
-        posteriors.values().forEach(each -> states.put(each.getFit(), each.getState()));
-        assertThat(states)
-                .isEqualTo(Map.of(
-                        "default", PosteriorState.COMPLETE,
-                        "rank20", PosteriorState.COMPLETE,
-                        "rest", PosteriorState.PARTIAL));
+        assertThat(posteriors.values())
+                .extracting(Posterior::getFit, Posterior::getState)
+                .containsExactlyInAnyOrder(
+                        tuple("default", PosteriorState.COMPLETE),
+                        tuple("rank20", PosteriorState.COMPLETE),
+                        tuple("rest", PosteriorState.PARTIAL));
     }
 
     /** The least that the answers of each fit rest on. */
