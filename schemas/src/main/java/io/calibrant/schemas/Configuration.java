@@ -17,8 +17,8 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
 /**
- * Settings by key, each with where it came from. The one precedence of the house: built-in &lt; file ({@code
- * --command-config}) &lt; environment ({@code CALIBRANT_*}) &lt; flags.
+ * Settings by key, each with where it came from. The one precedence of the house: built-in &lt; file
+ * ({@code --command-config}) &lt; environment ({@code CALIBRANT_*}) &lt; flags.
  *
  * <p>A key of our own ({@code calibrant.topic.prefix}) is spelt as it is in the environment, in capitals with '_' for
  * '.': {@code CALIBRANT_TOPIC_PREFIX}. Any other key, Kafka's and the registry's, gets {@code CALIBRANT_} in front:
@@ -160,7 +160,7 @@ public final class Configuration {
                         + key + " in the file of --command-config"));
     }
 
-    /** One line a setting, {@code key = value  (origin)}, sorted by key, secrets masked. */
+    /** One line a setting, {@code key = value (origin)}, sorted by key, secrets masked. */
     public String describe() {
         StringBuilder lines = new StringBuilder();
         entries.forEach((key, entry) -> lines.append(key)

@@ -23,7 +23,9 @@ import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TopicExistsException;
 
-/** Compares the topics of a cluster with how they should be, and repairs what can be repaired without moving records. */
+/**
+ * Compares the topics of a cluster with how they should be, and repairs what can be repaired without moving records.
+ */
 public final class TopicAdmin {
     private static final Duration VISIBLE = Duration.ofSeconds(30);
 
@@ -34,7 +36,10 @@ public final class TopicAdmin {
         this.admin = admin;
     }
 
-    /** Creates the topics of a connection that are missing; touches nothing that exists. What {@code --create-topics} does. */
+    /**
+     * Creates the topics of a connection that are missing; touches nothing that exists. What {@code --create-topics}
+     * does.
+     */
     public static void createMissing(Connection connection) {
         try (Admin admin = Admin.create(connection.admin())) {
             TopicAdmin topics = new TopicAdmin(admin);

@@ -18,7 +18,10 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 public final class TopicScan {
     private static final Duration POLL = Duration.ofMillis(200);
 
-    /** The end is known, so nothing is waited for; to close waits for the fetch that is under way, half a second by default. */
+    /**
+     * The end is known, so nothing is waited for; to close waits for the fetch that is under way, half a second by
+     * default.
+     */
     private static final String FETCH_WAIT_MS = "20";
 
     private TopicScan() {}

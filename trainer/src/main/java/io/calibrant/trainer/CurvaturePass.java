@@ -22,7 +22,10 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
 
-/** Publishes a checkpoint and measures its curvature: this shard's batches of all training questions, in evaluation mode. */
+/**
+ * Publishes a checkpoint and measures its curvature: this shard's batches of all training questions, in evaluation
+ * mode.
+ */
 final class CurvaturePass {
     /** News of progress is sent at every so many batches, and at the last. */
     private static final int BATCHES_PER_NEWS = 5;

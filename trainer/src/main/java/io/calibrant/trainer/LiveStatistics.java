@@ -18,9 +18,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The EMPIRICAL statistics of fine-tuning steps, from their own backward passes, under the checkpoint {@code live}: batch
- * i is that of step 1 + i every, at the weights before its update. Numbers without gaps: the fitter keeps every folded batch
- * beyond a gap.
+ * The EMPIRICAL statistics of fine-tuning steps, from their own backward passes, under the checkpoint {@code live}:
+ * batch i is that of step 1 + i every, at the weights before its update. Numbers without gaps: the fitter keeps every
+ * folded batch beyond a gap.
  *
  * <p>Processes that share a curvature pass all fine-tune alike; the first of them streams.
  */

@@ -69,7 +69,8 @@ final class StateFile {
      * The state that was kept last; empty where there is none.
      *
      * @param initial the adapter that the run starts from
-     * @throws ModelFileException one line: the file is damaged, or belongs to other settings, of which it names the first
+     * @throws ModelFileException one line: the file is damaged, or belongs to other settings, of which it names the
+     *     first
      */
     Optional<TrainerState> read(Adapter initial) {
         if (!Files.exists(file)) {

@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
- * Keeps a trainer's state every now and then, or nothing where nobody asked for it. A state goes through the outbox, behind
- * all that was sent before it: when it is written, that is committed.
+ * Keeps a trainer's state every now and then, or nothing where nobody asked for it. A state goes through the outbox,
+ * behind all that was sent before it: when it is written, that is committed.
  */
 final class StateKeeper {
     private final Optional<StateFile> file;

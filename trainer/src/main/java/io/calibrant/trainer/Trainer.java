@@ -34,9 +34,9 @@ import java.util.OptionalDouble;
 import java.util.TreeMap;
 
 /**
- * From files to records: loads model, adapter and questions, fine-tunes and streams the statistics of its steps, writes the
- * adapter, measures the curvature at every checkpoint in evaluation mode, and publishes all of it. Nothing is published
- * before every file has been read and checked. Where it keeps its state it goes on from the last one.
+ * From files to records: loads model, adapter and questions, fine-tunes and streams the statistics of its steps, writes
+ * the adapter, measures the curvature at every checkpoint in evaluation mode, and publishes all of it. Nothing is
+ * published before every file has been read and checked. Where it keeps its state it goes on from the last one.
  */
 public final class Trainer implements AutoCloseable {
     /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
@@ -70,8 +70,8 @@ public final class Trainer implements AutoCloseable {
      * Does everything, or as much as there is time for until {@link #close()} is called by another thread.
      *
      * @return whether all was done
-     * @throws RuntimeException whose message is one line: a file that is missing, damaged or does not fit, a question that
-     *     cannot be asked, a broker that does not answer
+     * @throws RuntimeException whose message is one line: a file that is missing, damaged or does not fit, a question
+     *     that cannot be asked, a broker that does not answer
      */
     public boolean run() {
         event(Phase.LOADING, 0, 1, OptionalDouble.empty(), Optional.empty());
@@ -308,8 +308,9 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Validation questions are for the posterior of this checkpoint. A scorer takes no question before it has a complete
-     * posterior; but where one of an older checkpoint is there, it would answer with that: then the new one is waited for.
+     * Validation questions are for the posterior of this checkpoint. A scorer takes no question before it has a
+     * complete posterior; but where one of an older checkpoint is there, it would answer with that: then the new one is
+     * waited for.
      *
      * @return false if the trainer was closed meanwhile
      */

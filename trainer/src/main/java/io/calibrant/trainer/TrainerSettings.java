@@ -32,7 +32,8 @@ import java.util.Optional;
  * @param device where the model is computed
  * @param shard this process's part of the curvature pass
  * @param streaming what is sent while the weights move, and how statistics are packed
- * @param checkpointEvery at every so many steps a checkpoint is published and its curvature measured; 0: at the end only
+ * @param checkpointEvery at every so many steps a checkpoint is published and its curvature measured; 0: at the end
+ *     only
  * @param createTopics whether topics that are missing are created
  * @param state where the trainer keeps its own state, and goes on from it; empty: nowhere, it starts over
  */

@@ -3,7 +3,9 @@ package io.calibrant.trainer;
 import ai.djl.Device;
 import io.calibrant.trainer.llama.ComputeDevice;
 
-/** Where tests compute: system property {@code calibrant.test.device}, as {@code --device} says it; else the processor. */
+/**
+ * Where tests compute: system property {@code calibrant.test.device}, as {@code --device} says it; else the processor.
+ */
 public final class TestDevice {
     private TestDevice() {}
 

@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import java.util.Random;
 
 /**
- * A random Llama of two layers as a Hugging Face directory, so that tests of real parts run everywhere: D 32, 4 heads on
- * 2, F 48, the committed tokenizer of 512 tokens.
+ * A random Llama of two layers as a Hugging Face directory, so that tests of real parts run everywhere: D 32, 4 heads
+ * on 2, F 48, the committed tokenizer of 512 tokens.
  */
 public final class TinyDirectory {
     private static final int D = 32;

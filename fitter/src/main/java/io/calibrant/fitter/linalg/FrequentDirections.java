@@ -1,8 +1,8 @@
 package io.calibrant.fitter.linalg;
 
 /**
- * A large side compressed to at most 2 K columns that never lose more than they say: when the columns of a fold are more
- * than 2 K, the squared length of each is shrunk by that of the (K + 1)-th, which leaves at most K of them
+ * A large side compressed to at most 2 K columns that never lose more than they say: when the columns of a fold are
+ * more than 2 K, the squared length of each is shrunk by that of the (K + 1)-th, which leaves at most K of them
  * (FREQUENT_DIRECTIONS of the method's section 3; Liberty 2013, Ghashami et al. 2016). With A the exact sum,
  *
  * <pre>0 <= A - L L^T <= delta I</pre>

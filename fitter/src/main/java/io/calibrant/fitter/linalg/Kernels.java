@@ -7,11 +7,11 @@ import java.util.Arrays;
 
 /**
  * The three dense products of a fold. Their order of summation is fixed, so their results are too: the first two are
- * computed by the JDK's Vector API where this JVM has it, else by plain Java, to the bit the same. Naive twins stand in the
- * tests.
+ * computed by the JDK's Vector API where this JVM has it, else by plain Java, to the bit the same. Naive twins stand in
+ * the tests.
  *
- * <p>In a dot product number c is added to lane c mod 8 by a fused multiply-add, and the lanes are added up in pairs in the
- * end.
+ * <p>In a dot product number c is added to lane c mod 8 by a fused multiply-add, and the lanes are added up in pairs in
+ * the end.
  */
 final class Kernels {
     /** Of a dot product: eight sums that nothing orders, one wide register or two. */

@@ -3,9 +3,9 @@ package io.calibrant.fitter.linalg;
 import java.nio.ByteBuffer;
 
 /**
- * A thin matrix M^T [p, d] for the two products of a fold, taken a panel of columns at a time: a panel is widened into the
- * near caches of a core and used up there, in both products, which is cheaper than to keep it in double precision between
- * them. Its rows are set apart so that those of one column do not fall onto one another in the first of them.
+ * A thin matrix M^T [p, d] for the two products of a fold, taken a panel of columns at a time: a panel is widened into
+ * the near caches of a core and used up there, in both products, which is cheaper than to keep it in double precision
+ * between them. Its rows are set apart so that those of one column do not fall onto one another in the first of them.
  *
  * @param columns [k, d], the first k rows
  * @param factor by which they are multiplied
@@ -13,8 +13,8 @@ import java.nio.ByteBuffer;
  */
 record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
     /**
-     * Columns of a panel: a kilobyte of each float32 row, long enough for the processor to fetch ahead what comes from memory. A
-     * multiple of the lanes, so that it changes no sum.
+     * Columns of a panel: a kilobyte of each float32 row, long enough for the processor to fetch ahead what comes from
+     * memory. A multiple of the lanes, so that it changes no sum.
      */
     static final int WIDTH = 256;
 
@@ -96,8 +96,8 @@ record Panels(Rows columns, double factor, Rows rows, int d, boolean vectors) {
     /**
      * The same in float32, each number rounded to the nearest once.
      *
-     * @param squares takes the squared length of each row of the result before it is rounded, to the bit as {@link
-     *     Kernels#square} gives it
+     * @param squares takes the squared length of each row of the result before it is rounded, to the bit as
+     *     {@link Kernels#square} gives it
      */
     Rows combine(double[] v, int k, double[] squares) {
         int p = p();

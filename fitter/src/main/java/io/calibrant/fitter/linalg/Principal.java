@@ -3,8 +3,8 @@ package io.calibrant.fitter.linalg;
 import java.util.Arrays;
 
 /**
- * The principal directions of some rows M^T [p, d]: M M^T = U diag(w) U^T, through whichever of M^T M [p, p] and
- * M M^T [d, d] is smaller.
+ * The principal directions of some rows M^T [p, d]: M M^T = U diag(w) U^T, through whichever of M^T M [p, p] and M M^T
+ * [d, d] is smaller.
  */
 final class Principal {
     /** Eigenvalues below this share of the largest one are rounding: their directions mean nothing and are dropped. */

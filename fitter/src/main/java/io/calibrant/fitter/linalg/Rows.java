@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Rows of numbers, one after the other, as they lie in memory and not copied: float64, or float32 in little-endian bytes, as
- * they come from a topic. Read-only by agreement.
+ * Rows of numbers, one after the other, as they lie in memory and not copied: float64, or float32 in little-endian
+ * bytes, as they come from a topic. Read-only by agreement.
  */
 public final class Rows {
     private static final VarHandle FLOATS =

@@ -3,9 +3,10 @@ package io.calibrant.fitter.linalg;
 import java.util.Arrays;
 
 /**
- * All eigenpairs of a small symmetric matrix: Householder tridiagonalisation and implicit QL with the vectors held as rows, so
- * that every inner loop runs along a row (tred2 and tql2 of EISPACK; Bowdler, Martin, Reinsch and Wilkinson, Handbook for
- * Automatic Computation II, 1971). At 30 x 30, the size of a fold, twice as fast as EJML, which serves larger ones.
+ * All eigenpairs of a small symmetric matrix: Householder tridiagonalisation and implicit QL with the vectors held as
+ * rows, so that every inner loop runs along a row (tred2 and tql2 of EISPACK; Bowdler, Martin, Reinsch and Wilkinson,
+ * Handbook for Automatic Computation II, 1971). At 30 x 30, the size of a fold, twice as fast as EJML, which serves
+ * larger ones.
  */
 final class SmallEigen {
     /** Up to this size it is the faster one. */

@@ -8,8 +8,8 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The products of {@link Kernels} by the JDK's Vector API, which is there only where a JVM is started with
- * {@code --add-modules jdk.incubator.vector}. To the bit the same results: the same sums in each of the eight lanes, which lie
- * in one register or in two.
+ * {@code --add-modules jdk.incubator.vector}. To the bit the same results: the same sums in each of the eight lanes,
+ * which lie in one register or in two.
  *
  * <p>Compiled apart, as the compiler warns of the incubating module and nothing can tell it not to.
  */
@@ -23,7 +23,9 @@ final class VectorKernels {
     /** Of a register. */
     private static final int LANES = WIDE.length();
 
-    /** The fewest that a processor should have; what has less would compute them one by one, far slower than plain Java. */
+    /**
+     * The fewest that a processor should have; what has less would compute them one by one, far slower than plain Java.
+     */
     private static final int FEWEST = 4;
 
     private VectorKernels() {}

@@ -3,8 +3,8 @@
  * spectrum. Everything is double precision, pure and deterministic: the same numbers in the same order give the same
  * bits.
  *
- * <p>Legend: d dimension of the large side, r of the small side, K (in code k) columns kept, m rows of a batch, p = k + m.
- * Matrices are row-major. L is held transposed, as k rows of d, so that every inner loop runs along a row.
+ * <p>Legend: d dimension of the large side, r of the small side, K (in code k) columns kept, m rows of a batch, p = k +
+ * m. Matrices are row-major. L is held transposed, as k rows of d, so that every inner loop runs along a row.
  *
  * <p>May depend on: EJML (symmetric eigenproblems). No Kafka, no Avro.
  */

@@ -7,8 +7,8 @@ import org.hipparchus.special.Erf;
  * E sigma(X) and E H(sigma(X)) for X ~ N(m, v), by the trapezoidal rule on an analytic integrand: the error falls
  * exponentially in 1 / step, so that a step of 1/4 of the narrower scale is exact to rounding.
  *
- * <p>Where the Gaussian is narrower than the sigmoid, the rule runs over the Gaussian. Where it is wider, it runs over the
- * sigmoid instead: with Phi(a x), a = sqrt(pi / 8), whose expectation is known in closed form, the difference
+ * <p>Where the Gaussian is narrower than the sigmoid, the rule runs over the Gaussian. Where it is wider, it runs over
+ * the sigmoid instead: with Phi(a x), a = sqrt(pi / 8), whose expectation is known in closed form, the difference
  * sigma(x) - Phi(a x) is smooth and falls off like exp(-|x|), whatever the variance.
  */
 final class BinaryRule {

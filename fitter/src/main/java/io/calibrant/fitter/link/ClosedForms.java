@@ -7,8 +7,8 @@ final class ClosedForms {
     private ClosedForms() {}
 
     /**
-     * p_k proportional to 1 / sum_j exp(-(z_k - z_j) / sqrt(1 + pi/8 v_kj)): the pairwise probit, which sees differences
-     * of logits only and so does not change when a constant, certain or not, is added to all of them.
+     * p_k proportional to 1 / sum_j exp(-(z_k - z_j) / sqrt(1 + pi/8 v_kj)): the pairwise probit, which sees
+     * differences of logits only and so does not change when a constant, certain or not, is added to all of them.
      *
      * @param mean z [C]
      * @param covariance [C, C]
@@ -34,8 +34,8 @@ final class ClosedForms {
     }
 
     /**
-     * softmax(z_k / sqrt(1 + pi/8 v_k)): the usual diagonal probit. It depends on what is common to all logits, hence on how
-     * they are centred.
+     * softmax(z_k / sqrt(1 + pi/8 v_k)): the usual diagonal probit. It depends on what is common to all logits, hence
+     * on how they are centred.
      *
      * @param mean z [C]
      * @param covariance [C, C]; its diagonal is used

@@ -3,8 +3,8 @@ package io.calibrant.fitter.link;
 import java.util.Objects;
 
 /**
- * Integrates the softmax over a Gaussian of logits: p = E[softmax([y, 0])], y ~ N(mean, covariance). Immutable but for a
- * cache of its points; safe for use by several threads.
+ * Integrates the softmax over a Gaussian of logits: p = E[softmax([y, 0])], y ~ N(mean, covariance). Immutable but for
+ * a cache of its points; safe for use by several threads.
  */
 public final class Link {
     /** Points of {@link LinkFunction#MC} unless told otherwise. */
@@ -36,14 +36,14 @@ public final class Link {
     /**
      * The calibrated probabilities of one question.
      *
-     * <p>Expected entropy is the average over the same distribution under every function; the closed forms approximate the
-     * probabilities only, so there it is capped by the entropy.
+     * <p>Expected entropy is the average over the same distribution under every function; the closed forms approximate
+     * the probabilities only, so there it is capped by the entropy.
      *
      * @param mean contrast means y_c = z_c - z_C, C - 1 numbers; not modified
      * @param covariance their covariance [C - 1, C - 1], symmetric positive semi-definite; not modified
      * @return probabilities of the C classes, the reference class last
-     * @throws IllegalArgumentException if shapes disagree, there are more than 26 classes, a number is not finite, or the
-     *     covariance is indefinite beyond rounding: it is never repaired
+     * @throws IllegalArgumentException if shapes disagree, there are more than 26 classes, a number is not finite, or
+     *     the covariance is indefinite beyond rounding: it is never repaired
      */
     public Prediction predict(double[] mean, double[][] covariance) {
         requireClasses(mean);
@@ -57,7 +57,8 @@ public final class Link {
     }
 
     /**
-     * The points that {@link LinkFunction#MC} averages over, for whoever needs them at many temperatures and variance scales.
+     * The points that {@link LinkFunction#MC} averages over, for whoever needs them at many temperatures and variance
+     * scales.
      *
      * @param mean contrast means y_c = z_c - z_C, C - 1 numbers; not modified
      * @param covariance their covariance [C - 1, C - 1], symmetric positive semi-definite; not modified
@@ -69,8 +70,9 @@ public final class Link {
     }
 
     /**
-     * {@link #sample}, but with points that move smoothly as the covariance does: for whoever varies the covariance itself. They
-     * depend on the order of the contrasts, the average over them does not but for the error of the points.
+     * {@link #sample}, but with points that move smoothly as the covariance does: for whoever varies the covariance
+     * itself. They depend on the order of the contrasts, the average over them does not but for the error of the
+     * points.
      *
      * @throws IllegalArgumentException if there are not 2 to 26 classes
      */

@@ -1,6 +1,9 @@
 package io.calibrant.fitter.link;
 
-/** The average of softmax, and of its entropy, over given standard normal points. Probabilities are averaged, never logits. */
+/**
+ * The average of softmax, and of its entropy, over given standard normal points. Probabilities are averaged, never
+ * logits.
+ */
 final class MonteCarlo {
     private MonteCarlo() {}
 

@@ -1,9 +1,9 @@
 package io.calibrant.fitter.link;
 
 /**
- * Cholesky factor of a positive semi-definite matrix with diagonal pivoting (Higham, Accuracy and Stability of Numerical
- * Algorithms, section 10.3). The rank falls out of it, so nothing needs to be added to the diagonal; and the pivots put the
- * largest variance on the first Sobol dimension, which is the most even.
+ * Cholesky factor of a positive semi-definite matrix with diagonal pivoting (Higham, Accuracy and Stability of
+ * Numerical Algorithms, section 10.3). The rank falls out of it, so nothing needs to be added to the diagonal; and the
+ * pivots put the largest variance on the first Sobol dimension, which is the most even.
  */
 final class PivotedCholesky {
     private static final double ROUNDING = 1e-13;
@@ -17,8 +17,8 @@ final class PivotedCholesky {
      *
      * @param matrix [C, C], symmetric; not modified
      * @param columns columns of L; the rank must not exceed it (C - 1 for centred logits)
-     * @param preference [C], decides between equal pivots, the larger first. The last two rows of a centred covariance always
-     *     tie, and which of them comes first must not depend on the order of the classes
+     * @param preference [C], decides between equal pivots, the larger first. The last two rows of a centred covariance
+     *     always tie, and which of them comes first must not depend on the order of the classes
      * @return [C, columns], columns past the rank are zero
      * @throws IllegalArgumentException if the matrix is indefinite beyond rounding
      */

@@ -1,8 +1,9 @@
 package io.calibrant.fitter.link;
 
 /**
- * A question's Gaussian of logits by the points of a {@link Link}: z and A eps_m with A A^T = Sigma, so that z / T + sqrt(c) A eps_m
- * are points of N(z / T, c Sigma) for every T and c, the same that the link itself would take there. Immutable.
+ * A question's Gaussian of logits by the points of a {@link Link}: z and A eps_m with A A^T = Sigma, so that z / T +
+ * sqrt(c) A eps_m are points of N(z / T, c Sigma) for every T and c, the same that the link itself would take there.
+ * Immutable.
  */
 public final class SampledLogits {
     private static final double ROUNDING = 1e-13;
@@ -27,7 +28,8 @@ public final class SampledLogits {
     }
 
     /**
-     * The points of contrasts in the order in which they stand: they move smoothly with the covariance, where pivots would jump.
+     * The points of contrasts in the order in which they stand: they move smoothly with the covariance, where pivots
+     * would jump.
      *
      * @param contrasts C - 1 means
      * @param covariance [C - 1, C - 1]

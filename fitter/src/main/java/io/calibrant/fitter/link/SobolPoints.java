@@ -5,8 +5,8 @@ import org.hipparchus.random.SobolSequenceGenerator;
 import org.hipparchus.special.Erf;
 
 /**
- * Standard normal points from an Owen-scrambled Sobol sequence (Owen 1995, nested uniform scrambling: a bit is flipped by a
- * coin that depends on the bits above it). Deterministic in the seed. Kept per dimension.
+ * Standard normal points from an Owen-scrambled Sobol sequence (Owen 1995, nested uniform scrambling: a bit is flipped
+ * by a coin that depends on the bits above it). Deterministic in the seed. Kept per dimension.
  */
 final class SobolPoints {
     private static final int MOST_POINTS = 1 << 20;

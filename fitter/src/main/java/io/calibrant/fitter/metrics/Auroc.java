@@ -9,8 +9,8 @@ public final class Auroc {
     private Auroc() {}
 
     /**
-     * The probability that a score of the one kind exceeds one of the other, ties counting half (Mann and Whitney 1947): 1 tells
-     * them apart, 0.5 is chance.
+     * The probability that a score of the one kind exceeds one of the other, ties counting half (Mann and Whitney
+     * 1947): 1 tells them apart, 0.5 is chance.
      *
      * @param positives scores that should be high, such as the entropies of wrong answers; not modified
      * @param negatives scores that should be low; not modified

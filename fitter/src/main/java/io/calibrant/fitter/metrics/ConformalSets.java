@@ -4,12 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Split-conformal sets of classes (LAC; Sadinle, Lei and Wasserman 2019): all classes whose 1 - p is at most the threshold, which is
- * the ceil((n + 1)(1 - alpha))-th smallest 1 - p of the true class over n validation answers. A new question's true class is in
- * its set with probability 1 - alpha at least, whatever the probabilities are worth, if it is like those of the validation.
+ * Split-conformal sets of classes (LAC; Sadinle, Lei and Wasserman 2019): all classes whose 1 - p is at most the
+ * threshold, which is the ceil((n + 1)(1 - alpha))-th smallest 1 - p of the true class over n validation answers. A new
+ * question's true class is in its set with probability 1 - alpha at least, whatever the probabilities are worth, if it
+ * is like those of the validation.
  *
  * @param alpha share of questions whose true class may be missed, above 0 and below 1
- * @param threshold largest 1 - p in a set; infinite, so that all classes are in, where there are too few answers to promise less
+ * @param threshold largest 1 - p in a set; infinite, so that all classes are in, where there are too few answers to
+ *     promise less
  */
 public record ConformalSets(double alpha, double threshold) {
     public ConformalSets {

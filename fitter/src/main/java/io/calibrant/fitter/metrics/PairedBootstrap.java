@@ -7,8 +7,9 @@ import java.util.SplittableRandom;
 import java.util.function.ToDoubleFunction;
 
 /**
- * How sure one may be of the difference of two methods on the same questions: percentile intervals over resampled questions (Efron
- * and Tibshirani 1993, chapter 13). Both methods see the same resample, so what is common to them cancels. Seeded.
+ * How sure one may be of the difference of two methods on the same questions: percentile intervals over resampled
+ * questions (Efron and Tibshirani 1993, chapter 13). Both methods see the same resample, so what is common to them
+ * cancels. Seeded.
  *
  * @param accuracy first minus second
  * @param nll first minus second
@@ -47,7 +48,8 @@ public record PairedBootstrap(Interval accuracy, Interval nll, Interval ece, Int
      * @param second those of the other, same questions in the same order
      * @param bins of the calibration error
      * @param resamples at least 40
-     * @throws IllegalArgumentException if the methods' questions differ in number or label, or there are none, or too few resamples
+     * @throws IllegalArgumentException if the methods' questions differ in number or label, or there are none, or too
+     *     few resamples
      */
     public static PairedBootstrap of(
             List<LabelledProbabilities> first, List<LabelledProbabilities> second, int bins, int resamples, long seed) {

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The reliability table: predictions by the confidence of their argmax, in equal-width bins (lower, upper]; the first also
- * takes 0.
+ * The reliability table: predictions by the confidence of their argmax, in equal-width bins (lower, upper]; the first
+ * also takes 0.
  *
  * @param bins from low to high confidence, empty ones included
  */
@@ -64,7 +64,10 @@ public record Reliability(List<Bin> bins) {
         return total == 0 ? 0 : gap / total;
     }
 
-    /** The bin with lower < confidence <= upper, decided on the edges themselves: confidence * bins may round across one. */
+    /**
+     * The bin with lower < confidence <= upper, decided on the edges themselves: confidence * bins may round across
+     * one.
+     */
     static int bin(double confidence, int bins) {
         int guess = Math.max(0, Math.min(bins - 1, (int) Math.ceil(confidence * bins) - 1));
         if (confidence <= edge(guess, bins) && guess > 0) {

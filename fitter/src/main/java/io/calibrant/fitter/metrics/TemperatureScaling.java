@@ -23,7 +23,8 @@ public final class TemperatureScaling {
     }
 
     /**
-     * The T that minimises sum NLL + (log T)^2 / (2 deviation^2), within e^-7 and e^7. Without questions the prior's, 1.
+     * The T that minimises sum NLL + (log T)^2 / (2 deviation^2), within e^-7 and e^7. Without questions the prior's,
+     * 1.
      *
      * @param questions labelled logits
      * @param deviation standard deviation of the prior on log T, positive; infinite for none (maximum likelihood)
@@ -79,8 +80,8 @@ public final class TemperatureScaling {
     }
 
     /**
-     * Temperature scaling where no other labels are at hand: each question at the T of the folds it is not in, so that no
-     * question sees its own label.
+     * Temperature scaling where no other labels are at hand: each question at the T of the folds it is not in, so that
+     * no question sees its own label.
      *
      * @param questions labelled logits
      * @param folds number of parts, at least 2; no more than there are questions are made

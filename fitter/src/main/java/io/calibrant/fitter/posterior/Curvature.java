@@ -64,13 +64,13 @@ final class Curvature {
     }
 
     /**
-     * The lambda that minimises the penalty: lambda ||theta - theta_0||^2 = gamma(lambda). Newton on
-     * h(log lambda) = log gamma - log lambda - log ||theta - theta_0||^2, whose slope lies between -2 and -1, so that
-     * each value of h bounds the distance to the root from both sides.
+     * The lambda that minimises the penalty: lambda ||theta - theta_0||^2 = gamma(lambda). Newton on h(log lambda) =
+     * log gamma - log lambda - log ||theta - theta_0||^2, whose slope lies between -2 and -1, so that each value of h
+     * bounds the distance to the root from both sides.
      *
      * <p>Where the equation has no root there is no maximum of the evidence either. Then: without curvature, the
-     * precision that the weights themselves suggest, P / ||theta - theta_0||^2; for theta = theta_0 (the evidence
-     * rises without end), {@link #MOST}; without both, 1. Every answer is kept within {@link #LEAST} and {@link #MOST}.
+     * precision that the weights themselves suggest, P / ||theta - theta_0||^2; for theta = theta_0 (the evidence rises
+     * without end), {@link #MOST}; without both, 1. Every answer is kept within {@link #LEAST} and {@link #MOST}.
      */
     double bestPrecision(double start) {
         boolean curved = effectiveParameters(1) > 0;

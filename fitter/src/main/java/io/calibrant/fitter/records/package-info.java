@@ -1,6 +1,6 @@
 /**
- * Between the Avro records of the topics and the arrays of {@code linalg} and {@code posterior}, with every check of what
- * came over the wire. The only room of the fitter, beside the topology, that knows Avro.
+ * Between the Avro records of the topics and the arrays of {@code linalg} and {@code posterior}, with every check of
+ * what came over the wire. The only room of the fitter, beside the topology, that knows Avro.
  *
  * <p>May depend on: schemas, {@code linalg}, {@code posterior}, {@code metrics}. No Kafka.
  */

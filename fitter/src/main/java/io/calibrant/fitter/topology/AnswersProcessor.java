@@ -10,8 +10,8 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Joins the answers of this fit with the labels. Those of other fits are none of its business, but for a refit: their answers
- * for validation at the same weights tell it T before it has given any of its own.
+ * Joins the answers of this fit with the labels. Those of other fits are none of its business, but for a refit: their
+ * answers for validation at the same weights tell it T before it has given any of its own.
  */
 final class AnswersProcessor implements Processor<String, Answer, String, Joined> {
     /** How often the old is forgotten, in the time of the records: it takes a look at every question. */

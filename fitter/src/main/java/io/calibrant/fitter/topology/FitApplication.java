@@ -12,7 +12,10 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.InterruptException;
 
-/** What a fit leaves in Kafka and on this machine besides its results: its consumer group, its internal topics, its state. */
+/**
+ * What a fit leaves in Kafka and on this machine besides its results: its consumer group, its internal topics, its
+ * state.
+ */
 public final class FitApplication {
     private FitApplication() {}
 

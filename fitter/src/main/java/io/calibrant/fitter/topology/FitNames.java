@@ -31,9 +31,9 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What the names of fits stand for. A fit's factors, its consumer group and its internal topics go by its name, so one name
- * must mean one set of settings for ever, or what two settings made would be mixed. Topic {@code fits} says which, before
- * there is any posterior.
+ * What the names of fits stand for. A fit's factors, its consumer group and its internal topics go by its name, so one
+ * name must mean one set of settings for ever, or what two settings made would be mixed. Topic {@code fits} says which,
+ * before there is any posterior.
  */
 public final class FitNames {
     /** Others that take the name at the same moment are given way to this often. */

@@ -189,8 +189,8 @@ public final class Fitter implements AutoCloseable {
     }
 
     /**
-     * Waits until all that topic statistics held at the start is folded, the labels that were there are tuned on, and what
-     * came of both can be read: the end of a replay. The service goes on until it is closed.
+     * Waits until all that topic statistics held at the start is folded, the labels that were there are tuned on, and
+     * what came of both can be read: the end of a replay. The service goes on until it is closed.
      *
      * @throws KafkaException if the service failed; the message is one line that says why
      * @throws IllegalStateException if it was closed before

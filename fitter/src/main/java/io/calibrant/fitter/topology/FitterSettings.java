@@ -12,12 +12,13 @@ import java.time.Duration;
 /**
  * How the fitter fits.
  *
- * @param fit name of the fit, part of every key it writes; another name is another application with its own state, which
- *     starts from the earliest statistics
+ * @param fit name of the fit, part of every key it writes; another name is another application with its own state,
+ *     which starts from the earliest statistics
  * @param stateDir where the state stores live; they can be deleted while the fitter is down, Kafka holds all of them
  * @param threads stream threads, 1 to 64
  * @param prior one prior precision, or one a block
- * @param priorMean the prior's mean: zero, or the adapter's initial value (every statistic must then carry its distance)
+ * @param priorMean the prior's mean: zero, or the adapter's initial value (every statistic must then carry its
+ *     distance)
  * @param residual the isotropic residual off the kept columns; off is the paper
  * @param compression how a large side is kept small
  * @param cacheBytes record cache over all threads: factors that are folded again before a commit are logged once
@@ -25,8 +26,8 @@ import java.time.Duration;
  *     committed a fifth as often, every 5 s at least
  * @param objective what the prior precision maximises: the evidence, or the likelihood of the validation labels
  * @param calibrationWindow length of a window of topic calibration, 1 minute to 1 day
- * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; sensibly that of
- *     the topics
+ * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; sensibly that
+ *     of the topics
  * @param createTopics create topics that are missing
  * @param selection which statistics are folded, and at which rank
  */
@@ -76,7 +77,10 @@ public record FitterSettings(
         }
     }
 
-    /** The defaults: scalar prior around zero, residual on, 2 threads, 64 MB of cache, commits every 200 ms, windows of an hour, 90 days. */
+    /**
+     * The defaults: scalar prior around zero, residual on, 2 threads, 64 MB of cache, commits every 200 ms, windows of
+     * an hour, 90 days.
+     */
     public static FitterSettings defaults() {
         return new FitterSettings(
                 DEFAULT_FIT,

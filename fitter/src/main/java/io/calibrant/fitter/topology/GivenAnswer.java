@@ -36,8 +36,8 @@ record GivenAnswer(
         List<Double> mean,
         List<Double> covariance) {
     /**
-     * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T; its
-     * covariance and what was served are its own, so nothing else of it counts.
+     * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T;
+     * its covariance and what was served are its own, so nothing else of it counts.
      */
     static final long BORROWED = Long.MAX_VALUE;
 

@@ -19,7 +19,10 @@ sealed interface Joined {
                 },
                 in -> new OfTally(in.readBoolean() ? Tally.read(in) : null));
 
-        /** The record after it; null for none. What ever held an answer stays, so that its time does not depend on order. */
+        /**
+         * The record after it; null for none. What ever held an answer stays, so that its time does not depend on
+         * order.
+         */
         Tally appliedTo(Tally before) {
             Tally after = difference == null ? Tally.NONE : before.plus(difference);
             return after.isEmpty() && after.newest() == 0 ? null : after;

@@ -14,8 +14,9 @@ import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Transactions that nobody ends: a broker that dies while it ends one may forget a partition of it, and then nothing that was
- * written there afterwards is read by who reads what is committed, until an administrator gives the transaction up.
+ * Transactions that nobody ends: a broker that dies while it ends one may forget a partition of it, and then nothing
+ * that was written there afterwards is read by who reads what is committed, until an administrator gives the
+ * transaction up.
  */
 final class OpenTransactions {
     private OpenTransactions() {}

@@ -39,7 +39,9 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     private KeyValueStore<String, Posterior> posteriors;
     private RunTable runs;
 
-    /** What the store holds, by checkpoint and block. Written through; a task that starts anew starts from the store. */
+    /**
+     * What the store holds, by checkpoint and block. Written through; a task that starts anew starts from the store.
+     */
     private final Map<String, Checkpoint> memory = new LinkedHashMap<>();
 
     PosteriorProcessor(
@@ -119,7 +121,9 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         return known;
     }
 
-    /** The blocks of a checkpoint; which of them are behind is kept, so that an update costs no look at all the others. */
+    /**
+     * The blocks of a checkpoint; which of them are behind is kept, so that an update costs no look at all the others.
+     */
     private final class Checkpoint {
         final RunTable.View run;
         final Map<String, FactorUpdate> blocks = new HashMap<>();

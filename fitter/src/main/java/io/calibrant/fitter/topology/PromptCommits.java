@@ -6,8 +6,9 @@ import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 
 /**
- * Commits soon after something recent, so that it is seen at once. What is old is a backlog: there a commit writes every
- * factor once to state and changelog, and the fewer commits the fewer of these; it waits for Streams' own, longer interval.
+ * Commits soon after something recent, so that it is seen at once. What is old is a backlog: there a commit writes
+ * every factor once to state and changelog, and the fewer commits the fewer of these; it waits for Streams' own, longer
+ * interval.
  */
 final class PromptCommits {
     /** Younger than this is recent. */

@@ -15,8 +15,8 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Answers and labels of the same questions, whichever comes first: each event changes what is known of its question, and
- * the difference is sent to all that it changes. So nothing is counted twice, and everything can be taken back.
+ * Answers and labels of the same questions, whichever comes first: each event changes what is known of its question,
+ * and the difference is sent to all that it changes. So nothing is counted twice, and everything can be taken back.
  */
 final class QuestionJoin {
     private final String fit;
@@ -64,8 +64,8 @@ final class QuestionJoin {
     }
 
     /**
-     * Forgets what is older than a time, milliseconds. Windows that old go; what the total has counted stays counted, only
-     * what waits waits no longer. What a fit was tuned on stays.
+     * Forgets what is older than a time, milliseconds. Windows that old go; what the total has counted stays counted,
+     * only what waits waits no longer. What a fit was tuned on stays.
      */
     void forget(long before, long now) {
         List<KeyValue<String, AskedQuestion>> old = new ArrayList<>();

@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka Streams whose state directory may be broken by whatever has happened to the disk. All of it is in Kafka as well, so
- * nobody has to come and delete it: what cannot be opened, read or written is deleted here, and Kafka Streams fills it again
- * from the changelogs before it goes on.
+ * Kafka Streams whose state directory may be broken by whatever has happened to the disk. All of it is in Kafka as
+ * well, so nobody has to come and delete it: what cannot be opened, read or written is deleted here, and Kafka Streams
+ * fills it again from the changelogs before it goes on.
  */
 final class RebuildingStreams implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RebuildingStreams.class);
@@ -126,9 +126,9 @@ final class RebuildingStreams implements AutoCloseable {
     }
 
     /**
-     * Whether a process stood still for longer than its transaction was allowed to take. Kafka Streams takes the thread back
-     * into the group where the broker says that another one has its place, but ends it where the broker only says that the
-     * transaction is over, which is said of the same thing (KIP-890).
+     * Whether a process stood still for longer than its transaction was allowed to take. Kafka Streams takes the thread
+     * back into the group where the broker says that another one has its place, but ends it where the broker only says
+     * that the transaction is over, which is said of the same thing (KIP-890).
      */
     private static boolean isOfAnEndedTransaction(Throwable failure) {
         return isOf(failure, InvalidTxnStateException.class);

@@ -19,13 +19,13 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 
 /**
- * The end of a replay: everything that the topics of statistics, answers and labels held at the start is taken in, and what
- * follows from it is committed. Told by what the fit's consumer group has committed, so that a replay that was interrupted, or is finished
- * already, is judged alike. Of one thread.
+ * The end of a replay: everything that the topics of statistics, answers and labels held at the start is taken in, and
+ * what follows from it is committed. Told by what the fit's consumer group has committed, so that a replay that was
+ * interrupted, or is finished already, is judged alike. Of one thread.
  *
  * <p>A transaction ends at each partition in its own time: that the group's offsets are committed does not say yet that
- * what was sent with them can be read. So what follows is measured by the ends that the partitions have whether committed
- * or not, taken once what precedes it is committed.
+ * what was sent with them can be read. So what follows is measured by the ends that the partitions have whether
+ * committed or not, taken once what precedes it is committed.
  */
 final class ReplayEnd {
     private final Connection connection;

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The posterior as labels want it (method, section 5c and "Which one serves"). A function of the set alone: not of the order
- * in which it came, nor of the time.
+ * The posterior as labels want it (method, section 5c and "Which one serves"). A function of the set alone: not of the
+ * order in which it came, nor of the time.
  */
 final class Retuning {
     private static final double ROUNDING = 1e-9;
@@ -33,9 +33,9 @@ final class Retuning {
     /**
      * The tuned posterior, under the version of the base.
      *
-     * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is tuned on, at that prior.
-     * Else the answers count that the base's factors and prior made. Where some of them rest on all blocks, only these do;
-     * where none does there is no covariance to scale, and (T, c) is left out.
+     * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is tuned on, at that
+     * prior. Else the answers count that the base's factors and prior made. Where some of them rest on all blocks, only
+     * these do; where none does there is no covariance to scale, and (T, c) is left out.
      */
     Posterior of(TuningSet set) {
         PriorTuning.Found found = objective == PriorObjective.VALIDATION ? priors.of(set) : null;
@@ -100,7 +100,9 @@ final class Retuning {
                 .build();
     }
 
-    /** Whether two posteriors of the same factors say the same, but for rounding. Versions and times are not compared. */
+    /**
+     * Whether two posteriors of the same factors say the same, but for rounding. Versions and times are not compared.
+     */
     static boolean same(Posterior one, Posterior other) {
         boolean same = one.getLabels() == other.getLabels()
                 && one.getCalibration() == other.getCalibration()

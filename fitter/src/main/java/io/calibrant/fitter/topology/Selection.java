@@ -18,8 +18,8 @@ import java.util.Set;
  * @param before only what was sent before this time, milliseconds; {@link Long#MAX_VALUE} for all
  * @param excludedSources without what these sources sent, for example shard 1/3
  * @param rank columns to keep of the large side; null for as many as the run says
- * @param present how many batches are there to be folded, by runId/checkpoint/block, where that does not follow from the
- *     others: of a pass of which retention has dropped a part. No setting: it says when the fit has all it will get
+ * @param present how many batches are there to be folded, by runId/checkpoint/block, where that does not follow from
+ *     the others: of a pass of which retention has dropped a part. No setting: it says when the fit has all it will get
  */
 public record Selection(
         String run,
@@ -113,7 +113,9 @@ public record Selection(
         return rank == null ? of.getRank() : rank;
     }
 
-    /** Which of the shards with missing batches are waited for: of a part of the batches none, as it is not said which. */
+    /**
+     * Which of the shards with missing batches are waited for: of a part of the batches none, as it is not said which.
+     */
     List<String> awaited(List<String> missing, Long expected) {
         boolean part = expected != null && (from > 0 || to < expected - 1 || !present.isEmpty());
         return part

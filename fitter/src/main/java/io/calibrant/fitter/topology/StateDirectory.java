@@ -53,7 +53,8 @@ final class StateDirectory implements AutoCloseable {
     }
 
     /**
-     * What an application has of a cluster on this machine, of all instances: {@code base/cluster/instance-i/application}.
+     * What an application has of a cluster on this machine, of all instances:
+     * {@code base/cluster/instance-i/application}.
      *
      * @throws UncheckedIOException if the directory cannot be read, naming it
      */

@@ -106,8 +106,8 @@ final class StatisticsCheck {
     }
 
     /**
-     * The blocks that a statistic speaks of: its own, then those that read the same input, all of them with the input as
-     * their large side.
+     * The blocks that a statistic speaks of: its own, then those that read the same input, all of them with the input
+     * as their large side.
      */
     static List<Block> blocks(Statistics value, RunTable.View run) {
         Block first = block(value, run, value.getBlock());
@@ -143,8 +143,8 @@ final class StatisticsCheck {
     }
 
     /**
-     * Checks the tensors against the run's block, and gives them as numbers. Whether the rows are finite is seen when they are
-     * folded, see {@link #notFolded}.
+     * Checks the tensors against the run's block, and gives them as numbers. Whether the rows are finite is seen when
+     * they are folded, see {@link #notFolded}.
      */
     static BatchSums sums(Statistics value, Block block, Integer rank, Compression compression) {
         int d = large(block);

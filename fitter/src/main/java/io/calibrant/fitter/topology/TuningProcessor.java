@@ -25,9 +25,9 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Tunes each posterior that has all its batches on the labelled validation answers that it has made, and publishes it under the next version
- * where that changes something. The clock decides when: a while after the last label, so that a file of labels makes one
- * version and not hundreds. It never decides what.
+ * Tunes each posterior that has all its batches on the labelled validation answers that it has made, and publishes it
+ * under the next version where that changes something. The clock decides when: a while after the last label, so that a
+ * file of labels makes one version and not hundreds. It never decides what.
  *
  * <p>The mathematics takes seconds on thousands of labels, and a stream thread that is away for so long loses its
  * transaction: so it runs beside it, on a copy of what is known, and the thread comes back for the result.

@@ -30,7 +30,9 @@ record Window(Instant start, Duration length) {
                 : new Window(Instant.parse(name.substring(0, plus)), Duration.parse(name.substring(plus + 1)));
     }
 
-    /** The total, or the start; with the length where that is not an hour, so that another setting starts other windows. */
+    /**
+     * The total, or the start; with the length where that is not an hour, so that another setting starts other windows.
+     */
     String name() {
         return start == null ? TOTAL : length.equals(USUAL) ? start.toString() : start + "+" + length;
     }

@@ -19,7 +19,8 @@ public final class LabelledAnswer {
      * @param mean contrast means y_c = z_c - z_C, C - 1 numbers, finite; copied
      * @param covariance Sigma [C - 1, C - 1], symmetric positive semi-definite; copied
      * @param label index of the true class, 0 to C - 1; C - 1 is the reference class
-     * @throws IllegalArgumentException naming the question, if the shapes disagree, a number is not finite or the label is no class
+     * @throws IllegalArgumentException naming the question, if the shapes disagree, a number is not finite or the label
+     *     is no class
      */
     public LabelledAnswer(String questionId, double[] mean, double[][] covariance, int label) {
         this.questionId = Objects.requireNonNull(questionId, "questionId");

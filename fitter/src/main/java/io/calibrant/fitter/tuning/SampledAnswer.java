@@ -3,8 +3,8 @@ package io.calibrant.fitter.tuning;
 import io.calibrant.fitter.link.SampledLogits;
 
 /**
- * One labelled answer as the fit of (T, c) sees it: the M points of its Gaussian, logits relative to the true class y. With
- * d_c = (z_c - z_y) / T + sqrt(c) (A eps_m)_c,y the probability of y at a point is 1 / (1 + sum_c exp d_c).
+ * One labelled answer as the fit of (T, c) sees it: the M points of its Gaussian, logits relative to the true class y.
+ * With d_c = (z_c - z_y) / T + sqrt(c) (A eps_m)_c,y the probability of y at a point is 1 / (1 + sum_c exp d_c).
  */
 final class SampledAnswer {
     /** exp of it times any square of a logit is finite, and so is the sum of 25 of them. */
@@ -62,8 +62,9 @@ final class SampledAnswer {
     }
 
     /**
-     * Adds -log E softmax_y with its first and second derivatives in a = log T and b = log c. With u = dd / da = -mean / T and
-     * v = dd / db = (d + u) / 2, and averages E over the classes under softmax (u_y = v_y = 0), the probability p of y has
+     * Adds -log E softmax_y with its first and second derivatives in a = log T and b = log c. With u = dd / da = -mean
+     * / T and v = dd / db = (d + u) / 2, and averages E over the classes under softmax (u_y = v_y = 0), the probability
+     * p of y has
      *
      * <pre>
      * dp/da = -p Eu                 dp/db = -p Ev

@@ -12,22 +12,26 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
- * Fits temperature and (T, c) on labelled answers and decides which of them serves (method.md section 5): (T, c) where its
- * 10-fold cross-validated NLL beats temperature's by more than one standard error of the paired difference, else temperature.
- * With fewer than 10 labels temperature, without any the evidence. Immutable but for the cache of its points; safe for use by several threads.
+ * Fits temperature and (T, c) on labelled answers and decides which of them serves (method.md section 5): (T, c) where
+ * its 10-fold cross-validated NLL beats temperature's by more than one standard error of the paired difference, else
+ * temperature. With fewer than 10 labels temperature, without any the evidence. Immutable but for the cache of its
+ * points; safe for use by several threads.
  */
 public final class Tuning {
     /** Parts of the cross-validation. */
     static final int FOLDS = 10;
 
     /**
-     * With fewer labels than one a part nobody is asked: temperature serves. (The over-fitted real model, mean of 1,500 random
-     * splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs .0013, and from one label on
-     * temperature is far better than the evidence.)
+     * With fewer labels than one a part nobody is asked: temperature serves. (The over-fitted real model, mean of 1,500
+     * random splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs .0013, and
+     * from one label on temperature is far better than the evidence.)
      */
     static final int FEWEST = FOLDS;
 
-    /** Points of the fit: on real answers they move the NLL of other questions by 7e-4 at most against 16,384; 256 by 2e-3. */
+    /**
+     * Points of the fit: on real answers they move the NLL of other questions by 7e-4 at most against 16,384; 256 by
+     * 2e-3.
+     */
     static final int POINTS = 512;
 
     private final Link link;
@@ -46,7 +50,8 @@ public final class Tuning {
      * What the answers decide, whatever their order.
      *
      * @param answers one for each question, possibly none; not modified
-     * @throws IllegalArgumentException naming the question, if there are two answers to one or a covariance is indefinite
+     * @throws IllegalArgumentException naming the question, if there are two answers to one or a covariance is
+     *     indefinite
      */
     public Tuned tune(Collection<LabelledAnswer> answers) {
         List<LabelledAnswer> sorted = answers.stream()

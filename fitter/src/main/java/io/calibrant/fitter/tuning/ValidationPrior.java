@@ -11,15 +11,16 @@ import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 
 /**
- * The prior precision that makes held-out labels most likely (method.md section 5b; the paper's Algorithm 3), without the model:
+ * The prior precision that makes held-out labels most likely (method.md section 5b; the paper's Algorithm 3), without
+ * the model:
  *
  * <pre>
  * Cov(y)_cc' = sum_l sum_j { sum_i P_c,ij P_c',ij / (lambda_l + w_i s_j / n)  +  R_c,j . R_c',j / (lambda_l + rho s_j / n) }
  * </pre>
  *
- * <p>a sum of squares, from projections that do not depend on lambda. The NLL is averaged over fixed points that move smoothly with
- * the covariance, so it is smooth in log lambda; its least is bracketed by a grid over the whole range and found by golden
- * section. Immutable but for the cache of its points; safe for use by several threads.
+ * <p>a sum of squares, from projections that do not depend on lambda. The NLL is averaged over fixed points that move
+ * smoothly with the covariance, so it is smooth in log lambda; its least is bracketed by a grid over the whole range
+ * and found by golden section. Immutable but for the cache of its points; safe for use by several threads.
  */
 public final class ValidationPrior {
     /** The least lambda looked at; with a shape, the least geometric mean. */
@@ -83,9 +84,9 @@ public final class ValidationPrior {
     }
 
     /**
-     * The best lambdas of a given shape, lambda_l proportional to shape_l: the layerwise optimum of the evidence says which
-     * block needs how much compared with the others, the labels say how much. (A few hundred labels cannot choose hundreds of
-     * precisions one by one.)
+     * The best lambdas of a given shape, lambda_l proportional to shape_l: the layerwise optimum of the evidence says
+     * which block needs how much compared with the others, the labels say how much. (A few hundred labels cannot choose
+     * hundreds of precisions one by one.)
      *
      * @param questions one element for each question, in any order; at least one
      * @param shape positive, one for each block; not modified

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The (T, c) that minimises sum NLL + priors: Newton on (log T, log c) with the exact Hessian of the objective on its points,
- * which is smooth because they are fixed. Where the Hessian is not positive its eigenvalues are turned; a step is halved until
- * it pays, and kept within {@link #BOX}.
+ * The (T, c) that minimises sum NLL + priors: Newton on (log T, log c) with the exact Hessian of the objective on its
+ * points, which is smooth because they are fixed. Where the Hessian is not positive its eigenvalues are turned; a step
+ * is halved until it pays, and kept within {@link #BOX}.
  */
 final class VarianceFit {
     /** log T within +-7, log c within log 0.1 +- 28: met without priors only, where T and c can run away. */
@@ -62,8 +62,8 @@ final class VarianceFit {
     }
 
     /**
-     * The minimum without each part in turn, from that of all of them: there the slopes of all parts but one are sums of what
-     * each part adds, so the first step of every fit costs nothing.
+     * The minimum without each part in turn, from that of all of them: there the slopes of all parts but one are sums
+     * of what each part adds, so the first step of every fit costs nothing.
      *
      * @param parts disjoint
      * @param all the minimum on all parts together

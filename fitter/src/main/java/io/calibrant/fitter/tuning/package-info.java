@@ -1,6 +1,6 @@
 /**
- * What labels decide (method.md section 5b, c and "Which one serves"): temperature, (T, c), which of the two serves, and the
- * prior that suits the labels best (the paper's Algorithm 3).
+ * What labels decide (method.md section 5b, c and "Which one serves"): temperature, (T, c), which of the two serves,
+ * and the prior that suits the labels best (the paper's Algorithm 3).
  *
  * <p>How to use it:
  *
@@ -20,11 +20,11 @@
  * prior.answer(one, best.lambdas())                              // its LabelledAnswer at these lambdas, for Tuning
  * </pre>
  *
- * <p>Everything here depends on the set of answers alone: not on their order, not on a start, not on a clock. Equal answers
- * give equal bits.
+ * <p>Everything here depends on the set of answers alone: not on their order, not on a start, not on a clock. Equal
+ * answers give equal bits.
  *
- * <p>Letters: C classes, y contrasts, Sigma their covariance, T temperature, c variance scale, M points, eps standard normal,
- * r, k small and kept large eigenpairs of a block, P and R a Jacobian on and off them (method.md section 6).
+ * <p>Letters: C classes, y contrasts, Sigma their covariance, T temperature, c variance scale, M points, eps standard
+ * normal, r, k small and kept large eigenpairs of a block, P and R a Jacobian on and off them (method.md section 6).
  *
  * <p>May depend on: {@code link}, {@code metrics} and {@code posterior}. Pure: no Kafka, no Avro.
  */

@@ -48,7 +48,9 @@ public record GoldenFit(double logLikelihood, List<Block> blocks, JsonNode expec
                 .toList();
     }
 
-    /** 32 questions; {@code expand}, {@code expand_headlast} or {@code authors} with {@code _full} or {@code _rank10}. */
+    /**
+     * 32 questions; {@code expand}, {@code expand_headlast} or {@code authors} with {@code _full} or {@code _rank10}.
+     */
     public static GoldenFit of32(String variant) {
         JsonNode json = Golden.json("mcq_golden.json");
         Safetensors kfac = Golden.tensors("mcq_kfac.safetensors");

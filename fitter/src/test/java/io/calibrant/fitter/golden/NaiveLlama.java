@@ -5,8 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The reference model in plain float64 loops, as far as the inputs of its adapted linears: nothing but the stored weights
- * and token ids goes in. Every sequence on its own, without padding.
+ * The reference model in plain float64 loops, as far as the inputs of its adapted linears: nothing but the stored
+ * weights and token ids goes in. Every sequence on its own, without padding.
  */
 public final class NaiveLlama {
     private static final int D = 64;

@@ -15,8 +15,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Rank 10, eight batches of four questions one after the other, against what the public implementation's incremental SVD
- * gave: all seven input sides (lora_A), over real tokens and over last tokens. The rows come from a plain float64 forward.
+ * Rank 10, eight batches of four questions one after the other, against what the public implementation's incremental
+ * SVD gave: all seven input sides (lora_A), over real tokens and over last tokens. The rows come from a plain float64
+ * forward.
  */
 class IncrementalGoldenTest {
     private static final int D = 64;

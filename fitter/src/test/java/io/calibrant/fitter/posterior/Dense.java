@@ -8,7 +8,9 @@ import io.calibrant.fitter.linalg.KroneckerFactor;
 final class Dense {
     private Dense() {}
 
-    /** F [r d, r d], index j * d + i of the small side's j and the large side's i: S (x) (L L^T + rho (I - U U^T)) / n. */
+    /**
+     * F [r d, r d], index j * d + i of the small side's j and the large side's i: S (x) (L L^T + rho (I - U U^T)) / n.
+     */
     static double[] fisher(KroneckerFactor factor) {
         int d = factor.large().dimension();
         int r = factor.smallDimension();

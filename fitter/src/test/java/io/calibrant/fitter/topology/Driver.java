@@ -145,7 +145,9 @@ final class Driver implements AutoCloseable {
         raw(topics.labels()).pipeInput(key, value, time++);
     }
 
-    /** The latest of every key of topic calibration, what was deleted left out; of all that came since the last call. */
+    /**
+     * The latest of every key of topic calibration, what was deleted left out; of all that came since the last call.
+     */
     Map<String, CalibrationMetrics> calibration() {
         Map<String, CalibrationMetrics> latest = new TreeMap<>();
         read(topics.calibration(), CalibrationMetrics.class).forEach(record -> {

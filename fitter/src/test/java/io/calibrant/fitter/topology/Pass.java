@@ -12,7 +12,9 @@ import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
 import java.util.List;
 
-/** A made-up run with three blocks, compressed, in full and larger than the eigenvalues are cheap, and its statistics. */
+/**
+ * A made-up run with three blocks, compressed, in full and larger than the eigenvalues are cheap, and its statistics.
+ */
 final class Pass {
     static final String RUN = "run-1";
     static final String CHECKPOINT = "step-7";

@@ -71,7 +71,9 @@ class SeveralBatchesTest {
         }
     }
 
-    /** One record with the sums of all its batches: rows below each other, as a trainer that does not reduce sends them. */
+    /**
+     * One record with the sums of all its batches: rows below each other, as a trainer that does not reduce sends them.
+     */
     private static Statistics several(Block block, long first, int batches, int stride) {
         Statistics sum = Pass.statistic(block, first, 6L);
         double[] rows = new double[0];

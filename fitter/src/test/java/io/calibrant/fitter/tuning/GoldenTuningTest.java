@@ -19,8 +19,8 @@ import java.util.Locale;
 import org.junit.jupiter.api.Test;
 
 /**
- * (T, c) against the reference's on the reference model: fitted without priors on 100 validation questions, judged on 100 others.
- * The scalars themselves are nearly unidentified there; the NLL is compared.
+ * (T, c) against the reference's on the reference model: fitted without priors on 100 validation questions, judged on
+ * 100 others. The scalars themselves are nearly unidentified there; the NLL is compared.
  */
 class GoldenTuningTest {
     /** Written by {@code GoldenValidationPriorTest.main} of the scorer's tests. */

@@ -14,7 +14,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
-/** A real model's answers cut at random into labels to tune on and the rest to judge by; split s is the same everywhere. */
+/**
+ * A real model's answers cut at random into labels to tune on and the rest to judge by; split s is the same everywhere.
+ */
 final class RandomSplits {
     private static final Map<String, RandomSplits> MODELS = new ConcurrentHashMap<>();
 

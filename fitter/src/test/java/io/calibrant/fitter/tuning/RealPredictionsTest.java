@@ -9,8 +9,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * The table of method.md section 5 on 500 answers of a real model, mild and over-fitted. Most splits where the rule has most to
- * lose; {@code -Dcalibrant.splits=N} takes N for every row.
+ * The table of method.md section 5 on 500 answers of a real model, mild and over-fitted. Most splits where the rule has
+ * most to lose; {@code -Dcalibrant.splits=N} takes N for every row.
  */
 class RealPredictionsTest {
     /** Temperature alone is cheap; its mean over splits is known to .001 then. */

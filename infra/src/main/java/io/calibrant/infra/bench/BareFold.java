@@ -21,8 +21,8 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * Plain consumers of topic statistics, a thread each, that decode and fold and do nothing else: no store, no updates, no
- * transactions, no check. What a fitter of as many threads cannot surpass on this machine.
+ * Plain consumers of topic statistics, a thread each, that decode and fold and do nothing else: no store, no updates,
+ * no transactions, no check. What a fitter of as many threads cannot surpass on this machine.
  */
 final class BareFold {
     private final Connection connection;

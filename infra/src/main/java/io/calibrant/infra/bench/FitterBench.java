@@ -19,9 +19,9 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
- * What the fitter costs: the choice of the prior, and a curvature pass of Llama-2-7B's shape through a broker and a registry
- * of its own, folded by one thread, by two, and by two processes, against a plain consumer of the same topic and against
- * plain consumers that fold and do nothing else.
+ * What the fitter costs: the choice of the prior, and a curvature pass of Llama-2-7B's shape through a broker and a
+ * registry of its own, folded by one thread, by two, and by two processes, against a plain consumer of the same topic
+ * and against plain consumers that fold and do nothing else.
  */
 public final class FitterBench {
     private final FitterLoad load;

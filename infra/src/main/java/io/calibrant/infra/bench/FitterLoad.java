@@ -43,7 +43,10 @@ record FitterLoad(int layers, int width, int batches) {
     private static final int TOKENS = 300;
     private static final int HEAD_WIDTH = 128;
 
-    /** So many different rows, which blocks and batches take in turn: enough for every block to see others in each batch. */
+    /**
+     * So many different rows, which blocks and batches take in turn: enough for every block to see others in each
+     * batch.
+     */
     private static final int POOL = 61;
 
     FitterLoad {

@@ -11,10 +11,11 @@ import java.util.function.Consumer;
 import org.bytedeco.openblas.global.openblas;
 
 /**
- * One fold of rows R [m, d] into columns L [d, k], against the truncated SVD of M = [L R^T] that the public code runs (LAPACK's
- * gesdd, then the first k columns of U times their singular values), on one thread and on the same matrix.
+ * One fold of rows R [m, d] into columns L [d, k], against the truncated SVD of M = [L R^T] that the public code runs
+ * (LAPACK's gesdd, then the first k columns of U times their singular values), on one thread and on the same matrix.
  *
- * <p>Two ways of the fold: the fitter's own, and the same products and eigenproblem by OpenBLAS, which is also the SVD's.
+ * <p>Two ways of the fold: the fitter's own, and the same products and eigenproblem by OpenBLAS, which is also the
+ * SVD's.
  */
 final class FoldBench {
     private static final int D = 4096;

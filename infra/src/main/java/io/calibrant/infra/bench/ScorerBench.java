@@ -25,8 +25,8 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 
 /**
- * What a calibrated answer costs: the linearised predictive of a batch against the plain forward pass of the same batch, on
- * the same model in the same run.
+ * What a calibrated answer costs: the linearised predictive of a batch against the plain forward pass of the same
+ * batch, on the same model in the same run.
  */
 public final class ScorerBench {
     private static final int RANK = 10;
@@ -88,7 +88,9 @@ public final class ScorerBench {
         return seconds;
     }
 
-    /** What a batch's time goes into; forward and link are run alone, the backward pass is what is left of the whole. */
+    /**
+     * What a batch's time goes into; forward and link are run alone, the backward pass is what is left of the whole.
+     */
     private void shares(
             AdaptedLlama adapted, Predictor predictor, List<EncodedPrompt> prompts, Consumer<Figure> figures) {
         TokenBatch tokens =

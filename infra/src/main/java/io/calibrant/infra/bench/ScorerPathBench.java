@@ -49,10 +49,10 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What the way through Kafka adds to an answer, on a broker, a registry, a fitter and a scorer of its own. First the demo's
- * tiny model, whose passes take milliseconds, is asked at a steady pace, and the time from produced to readable is taken: an
- * upper bound of the path, with tokenizer, pass and link in it. Then a model of the benchmark's shape, at half of what it
- * can do, and with as much as it can do against the same computation without Kafka.
+ * What the way through Kafka adds to an answer, on a broker, a registry, a fitter and a scorer of its own. First the
+ * demo's tiny model, whose passes take milliseconds, is asked at a steady pace, and the time from produced to readable
+ * is taken: an upper bound of the path, with tokenizer, pass and link in it. Then a model of the benchmark's shape, at
+ * half of what it can do, and with as much as it can do against the same computation without Kafka.
  */
 final class ScorerPathBench {
     private static final Duration PATIENCE = Duration.ofMinutes(3);
@@ -255,7 +255,9 @@ final class ScorerPathBench {
             producer.flush();
         }
 
-        /** Takes in the answers that have come, waiting so long if there are none: asleep, the cores are the scorer's. */
+        /**
+         * Takes in the answers that have come, waiting so long if there are none: asleep, the cores are the scorer's.
+         */
         void read(Duration patience) {
             if (serving.isDone()) {
                 throw new IllegalStateException("the scorer has ended");

@@ -24,8 +24,9 @@ import java.util.Random;
 import java.util.function.Consumer;
 
 /**
- * How many bytes of statistics a fine-tuning step sends, or a batch of a curvature pass, for models of known shapes: the
- * records of every block are made and encoded as the trainer does it; only their numbers are drawn. No model is needed.
+ * How many bytes of statistics a fine-tuning step sends, or a batch of a curvature pass, for models of known shapes:
+ * the records of every block are made and encoded as the trainer does it; only their numbers are drawn. No model is
+ * needed.
  */
 public final class StatisticsBytes {
     /** k; a batch of more than 2k tokens sends 2k rows a block. */

@@ -27,9 +27,9 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * What streaming costs fine-tuning: the trainer as a user runs it, with its defaults, on a broker and a registry of its own,
- * with the statistics of every step and with none, in turns. Broker and registry run on the same machine and take their part
- * of it, as they do beside a user's trainer on one machine: what the broker takes is said.
+ * What streaming costs fine-tuning: the trainer as a user runs it, with its defaults, on a broker and a registry of its
+ * own, with the statistics of every step and with none, in turns. Broker and registry run on the same machine and take
+ * their part of it, as they do beside a user's trainer on one machine: what the broker takes is said.
  */
 public final class StreamingBench {
     private final BenchSettings settings;

@@ -83,7 +83,9 @@ final class TopicMeter implements AutoCloseable {
                 latest.values().stream().mapToLong(Integer::longValue).sum());
     }
 
-    /** How fast one consumer of committed records, with the fitter's own settings, gets through a topic: bytes alone. */
+    /**
+     * How fast one consumer of committed records, with the fitter's own settings, gets through a topic: bytes alone.
+     */
     Rate raw(String topic, Content content) {
         return consume(topic, content, record -> {});
     }
@@ -123,12 +125,12 @@ final class TopicMeter implements AutoCloseable {
     }
 
     /**
-     * Waits until a group has committed all of a topic, and says how fast it got through what comes after the warm-up, by what
-     * it wrote meanwhile: offsets of a backlog are committed once a second, too seldom to time a pass by.
+     * Waits until a group has committed all of a topic, and says how fast it got through what comes after the warm-up,
+     * by what it wrote meanwhile: offsets of a backlog are committed once a second, too seldom to time a pass by.
      *
      * @param updates the topic to which the group writes as it goes
-     * @param cpu the processor time that the group's processes have taken until now, milliseconds; asked while it waits, and
-     *     throws where they are gone
+     * @param cpu the processor time that the group's processes have taken until now, milliseconds; asked while it
+     *     waits, and throws where they are gone
      */
     Rate folded(String group, String topic, String updates, Content content, LongSupplier cpu) {
         Map<TopicPartition, Long> ends = ends(topic);

@@ -17,8 +17,8 @@ import java.util.concurrent.Semaphore;
  * Two trainers in one JVM that fine-tune in turns of a few steps: one works while the other waits. So what disturbs the
  * machine for longer than a turn falls on both.
  *
- * <p>A turn counts from its second step: in every step that counts there is on its way what the step before it has sent,
- * and nothing else.
+ * <p>A turn counts from its second step: in every step that counts there is on its way what the step before it has
+ * sent, and nothing else.
  */
 final class Turns {
     /** Steps that do not count, at the start: buffers are allocated, code is compiled. */

@@ -18,7 +18,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 
-/** What is timed: a model of a shape with random weights, a LoRA adapter that is not zero, and questions of one length. */
+/**
+ * What is timed: a model of a shape with random weights, a LoRA adapter that is not zero, and questions of one length.
+ */
 final class Workload {
     /** The shape of SmolLM-135M. */
     static final LlamaConfig SMOLLM_135M = new LlamaConfig(
@@ -110,7 +112,9 @@ final class Workload {
         return values;
     }
 
-    /** Labelled questions of random tokens; every fourth one is full length, the next ones 4, 8 and 12 tokens shorter. */
+    /**
+     * Labelled questions of random tokens; every fourth one is full length, the next ones 4, 8 and 12 tokens shorter.
+     */
     static List<EncodedPrompt> prompts(LlamaConfig config, int count, int length, int classes) {
         SplittableRandom random = new SplittableRandom(2);
         List<EncodedPrompt> prompts = new ArrayList<>();

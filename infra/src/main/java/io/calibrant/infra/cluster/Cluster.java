@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Broker and registry, both on loopback. {@link #start()} returns once both answer; {@link #close} may be called from any
- * thread and at any time, while they start too.
+ * Broker and registry, both on loopback. {@link #start()} returns once both answer; {@link #close} may be called from
+ * any thread and at any time, while they start too.
  */
 public final class Cluster implements AutoCloseable {
     private static final Duration START_GRACE = Duration.ofSeconds(15);

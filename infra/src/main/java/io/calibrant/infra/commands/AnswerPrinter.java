@@ -43,7 +43,10 @@ final class AnswerPrinter {
                                 : "")));
     }
 
-    /** The fields of the contract, in its order; temperatureProbabilities is absent until labels are known, coverage unless it is below 1. */
+    /**
+     * The fields of the contract, in its order; temperatureProbabilities is absent until labels are known, coverage
+     * unless it is below 1.
+     */
     static ObjectNode object(Answer answer) {
         ObjectNode object = Output.object();
         object.put("questionId", answer.getQuestionId());

@@ -170,7 +170,9 @@ final class BenchCommand implements Callable<Integer> {
         return only.isEmpty() || only.contains(part);
     }
 
-    /** One row a model, targets and sharing; one column a type of numbers, batches a record and steps between records. */
+    /**
+     * One row a model, targets and sharing; one column a type of numbers, batches a record and steps between records.
+     */
     private void bytes(Output output) {
         if (json) {
             StatisticsBytes.run(sent -> print(output, sent.figure()));

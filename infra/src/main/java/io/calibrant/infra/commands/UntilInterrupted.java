@@ -17,8 +17,8 @@ final class UntilInterrupted {
     }
 
     /**
-     * Runs the body. On a signal closes the service, waits for the body to return, and ends this JVM with 0; without one
-     * the service stays the caller's to close.
+     * Runs the body. On a signal closes the service, waits for the body to return, and ends this JVM with 0; without
+     * one the service stays the caller's to close.
      *
      * @return the body's exit code
      */

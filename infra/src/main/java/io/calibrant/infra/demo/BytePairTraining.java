@@ -65,7 +65,9 @@ final class BytePairTraining {
         return document(vocabulary, merges);
     }
 
-    /** Merges until {@code words} are one token each or the vocabulary is full; applies the merges to {@code others}. */
+    /**
+     * Merges until {@code words} are one token each or the vocabulary is full; applies the merges to {@code others}.
+     */
     private static Map<List<String>, Integer> merge(
             Map<List<String>, Integer> words,
             Map<List<String>, Integer> others,

@@ -30,8 +30,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * The whole loop on one machine: broker and registry here, trainer, fitter and scorer as processes of their own that talk
- * only through Kafka, started by the commands that a user would type.
+ * The whole loop on one machine: broker and registry here, trainer, fitter and scorer as processes of their own that
+ * talk only through Kafka, started by the commands that a user would type.
  *
  * <p>{@link #run} does the work on the caller's thread; {@link #close} may be called from any thread and ends it, with
  * everything it has started.

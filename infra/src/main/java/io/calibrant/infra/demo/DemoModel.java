@@ -29,9 +29,10 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * Generates what the demo runs on: question files, a tokenizer, and a tiny Llama in Hugging Face form that has learnt the
- * questions' form and most of their world, but not what animals eat. Everything follows from the seeds below; the weights
- * also from the order in which the machine adds, so that another processor or number of threads gives other last digits.
+ * Generates what the demo runs on: question files, a tokenizer, and a tiny Llama in Hugging Face form that has learnt
+ * the questions' form and most of their world, but not what animals eat. Everything follows from the seeds below; the
+ * weights also from the order in which the machine adds, so that another processor or number of threads gives other
+ * last digits.
  */
 public final class DemoModel {
     private static final int VOCABULARY = 512;

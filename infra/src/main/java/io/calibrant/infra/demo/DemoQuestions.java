@@ -81,8 +81,8 @@ final class DemoQuestions {
     }
 
     /**
-     * Questions of a world in which any animal may eat anything: what the base model learns from, so that fine-tuning has
-     * something to teach it.
+     * Questions of a world in which any animal may eat anything: what the base model learns from, so that fine-tuning
+     * has something to teach it.
      */
     static DemoQuestions withoutFoods(long seed, double noise) {
         return new DemoQuestions(seed, noise, false);

@@ -8,8 +8,8 @@ import java.util.Objects;
  * What the demo is to run.
  *
  * @param files model and questions; null for the demo's own
- * @param directory for logs, report and the cluster's state; null for a temporary one, whose cluster state is removed at
- *     the end
+ * @param directory for logs, report and the cluster's state; null for a temporary one, whose cluster state is removed
+ *     at the end
  * @param training flags handed on to {@code train}, each followed by its value
  * @param scoring flags handed on to {@code score}, each followed by its value
  * @param monitor whether to open the monitor while it runs

@@ -108,8 +108,8 @@ final class Pretraining {
     }
 
     /**
-     * Replaces logits [B, T, V] by the gradient of the loss: the mean over tokens of the next token's cross-entropy plus the
-     * mean over questions of the label's among its labels.
+     * Replaces logits [B, T, V] by the gradient of the loss: the mean over tokens of the next token's cross-entropy
+     * plus the mean over questions of the label's among its labels.
      *
      * @return the latter
      */

@@ -72,7 +72,8 @@ public final class Evaluator {
      *
      * @param questions with their answers; at least one
      * @param unfamiliar need no answers; their ids differ from those of {@code questions}
-     * @throws EvaluationFailure as {@link #evaluate(List)}, or if an id occurs in both or stands for another question on the topic
+     * @throws EvaluationFailure as {@link #evaluate(List)}, or if an id occurs in both or stands for another question
+     *     on the topic
      */
     public Evaluated evaluate(List<Question> questions, List<Question> unfamiliar) {
         Set<String> known = new HashSet<>();
@@ -186,8 +187,8 @@ public final class Evaluator {
     }
 
     /**
-     * Waits until the run's validation questions are answered and the posterior is tuned on them, where both still go on:
-     * else what is served would change in the middle of the evaluation.
+     * Waits until the run's validation questions are answered and the posterior is tuned on them, where both still go
+     * on: else what is served would change in the middle of the evaluation.
      */
     private void awaitTuning(String run, Set<String> ids) {
         if (ids.isEmpty()) {

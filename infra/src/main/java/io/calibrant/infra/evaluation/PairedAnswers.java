@@ -13,8 +13,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What two fits of the same weights said, as served, to the same labelled questions. Of a question that a fit answered several
- * times the last answer counts, of its labels the last. Questions for validation are left out: fits are tuned on them.
+ * What two fits of the same weights said, as served, to the same labelled questions. Of a question that a fit answered
+ * several times the last answer counts, of its labels the last. Questions for validation are left out: fits are tuned
+ * on them.
  *
  * @param first predictions of the one fit
  * @param second those of the other, same questions in the same order

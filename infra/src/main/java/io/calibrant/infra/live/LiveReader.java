@@ -24,8 +24,8 @@ import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * Reads what can be watched, from the beginning of the topics and on. A record that cannot be read is told of and skipped;
- * where the registry does not answer, the record is tried again. Not thread-safe.
+ * Reads what can be watched, from the beginning of the topics and on. A record that cannot be read is told of and
+ * skipped; where the registry does not answer, the record is tried again. Not thread-safe.
  */
 public final class LiveReader implements AutoCloseable {
     private final Connection connection;

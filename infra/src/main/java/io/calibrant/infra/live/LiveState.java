@@ -18,8 +18,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What the topics have said so far. Bounded: every series is thinned to some hundred points, of answers and dead letters
- * the newest are kept, and of fits the {@value #FITS} that changed last. Not thread-safe.
+ * What the topics have said so far. Bounded: every series is thinned to some hundred points, of answers and dead
+ * letters the newest are kept, and of fits the {@value #FITS} that changed last. Not thread-safe.
  */
 public final class LiveState implements LiveRecords {
     static final int FITS = 30;

@@ -7,9 +7,10 @@ import java.util.TreeMap;
 import java.util.function.BinaryOperator;
 
 /**
- * Points along an axis, at most so many: a series that becomes longer is thinned, evenly. The axis is cut into stretches
- * of equal length, 1 at first and twice that whenever there would be too many, and each keeps one point. What is kept
- * depends on the points alone, not on when they came, so that everybody who reads the same topics sees the same.
+ * Points along an axis, at most so many: a series that becomes longer is thinned, evenly. The axis is cut into
+ * stretches of equal length, 1 at first and twice that whenever there would be too many, and each keeps one point. What
+ * is kept depends on the points alone, not on when they came, so that everybody who reads the same topics sees the
+ * same.
  */
 public final class Series<P> {
     private final int limit;

@@ -23,8 +23,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * All partitions of several topics from their beginning, without a consumer group. Topics that are missing are read once
- * they are there, and a broker that goes away is waited for. Not thread-safe.
+ * All partitions of several topics from their beginning, without a consumer group. Topics that are missing are read
+ * once they are there, and a broker that goes away is waited for. Not thread-safe.
  */
 final class TopicTail implements AutoCloseable {
     private static final Duration ASK_EVERY = Duration.ofSeconds(1);

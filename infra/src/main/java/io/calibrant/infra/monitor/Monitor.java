@@ -22,8 +22,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 
 /**
- * The page and what feeds it, on loopback. Keeps nothing but what it can read again from the topics, so that several can
- * run and each can be stopped at any time.
+ * The page and what feeds it, on loopback. Keeps nothing but what it can read again from the topics, so that several
+ * can run and each can be stopped at any time.
  */
 public final class Monitor implements AutoCloseable {
     private static final int PAGES = 32;

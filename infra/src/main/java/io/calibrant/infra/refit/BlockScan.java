@@ -55,8 +55,8 @@ final class BlockScan {
     }
 
     /**
-     * The batches of a range that retention has dropped: those before the first that is left of their shard. Of a shard of
-     * which nothing is left that is all.
+     * The batches of a range that retention has dropped: those before the first that is left of their shard. Of a shard
+     * of which nothing is left that is all.
      *
      * @param to exclusive
      * @param wanted which batches of the range are asked for

@@ -22,8 +22,8 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * One reading of topic {@code statistics}, without a group: what of a run lies there, and what of that is selected. Keeps
- * numbers of batches and a few statistics to try folding on, so that its memory does not grow with the topic.
+ * One reading of topic {@code statistics}, without a group: what of a run lies there, and what of that is selected.
+ * Keeps numbers of batches and a few statistics to try folding on, so that its memory does not grow with the topic.
  */
 final class StatisticsScan {
     private static final Duration POLL = Duration.ofMillis(500);

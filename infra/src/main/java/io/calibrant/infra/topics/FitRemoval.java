@@ -19,15 +19,15 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Removes a fit from the compacted topics: a tombstone for each posterior, for the factors it stands on, and for what was
- * measured of its answers; at last for its name.
+ * Removes a fit from the compacted topics: a tombstone for each posterior, for the factors it stands on, and for what
+ * was measured of its answers; at last for its name.
  */
 public final class FitRemoval {
     private FitRemoval() {}
 
     /**
-     * Sends the tombstones of the results and returns when the broker has all of them. The statistics stay, so the fit can
-     * be made again.
+     * Sends the tombstones of the results and returns when the broker has all of them. The statistics stay, so the fit
+     * can be made again.
      *
      * @param posteriors all of the fit
      * @return how many records of topic calibration were among them
@@ -65,7 +65,10 @@ public final class FitRemoval {
         return measured.size();
     }
 
-    /** Sends the tombstone of the name, which is free from then on: the last step, so that whatever fails can be repeated. */
+    /**
+     * Sends the tombstone of the name, which is free from then on: the last step, so that whatever fails can be
+     * repeated.
+     */
     public static void name(Connection connection, String fit) {
         try (KafkaProducer<String, byte[]> producer =
                 new KafkaProducer<>(connection.producer(), new StringSerializer(), new ByteArraySerializer())) {

@@ -9,8 +9,8 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.streams.StreamsConfig;
 
 /**
- * The fitter as it must not be: updates go out at once, offsets and state are committed now and then. A process of its own,
- * the control of the fault tests: an oracle that is content with it is blind.
+ * The fitter as it must not be: updates go out at once, offsets and state are committed now and then. A process of its
+ * own, the control of the fault tests: an oracle that is content with it is blind.
  */
 public final class AtLeastOnceFitter {
     private static final Duration NOW_AND_THEN = Duration.ofSeconds(2);

@@ -25,7 +25,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Row 11 of the fault tests, its first half: a refit beside the live fit that is killed in the middle of its replay. */
+/**
+ * Row 11 of the fault tests, its first half: a refit beside the live fit that is killed in the middle of its replay.
+ */
 class RefitFaultIT extends OnOneCluster {
     private static final int BATCHES = 1500;
 

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * What the fault tests draw from: which instance, when, in which order. Per commit one seed that is always the same, at full
- * length (profile {@code faults}) three new ones; {@code -Dcalibrant.fault.seeds=1,2,3} takes others.
+ * What the fault tests draw from: which instance, when, in which order. Per commit one seed that is always the same, at
+ * full length (profile {@code faults}) three new ones; {@code -Dcalibrant.fault.seeds=1,2,3} takes others.
  */
 public final class FaultSeeds {
     /** System property: {@code full} in profile {@code faults}. */

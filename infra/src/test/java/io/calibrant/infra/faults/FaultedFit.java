@@ -51,8 +51,8 @@ import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.awaitility.core.ConditionTimeoutException;
 
 /**
- * One fit, by fitters that are processes of their own, of a stream that never runs dry; the faults that they meet, each of
- * which fires only after committed output and with input in flight; and what must be true in the end.
+ * One fit, by fitters that are processes of their own, of a stream that never runs dry; the faults that they meet, each
+ * of which fires only after committed output and with input in flight; and what must be true in the end.
  */
 final class FaultedFit implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(90);
@@ -256,8 +256,8 @@ final class FaultedFit implements AutoCloseable {
     }
 
     /**
-     * The same as {@link #restart}, where so little comes through the network that its state takes a while to come back: until
-     * then the fitter must not say that it is ready.
+     * The same as {@link #restart}, where so little comes through the network that its state takes a while to come
+     * back: until then the fitter must not say that it is ready.
      */
     void restartSlowly(Member member) throws Exception {
         limitConsumers(SLOW_BYTES_PER_SECOND);
@@ -335,7 +335,10 @@ final class FaultedFit implements AutoCloseable {
         lastFault = System.nanoTime();
     }
 
-    /** Something is committed and something in flight: asked once, as the stream and the fitters go on between two questions. */
+    /**
+     * Something is committed and something in flight: asked once, as the stream and the fitters go on between two
+     * questions.
+     */
     private boolean hasWork() {
         return stream.folded() > 0 && stream.inFlight() > 0;
     }

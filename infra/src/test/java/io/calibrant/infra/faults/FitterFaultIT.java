@@ -22,9 +22,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * What the fitter lives through: kills in the middle of a transaction, a zombie, instances that come and go, a state directory
- * that is gone or broken, and a broker that dies. Per commit a short form of three of them on one stream; profile
- * {@code faults} runs each at full length, and prints a table.
+ * What the fitter lives through: kills in the middle of a transaction, a zombie, instances that come and go, a state
+ * directory that is gone or broken, and a broker that dies. Per commit a short form of three of them on one stream;
+ * profile {@code faults} runs each at full length, and prints a table.
  */
 class FitterFaultIT {
     private static final Duration STALLED = Duration.ofSeconds(30);
@@ -121,10 +121,10 @@ class FitterFaultIT {
     }
 
     /**
-     * With one broker, which may itself lose what was committed: killed between a transaction's prepared commit and its markers,
-     * it may find no leader yet for their partitions when it starts, says "Couldn't find leader endpoint ... skip sending" and
-     * calls the transaction complete (Kafka 4.3.1). Nobody can read past such records until an administrator ends them. Seen once
-     * in a dozen kills; with several brokers there is a leader.
+     * With one broker, which may itself lose what was committed: killed between a transaction's prepared commit and its
+     * markers, it may find no leader yet for their partitions when it starts, says "Couldn't find leader endpoint ...
+     * skip sending" and calls the transaction complete (Kafka 4.3.1). Nobody can read past such records until an
+     * administrator ends them. Seen once in a dozen kills; with several brokers there is a leader.
      */
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seeds")

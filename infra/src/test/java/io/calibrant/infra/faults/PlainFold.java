@@ -15,7 +15,9 @@ import java.time.Instant;
 import java.util.HashSet;
 import java.util.Set;
 
-/** The oracle: the statistics of one block folded one after the other, each batch once, through float32 at every step. */
+/**
+ * The oracle: the statistics of one block folded one after the other, each batch once, through float32 at every step.
+ */
 public final class PlainFold {
     private final Set<Long> batches = new HashSet<>();
     private final Block block;

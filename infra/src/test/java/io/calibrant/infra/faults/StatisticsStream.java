@@ -35,9 +35,9 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Statistics of a pass, sent as a trainer sends them, a batch a transaction, at a steady pace that never ends until told to;
- * and the committed updates of the fit of it, as they come. A seed gives the order of the batches, which of them are sent
- * twice, and which are first sent wrong in a transaction that is given up.
+ * Statistics of a pass, sent as a trainer sends them, a batch a transaction, at a steady pace that never ends until
+ * told to; and the committed updates of the fit of it, as they come. A seed gives the order of the batches, which of
+ * them are sent twice, and which are first sent wrong in a transaction that is given up.
  */
 final class StatisticsStream implements AutoCloseable {
     static final String RUN = RandomStatistics.RUN;
@@ -131,7 +131,9 @@ final class StatisticsStream implements AutoCloseable {
         return sent() - folded();
     }
 
-    /** The longest that any block has gone without a committed update since the last call; there is always work for it. */
+    /**
+     * The longest that any block has gone without a committed update since the last call; there is always work for it.
+     */
     synchronized Duration longestPause() {
         Duration longest = Duration.ofNanos(longestPause);
         longestPause = 0;

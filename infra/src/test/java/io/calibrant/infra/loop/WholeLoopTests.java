@@ -174,8 +174,8 @@ abstract class WholeLoopTests {
     }
 
     /**
-     * The paper's Algorithm 3 from the topics alone: the second fitter has no model. What it says of its choice is what the
-     * answers that rest on it show, and that is no worse than the evidence's choice.
+     * The paper's Algorithm 3 from the topics alone: the second fitter has no model. What it says of its choice is what
+     * the answers that rest on it show, and that is no worse than the evidence's choice.
      */
     private void letLabelsChooseThePrior(Connection connection, Services services, Posterior evidence) {
         List<Question> validation = new ArrayList<>();

@@ -52,8 +52,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Two scorers, processes of their own, of which one is stopped and let go on, and one is killed, mid-stream and while
- * posteriors are swapped. Oracle: each question has exactly one committed answer, and each answer is what the posterior that
- * it states says.
+ * posteriors are swapped. Oracle: each question has exactly one committed answer, and each answer is what the posterior
+ * that it states says.
  */
 class ScorerFaultIT {
     private static final Duration PATIENCE = Duration.ofSeconds(90);
@@ -281,7 +281,9 @@ class ScorerFaultIT {
         assertThat(expected.keySet()).contains(1L, (long) posteriors.size());
     }
 
-    /** Something that must happen while questions are open and answers have been committed, or it would show nothing. */
+    /**
+     * Something that must happen while questions are open and answers have been committed, or it would show nothing.
+     */
     private static void fault(QuestionStream stream, ThrowingRunnable fault) throws Exception {
         assertThat(stream.answers()).as("committed before the fault").isNotEmpty();
         assertThat(stream.inFlight()).as("in flight at the fault").isPositive();

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * A Llama of two layers with random weights and a tokenizer of whole words: a label is one token exactly if it is one of
- * the words.
+ * A Llama of two layers with random weights and a tokenizer of whole words: a label is one token exactly if it is one
+ * of the words.
  */
 public final class TinyModel {
     public static final int WIDTH = 16;

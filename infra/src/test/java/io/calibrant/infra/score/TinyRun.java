@@ -25,7 +25,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** What trainer and fitter would have published of a run on {@link TinyModel}: q_proj of layer 0 and v_proj of layer 1. */
+/**
+ * What trainer and fitter would have published of a run on {@link TinyModel}: q_proj of layer 0 and v_proj of layer 1.
+ */
 public final class TinyRun {
     public static final String RUN = "tiny";
     public static final String CHECKPOINT = "step-3";

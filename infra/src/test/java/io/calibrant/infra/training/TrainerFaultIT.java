@@ -290,8 +290,8 @@ class TrainerFaultIT extends GoldenTraining {
     }
 
     /**
-     * Starts a trainer and kills it at a moment. A quota makes transactions last; where it holds the trainer back in one that has
-     * no statistics, which may take minutes, that trainer is killed, too, and the next one tried.
+     * Starts a trainer and kills it at a moment. A quota makes transactions last; where it holds the trainer back in
+     * one that has no statistics, which may take minutes, that trainer is killed, too, and the next one tried.
      */
     private Set<String> kill(
             Connection connection,
@@ -317,8 +317,9 @@ class TrainerFaultIT extends GoldenTraining {
     }
 
     /**
-     * Kills a process that has committed something and is not through: stops it, looks whether it is at the moment wanted,
-     * with a transaction open that has records of fine-tuning or of a pass, or none at all, and lets it go on where it is not.
+     * Kills a process that has committed something and is not through: stops it, looks whether it is at the moment
+     * wanted, with a transaction open that has records of fine-tuning or of a pass, or none at all, and lets it go on
+     * where it is not.
      *
      * @param batches so many of the checkpoint are committed before
      * @return where the records are that are not committed

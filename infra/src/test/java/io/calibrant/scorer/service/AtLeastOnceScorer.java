@@ -14,8 +14,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * The scorer as it must not be: answers go out at once, offsets are committed now and then. A process of its own, the control
- * of the fault tests: an oracle that is content with it is blind.
+ * The scorer as it must not be: answers go out at once, offsets are committed now and then. A process of its own, the
+ * control of the fault tests: an oracle that is content with it is blind.
  */
 public final class AtLeastOnceScorer {
     private AtLeastOnceScorer() {}

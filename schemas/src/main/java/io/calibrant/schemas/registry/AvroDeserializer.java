@@ -38,8 +38,8 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     }
 
     /**
-     * The record of a value, or null for null (a tombstone). Its {@code bytes} are views of the value, which is not copied:
-     * neither may be changed.
+     * The record of a value, or null for null (a tombstone). Its {@code bytes} are views of the value, which is not
+     * copied: neither may be changed.
      *
      * @throws BadRecordException if no retry will make the value readable; exactly these belong in a dead-letter topic
      * @throws RegistryUnavailableException if the registry cannot be asked

@@ -2,7 +2,9 @@ package io.calibrant.schemas.registry;
 
 import org.apache.kafka.common.errors.SerializationException;
 
-/** A value that no retry will make readable: wrong magic byte, unknown schema id, truncated, trailing bytes, bad UTF-8. */
+/**
+ * A value that no retry will make readable: wrong magic byte, unknown schema id, truncated, trailing bytes, bad UTF-8.
+ */
 public final class BadRecordException extends SerializationException {
     private static final long serialVersionUID = 1L;
 

@@ -25,10 +25,11 @@ import org.apache.avro.SchemaParseException;
 import org.apache.kafka.common.errors.InterruptException;
 
 /**
- * The registry's REST API as Confluent wrote it and Apicurio ({@code /apis/ccompat/v7}), Karapace and Redpanda speak it.
+ * The registry's REST API as Confluent wrote it and Apicurio ({@code /apis/ccompat/v7}), Karapace and Redpanda speak
+ * it.
  *
- * <p>Only an answer with the API's own {@code error_code} counts as a verdict on a schema. Anything else (a proxy's 404,
- * a 403, a 5xx) says that the registry cannot be asked. Overload and network failures are tried {@value #ATTEMPTS}
+ * <p>Only an answer with the API's own {@code error_code} counts as a verdict on a schema. Anything else (a proxy's
+ * 404, a 403, a 5xx) says that the registry cannot be asked. Overload and network failures are tried {@value #ATTEMPTS}
  * times, with doubling pauses, going round the addresses.
  */
 final class HttpRegistryClient implements RegistryClient {

@@ -10,8 +10,8 @@ import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.util.Utf8;
 
 /**
- * Avro's own decoder, but bytes are a view of the value's, where Avro copies them: tensors are nearly all of a statistic or a
- * factor. What is read this way is read-only by agreement, and keeps the value's bytes in memory.
+ * Avro's own decoder, but bytes are a view of the value's, where Avro copies them: tensors are nearly all of a
+ * statistic or a factor. What is read this way is read-only by agreement, and keeps the value's bytes in memory.
  */
 final class InPlaceDecoder extends Decoder {
     private final byte[] data;

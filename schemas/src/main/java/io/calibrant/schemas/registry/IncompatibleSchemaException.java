@@ -2,7 +2,9 @@ package io.calibrant.schemas.registry;
 
 import org.apache.kafka.common.errors.SerializationException;
 
-/** The registry refuses a schema: it breaks the compatibility rule of its subject, or is invalid. Retrying is futile. */
+/**
+ * The registry refuses a schema: it breaks the compatibility rule of its subject, or is invalid. Retrying is futile.
+ */
 public final class IncompatibleSchemaException extends SerializationException {
     private static final long serialVersionUID = 1L;
 

@@ -22,7 +22,8 @@ public final class RegistryUnavailableException extends RetriableException {
 
     /**
      * Whether a failed deserialization may succeed later. Looks through the causes, so it also understands what
-     * Confluent's classes throw (a {@link RetriableException} or an {@link IOException} inside a SerializationException).
+     * Confluent's classes throw (a {@link RetriableException} or an {@link IOException} inside a
+     * SerializationException).
      */
     public static boolean isTransient(Throwable failure) {
         for (Throwable t = failure; t != null; t = t.getCause()) {

@@ -18,9 +18,9 @@ import java.util.List;
  *
  * <pre>sum_j { sum_i P_c,ij P_c',ij / (lambda + w_i s_j / n)  +  R_c,j . R_c',j / (lambda + rho s_j / n) }</pre>
  *
- * P_c,ij the (q_j, u_i) component of J_c, R_c,j what is left of q_j^T J_c off U: two sums of squares, so that the result is
- * positive semi-definite by construction. ("Prior minus correction" loses all digits where the correction is large.) Works
- * in the data type it is made for; only the last, thin product is always in float64.
+ * P_c,ij the (q_j, u_i) component of J_c, R_c,j what is left of q_j^T J_c off U: two sums of squares, so that the
+ * result is positive semi-definite by construction. ("Prior minus correction" loses all digits where the correction is
+ * large.) Works in the data type it is made for; only the last, thin product is always in float64.
  */
 final class BlockProjection implements AutoCloseable {
     private final NDManager manager;

@@ -1,8 +1,8 @@
 package io.calibrant.scorer.predictive;
 
 /**
- * Sums over blocks of J (F + lambda I)^-1 J^T (the posterior's) and J J^T / lambda (the prior's) for the contrasts of every
- * question of a batch, in double precision.
+ * Sums over blocks of J (F + lambda I)^-1 J^T (the posterior's) and J J^T / lambda (the prior's) for the contrasts of
+ * every question of a batch, in double precision.
  */
 final class ContrastGrams {
     private final int contrasts;
@@ -69,8 +69,8 @@ final class ContrastGrams {
     }
 
     /**
-     * The trace of the covariance of the C logits centred over the classes, from that of the contrasts: with a zero row for
-     * the reference class, tr(H K H) = tr K - 1^T K 1 / C. The same whichever class is the reference.
+     * The trace of the covariance of the C logits centred over the classes, from that of the contrasts: with a zero row
+     * for the reference class, tr(H K H) = tr K - 1^T K 1 / C. The same whichever class is the reference.
      */
     private double centredTrace(double[] gram, int active) {
         double trace = 0;

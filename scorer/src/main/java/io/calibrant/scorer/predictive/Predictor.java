@@ -27,13 +27,13 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The linearised predictive of an adapted model: one forward pass and one backward pass of all contrasts for a batch of
- * questions with any numbers of choices. A question's result does not depend on who shares its batch. Several threads may
- * predict at once.
+ * questions with any numbers of choices. A question's result does not depend on who shares its batch. Several threads
+ * may predict at once.
  */
 public final class Predictor implements AutoCloseable {
     /**
-     * Rows that one backward pass may stack on the processor, contrasts x questions x tokens; a batch that would need more
-     * is cut. More rows make no matrix product faster, they only take memory.
+     * Rows that one backward pass may stack on the processor, contrasts x questions x tokens; a batch that would need
+     * more is cut. More rows make no matrix product faster, they only take memory.
      */
     private static final long MOST_ROWS = 2048;
 
@@ -70,11 +70,12 @@ public final class Predictor implements AutoCloseable {
 
     /**
      * A predictor in which only some of the adapted maps carry a covariance, as if the others were known for certain.
-     * Below the lowest of them no gradient is needed; with none of them it is the plain forward pass, covariances of zero
-     * and a novelty of 1.
+     * Below the lowest of them no gradient is needed; with none of them it is the plain forward pass, covariances of
+     * zero and a novelty of 1.
      *
      * @param paths module paths of adapted maps
-     * @throws IllegalArgumentException if a path is not adapted, or a block is missing or shaped otherwise than the adapter
+     * @throws IllegalArgumentException if a path is not adapted, or a block is missing or shaped otherwise than the
+     *     adapter
      */
     public Predictor(AdaptedLlama adapted, List<BlockPosterior> posterior, Set<String> paths) {
         if (!adapted.weights().pairs().keySet().containsAll(paths)) {
@@ -149,8 +150,9 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * Seconds spent so far on contracting and projecting gradients, all threads together: what the covariance costs beside
-     * forward and backward pass. On a device that computes behind the caller's back it is the time of the transfers.
+     * Seconds spent so far on contracting and projecting gradients, all threads together: what the covariance costs
+     * beside forward and backward pass. On a device that computes behind the caller's back it is the time of the
+     * transfers.
      */
     public double covarianceSeconds() {
         return covarianceNanos.sum() / 1e9;
@@ -244,8 +246,8 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * Contracts the gradients of one map over the tokens to the Jacobians of its two blocks, small side first, [B, S, R,
-     * Din] and [B, S, R, Dout], and adds what they give.
+     * Contracts the gradients of one map over the tokens to the Jacobians of its two blocks, small side first, [B, S,
+     * R, Din] and [B, S, R, Dout], and adds what they give.
      *
      * @param projections of every question, to which those of the blocks are added; null where they are not wanted
      */

@@ -23,8 +23,8 @@ record BaseModel(Path directory, Llama llama, PromptTokenizer tokenizer, Special
     /**
      * Loads a model directory.
      *
-     * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the device
-     *     if this machine has none such
+     * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the
+     *     device if this machine has none such
      */
     static BaseModel load(Path directory, ComputeDevice where) {
         Device device = where.resolve();

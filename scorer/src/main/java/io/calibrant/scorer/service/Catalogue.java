@@ -28,9 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What there is to serve of some runs: posteriors, and where the factors and adapters lie that they stand on, in whatever
- * order they arrive. Weights and factors themselves are not kept, so that memory does not grow with the number of
- * checkpoints. Records of other runs are dropped by their key alone. Not thread-safe.
+ * What there is to serve of some runs: posteriors, and where the factors and adapters lie that they stand on, in
+ * whatever order they arrive. Weights and factors themselves are not kept, so that memory does not grow with the number
+ * of checkpoints. Records of other runs are dropped by their key alone. Not thread-safe.
  */
 final class Catalogue {
     private static final Logger LOG = LoggerFactory.getLogger(Catalogue.class);
@@ -111,8 +111,8 @@ final class Catalogue {
     }
 
     /**
-     * The newest posterior of a run and fit that has all its batches and whose adapter and factors are all here. One of a
-     * part of a pass is served to those who name its fit, never as whichever was completed last.
+     * The newest posterior of a run and fit that has all its batches and whose adapter and factors are all here. One of
+     * a part of a pass is served to those who name its fit, never as whichever was completed last.
      */
     Optional<Servable> newest(String run, String fit) {
         return candidates(run, fit)

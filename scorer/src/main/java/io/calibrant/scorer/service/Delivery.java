@@ -9,8 +9,8 @@ import org.apache.kafka.common.TopicPartition;
 /** How what came of a poll goes out, and how it is remembered that the poll is done. */
 interface Delivery extends AutoCloseable {
     /**
-     * Makes ready for the next poll. After a delivery that failed, the consumer stands behind what was committed when this
-     * returns.
+     * Makes ready for the next poll. After a delivery that failed, the consumer stands behind what was committed when
+     * this returns.
      */
     void prepare();
 

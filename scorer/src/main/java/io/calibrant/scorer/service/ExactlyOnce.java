@@ -51,8 +51,8 @@ final class ExactlyOnce implements Delivery {
     }
 
     /**
-     * After a failure the same transactional id is opened again, which ends what it left open, one way or the other; only
-     * then it is known which offsets are committed.
+     * After a failure the same transactional id is opened again, which ends what it left open, one way or the other;
+     * only then it is known which offsets are committed.
      */
     @Override
     public void prepare() {

@@ -4,7 +4,8 @@ import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.time.Duration;
 
 /**
- * Bears what may pass by itself, a broker or a registry that does not answer, for a bounded time in a row. Of one thread.
+ * Bears what may pass by itself, a broker or a registry that does not answer, for a bounded time in a row. Of one
+ * thread.
  */
 final class Patience {
     /** Longer than a restart takes, short enough for a supervisor to hear of it. */

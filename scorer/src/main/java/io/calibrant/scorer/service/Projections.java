@@ -7,7 +7,10 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
-/** The posterior of every block on the device, beside the weights it belongs to; a tier's part is made when first asked for. */
+/**
+ * The posterior of every block on the device, beside the weights it belongs to; a tier's part is made when first asked
+ * for.
+ */
 final class Projections extends Shared {
     private final RunWeights weights;
     private final List<BlockPosterior> blocks;

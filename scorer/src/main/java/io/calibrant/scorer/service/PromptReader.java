@@ -26,8 +26,8 @@ final class PromptReader {
      * Encodes a question.
      *
      * @return its classes are token ids
-     * @throws BadQuestionException if a label is not one token of its own, is unknown to an adapted head, or the prompt is
-     *     longer than the model's context
+     * @throws BadQuestionException if a label is not one token of its own, is unknown to an adapted head, or the prompt
+     *     is longer than the model's context
      */
     EncodedPrompt read(Question question) throws BadQuestionException {
         try {

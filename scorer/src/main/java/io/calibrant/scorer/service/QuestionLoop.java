@@ -29,9 +29,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes questions and delivers their answers, their dead letters and the offsets together, poll by poll. Values are read as
- * bytes, so that one bad record costs nothing but itself. A question is taken only when the ones before it are delivered:
- * what is too much stays on the topic.
+ * Takes questions and delivers their answers, their dead letters and the offsets together, poll by poll. Values are
+ * read as bytes, so that one bad record costs nothing but itself. A question is taken only when the ones before it are
+ * delivered: what is too much stays on the topic.
  */
 final class QuestionLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(QuestionLoop.class);

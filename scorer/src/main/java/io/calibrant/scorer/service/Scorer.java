@@ -12,8 +12,8 @@ import org.apache.kafka.common.errors.WakeupException;
  * The scorer service: answers the questions of its topic, each with one version of one complete posterior, until it is
  * closed.
  *
- * <p>{@link #run} follows the topics on the caller's thread, and takes questions on {@link ScorerSettings#threads} others
- * that share the model and divide the math threads; {@link #close} may be called from any thread.
+ * <p>{@link #run} follows the topics on the caller's thread, and takes questions on {@link ScorerSettings#threads}
+ * others that share the model and divide the math threads; {@link #close} may be called from any thread.
  */
 public final class Scorer implements AutoCloseable {
     private static final Duration WAIT = Duration.ofSeconds(1);
@@ -52,8 +52,8 @@ public final class Scorer implements AutoCloseable {
      * newer one between two polls. Offsets are committed and the group is left when this returns.
      *
      * @throws IllegalArgumentException if the base model is missing, damaged or not the runs'
-     * @throws RuntimeException if the broker or the registry refuses, or does not answer for minutes: nothing uncommitted is
-     *     lost
+     * @throws RuntimeException if the broker or the registry refuses, or does not answer for minutes: nothing
+     *     uncommitted is lost
      */
     public void run() {
         Catalogue catalogue = new Catalogue(connection, settings.runs());

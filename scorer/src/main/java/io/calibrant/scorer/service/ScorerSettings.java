@@ -13,15 +13,15 @@ import java.util.Objects;
 /**
  * What a scorer answers with.
  *
- * @param runs the runs whose adapters and posteriors are served, all of the same base model; the first answers questions
- *     that name none
+ * @param runs the runs whose adapters and posteriors are served, all of the same base model; the first answers
+ *     questions that name none
  * @param model directory of the base model
  * @param fit name of the fit for questions that name none, or {@value #LATEST_COMPLETE}
  * @param link from the Gaussian over logits to probabilities
  * @param points Sobol points of the link
  * @param batchSize most questions in one forward pass
- * @param tier for questions that name none; validation questions that name none are answered with all blocks, since (T, c)
- *     are those of all blocks
+ * @param tier for questions that name none; validation questions that name none are answered with all blocks, since (T,
+ *     c) are those of all blocks
  * @param device where the model is computed
  * @param linger how long a question may wait for others to share its forward pass
  * @param threads how many take questions at once, on one copy of the model
@@ -97,8 +97,8 @@ public record ScorerSettings(
     }
 
     /**
-     * The consumer group: scorers of the same runs and fit share the questions; those of another fit, or of other runs, see
-     * all of them, too. The order of the runs counts, because the first one answers where none is named.
+     * The consumer group: scorers of the same runs and fit share the questions; those of another fit, or of other runs,
+     * see all of them, too. The order of the runs counts, because the first one answers where none is named.
      */
     String group() {
         return "calibrant-scorer-" + String.join(",", runs) + (fit.equals(DEFAULT_FIT) ? "" : "-" + fit);

@@ -13,8 +13,8 @@ import java.util.Arrays;
  * alone, softmax(z / T), or E softmax N(z / T, c Sigma) (method.md section 5). c belongs to the Sigma of all blocks, so
  * that another tier serves T alone where it is known; on the evidence alone tier map serves MAP.
  *
- * <p>The epistemic part comes from the covariance in every case: with softmax(z / T) it is the mutual information of
- * E softmax N(z / T, Sigma / T^2), at most the entropy of what is served.
+ * <p>The epistemic part comes from the covariance in every case: with softmax(z / T) it is the mutual information of E
+ * softmax N(z / T, Sigma / T^2), at most the entropy of what is served.
  *
  * @param calibration what the probabilities rest on
  * @param probabilities as served, [C]

@@ -24,8 +24,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The models that answer now. One thread, the keeper, follows the topics and puts a newer posterior in the place of the
- * older, whole with its adapter, while others answer; those who take questions borrow the models poll by poll, so that a
- * poll sees one version of each, and an old one is freed by its last borrower.
+ * older, whole with its adapter, while others answer; those who take questions borrow the models poll by poll, so that
+ * a poll sees one version of each, and an old one is freed by its last borrower.
  */
 final class Serving implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Serving.class);

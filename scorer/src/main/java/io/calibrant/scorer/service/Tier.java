@@ -11,7 +11,9 @@ import java.util.stream.Collectors;
 public enum Tier {
     /** Every adapted block. */
     ALL("all"),
-    /** Those of the highest adapted layer, and of the head: one short backward pass; the others as if known for certain. */
+    /**
+     * Those of the highest adapted layer, and of the head: one short backward pass; the others as if known for certain.
+     */
     LAST_LAYER("last-layer"),
     /** None: the plain forward pass, a covariance of zero and a novelty of 1. */
     MAP("map");

@@ -18,8 +18,8 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Reads the topics of a catalogue from their beginning, in no consumer group, goes on with what arrives, and fetches single
- * records again.
+ * Reads the topics of a catalogue from their beginning, in no consumer group, goes on with what arrives, and fetches
+ * single records again.
  */
 final class TopicFollower implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);

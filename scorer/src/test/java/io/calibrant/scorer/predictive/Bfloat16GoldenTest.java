@@ -38,8 +38,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What --statistics-dtype BF16 does to the prior precision and to the answers: the whole curvature pass of the golden model,
- * its rows on the wire in F32 and in BF16, each folded, each answering the 100 test questions.
+ * What --statistics-dtype BF16 does to the prior precision and to the answers: the whole curvature pass of the golden
+ * model, its rows on the wire in F32 and in BF16, each folded, each answering the 100 test questions.
  */
 class Bfloat16GoldenTest {
     private static final int BATCH = 4;

@@ -43,7 +43,9 @@ final class BlockPosteriors {
                 lambda);
     }
 
-    /** (F + lambda I)^-1, dense, kron of the two sides by their eigenpairs: weight index j d + i, the small side slow. */
+    /**
+     * (F + lambda I)^-1, dense, kron of the two sides by their eigenpairs: weight index j d + i, the small side slow.
+     */
     static RealMatrix inversePrecision(BlockPosterior p) {
         int d = p.dimension();
         int r = p.s().length;

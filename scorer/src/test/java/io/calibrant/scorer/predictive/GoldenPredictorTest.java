@@ -28,7 +28,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** From model, adapter and stored factors to mean, covariance and novelty of real questions: the whole production path. */
+/**
+ * From model, adapter and stored factors to mean, covariance and novelty of real questions: the whole production path.
+ */
 class GoldenPredictorTest {
     private static final ClassTokens LABELS = new ClassTokens(List.of(
             new ClassToken("A", 267), new ClassToken("B", 275), new ClassToken("C", 266), new ClassToken("D", 283)));

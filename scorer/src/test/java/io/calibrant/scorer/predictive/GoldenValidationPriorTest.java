@@ -43,7 +43,10 @@ import java.util.OptionalInt;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The paper's Algorithm 3 from model, adapter and stored factors, against the reference's search on the same 100 questions. */
+/**
+ * The paper's Algorithm 3 from model, adapter and stored factors, against the reference's search on the same 100
+ * questions.
+ */
 class GoldenValidationPriorTest {
     private static final ClassTokens LABELS = new ClassTokens(List.of(
             new ClassToken("A", 267), new ClassToken("B", 275), new ClassToken("C", 266), new ClassToken("D", 283)));
@@ -223,8 +226,9 @@ class GoldenValidationPriorTest {
     }
 
     /**
-     * Writes the extract for the fitter's tests anew: contrasts and covariances of the validation questions at the evidence's
-     * lambda, 200 training questions, every block EXPAND, rank 10 with residual. Working directory: this module.
+     * Writes the extract for the fitter's tests anew: contrasts and covariances of the validation questions at the
+     * evidence's lambda, 200 training questions, every block EXPAND, rank 10 with residual. Working directory: this
+     * module.
      */
     public static void main(String[] args) throws IOException {
         List<BlockPosterior> posterior = posterior("fit200", 10, true);

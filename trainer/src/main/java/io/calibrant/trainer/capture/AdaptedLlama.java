@@ -14,8 +14,8 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /**
- * A frozen model with an adapter on it, restricted to the adapter's class tokens. Passes may run in any number of threads,
- * except that the weights are not guarded against an optimizer that changes them meanwhile.
+ * A frozen model with an adapter on it, restricted to the adapter's class tokens. Passes may run in any number of
+ * threads, except that the weights are not guarded against an optimizer that changes them meanwhile.
  */
 public final class AdaptedLlama implements AutoCloseable {
 

@@ -8,8 +8,8 @@ import ai.djl.pytorch.jni.JniUtils;
 import java.util.function.Supplier;
 
 /**
- * The engine's differentiation, without DJL's GradientCollector, which cannot keep a graph for a second backward pass and
- * of which only one may be open in a JVM. The one class that touches {@code JniUtils}.
+ * The engine's differentiation, without DJL's GradientCollector, which cannot keep a graph for a second backward pass
+ * and of which only one may be open in a JVM. The one class that touches {@code JniUtils}.
  */
 public final class Autograd {
 
@@ -37,8 +37,8 @@ public final class Autograd {
     }
 
     /**
-     * How many threads the calling thread's matrix products use from here on: where several threads score at once, each of
-     * them with all cores would only wait for the others.
+     * How many threads the calling thread's matrix products use from here on: where several threads score at once, each
+     * of them with all cores would only wait for the others.
      */
     public static void mathThreads(int threads) {
         // A thread that has not asked yet would take over the number of whoever has set one last, at its first product.

@@ -3,8 +3,8 @@ package io.calibrant.trainer.capture;
 import ai.djl.ndarray.NDArray;
 
 /**
- * What a stacked backward pass says of one adapted linear map. The arrays are views that are freed when the visit is over;
- * none may be modified. S cotangents, B batch, T tokens (1 for lm_head: the last real token), R LoRA rank.
+ * What a stacked backward pass says of one adapted linear map. The arrays are views that are freed when the visit is
+ * over; none may be modified. S cotangents, B batch, T tokens (1 for lm_head: the last real token), R LoRA rank.
  *
  * @param path module path
  * @param input x [B, T, Din]

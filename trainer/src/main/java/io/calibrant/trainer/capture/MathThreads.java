@@ -29,9 +29,9 @@ public final class MathThreads implements AutoCloseable {
     }
 
     /**
-     * As many threads as the calling thread's products use; a few where these are a GPU's: it takes work in the order in
-     * which it is given, but asking for it and what the host does in between takes longer than the work. More than a few
-     * gain nothing.
+     * As many threads as the calling thread's products use; a few where these are a GPU's: it takes work in the order
+     * in which it is given, but asking for it and what the host does in between takes longer than the work. More than a
+     * few gain nothing.
      */
     public static MathThreads on(Device device) {
         return new MathThreads(

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * One forward pass, and as many backward passes as are asked for. Owns everything it hands out until it is closed. Not for
- * use by several threads.
+ * One forward pass, and as many backward passes as are asked for. Owns everything it hands out until it is closed. Not
+ * for use by several threads.
  */
 public final class Pass implements AutoCloseable {
 
@@ -62,7 +62,9 @@ public final class Pass implements AutoCloseable {
         return captures.keySet();
     }
 
-    /** Input of a captured map, before dropout: [B, T, Din], for lm_head [B, 1, Din] (the last real token). No graph. */
+    /**
+     * Input of a captured map, before dropout: [B, T, Din], for lm_head [B, 1, Din] (the last real token). No graph.
+     */
     public NDArray input(String path) {
         return threeDimensional(capture(path).input());
     }
@@ -85,8 +87,8 @@ public final class Pass implements AutoCloseable {
     }
 
     /**
-     * dL/dh of a captured map after {@link #backward}: [B, T, Dout], for lm_head [B, 1, K]. Zero at padding. A copy: the
-     * next backward pass does not change it, and the caller may close it early.
+     * dL/dh of a captured map after {@link #backward}: [B, T, Dout], for lm_head [B, 1, K]. Zero at padding. A copy:
+     * the next backward pass does not change it, and the caller may close it early.
      */
     public NDArray outputGradient(String path) {
         try (NDArray gradient = capture(path).probe().getGradient()) {

@@ -7,8 +7,8 @@ import io.calibrant.trainer.llama.Trace;
 import java.util.function.Consumer;
 
 /**
- * One forward pass in evaluation mode and one backward pass of our own that carries all cotangents of the batch, stacked.
- * No graph: several threads may each run one on the same model. Owns all its arrays until it is closed.
+ * One forward pass in evaluation mode and one backward pass of our own that carries all cotangents of the batch,
+ * stacked. No graph: several threads may each run one on the same model. Owns all its arrays until it is closed.
  */
 public final class StackedPass implements AutoCloseable {
     private final TokenBatch batch;
@@ -42,8 +42,8 @@ public final class StackedPass implements AutoCloseable {
      * Goes back from the logits to the lowest map asked for. Once only.
      *
      * @param cotangents dL/dz of S losses, [S, B, K]; not modified
-     * @param visitor is shown each map asked for, from the head down, each layer's from back to front; the calling thread
-     *     records no graph meanwhile
+     * @param visitor is shown each map asked for, from the head down, each layer's from back to front; the calling
+     *     thread records no graph meanwhile
      * @throws IllegalStateException the second time
      */
     public void backward(NDArray cotangents, Consumer<LinearGradient> visitor) {

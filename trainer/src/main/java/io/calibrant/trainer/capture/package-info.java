@@ -1,7 +1,7 @@
 /**
- * Passes through an adapted model that can be looked into: the input x_t and the output gradient dL/dh_t of every adapted
- * linear map, for every token. Letters: S cotangents, B batch, T tokens, N = B T rows, R LoRA rank, K class tokens, Din and
- * Dout the widths of a map.
+ * Passes through an adapted model that can be looked into: the input x_t and the output gradient dL/dh_t of every
+ * adapted linear map, for every token. Letters: S cotangents, B batch, T tokens, N = B T rows, R LoRA rank, K class
+ * tokens, Din and Dout the widths of a map.
  *
  * <p>Curvature and scoring go back once with all cotangents stacked, without a graph:
  *
@@ -18,8 +18,8 @@
  * }</pre>
  *
  * <p>Fine-tuning has autograd's graph anyway. There, and in the naive twins of the tests, the gradient comes from a
- * <em>probe</em>: a zero leaf that is added to the map's output, whose gradient after a backward pass is that of the output
- * itself ({@link io.calibrant.trainer.capture.Pass}).
+ * <em>probe</em>: a zero leaf that is added to the map's output, whose gradient after a backward pass is that of the
+ * output itself ({@link io.calibrant.trainer.capture.Pass}).
  *
  * <p>{@code Autograd} is the one class of the house that touches DJL's internal {@code JniUtils}.
  *

@@ -27,9 +27,9 @@ import java.util.function.Supplier;
  *
  * <pre>F = (1/n) (sum a a^T) (x) (sum g g^T)</pre>
  *
- * <p>with a the block's input and g the gradient of the per-example loss by its output, never divided by the batch size.
- * For a linear h = W0 x + s B (A x): lora_A has a = x, g = s B^T dL/dh; lora_B has a = A x, g = s dL/dh. lm_head is
- * evaluated at the last real token alone, so its rows are those and its n is the number of examples under every
+ * <p>with a the block's input and g the gradient of the per-example loss by its output, never divided by the batch
+ * size. For a linear h = W0 x + s B (A x): lora_A has a = x, g = s B^T dL/dh; lora_B has a = A x, g = s dL/dh. lm_head
+ * is evaluated at the last real token alone, so its rows are those and its n is the number of examples under every
  * convention.
  *
  * <p>Weight gradients of single tokens are never formed; what one block needs is freed before the next.
@@ -107,9 +107,9 @@ public final class Curvature {
     }
 
     /**
-     * The EMPIRICAL curvature of a training pass, from the backward pass that training makes anyway: nothing is run again.
-     * Inputs are those before LoRA's dropout, and A x is that of these inputs: a dropped input is larger in the mean of
-     * its squares.
+     * The EMPIRICAL curvature of a training pass, from the backward pass that training makes anyway: nothing is run
+     * again. Inputs are those before LoRA's dropout, and A x is that of these inputs: a dropped input is larger in the
+     * mean of its squares.
      *
      * @param pass in mode TRAINING_PROBED, after its backward pass from the mean loss over the B questions
      * @param prompts the B labelled questions of the pass
@@ -174,8 +174,8 @@ public final class Curvature {
     }
 
     /**
-     * wide weight^T for a weight of a few rows, [n, R]. As the transpose of weight wide^T, because the library's products
-     * take long rows twice as fast as long columns.
+     * wide weight^T for a weight of a few rows, [n, R]. As the transpose of weight wide^T, because the library's
+     * products take long rows twice as fast as long columns.
      */
     private static NDArray narrow(NDArray wide, NDArray weight) {
         return weight.matMul(wide.transpose()).transpose();

@@ -131,8 +131,8 @@ final class RowReduction {
     }
 
     /**
-     * An orthonormal basis of what a few long rows span by Cholesky-QR (Yamamoto et al. 2015), in double precision: where
-     * the rows are independent a single round of it is orthonormal to float32's rounding.
+     * An orthonormal basis of what a few long rows span by Cholesky-QR (Yamamoto et al. 2015), in double precision:
+     * where the rows are independent a single round of it is orthonormal to float32's rounding.
      *
      * @param size of the basis's rows
      * @return float32 [at most l, m]; null if all rows are zero

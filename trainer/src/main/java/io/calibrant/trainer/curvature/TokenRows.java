@@ -8,8 +8,8 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
- * Turns per-token arrays [N, D] of a padded batch, padding included, into the rows of one K-FAC convention. Padding enters
- * no row. Results belong to the manager of the array given.
+ * Turns per-token arrays [N, D] of a padded batch, padding included, into the rows of one K-FAC convention. Padding
+ * enters no row. Results belong to the manager of the array given.
  */
 final class TokenRows {
     private final KfacApproximation kfac;

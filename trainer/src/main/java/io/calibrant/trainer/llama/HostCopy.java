@@ -6,8 +6,8 @@ import ai.djl.ndarray.NDManager;
 import java.util.function.Function;
 
 /**
- * Brings numbers of arrays that live long to the host. Read directly, an array on a GPU is copied to the host twice, and
- * DJL keeps the first copy for as long as the array's own manager is open: for weights, until the end.
+ * Brings numbers of arrays that live long to the host. Read directly, an array on a GPU is copied to the host twice,
+ * and DJL keeps the first copy for as long as the array's own manager is open: for weights, until the end.
  */
 public final class HostCopy {
     private HostCopy() {}

@@ -4,9 +4,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 
 /**
- * What a layer keeps for its backward pass, and that pass itself. S cotangents are carried at once: gradients are [S, rows,
- * width], rows = N, or B where the forward pass computed the last tokens alone. Nothing is recorded: all arrays made here
- * may be overwritten here.
+ * What a layer keeps for its backward pass, and that pass itself. S cotangents are carried at once: gradients are [S,
+ * rows, width], rows = N, or B where the forward pass computed the last tokens alone. Nothing is recorded: all arrays
+ * made here may be overwritten here.
  */
 final class LayerTrace implements AutoCloseable {
     final NormTrace attentionNorm = new NormTrace();
@@ -96,7 +96,8 @@ final class LayerTrace implements AutoCloseable {
      *
      * <pre>dv = P^T do,  dP = do v^T,  dscores = P (dP - do . o),  dq = dscores k,  dk = dscores^T q</pre>
      *
-     * <p>The S cotangents lie between queries and width, [B V, G Q, S, E], so that every product is one plain batched one.
+     * <p>The S cotangents lie between queries and width, [B V, G Q, S, E], so that every product is one plain batched
+     * one.
      *
      * @param dHeads [S, rows, H E]
      * @return [S, N, D]; null unless {@code through}

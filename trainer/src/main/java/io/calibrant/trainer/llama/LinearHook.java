@@ -31,8 +31,8 @@ public interface LinearHook {
     boolean needsAllTokens(String path);
 
     /**
-     * The lowest layer in which a graph may be recorded (the number of layers: in the head only). Below it the forward pass
-     * overwrites its intermediates.
+     * The lowest layer in which a graph may be recorded (the number of layers: in the head only). Below it the forward
+     * pass overwrites its intermediates.
      */
     int recordsFrom();
 
@@ -48,8 +48,8 @@ public interface LinearHook {
     NDArray apply(String path, NDArray x, NDArray weight, NDArray base);
 
     /**
-     * x weight^T + base in one fused call: PyTorch's linear passes its bias to {@code addmm}, which takes a whole matrix
-     * as well as a row, so that a residual or a low-rank update costs no extra pass over memory.
+     * x weight^T + base in one fused call: PyTorch's linear passes its bias to {@code addmm}, which takes a whole
+     * matrix as well as a row, so that a residual or a low-rank update costs no extra pass over memory.
      *
      * @param base null, [Dout] or [rows, Dout]
      */

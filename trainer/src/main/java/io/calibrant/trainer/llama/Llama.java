@@ -53,7 +53,8 @@ public final class Llama implements AutoCloseable {
     /**
      * Loads a model directory in float32.
      *
-     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the configuration
+     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
+     *     configuration
      */
     public static Llama load(Path directory, Device device) {
         return load(directory, device, DataType.FLOAT32);
@@ -63,7 +64,8 @@ public final class Llama implements AutoCloseable {
      * Loads a model directory.
      *
      * @param dataType FLOAT32, or FLOAT64 for tests
-     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the configuration
+     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
+     *     configuration
      */
     public static Llama load(Path directory, Device device, DataType dataType) {
         if (dataType != DataType.FLOAT32 && dataType != DataType.FLOAT64) {

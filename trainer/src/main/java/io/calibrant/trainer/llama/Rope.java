@@ -10,8 +10,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 
 /**
- * Rotary position tables, owned by the model. Angles are computed in float64. The attention scale 1 / sqrt(E) is part of
- * the query's tables, so that scaling costs nothing.
+ * Rotary position tables, owned by the model. Angles are computed in float64. The attention scale 1 / sqrt(E) is part
+ * of the query's tables, so that scaling costs nothing.
  */
 final class Rope {
 

@@ -80,7 +80,10 @@ final class Sequences {
         return Embedding.embedding(lastRows, rows, SparseFormat.DENSE).singletonOrThrow();
     }
 
-    /** The counterpart of {@link #last}: gradients by the last real tokens [S, B, width] to [S, N, width], zero elsewhere. */
+    /**
+     * The counterpart of {@link #last}: gradients by the last real tokens [S, B, width] to [S, N, width], zero
+     * elsewhere.
+     */
     NDArray spread(NDArray last) {
         double[] places = new double[size * tokens * size];
         long[] rows = batch.lastRows();

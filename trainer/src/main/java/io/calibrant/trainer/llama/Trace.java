@@ -4,9 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 
 /**
- * A forward pass that was run without a graph, and one backward pass of our own through it: all S cotangents of a batch go
- * back at once, stacked as rows of the same products (method.md section 6, "Cost"), down to the lowest adapted map. What a
- * layer kept is freed as soon as the pass has left it. Belongs to the manager of the forward pass; for one thread.
+ * A forward pass that was run without a graph, and one backward pass of our own through it: all S cotangents of a batch
+ * go back at once, stacked as rows of the same products (method.md section 6, "Cost"), down to the lowest adapted map.
+ * What a layer kept is freed as soon as the pass has left it. Belongs to the manager of the forward pass; for one
+ * thread.
  */
 public final class Trace {
     private final LayerWeights[] weights;

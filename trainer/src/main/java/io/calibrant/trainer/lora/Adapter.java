@@ -31,8 +31,8 @@ public final class Adapter {
     }
 
     /**
-     * An untrained adapter, as PEFT makes one: A uniform within 1 / sqrt(Din) (Kaiming with a = sqrt 5), B zero, so that
-     * the model starts unchanged.
+     * An untrained adapter, as PEFT makes one: A uniform within 1 / sqrt(Din) (Kaiming with a = sqrt 5), B zero, so
+     * that the model starts unchanged.
      *
      * @param classTokens the tokens whose logits are used, distinct, in the order of lm_head.lora_B
      * @throws IllegalArgumentException if a target is unknown, or a class token is not in the vocabulary or repeated
@@ -56,8 +56,8 @@ public final class Adapter {
      * An adapter of given weights.
      *
      * @param matrices one element for each map that the settings' targets select, in any order
-     * @throws IllegalArgumentException if a map is missing, unknown, or shaped otherwise, or a class token is not in the
-     *     vocabulary or repeated
+     * @throws IllegalArgumentException if a map is missing, unknown, or shaped otherwise, or a class token is not in
+     *     the vocabulary or repeated
      */
     public static Adapter of(
             LlamaConfig config, LoraSettings settings, int[] classTokens, List<LoraMatrices> matrices) {

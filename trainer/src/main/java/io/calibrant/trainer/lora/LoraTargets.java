@@ -9,8 +9,8 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * Which linear maps an adapter touches, as PEFT's {@code target_modules} says it: a list of names, each matching a module
- * whose path equals it or ends in {@code .name}; or one regular expression that must match the whole path; or
+ * Which linear maps an adapter touches, as PEFT's {@code target_modules} says it: a list of names, each matching a
+ * module whose path equals it or ends in {@code .name}; or one regular expression that must match the whole path; or
  * {@code all-linear}, every map but the head.
  *
  * @param names the list; empty if there is a pattern

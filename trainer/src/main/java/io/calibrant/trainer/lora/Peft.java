@@ -33,8 +33,8 @@ public final class Peft {
      *
      * @param config the model it must fit
      * @param classTokens the tokens whose rows of lm_head.lora_B are kept, in their order
-     * @throws ModelFileException if a file is missing or damaged, the adapter is of a kind that is not supported, or does
-     *     not fit the model; names file, tensor or key, expected and found
+     * @throws ModelFileException if a file is missing or damaged, the adapter is of a kind that is not supported, or
+     *     does not fit the model; names file, tensor or key, expected and found
      */
     public static Adapter read(Path directory, LlamaConfig config, int[] classTokens) {
         LoraSettings settings = PeftConfig.read(directory.resolve(CONFIG));
@@ -99,8 +99,8 @@ public final class Peft {
     }
 
     /**
-     * Writes an adapter, creating the directory. Rows of lm_head.lora_B that belong to no class token are those that were
-     * read, or zero.
+     * Writes an adapter, creating the directory. Rows of lm_head.lora_B that belong to no class token are those that
+     * were read, or zero.
      *
      * @param config the model it belongs to
      * @param baseModel what PEFT shall take for the base model, a path or a name; may be empty

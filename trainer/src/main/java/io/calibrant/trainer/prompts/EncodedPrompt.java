@@ -19,8 +19,8 @@ public record EncodedPrompt(Question question, long[] ids, int[] classes) {
     /**
      * Encodes a question.
      *
-     * @param eos the model's end-of-sequence token, appended to True/False prompts as the paper's authors do; empty where
-     *     the model has none
+     * @param eos the model's end-of-sequence token, appended to True/False prompts as the paper's authors do; empty
+     *     where the model has none
      * @throws IllegalArgumentException if a label is not a class of the run
      */
     public static EncodedPrompt of(

@@ -1,8 +1,8 @@
 package io.calibrant.trainer.prompts;
 
 /**
- * The prompts of the paper (Yang et al. 2024, arXiv 2308.13111, appendix), word for word. The paper gives no context to a
- * multiple-choice question; where there is one it stands before the choices in the words of the True/False form.
+ * The prompts of the paper (Yang et al. 2024, arXiv 2308.13111, appendix), word for word. The paper gives no context to
+ * a multiple-choice question; where there is one it stands before the choices in the words of the True/False form.
  */
 public final class Prompt {
     /** How a multiple-choice question is asked, for the run's record. */

@@ -77,7 +77,8 @@ public final class SafetensorsWriter {
     }
 
     /**
-     * Writes the file: first to {@code partial} in the same directory and down to the disk, then moved into place at once.
+     * Writes the file: first to {@code partial} in the same directory and down to the disk, then moved into place at
+     * once.
      *
      * @throws IOException if it cannot be written
      */

@@ -175,8 +175,8 @@ public final class Outbox implements AutoCloseable {
     }
 
     /**
-     * Ends the thread once it has sent what it was given. Where that takes longer than ten seconds, says how much is not
-     * sent.
+     * Ends the thread once it has sent what it was given. Where that takes longer than ten seconds, says how much is
+     * not sent.
      */
     @Override
     public void close() {

@@ -21,8 +21,8 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * What the topics say of a run already. A run that goes on, or another shard of it, describes it the same; whoever comes
- * with other settings would mix statistics that do not belong together, since each batch of a run counts once.
+ * What the topics say of a run already. A run that goes on, or another shard of it, describes it the same; whoever
+ * comes with other settings would mix statistics that do not belong together, since each batch of a run counts once.
  */
 public final class PublishedRun {
     private static final int LONGEST_VALUE = 60;
@@ -36,8 +36,8 @@ public final class PublishedRun {
      * Checks that nobody has published this run with other settings. Two processes that start at the same moment do not
      * see each other.
      *
-     * @throws PublishingException naming the first setting that differs, what the topic has and what is asked for; or the
-     *     address if the broker does not answer, or a topic that is missing
+     * @throws PublishingException naming the first setting that differs, what the topic has and what is asked for; or
+     *     the address if the broker does not answer, or a topic that is missing
      */
     public static void requireSame(Connection connection, RunDescription run) {
         Publisher.checkTopics(connection);
@@ -67,8 +67,8 @@ public final class PublishedRun {
     }
 
     /**
-     * Which topic of which cluster the statistics of a run go to: what was sent to another one, or before it was created
-     * anew, is not there.
+     * Which topic of which cluster the statistics of a run go to: what was sent to another one, or before it was
+     * created anew, is not there.
      *
      * @throws PublishingException naming the address if the broker does not answer
      */

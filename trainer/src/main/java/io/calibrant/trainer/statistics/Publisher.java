@@ -38,16 +38,16 @@ import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Sends what one trainer process has to say about a run. Everything goes in transactions of one producer, so that a reader
- * of committed records sees all blocks of a batch or none, in order. Not for use by several threads, but for
+ * Sends what one trainer process has to say about a run. Everything goes in transactions of one producer, so that a
+ * reader of committed records sees all blocks of a batch or none, in order. Not for use by several threads, but for
  * {@link #trouble} and {@link #giveUp}.
  *
- * <p>A broker that does not answer is waited for, as long as it takes: a transaction of which it is not known whether it
- * was committed is sent again, by a new producer where it must be. So a record may be there twice, never not at all.
+ * <p>A broker that does not answer is waited for, as long as it takes: a transaction of which it is not known whether
+ * it was committed is sent again, by a new producer where it must be. So a record may be there twice, never not at all.
  *
- * <p>The transactional id is made of run and shard: a second process with the same ones fences this one off. A rerun sends
- * the same records byte for byte (but for the process's start and progress times), and each (run, checkpoint, block, batch)
- * counts once at the fitter.
+ * <p>The transactional id is made of run and shard: a second process with the same ones fences this one off. A rerun
+ * sends the same records byte for byte (but for the process's start and progress times), and each (run, checkpoint,
+ * block, batch) counts once at the fitter.
  */
 public final class Publisher implements Outbox.Receiver, AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
@@ -56,8 +56,8 @@ public final class Publisher implements Outbox.Receiver, AutoCloseable {
     /** A topic that was just created is not known to every broker at once. */
     private static final Duration TOPIC_PATIENCE = Duration.ofSeconds(5);
     /**
-     * The records of a step in as few batches as there are partitions: a record fills several of Kafka's default size, and
-     * producer and broker have most of their work with a batch.
+     * The records of a step in as few batches as there are partitions: a record fills several of Kafka's default size,
+     * and producer and broker have most of their work with a batch.
      */
     private static final int BATCH_BYTES = 1 << 20;
     /** Room for key, headers and batch overhead in a record of the largest size. */
@@ -385,8 +385,8 @@ public final class Publisher implements Outbox.Receiver, AutoCloseable {
     }
 
     /**
-     * What a broker may recover from. A fence is one that it made itself here: the transaction was open for too long. (From
-     * transaction version 2 on it says then that the transaction's state is invalid.)
+     * What a broker may recover from. A fence is one that it made itself here: the transaction was open for too long.
+     * (From transaction version 2 on it says then that the transaction's state is invalid.)
      */
     private static boolean mayPass(KafkaException e) {
         return has(e, RetriableException.class, ProducerFencedException.class, InvalidProducerEpochException.class);

@@ -132,10 +132,16 @@ final class Records {
     /** Which process sends, and how: source, when it started (milliseconds), how rows go over the wire. */
     record Sender(String source, long epoch, RowType rowType) {}
 
-    /** At which weights statistics were taken: the checkpoint's name, and by block how large and how far from where it started. */
+    /**
+     * At which weights statistics were taken: the checkpoint's name, and by block how large and how far from where it
+     * started.
+     */
     record Origin(String checkpoint, Map<String, Double> squaredNorms, Map<String, Double> squaredDistances) {}
 
-    /** One record for the blocks that read the same input, named after the first of them; each made when it is asked for. */
+    /**
+     * One record for the blocks that read the same input, named after the first of them; each made when it is asked
+     * for.
+     */
     static Stream<Statistics> statistics(
             String runId, Sender sender, Origin origin, BatchPlace place, CurvatureSum curvature) {
         return sharing(curvature.blocks()).stream()

@@ -12,8 +12,8 @@ import java.util.stream.Collectors;
 import org.apache.kafka.common.serialization.Serializer;
 
 /**
- * What statistics take on the wire, measured on the very records that {@link Publisher} sends of fine-tuning steps: keys and
- * encoded values. What Kafka puts around them (some 20 bytes a record, 61 a batch of records) is not in it.
+ * What statistics take on the wire, measured on the very records that {@link Publisher} sends of fine-tuning steps:
+ * keys and encoded values. What Kafka puts around them (some 20 bytes a record, 61 a batch of records) is not in it.
  */
 public final class StatisticsSize implements AutoCloseable {
     private final Topics topics;

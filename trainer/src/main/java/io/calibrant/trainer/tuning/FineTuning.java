@@ -20,8 +20,8 @@ import java.util.SplittableRandom;
  * Fine-tunes the adapter of a model in place: AdamW on the mean cross-entropy over each question's class logits at its
  * last token, linear schedule, no clipping of gradients. The frozen weights stay as they are.
  *
- * <p>What a step draws depends on seed and step alone: fine-tuning that goes on from a {@link TuningState} takes the very
- * steps that it would have taken.
+ * <p>What a step draws depends on seed and step alone: fine-tuning that goes on from a {@link TuningState} takes the
+ * very steps that it would have taken.
  *
  * <p>Memory is flat: a step's arrays are freed with the step, only the optimizer's moments outlive it.
  */
@@ -50,8 +50,8 @@ public final class FineTuning implements AutoCloseable {
      * @param model is trained in place; not closed
      * @param prompts labelled questions
      * @param pad id that fills the left of shorter prompts
-     * @param from a state of fine-tuning with the same questions and settings, whose weights the model has; empty: starts at
-     *     the first step
+     * @param from a state of fine-tuning with the same questions and settings, whose weights the model has; empty:
+     *     starts at the first step
      */
     public FineTuning(
             AdaptedLlama model,

@@ -3,8 +3,8 @@ package io.calibrant.trainer.tuning;
 import java.util.SplittableRandom;
 
 /**
- * Which questions make each step's batch: every epoch a fresh permutation of all of them, decided by the seed alone. The
- * last batch of an epoch may be smaller.
+ * Which questions make each step's batch: every epoch a fresh permutation of all of them, decided by the seed alone.
+ * The last batch of an epoch may be smaller.
  */
 public final class QuestionOrder {
     private final int questions;

@@ -9,9 +9,9 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The naive twin of the forward pass: float64, one sequence, one token and one head at a time, straight from the formulas,
- * sharing no code with the fast path. Weights of the adapter, and a shift of any map's output, can be changed in place for
- * finite differences.
+ * The naive twin of the forward pass: float64, one sequence, one token and one head at a time, straight from the
+ * formulas, sharing no code with the fast path. Weights of the adapter, and a shift of any map's output, can be changed
+ * in place for finite differences.
  */
 final class NaiveLlama {
 

@@ -20,8 +20,8 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /**
- * A tiny model and adapter that Python saved, and the logits and LoRA gradients that transformers and peft give for them;
- * small enough to be part of the project, so this runs everywhere. {@code make.py} beside the files makes them.
+ * A tiny model and adapter that Python saved, and the logits and LoRA gradients that transformers and peft give for
+ * them; small enough to be part of the project, so this runs everywhere. {@code make.py} beside the files makes them.
  */
 class ReferenceTest {
 

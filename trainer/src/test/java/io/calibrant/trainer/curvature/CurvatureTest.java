@@ -28,8 +28,8 @@ class CurvatureTest {
     private static final int PAD = 2;
 
     /**
-     * What gradients in float32 may be off by: 2e-5 on a processor. A GPU adds up in another order, 3.1e-5 was seen; in float64
-     * both ways agree to 1e-12 there, too (GoldenCurvatureTest).
+     * What gradients in float32 may be off by: 2e-5 on a processor. A GPU adds up in another order, 3.1e-5 was seen; in
+     * float64 both ways agree to 1e-12 there, too (GoldenCurvatureTest).
      */
     private static final double SINGLE = TestDevice.get().isGpu() ? 5e-5 : 2e-5;
 
