@@ -8,12 +8,12 @@ import ai.djl.ndarray.types.DataType;
 import io.calibrant.fitter.linalg.Columns;
 import io.calibrant.fitter.linalg.FullSum;
 import io.calibrant.fitter.linalg.LargeSide;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Peft;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -53,9 +53,9 @@ class FoldedGradientsGoldenTest {
         }
         Golden inputs = Golden.shared("mcq_inputs");
         int[] labels = inputs.labels("train.mc_labels");
-        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
-                AdaptedLlama adapted =
-                        new AdaptedLlama(llama, Peft.read(Golden.file("adapter_mcq"), llama.config(), classTokens))) {
+        try (LanguageModel model = LanguageModel.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
+                AdaptedModel adapted =
+                        new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), classTokens))) {
             for (int b = 0; b < BATCHES; b++) {
                 TokenBatch batch = batch(inputs, b);
                 try (Pass pass = adapted.forward(batch, Mode.PROBED)) {

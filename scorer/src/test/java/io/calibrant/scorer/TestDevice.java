@@ -1,7 +1,7 @@
 package io.calibrant.scorer;
 
 import ai.djl.Device;
-import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.model.ComputeDevice;
 
 /**
  * Where tests compute: system property {@code calibrant.test.device}, as {@code --device} says it; else the processor.

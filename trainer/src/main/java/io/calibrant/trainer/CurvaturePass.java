@@ -3,7 +3,7 @@ package io.calibrant.trainer;
 import ai.djl.ndarray.NDManager;
 import io.calibrant.trainer.ProgressListener.Event;
 import io.calibrant.trainer.ProgressListener.Phase;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.CurvatureFold;
@@ -31,7 +31,7 @@ final class CurvaturePass {
     private static final int BATCHES_PER_NEWS = 5;
 
     private final TrainerSettings settings;
-    private final AdaptedLlama model;
+    private final AdaptedModel model;
     private final TrainingSet set;
     private final Publisher publisher;
     private final Outbox outbox;
@@ -41,7 +41,7 @@ final class CurvaturePass {
 
     CurvaturePass(
             TrainerSettings settings,
-            AdaptedLlama model,
+            AdaptedModel model,
             TrainingSet set,
             Publisher publisher,
             Outbox outbox,

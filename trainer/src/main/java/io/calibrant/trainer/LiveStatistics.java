@@ -1,7 +1,7 @@
 package io.calibrant.trainer;
 
 import ai.djl.ndarray.NDManager;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.curvature.Curvature;
@@ -26,7 +26,7 @@ import java.util.Optional;
  */
 final class LiveStatistics implements AutoCloseable {
     private final int every;
-    private final AdaptedLlama model;
+    private final AdaptedModel model;
     private final Adapter initial;
     private final Publisher publisher;
     private final Outbox outbox;
@@ -36,7 +36,7 @@ final class LiveStatistics implements AutoCloseable {
     private final MathThreads threads;
 
     /** @param initial the weights before fine-tuning */
-    LiveStatistics(TrainerSettings settings, AdaptedLlama model, Adapter initial, Publisher publisher, Outbox outbox) {
+    LiveStatistics(TrainerSettings settings, AdaptedModel model, Adapter initial, Publisher publisher, Outbox outbox) {
         this.model = model;
         this.initial = initial;
         this.publisher = publisher;

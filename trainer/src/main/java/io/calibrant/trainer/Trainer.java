@@ -6,10 +6,10 @@ import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.ProgressListener.Event;
 import io.calibrant.trainer.ProgressListener.Phase;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.Peft;
@@ -75,7 +75,7 @@ public final class Trainer implements AutoCloseable {
      */
     public boolean run() {
         event(Phase.LOADING, 0, 1, OptionalDouble.empty(), Optional.empty());
-        LlamaConfig config = LlamaConfig.read(settings.model());
+        ModelConfig config = ModelConfig.read(settings.model());
         TrainingSet set = TrainingSet.read(settings, config);
         Adapter initial = adapter(config, set);
         Device device = settings.device().resolve();
@@ -96,8 +96,8 @@ public final class Trainer implements AutoCloseable {
             event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
             return true;
         }
-        try (Llama llama = Llama.load(settings.model(), device);
-                AdaptedLlama model = new AdaptedLlama(
+        try (LanguageModel llama = LanguageModel.load(settings.model(), device);
+                AdaptedModel model = new AdaptedModel(
                         llama, from.map(state -> state.tuning().adapter()).orElse(initial))) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());
             try (Publisher publisher = Publisher.open(
@@ -120,7 +120,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean publish(
-            AdaptedLlama model,
+            AdaptedModel model,
             Adapter initial,
             TrainingSet set,
             Publisher publisher,
@@ -155,7 +155,7 @@ public final class Trainer implements AutoCloseable {
         return true;
     }
 
-    private void write(Adapter adapter, LlamaConfig config) {
+    private void write(Adapter adapter, ModelConfig config) {
         settings.output()
                 .ifPresent(directory ->
                         Peft.write(directory, adapter, config, settings.model().toString()));
@@ -172,7 +172,7 @@ public final class Trainer implements AutoCloseable {
         });
     }
 
-    private Adapter adapter(LlamaConfig config, TrainingSet set) {
+    private Adapter adapter(ModelConfig config, TrainingSet set) {
         int[] classTokens = set.classTokens().ids();
         if (settings.adapter().isPresent()) {
             return Peft.read(settings.adapter().get(), config, classTokens);
@@ -234,7 +234,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean tune(
-            AdaptedLlama model,
+            AdaptedModel model,
             Adapter initial,
             TrainingSet set,
             Publisher publisher,
@@ -303,7 +303,7 @@ public final class Trainer implements AutoCloseable {
         return !stopping;
     }
 
-    private static Checkpoint checkpoint(int step, AdaptedLlama model, Adapter initial) {
+    private static Checkpoint checkpoint(int step, AdaptedModel model, Adapter initial) {
         return new Checkpoint(TrainerSettings.checkpoint(step), model.weights().snapshot(), initial);
     }
 

@@ -1,6 +1,6 @@
 package io.calibrant.trainer;
 
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
@@ -28,7 +28,7 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
      * @throws IllegalArgumentException one line: a file that is no question file, a question without an answer, a label
      *     that is not one token, a prompt longer than {@code --max-length} or the model's context
      */
-    static TrainingSet read(TrainerSettings settings, LlamaConfig config) {
+    static TrainingSet read(TrainerSettings settings, ModelConfig config) {
         List<Question> training = new ArrayList<>(labelled(settings.questions()));
         List<Question> validation = settings.validation()
                 .file()
@@ -96,7 +96,7 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
         return held;
     }
 
-    private static void checkLength(EncodedPrompt prompt, Path file, TrainerSettings settings, LlamaConfig config) {
+    private static void checkLength(EncodedPrompt prompt, Path file, TrainerSettings settings, ModelConfig config) {
         String what = "question file " + file + ": question '"
                 + prompt.question().id() + "' is " + prompt.length() + " tokens long, ";
         if (prompt.length() > settings.maxLength()) {

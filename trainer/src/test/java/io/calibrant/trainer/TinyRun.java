@@ -1,7 +1,7 @@
 package io.calibrant.trainer;
 
-import io.calibrant.trainer.capture.AdaptedLlama;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -23,8 +23,8 @@ public final class TinyRun implements AutoCloseable {
     /** Letters that are one token of the committed tokenizer. */
     private static final String LABELS = "ABCDF";
 
-    private final Llama llama;
-    private final AdaptedLlama model;
+    private final LanguageModel llama;
+    private final AdaptedModel model;
     private final ClassTokens classTokens;
     private final List<EncodedPrompt> prompts;
 
@@ -42,7 +42,7 @@ public final class TinyRun implements AutoCloseable {
                             SpecialTokens.read(directory).eos()))
                     .toList();
         }
-        llama = Llama.load(directory, TestDevice.get());
+        llama = LanguageModel.load(directory, TestDevice.get());
         LoraSettings settings = new LoraSettings(4, 8, dropout, false, LoraTargets.parse("q_proj,down_proj,lm_head"));
         Adapter untrained = Adapter.initialise(llama.config(), settings, classTokens.ids(), 3);
         Random random = new Random(4);
@@ -54,7 +54,7 @@ public final class TinyRun implements AutoCloseable {
             }
             matrices.add(new LoraMatrices(m.linear(), m.rank(), m.a(), b));
         }
-        model = new AdaptedLlama(llama, Adapter.of(llama.config(), settings, classTokens.ids(), matrices));
+        model = new AdaptedModel(llama, Adapter.of(llama.config(), settings, classTokens.ids(), matrices));
     }
 
     /** Questions of 2, 3, 4, 5, 2, ... choices and of different lengths, all labelled. */
@@ -76,7 +76,7 @@ public final class TinyRun implements AutoCloseable {
     }
 
     /** The adapted model. */
-    public AdaptedLlama model() {
+    public AdaptedModel model() {
         return model;
     }
 

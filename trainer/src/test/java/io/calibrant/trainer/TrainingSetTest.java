@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.llama.ComputeDevice;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.Question;
@@ -131,6 +131,6 @@ class TrainingSetTest {
                         0,
                         false,
                         Optional.empty()),
-                LlamaConfig.read(model));
+                ModelConfig.read(model));
     }
 }

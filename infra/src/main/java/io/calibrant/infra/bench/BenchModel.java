@@ -1,8 +1,8 @@
 package io.calibrant.infra.bench;
 
 import ai.djl.Device;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,26 +11,26 @@ import java.nio.file.Path;
 
 /** A loaded model with a LoRA adapter for it; random weights are written to a directory that is deleted at once. */
 final class BenchModel implements AutoCloseable {
-    private final Llama llama;
+    private final LanguageModel model;
     private final Adapter adapter;
 
-    private BenchModel(Llama llama, int classes) {
-        this.llama = llama;
-        adapter = Workload.adapter(llama.config(), classes);
+    private BenchModel(LanguageModel model, int classes) {
+        this.model = model;
+        adapter = Workload.adapter(model.config(), classes);
     }
 
     static BenchModel open(BenchSettings settings) {
         return settings.model() == null
                 ? random(Workload.SMOLLM_135M, settings.device(), settings.classes())
-                : new BenchModel(Llama.load(settings.model(), settings.device()), settings.classes());
+                : new BenchModel(LanguageModel.load(settings.model(), settings.device()), settings.classes());
     }
 
-    static BenchModel random(LlamaConfig config, Device device, int classes) {
+    static BenchModel random(ModelConfig config, Device device, int classes) {
         try {
             Path directory = Files.createTempDirectory("calibrant-bench");
             try {
                 Workload.writeRandomModel(config, directory);
-                return new BenchModel(Llama.load(directory, device), classes);
+                return new BenchModel(LanguageModel.load(directory, device), classes);
             } finally {
                 Files.deleteIfExists(directory.resolve("model.safetensors"));
                 Files.deleteIfExists(directory.resolve("config.json"));
@@ -42,8 +42,8 @@ final class BenchModel implements AutoCloseable {
         }
     }
 
-    Llama llama() {
-        return llama;
+    LanguageModel model() {
+        return model;
     }
 
     Adapter adapter() {
@@ -52,6 +52,6 @@ final class BenchModel implements AutoCloseable {
 
     @Override
     public void close() {
-        llama.close();
+        model.close();
     }
 }

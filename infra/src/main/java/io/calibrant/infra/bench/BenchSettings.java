@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
 import ai.djl.Device;
-import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 
 /**

@@ -6,8 +6,8 @@ import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.Rows;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -61,9 +61,9 @@ record FitterLoad(int layers, int width, int batches) {
         }
     }
 
-    private LlamaConfig config() {
+    private ModelConfig config() {
         int heads = width / HEAD_WIDTH;
-        return new LlamaConfig(
+        return new ModelConfig(
                 "llama",
                 32_000,
                 width,
@@ -84,7 +84,7 @@ record FitterLoad(int layers, int width, int batches) {
 
     /** Publishes run, adapter and all statistics, a batch a transaction. */
     void publish(Connection connection) {
-        LlamaConfig config = config();
+        ModelConfig config = config();
         ClassTokens classes = new ClassTokens(List.of(
                 new ClassToken("A", 330),
                 new ClassToken("B", 389),
@@ -123,11 +123,11 @@ record FitterLoad(int layers, int width, int batches) {
                 Rows shared = null;
                 for (LoraMatrices matrices : adapter.matrices().values()) {
                     LinearShape linear = matrices.linear();
-                    boolean head = linear.path().equals(LlamaConfig.HEAD);
+                    boolean head = linear.path().equals(ModelConfig.HEAD);
                     double n = head ? QUESTIONS : QUESTIONS * TOKENS;
                     // As in the curvature pass: maps that read one input have its rows in common.
-                    if (!LlamaConfig.inputOf(linear.path()).equals(input)) {
-                        input = LlamaConfig.inputOf(linear.path());
+                    if (!ModelConfig.inputOf(linear.path()).equals(input)) {
+                        input = ModelConfig.inputOf(linear.path());
                         shared = head ? headInput : another(pool.get((2 * batch + blocks.size()) % POOL));
                     }
                     Rows gradient = head ? headGradient : another(pool.get((2 * batch + blocks.size() + 1) % POOL));

@@ -5,13 +5,13 @@ import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.scorer.service.Tier;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.prompts.EncodedPrompt;
@@ -42,7 +42,7 @@ public final class ScorerBench {
     /** Runs, handing over each figure as it is known. */
     public void run(Consumer<Figure> figures) {
         try (BenchModel model = BenchModel.open(settings);
-                AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter());
+                AdaptedModel adapted = new AdaptedModel(model.model(), model.adapter());
                 Predictor all = new Predictor(adapted, posterior(model.adapter()));
                 Predictor lastLayer = new Predictor(
                         adapted,
@@ -50,24 +50,24 @@ public final class ScorerBench {
                         Tier.LAST_LAYER.paths(adapted.weights().pairs().keySet()));
                 Predictor map = new Predictor(adapted, posterior(model.adapter()), Set.of())) {
             if (!settings.device().isGpu()) { // whose memory is not the process's
-                memory(model.llama(), adapted, all, figures); // first: the allocator keeps what larger batches took
+                memory(model.model(), adapted, all, figures); // first: the allocator keeps what larger batches took
             }
             double perQuestion = 0;
             for (int batch : BATCHES) {
-                List<EncodedPrompt> prompts = prompts(model.llama(), batch);
+                List<EncodedPrompt> prompts = prompts(model.model(), batch);
                 double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, prompts));
                 double seconds = tier("all", all, prompts, forward, figures) / batch;
                 perQuestion = batch == 4 ? seconds : perQuestion;
                 tier("last-layer", lastLayer, prompts, forward, figures);
                 tier("map", map, prompts, forward, figures);
             }
-            shares(adapted, all, prompts(model.llama(), 4), figures);
-            threads(all, prompts(model.llama(), 4), figures);
+            shares(adapted, all, prompts(model.model(), 4), figures);
+            threads(all, prompts(model.model(), 4), figures);
             new ScorerPathBench(settings, perQuestion, prompts -> alone(all, prompts)).run(figures);
         }
     }
 
-    private List<EncodedPrompt> prompts(Llama llama, int batch) {
+    private List<EncodedPrompt> prompts(LanguageModel llama, int batch) {
         return Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
     }
 
@@ -92,7 +92,7 @@ public final class ScorerBench {
      * What a batch's time goes into; forward and link are run alone, the backward pass is what is left of the whole.
      */
     private void shares(
-            AdaptedLlama adapted, Predictor predictor, List<EncodedPrompt> prompts, Consumer<Figure> figures) {
+            AdaptedModel adapted, Predictor predictor, List<EncodedPrompt> prompts, Consumer<Figure> figures) {
         TokenBatch tokens =
                 TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
         int repetitions = settings.repetitions();
@@ -160,7 +160,7 @@ public final class ScorerBench {
         }
     }
 
-    private void memory(Llama llama, AdaptedLlama adapted, Predictor predictor, Consumer<Figure> figures) {
+    private void memory(LanguageModel llama, AdaptedModel adapted, Predictor predictor, Consumer<Figure> figures) {
         List<EncodedPrompt> prompts = Workload.prompts(llama.config(), 4, settings.length(), settings.classes());
         double forward = Memory.peak(() -> forward(adapted, prompts));
         double all = Memory.peak(() -> predictor.predict(prompts));
@@ -168,7 +168,7 @@ public final class ScorerBench {
                 "scorer.peak_memory_to_forward", all, "peak resident memory of the forward, batch 4", forward, "MB"));
     }
 
-    private static void forward(AdaptedLlama adapted, List<EncodedPrompt> prompts) {
+    private static void forward(AdaptedModel adapted, List<EncodedPrompt> prompts) {
         TokenBatch batch =
                 TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), 0);
         try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {

@@ -24,7 +24,7 @@ import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;

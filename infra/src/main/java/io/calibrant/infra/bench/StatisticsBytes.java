@@ -7,8 +7,8 @@ import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureFold;
 import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.Rows;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.statistics.RowType;
 import io.calibrant.trainer.statistics.StatisticsSize;
@@ -47,7 +47,7 @@ public final class StatisticsBytes {
     /** What --statistics-every is tried with. */
     public static final List<Integer> EVERY = List.of(1, 10);
 
-    private static final Map<String, LlamaConfig> SHAPES = new LinkedHashMap<>();
+    private static final Map<String, ModelConfig> SHAPES = new LinkedHashMap<>();
 
     static {
         SHAPES.put("SmolLM2-135M", Workload.SMOLLM_135M);
@@ -123,10 +123,10 @@ public final class StatisticsBytes {
     }
 
     private void measure(
-            String model, LlamaConfig config, String targets, boolean shared, NDManager manager, StatisticsSize size) {
+            String model, ModelConfig config, String targets, boolean shared, NDManager manager, StatisticsSize size) {
         List<LinearShape> linears = LoraTargets.parse(targets).select(config);
         Map<Integer, List<LinearShape>> byLayer = new LinkedHashMap<>();
-        linears.forEach(linear -> byLayer.computeIfAbsent(LlamaConfig.layerOf(linear.path()), l -> new ArrayList<>())
+        linears.forEach(linear -> byLayer.computeIfAbsent(ModelConfig.layerOf(linear.path()), l -> new ArrayList<>())
                 .add(linear));
         for (int batches : BATCHES) {
             Map<RowType, StatisticsSize.Size> sums = new HashMap<>();
@@ -178,10 +178,10 @@ public final class StatisticsBytes {
         Map<String, Rows> inputs = new HashMap<>();
         List<BlockStatistics> blocks = new ArrayList<>();
         for (LinearShape linear : linears) {
-            boolean head = linear.path().equals(LlamaConfig.HEAD);
+            boolean head = linear.path().equals(ModelConfig.HEAD);
             int rows = head ? BATCH : 2 * RANK;
             Rows input = inputs.computeIfAbsent(
-                    shared ? LlamaConfig.inputOf(linear.path()) : linear.path(), x -> rows(rows, linear.inputs()));
+                    shared ? ModelConfig.inputOf(linear.path()) : linear.path(), x -> rows(rows, linear.inputs()));
             double[] small = new double[LORA_RANK * LORA_RANK];
             Arrays.fill(small, 0.5);
             int outputs = head ? CLASSES : linear.outputs();
@@ -219,8 +219,8 @@ public final class StatisticsBytes {
         return new CurvatureSum(blocks, layer.examples(), layer.logLikelihood(), layer.batches(), layer.forgetting());
     }
 
-    private static LlamaConfig shape(int vocabulary, int width, int layers, int heads, int keyValueHeads, int hidden) {
-        return new LlamaConfig(
+    private static ModelConfig shape(int vocabulary, int width, int layers, int heads, int keyValueHeads, int hidden) {
+        return new ModelConfig(
                 "llama",
                 vocabulary,
                 width,

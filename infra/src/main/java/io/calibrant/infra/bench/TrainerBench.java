@@ -1,13 +1,13 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.tuning.FineTuning;
 import io.calibrant.trainer.tuning.TuningSettings;
@@ -23,7 +23,7 @@ public final class TrainerBench {
     private static final int RANK = 10;
 
     /** Small enough for a thousand steps; every kind of array of a step occurs in it. */
-    private static final LlamaConfig TINY = new LlamaConfig(
+    private static final ModelConfig TINY = new ModelConfig(
             "llama", 512, 64, 3, 4, 2, 16, 128, 256, 1e-5, 10000, Optional.empty(), false, false, false, false);
 
     private final BenchSettings settings;
@@ -39,9 +39,9 @@ public final class TrainerBench {
             figures.accept(memory()); // first: the allocator keeps what the large model took
         }
         try (BenchModel model = BenchModel.open(settings);
-                AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter())) {
+                AdaptedModel adapted = new AdaptedModel(model.model(), model.adapter())) {
             List<EncodedPrompt> prompts =
-                    Workload.prompts(model.llama().config(), settings.batch(), settings.length(), settings.classes());
+                    Workload.prompts(model.model().config(), settings.batch(), settings.length(), settings.classes());
             TokenBatch batch = TokenBatch.leftPadded(
                     prompts.stream().map(EncodedPrompt::ids).toList(), 0);
             double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, batch));
@@ -65,14 +65,14 @@ public final class TrainerBench {
         }
     }
 
-    private static void forward(AdaptedLlama adapted, TokenBatch batch) {
+    private static void forward(AdaptedModel adapted, TokenBatch batch) {
         try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
             pass.logits().toFloatArray();
         }
     }
 
     /** Seconds of the fastest whole step: forward, backward, optimizer. */
-    private double steps(AdaptedLlama adapted, List<EncodedPrompt> prompts) {
+    private double steps(AdaptedModel adapted, List<EncodedPrompt> prompts) {
         long[] last = {System.nanoTime()};
         double[] best = {Double.MAX_VALUE};
         FineTuning.run(
@@ -92,7 +92,7 @@ public final class TrainerBench {
     }
 
     /** Forward and backward; where the pass probes, every x_t and g_t is taken out of it. */
-    private static void gradients(AdaptedLlama adapted, TokenBatch batch, Mode mode) {
+    private static void gradients(AdaptedModel adapted, TokenBatch batch, Mode mode) {
         try (Pass pass = adapted.forward(batch, mode)) {
             int classes = (int) pass.logits().getShape().get(1);
             float[] cotangent = new float[batch.size() * classes];
@@ -117,7 +117,7 @@ public final class TrainerBench {
         int settled = Math.max(1, steps / 10);
         double[] resident = new double[2];
         try (BenchModel model = BenchModel.random(TINY, settings.device(), settings.classes());
-                AdaptedLlama adapted = new AdaptedLlama(model.llama(), model.adapter())) {
+                AdaptedModel adapted = new AdaptedModel(model.model(), model.adapter())) {
             List<EncodedPrompt> prompts = Workload.prompts(TINY, 40, 64, settings.classes());
             FineTuning.run(
                     adapted,

@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -23,7 +23,7 @@ import java.util.SplittableRandom;
  */
 final class Workload {
     /** The shape of SmolLM-135M. */
-    static final LlamaConfig SMOLLM_135M = new LlamaConfig(
+    static final ModelConfig SMOLLM_135M = new ModelConfig(
             "llama", 49152, 576, 30, 9, 3, 64, 1536, 2048, 1e-5, 10000, Optional.empty(), false, false, false, true);
 
     private static final int[] CLASS_TOKENS = {330, 389, 340, 422, 414};
@@ -31,7 +31,7 @@ final class Workload {
     private Workload() {}
 
     /** Writes a model directory (config.json and float32 weights, no tokenizer). */
-    static void writeRandomModel(LlamaConfig config, Path directory) throws IOException {
+    static void writeRandomModel(ModelConfig config, Path directory) throws IOException {
         Files.writeString(directory.resolve("config.json"), """
                 {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_act": "silu", "vocab_size": %d, "hidden_size": %d,
                  "num_hidden_layers": %d, "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "intermediate_size": %d,
@@ -52,7 +52,7 @@ final class Workload {
         SafetensorsWriter writer = new SafetensorsWriter();
         add(writer, random, "model.embed_tokens.weight", config.vocabularySize(), config.width());
         for (LinearShape linear : config.linears()) {
-            if (!linear.path().equals(LlamaConfig.HEAD)) {
+            if (!linear.path().equals(ModelConfig.HEAD)) {
                 add(writer, random, linear.path() + ".weight", linear.outputs(), linear.inputs());
             } else if (!config.tiedHead()) {
                 add(writer, random, "lm_head.weight", linear.outputs(), linear.inputs());
@@ -82,7 +82,7 @@ final class Workload {
     }
 
     /** LoRA of rank 8 on q_proj and v_proj with B away from zero, so that everything has a gradient. */
-    static Adapter adapter(LlamaConfig config, int classes) {
+    static Adapter adapter(ModelConfig config, int classes) {
         LoraSettings settings = new LoraSettings(8, 16, 0, false, LoraTargets.of("q_proj", "v_proj"));
         SplittableRandom random = new SplittableRandom(1);
         List<LoraMatrices> matrices = new ArrayList<>();
@@ -96,7 +96,7 @@ final class Workload {
         return Adapter.of(config, settings, classTokens(config, classes), matrices);
     }
 
-    private static int[] classTokens(LlamaConfig config, int classes) {
+    private static int[] classTokens(ModelConfig config, int classes) {
         int[] tokens = new int[classes];
         for (int i = 0; i < classes; i++) {
             tokens[i] = CLASS_TOKENS[i] % config.vocabularySize();
@@ -115,7 +115,7 @@ final class Workload {
     /**
      * Labelled questions of random tokens; every fourth one is full length, the next ones 4, 8 and 12 tokens shorter.
      */
-    static List<EncodedPrompt> prompts(LlamaConfig config, int count, int length, int classes) {
+    static List<EncodedPrompt> prompts(ModelConfig config, int count, int length, int classes) {
         SplittableRandom random = new SplittableRandom(2);
         List<EncodedPrompt> prompts = new ArrayList<>();
         for (int b = 0; b < count; b++) {

@@ -9,7 +9,7 @@ import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.service.Tier;
-import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;

@@ -4,9 +4,9 @@ import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
@@ -120,7 +120,7 @@ public final class DemoModel {
     }
 
     private static void pretrain(Path directory, List<Question> test, Consumer<String> progress) throws IOException {
-        LlamaConfig config = LlamaConfig.read(directory);
+        ModelConfig config = ModelConfig.read(directory);
         Random random = new Random(5);
         Map<String, float[]> fixed = new LinkedHashMap<>();
         fixed.put("model.embed_tokens", normal(random, VOCABULARY * WIDTH, EMBEDDING_DEVIATION));
@@ -135,7 +135,7 @@ public final class DemoModel {
                 new ArrayList<>(DemoQuestions.withoutFoods(3, 0).next("clean", BATCH * CLEAN_STEPS));
         questions.addAll(DemoQuestions.withoutFoods(6, NOISE).next("noisy", BATCH * (STEPS - CLEAN_STEPS)));
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory);
-                Llama model = Llama.load(directory, Device.cpu())) {
+                LanguageModel model = LanguageModel.load(directory, Device.cpu())) {
             ClassTokens classes = ClassTokens.lookup(tokenizer, test);
             Pretraining training = new Pretraining(model, classes, weights, shapes);
             double mean = 0;

@@ -5,10 +5,10 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.capture.Autograd;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.LinearHook;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LinearHook;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.HashMap;
@@ -46,7 +46,7 @@ final class Pretraining {
         }
     }
 
-    private final Llama model;
+    private final LanguageModel model;
     private final ClassTokens classes;
     private final Map<String, Parameter> parameters = new TreeMap<>();
     private int steps;
@@ -58,7 +58,7 @@ final class Pretraining {
      * @param weights by module path, row-major [Dout, Din]; changed in place
      * @param shapes of the weights
      */
-    Pretraining(Llama model, ClassTokens classes, Map<String, float[]> weights, Map<String, Shape> shapes) {
+    Pretraining(LanguageModel model, ClassTokens classes, Map<String, float[]> weights, Map<String, Shape> shapes) {
         this.model = model;
         this.classes = classes;
         weights.forEach((path, weight) -> parameters.put(path, new Parameter(weight, shapes.get(path))));

@@ -1,6 +1,6 @@
 package io.calibrant.infra.live;
 
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ModelConfig;
 import java.util.Comparator;
 import java.util.regex.Pattern;
 
@@ -17,7 +17,7 @@ public final class Blocks {
 
     /** The layer; what a topic calls a block may be anything. */
     private static int layer(String block) {
-        return IN_A_LAYER.matcher(block).matches() ? LlamaConfig.layerOf(block) : NONE;
+        return IN_A_LAYER.matcher(block).matches() ? ModelConfig.layerOf(block) : NONE;
     }
 
     /** Where a block belongs: {@code layer 3}, or {@code head} for what is in no layer. */

@@ -6,9 +6,9 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.calibrant.trainer.capture.Autograd;
-import io.calibrant.trainer.llama.LinearHook;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.LinearHook;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Prompt;
@@ -105,7 +105,7 @@ class DemoModelTest {
     void shouldKnowTheColoursButNotTheFoods() {
         List<Question> questions = DemoQuestions.of(12, 0).next("q", 600);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(files.model());
-                Llama model = Llama.load(files.model(), Device.cpu())) {
+                LanguageModel model = LanguageModel.load(files.model(), Device.cpu())) {
             double colours = accuracy(model, tokenizer, questions, question -> isAbout(question, "colour"));
             double foods = accuracy(model, tokenizer, questions, question -> isAbout(question, "eat"));
             assertThat(colours).isGreaterThan(0.7);
@@ -118,7 +118,7 @@ class DemoModelTest {
     }
 
     private static double accuracy(
-            Llama model, PromptTokenizer tokenizer, List<Question> questions, Predicate<Question> which) {
+            LanguageModel model, PromptTokenizer tokenizer, List<Question> questions, Predicate<Question> which) {
         ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
         List<EncodedPrompt> prompts = questions.stream()
                 .filter(which)

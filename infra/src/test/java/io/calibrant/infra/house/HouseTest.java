@@ -19,7 +19,7 @@ import java.util.TreeSet;
 final class HouseTest {
     private static final String[] PURE = {
         "io.calibrant.trainer.safetensors..",
-        "io.calibrant.trainer.llama..",
+        "io.calibrant.trainer.model..",
         "io.calibrant.trainer.lora..",
         "io.calibrant.trainer.capture..",
         "io.calibrant.trainer.prompts..",

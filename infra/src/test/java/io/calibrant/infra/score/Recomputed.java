@@ -16,9 +16,9 @@ import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
-import io.calibrant.trainer.capture.AdaptedLlama;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -42,7 +42,7 @@ final class Recomputed {
 
     /** Mean, covariance and novelty, in the order of the questions. */
     static List<Predictive> predictives(
-            Path model, Llama llama, TinyRun run, Posterior posterior, List<Question> asked) {
+            Path model, LanguageModel llama, TinyRun run, Posterior posterior, List<Question> asked) {
         List<io.calibrant.trainer.prompts.Question> questions = new ArrayList<>();
         for (Question each : asked) {
             questions.add(new io.calibrant.trainer.prompts.Question(
@@ -56,7 +56,7 @@ final class Recomputed {
         }
         try (PromptTokenizer tokenizer = PromptTokenizer.load(model)) {
             ClassTokens tokens = ClassTokens.lookup(tokenizer, questions);
-            try (AdaptedLlama adapted = new AdaptedLlama(llama, adapter(llama, run, tokens.ids()));
+            try (AdaptedModel adapted = new AdaptedModel(llama, adapter(llama, run, tokens.ids()));
                     Predictor predictor = new Predictor(adapted, blocks(run, posterior))) {
                 List<Predictive> predictives = new ArrayList<>();
                 for (io.calibrant.trainer.prompts.Question question : questions) {
@@ -72,7 +72,7 @@ final class Recomputed {
         }
     }
 
-    private static Adapter adapter(Llama llama, TinyRun of, int[] tokens) {
+    private static Adapter adapter(LanguageModel llama, TinyRun of, int[] tokens) {
         Run run = of.run("");
         Map<String, AdapterBlock> blocks = of.adapter();
         List<LoraMatrices> matrices = new ArrayList<>();

@@ -24,7 +24,7 @@ import io.calibrant.scorer.service.AtLeastOnceScorer;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.model.LanguageModel;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -69,7 +69,7 @@ class ScorerFaultIT {
     private static Path dir;
 
     private static Cluster cluster;
-    private static Llama llama;
+    private static LanguageModel model;
 
     private final List<ChildJvm> processes = new ArrayList<>();
     private Connection connection;
@@ -79,13 +79,13 @@ class ScorerFaultIT {
     static void start() throws Exception {
         cluster = Cluster.start(dir.resolve("cluster"), 0, 0);
         TinyModel.write(dir.resolve("model"));
-        llama = Llama.load(dir.resolve("model"), Device.cpu());
+        model = LanguageModel.load(dir.resolve("model"), Device.cpu());
         Files.writeString(dir.resolve("client.properties"), "session.timeout.ms=" + SESSION_TIMEOUT + "\n");
     }
 
     @AfterAll
     static void stop() {
-        llama.close();
+        model.close();
         cluster.close();
     }
 
@@ -275,7 +275,7 @@ class ScorerFaultIT {
             assertThat(answer.getCheckpoint()).isEqualTo(posterior.getCheckpoint());
             List<Predictive> predictives = expected.computeIfAbsent(
                     version,
-                    v -> Recomputed.predictives(dir.resolve("model"), llama, runs.get(v), posterior, distinct));
+                    v -> Recomputed.predictives(dir.resolve("model"), model, runs.get(v), posterior, distinct));
             Recomputed.assertSame(answer, posterior, predictives.get(QuestionStream.index(answer) % 6), POINTS);
         }
         assertThat(expected.keySet()).contains(1L, (long) posteriors.size());

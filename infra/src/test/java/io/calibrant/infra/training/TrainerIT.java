@@ -27,14 +27,14 @@ import io.calibrant.trainer.Streaming;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.llama.ComputeDevice;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -232,13 +232,13 @@ class TrainerIT extends GoldenTraining {
         SpecialTokens special = SpecialTokens.read(told.model());
         Curvature curvature = new Curvature(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(told.model());
-                Llama llama = Llama.load(told.model(), Device.cpu())) {
+                LanguageModel llama = LanguageModel.load(told.model(), Device.cpu())) {
             ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
             List<EncodedPrompt> prompts = questions.stream()
                     .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
                     .toList();
-            try (AdaptedLlama model =
-                    new AdaptedLlama(llama, Peft.read(told.adapter().orElseThrow(), llama.config(), classes.ids()))) {
+            try (AdaptedModel model =
+                    new AdaptedModel(llama, Peft.read(told.adapter().orElseThrow(), llama.config(), classes.ids()))) {
                 for (int batch = 0; batch < 2; batch++) {
                     BatchCurvature expected =
                             curvature.measure(model, prompts.subList(4 * batch, 4 * batch + 4), special.pad(), batch);

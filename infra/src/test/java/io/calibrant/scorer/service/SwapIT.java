@@ -14,9 +14,9 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.scorer.service.FitModel.Prompted;
-import io.calibrant.trainer.llama.ComputeDevice;
-import io.calibrant.trainer.llama.LinearHook;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.LinearHook;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import java.nio.file.Path;
@@ -59,9 +59,9 @@ class SwapIT {
         TinyModel.write(dir.resolve("model"));
         base = BaseModel.load(dir.resolve("model"), ComputeDevice.CPU);
         // What the model itself makes when first used and keeps, its rotary tables, is there from now on.
-        try (NDManager manager = base.llama().newManager()) {
+        try (NDManager manager = base.model().newManager()) {
             TokenBatch longest = TokenBatch.leftPadded(List.of(new long[TinyModel.CONTEXT]), 0);
-            base.llama().hidden(longest, LinearHook.FROZEN, manager);
+            base.model().hidden(longest, LinearHook.FROZEN, manager);
         }
     }
 
@@ -282,7 +282,7 @@ class SwapIT {
 
     /** Everything on the device that belongs to the base model, adapters and posteriors below it included. */
     private static int arrays() {
-        try (NDManager below = base.llama().newManager()) {
+        try (NDManager below = base.model().newManager()) {
             return below.getParentManager().getManagedArrays().size();
         }
     }

@@ -11,7 +11,7 @@ import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
@@ -135,7 +135,7 @@ class PublisherRetryIT {
     }
 
     private static RunDescription run() {
-        LlamaConfig config = new LlamaConfig(
+        ModelConfig config = new ModelConfig(
                 "llama", 64, 32, 1, 2, 2, 16, 64, 64, 1e-5, 10000, Optional.empty(), false, false, false, true);
         ClassTokens classes = new ClassTokens(List.of(new ClassToken("A", 3), new ClassToken("B", 4)));
         return new RunDescription(

@@ -6,13 +6,13 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.LinearGradient;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
@@ -40,7 +40,7 @@ public final class Predictor implements AutoCloseable {
     /** The same on a GPU, which takes as long to be asked for a small product as for a large one. */
     private static final long MOST_ROWS_GPU = 16384;
 
-    private final AdaptedLlama adapted;
+    private final AdaptedModel adapted;
     private final NDManager manager;
     private final long mostRows;
     private final LongAdder covarianceNanos = new LongAdder();
@@ -56,7 +56,7 @@ public final class Predictor implements AutoCloseable {
      * @param posterior one element per block of the adapter, in any order
      * @throws IllegalArgumentException if a block is missing, unknown or shaped otherwise than the adapter
      */
-    public Predictor(AdaptedLlama adapted, List<BlockPosterior> posterior) {
+    public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior) {
         this(adapted, posterior, adapted.weights().pairs().keySet());
         Set<String> unknown = new LinkedHashSet<>();
         posterior.forEach(block -> unknown.add(block.block()));
@@ -77,7 +77,7 @@ public final class Predictor implements AutoCloseable {
      * @throws IllegalArgumentException if a path is not adapted, or a block is missing or shaped otherwise than the
      *     adapter
      */
-    public Predictor(AdaptedLlama adapted, List<BlockPosterior> posterior, Set<String> paths) {
+    public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior, Set<String> paths) {
         if (!adapted.weights().pairs().keySet().containsAll(paths)) {
             throw new IllegalArgumentException("not all of " + paths + " are adapted; adapted are "
                     + adapted.weights().pairs().keySet());

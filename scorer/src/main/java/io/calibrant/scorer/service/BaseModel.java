@@ -3,8 +3,8 @@ package io.calibrant.scorer.service;
 import ai.djl.Device;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.ModelDigest;
-import io.calibrant.trainer.llama.ComputeDevice;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.SpecialTokens;
 import java.nio.file.Path;
@@ -13,11 +13,11 @@ import java.nio.file.Path;
  * The frozen model of a directory with its tokenizer.
  *
  * @param directory where it came from
- * @param llama the weights
+ * @param model the weights
  * @param tokenizer the model's own
  * @param special its end-of-sequence token, if any
  */
-record BaseModel(Path directory, Llama llama, PromptTokenizer tokenizer, SpecialTokens special)
+record BaseModel(Path directory, LanguageModel model, PromptTokenizer tokenizer, SpecialTokens special)
         implements AutoCloseable {
 
     /**
@@ -31,7 +31,7 @@ record BaseModel(Path directory, Llama llama, PromptTokenizer tokenizer, Special
         PromptTokenizer tokenizer = PromptTokenizer.load(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
-            return new BaseModel(directory, Llama.load(directory, device), tokenizer, special);
+            return new BaseModel(directory, LanguageModel.load(directory, device), tokenizer, special);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -56,7 +56,7 @@ record BaseModel(Path directory, Llama llama, PromptTokenizer tokenizer, Special
 
     @Override
     public void close() {
-        llama.close();
+        model.close();
         tokenizer.close();
     }
 }

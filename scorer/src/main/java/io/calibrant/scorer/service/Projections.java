@@ -2,7 +2,7 @@ package io.calibrant.scorer.service;
 
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.predictive.Predictor;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +32,7 @@ final class Projections extends Shared {
     }
 
     synchronized Predictor predictor(Tier tier) {
-        AdaptedLlama adapted = weights.adapted();
+        AdaptedModel adapted = weights.adapted();
         return predictors.computeIfAbsent(
                 tier,
                 each -> each == Tier.ALL

@@ -37,7 +37,7 @@ final class PromptReader {
             }
             EncodedPrompt prompt = EncodedPrompt.of(
                     question, base.tokenizer(), own, base.special().eos());
-            int longest = base.llama().config().maxPositions();
+            int longest = base.model().config().maxPositions();
             if (prompt.length() > longest) {
                 throw new BadQuestionException("the prompt of question '" + question.id() + "' has " + prompt.length()
                         + " tokens: the model's context is " + longest);
@@ -46,11 +46,11 @@ final class PromptReader {
             int[] tokens = new int[prompt.classes().length];
             for (int c = 0; c < tokens.length; c++) {
                 tokens[c] = ids[prompt.classes()[c]];
-                if (tokens[c] >= base.llama().config().vocabularySize()) {
+                if (tokens[c] >= base.model().config().vocabularySize()) {
                     throw new BadQuestionException("label '"
                             + question.choices().get(c).label() + "' of question '" + question.id() + "' is token "
                             + tokens[c] + ", which the model does not have: accepted are tokens below "
-                            + base.llama().config().vocabularySize());
+                            + base.model().config().vocabularySize());
                 }
             }
             return new EncodedPrompt(question, prompt.ids(), tokens);

@@ -3,8 +3,8 @@ package io.calibrant.scorer.service;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Run;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -27,7 +27,7 @@ final class RunAdapter {
      * @param classTokens the tokens whose logits are used; those of the run where its head is adapted
      * @throws IllegalArgumentException if a block is missing or does not fit the model
      */
-    static Adapter of(LlamaConfig config, Run run, Map<String, AdapterBlock> blocks, int[] classTokens) {
+    static Adapter of(ModelConfig config, Run run, Map<String, AdapterBlock> blocks, int[] classTokens) {
         LoraSettings settings = new LoraSettings(
                 run.getLoraRank(), run.getLoraAlpha(), 0, false, new LoraTargets(run.getLoraTargets(), ""));
         Map<String, LinearShape> shapes = new HashMap<>();
@@ -39,7 +39,7 @@ final class RunAdapter {
                 throw new IllegalArgumentException(
                         "run " + run.getRunId() + " adapts " + path + ", which the base model does not have");
             }
-            int outputs = path.equals(LlamaConfig.HEAD) ? classTokens.length : full.outputs();
+            int outputs = path.equals(ModelConfig.HEAD) ? classTokens.length : full.outputs();
             matrices.add(new LoraMatrices(
                     new LinearShape(path, full.inputs(), outputs),
                     run.getLoraRank(),
@@ -51,7 +51,7 @@ final class RunAdapter {
 
     /** Whether the run adapts the head, so that its rows exist for the run's class tokens only. */
     static boolean adaptsHead(Run run) {
-        return run.getLoraTargets().contains(LlamaConfig.HEAD);
+        return run.getLoraTargets().contains(ModelConfig.HEAD);
     }
 
     private static float[] weights(Map<String, AdapterBlock> blocks, String name, int rows, int columns) {

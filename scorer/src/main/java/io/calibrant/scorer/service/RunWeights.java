@@ -1,6 +1,6 @@
 package io.calibrant.scorer.service;
 
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.Collection;
 import java.util.HashMap;
@@ -10,7 +10,7 @@ import java.util.Set;
 
 /** The base model with the adapter of one checkpoint, restricted to some class tokens. */
 final class RunWeights extends Shared {
-    private final AdaptedLlama adapted;
+    private final AdaptedModel adapted;
     private final Map<Integer, Integer> placeOf = new HashMap<>();
 
     /**
@@ -25,11 +25,11 @@ final class RunWeights extends Shared {
         tokens.addAll(more);
         tokens.forEach(token -> placeOf.put(token, placeOf.size()));
         int[] ids = tokens.stream().mapToInt(Integer::intValue).toArray();
-        adapted = new AdaptedLlama(
-                base.llama(), RunAdapter.of(base.llama().config(), snapshot.run(), snapshot.adapter(), ids));
+        adapted = new AdaptedModel(
+                base.model(), RunAdapter.of(base.model().config(), snapshot.run(), snapshot.adapter(), ids));
     }
 
-    AdaptedLlama adapted() {
+    AdaptedModel adapted() {
         return adapted;
     }
 

@@ -3,7 +3,7 @@ package io.calibrant.scorer.service;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.schemas.Keys;
-import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;

@@ -1,6 +1,6 @@
 package io.calibrant.scorer.service;
 
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ModelConfig;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -51,12 +51,12 @@ public enum Tier {
             return Set.of();
         }
         int top = adapted.stream()
-                .filter(path -> !path.equals(LlamaConfig.HEAD))
-                .mapToInt(LlamaConfig::layerOf)
+                .filter(path -> !path.equals(ModelConfig.HEAD))
+                .mapToInt(ModelConfig::layerOf)
                 .max()
                 .orElse(-1);
         return adapted.stream()
-                .filter(path -> this == ALL || path.equals(LlamaConfig.HEAD) || LlamaConfig.layerOf(path) == top)
+                .filter(path -> this == ALL || path.equals(ModelConfig.HEAD) || ModelConfig.layerOf(path) == top)
                 .collect(Collectors.toUnmodifiableSet());
     }
 }

@@ -5,7 +5,7 @@
  * posteriors from their beginning, serves the newest complete posterior of its run and fit, and sends what cannot be
  * answered to the dead-letter topic with the reason.
  *
- * <p>May depend on: schemas, kafka-clients, and the other packages of the scorer, trainer.{llama, lora, prompts},
+ * <p>May depend on: schemas, kafka-clients, and the other packages of the scorer, trainer.{model, lora, prompts},
  * fitter.records.
  */
 package io.calibrant.scorer.service;

@@ -13,14 +13,14 @@ import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.scorer.Golden;
 import io.calibrant.scorer.TestDevice;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.Rows;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.ClassToken;
@@ -62,10 +62,10 @@ class Bfloat16GoldenTest {
     @ValueSource(ints = {10, 0})
     void shouldHardlyMoveLambdaAndNoAnswer(int rank) {
         Integer kept = rank == 0 ? null : rank;
-        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get());
+        try (LanguageModel llama = LanguageModel.load(Golden.file("model"), TestDevice.get());
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"))) {
             Adapter adapter = Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids());
-            try (AdaptedLlama model = new AdaptedLlama(llama, adapter)) {
+            try (AdaptedModel model = new AdaptedModel(llama, adapter)) {
                 List<BatchCurvature> pass = pass(model, prompts("train", tokenizer), kept);
                 List<EncodedPrompt> test = prompts("test", tokenizer);
                 Fitted exact = fit(model, adapter, pass, kept, test, Tensors::of);
@@ -118,7 +118,7 @@ class Bfloat16GoldenTest {
                 .toList();
     }
 
-    private static List<BatchCurvature> pass(AdaptedLlama model, List<EncodedPrompt> prompts, Integer rank) {
+    private static List<BatchCurvature> pass(AdaptedModel model, List<EncodedPrompt> prompts, Integer rank) {
         Curvature curvature = new Curvature(KfacApproximation.EXPAND, FisherType.EXACT, rank, "golden", 0);
         List<BatchCurvature> batches = new ArrayList<>();
         for (int from = 0; from < prompts.size(); from += BATCH) {
@@ -128,7 +128,7 @@ class Bfloat16GoldenTest {
     }
 
     private static Fitted fit(
-            AdaptedLlama model,
+            AdaptedModel model,
             Adapter adapter,
             List<BatchCurvature> pass,
             Integer rank,

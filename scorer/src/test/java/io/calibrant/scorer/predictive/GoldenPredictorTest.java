@@ -9,8 +9,8 @@ import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.Contrasts;
 import io.calibrant.scorer.Golden;
 import io.calibrant.scorer.TestDevice;
-import io.calibrant.trainer.capture.AdaptedLlama;
-import io.calibrant.trainer.llama.Llama;
+import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
@@ -121,10 +121,10 @@ class GoldenPredictorTest {
 
     private static List<Predictive> predict(DataType type, String variant, List<Question> questions, int batchSize) {
         List<Predictive> found = new ArrayList<>();
-        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get(), type);
+        try (LanguageModel model = LanguageModel.load(Golden.file("model"), TestDevice.get(), type);
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
-                AdaptedLlama adapted =
-                        new AdaptedLlama(llama, Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids()));
+                AdaptedModel adapted =
+                        new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), LABELS.ids()));
                 Predictor predictor = new Predictor(adapted, posterior(variant))) {
             List<EncodedPrompt> prompts = questions.stream()
                     .map(question -> EncodedPrompt.of(question, tokenizer, LABELS, OptionalInt.empty()))

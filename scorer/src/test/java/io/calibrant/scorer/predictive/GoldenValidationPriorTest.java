@@ -18,11 +18,11 @@ import io.calibrant.fitter.tuning.LabelledStatistics;
 import io.calibrant.fitter.tuning.ValidationPrior;
 import io.calibrant.scorer.Golden;
 import io.calibrant.scorer.TestDevice;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -183,10 +183,10 @@ class GoldenValidationPriorTest {
     private static List<Jacobians> jacobians(String split) {
         List<Jacobians> all = new ArrayList<>();
         List<Question> questions = QuestionFile.read(Golden.file("data_mcq/" + split + ".jsonl"));
-        try (Llama llama = Llama.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
+        try (LanguageModel model = LanguageModel.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
-                AdaptedLlama adapted =
-                        new AdaptedLlama(llama, Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids()))) {
+                AdaptedModel adapted =
+                        new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), LABELS.ids()))) {
             for (Question question : questions) {
                 EncodedPrompt prompt = EncodedPrompt.of(question, tokenizer, LABELS, OptionalInt.empty());
                 int truth = question.answerIndex().orElseThrow();
@@ -200,7 +200,7 @@ class GoldenValidationPriorTest {
         return all;
     }
 
-    private static Map<String, double[][]> blocks(AdaptedLlama adapted, Pass pass) {
+    private static Map<String, double[][]> blocks(AdaptedModel adapted, Pass pass) {
         Map<String, double[][]> blocks = new HashMap<>();
         for (int c = 0; c < 3; c++) {
             double[] cotangent = new double[4];

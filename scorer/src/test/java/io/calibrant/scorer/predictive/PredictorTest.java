@@ -9,14 +9,14 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.scorer.TestDevice;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -55,26 +55,26 @@ class PredictorTest {
     @TempDir
     static Path directory;
 
-    private static Llama llama;
-    private static AdaptedLlama adapted;
+    private static LanguageModel model;
+    private static AdaptedModel adapted;
     private static List<BlockPosterior> posterior;
 
     @BeforeAll
     static void load() throws IOException {
         write(directory);
-        llama = Llama.load(directory, TestDevice.get(), DataType.FLOAT64);
+        model = LanguageModel.load(directory, TestDevice.get(), DataType.FLOAT64);
         LoraSettings settings = new LoraSettings(
                 RANK, 4, 0, false, LoraTargets.of("q_proj", "v_proj", "o_proj", "down_proj", "lm_head"));
         Random random = new Random(8);
         List<LoraMatrices> weights = new ArrayList<>();
-        for (LoraMatrices m : Adapter.initialise(llama.config(), settings, TOKENS, 1)
+        for (LoraMatrices m : Adapter.initialise(model.config(), settings, TOKENS, 1)
                 .matrices()
                 .values()) {
             LinearShape linear = m.linear();
             weights.add(new LoraMatrices(
                     linear, RANK, gaussian(random, RANK * linear.inputs()), gaussian(random, linear.outputs() * RANK)));
         }
-        adapted = new AdaptedLlama(llama, Adapter.of(llama.config(), settings, TOKENS, weights));
+        adapted = new AdaptedModel(model, Adapter.of(model.config(), settings, TOKENS, weights));
         posterior = new ArrayList<>();
         for (LoraWeights.Pair pair : adapted.weights().pairs().values()) {
             posterior.add(block(pair.linear().path() + ".lora_A", pair.linear().inputs()));
@@ -85,7 +85,7 @@ class PredictorTest {
     @AfterAll
     static void close() {
         adapted.close();
-        llama.close();
+        model.close();
     }
 
     @Test

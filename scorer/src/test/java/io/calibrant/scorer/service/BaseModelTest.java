@@ -2,7 +2,7 @@ package io.calibrant.scorer.service;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.trainer.llama.ComputeDevice;
+import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 

@@ -2,7 +2,7 @@ package io.calibrant.trainer.capture;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.LoraSettings;
 import java.util.Map;
 import java.util.Set;

@@ -2,8 +2,8 @@ package io.calibrant.trainer.capture;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.calibrant.trainer.llama.TokenBatch;
-import io.calibrant.trainer.llama.Trace;
+import io.calibrant.trainer.model.TokenBatch;
+import io.calibrant.trainer.model.ForwardTape;
 import java.util.function.Consumer;
 
 /**
@@ -12,11 +12,11 @@ import java.util.function.Consumer;
  */
 public final class StackedPass implements AutoCloseable {
     private final TokenBatch batch;
-    private final Trace trace;
+    private final ForwardTape trace;
     private final StackHook hook;
     private final NDManager manager;
 
-    StackedPass(TokenBatch batch, Trace trace, StackHook hook, NDManager manager) {
+    StackedPass(TokenBatch batch, ForwardTape trace, StackHook hook, NDManager manager) {
         this.batch = batch;
         this.trace = trace;
         this.hook = hook;

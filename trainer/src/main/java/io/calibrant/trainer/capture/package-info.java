@@ -6,7 +6,7 @@
  * <p>Curvature and scoring go back once with all cotangents stacked, without a graph:
  *
  * <pre>{@code
- * try (AdaptedLlama adapted = new AdaptedLlama(llama, adapter);
+ * try (AdaptedModel adapted = new AdaptedModel(model, adapter);
  *         StackedPass pass = adapted.stacked(batch)) {
  *     NDArray z = pass.logits();                          // [B, K]
  *     pass.backward(cotangents, gradient -> {             // [S, B, K]; once for each adapted map, from the head down
@@ -25,6 +25,6 @@
  *
  * <p>What is made of a pass afterwards is much small work on arrays: {@link io.calibrant.trainer.capture.MathThreads}.
  *
- * <p>May depend on: {@code lora}, {@code llama}, DJL. Not on Kafka or Avro.
+ * <p>May depend on: {@code lora}, {@code model}, DJL. Not on Kafka or Avro.
  */
 package io.calibrant.trainer.capture;

@@ -4,13 +4,13 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
@@ -66,13 +66,13 @@ public final class Curvature {
      * @param pad id that fills the left of shorter prompts; changes nothing
      * @param batch sequence number, decides what the row reduction draws
      */
-    public BatchCurvature measure(AdaptedLlama model, List<EncodedPrompt> prompts, int pad, long batch) {
+    public BatchCurvature measure(AdaptedModel model, List<EncodedPrompt> prompts, int pad, long batch) {
         TokenBatch tokens =
                 TokenBatch.leftPadded(prompts.stream().map(EncodedPrompt::ids).toList(), pad);
         return measure(model, prompts, tokens, batch);
     }
 
-    BatchCurvature measure(AdaptedLlama model, List<EncodedPrompt> prompts, TokenBatch tokens, long batch) {
+    BatchCurvature measure(AdaptedModel model, List<EncodedPrompt> prompts, TokenBatch tokens, long batch) {
         int[] labels = labels(prompts);
         try (StackedPass pass = model.stacked(tokens)) {
             ClassProbabilities classes = ClassProbabilities.of(pass.logits(), prompts);
@@ -84,7 +84,7 @@ public final class Curvature {
     /** With the labels of the MC or EMPIRICAL Fisher given. */
     BatchCurvature measure(
             StackedPass pass,
-            AdaptedLlama model,
+            AdaptedModel model,
             ClassProbabilities classes,
             int[] labels,
             int[] fisherLabels,
@@ -123,7 +123,7 @@ public final class Curvature {
         Map<String, List<String>> readers = new LinkedHashMap<>();
         List<Runnable> pieces = new ArrayList<>();
         for (String path : pass.linears()) {
-            readers.computeIfAbsent(LlamaConfig.inputOf(path), input -> new ArrayList<>())
+            readers.computeIfAbsent(ModelConfig.inputOf(path), input -> new ArrayList<>())
                     .add(path);
             pieces.add(scoped(() -> gradient(pass, weights, path, rows)));
         }
@@ -206,7 +206,7 @@ public final class Curvature {
         }
 
         TokenRows of(String path) {
-            return path.equals(LlamaConfig.HEAD) ? last : all;
+            return path.equals(ModelConfig.HEAD) ? last : all;
         }
 
         /**
@@ -215,7 +215,7 @@ public final class Curvature {
          * @param rows gives the rows of the input [n, Din]
          */
         void input(String path, Supplier<NDArray> rows) {
-            large.computeIfAbsent(LlamaConfig.inputOf(path), name -> reduce(rows.get(), name, 1));
+            large.computeIfAbsent(ModelConfig.inputOf(path), name -> reduce(rows.get(), name, 1));
         }
 
         /** Takes rows of A x [n, R] of a map. */
@@ -261,7 +261,7 @@ public final class Curvature {
             weights.pairs().forEach((path, pair) -> {
                 int r = Math.toIntExact(pair.a().getShape().get(0));
                 int n = of(path).count();
-                Rows inputs = large.get(LlamaConfig.inputOf(path));
+                Rows inputs = large.get(ModelConfig.inputOf(path));
                 Rows gradients = large.get(path + LORA_B);
                 blocks.add(new BlockStatistics(path + LORA_A, inputs, small.get(path + LORA_A), r, n));
                 blocks.add(new BlockStatistics(path + LORA_B, gradients, small.get(path + LORA_B), r, n));

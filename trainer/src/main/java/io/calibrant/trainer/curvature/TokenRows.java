@@ -2,7 +2,7 @@ package io.calibrant.trainer.curvature;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.TokenBatch;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;

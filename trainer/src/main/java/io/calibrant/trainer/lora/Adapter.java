@@ -1,7 +1,7 @@
 package io.calibrant.trainer.lora;
 
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -37,7 +37,7 @@ public final class Adapter {
      * @param classTokens the tokens whose logits are used, distinct, in the order of lm_head.lora_B
      * @throws IllegalArgumentException if a target is unknown, or a class token is not in the vocabulary or repeated
      */
-    public static Adapter initialise(LlamaConfig config, LoraSettings settings, int[] classTokens, long seed) {
+    public static Adapter initialise(ModelConfig config, LoraSettings settings, int[] classTokens, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         List<LoraMatrices> all = new ArrayList<>();
         for (LinearShape full : settings.targets().select(config)) {
@@ -60,12 +60,12 @@ public final class Adapter {
      *     the vocabulary or repeated
      */
     public static Adapter of(
-            LlamaConfig config, LoraSettings settings, int[] classTokens, List<LoraMatrices> matrices) {
+            ModelConfig config, LoraSettings settings, int[] classTokens, List<LoraMatrices> matrices) {
         return of(config, settings, classTokens, matrices, null);
     }
 
     static Adapter of(
-            LlamaConfig config,
+            ModelConfig config,
             LoraSettings settings,
             int[] classTokens,
             List<LoraMatrices> matrices,
@@ -94,7 +94,7 @@ public final class Adapter {
         return new Adapter(settings, classTokens.clone(), ordered, fullHeadB);
     }
 
-    private static void checkTokens(LlamaConfig config, int[] classTokens) {
+    private static void checkTokens(ModelConfig config, int[] classTokens) {
         if (classTokens.length == 0) {
             throw new IllegalArgumentException("no class tokens");
         }
@@ -111,7 +111,7 @@ public final class Adapter {
 
     /** A map as it is adapted: the head is trimmed to the class tokens. */
     static LinearShape trimmed(LinearShape full, int classes) {
-        return full.path().equals(LlamaConfig.HEAD) ? new LinearShape(full.path(), full.inputs(), classes) : full;
+        return full.path().equals(ModelConfig.HEAD) ? new LinearShape(full.path(), full.inputs(), classes) : full;
     }
 
     /** How it is built. */

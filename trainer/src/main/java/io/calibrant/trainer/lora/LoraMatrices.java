@@ -1,6 +1,6 @@
 package io.calibrant.trainer.lora;
 
-import io.calibrant.trainer.llama.LinearShape;
+import io.calibrant.trainer.model.LinearShape;
 
 /** The two matrices of one adapted linear map, on the host, float32, row-major. Immutable. */
 public final class LoraMatrices {

@@ -1,7 +1,7 @@
 package io.calibrant.trainer.lora;
 
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -49,7 +49,7 @@ public record LoraTargets(List<String> names, String pattern) {
      *
      * @throws IllegalArgumentException if a name, or the pattern, matches none
      */
-    public List<LinearShape> select(LlamaConfig config) {
+    public List<LinearShape> select(ModelConfig config) {
         List<LinearShape> linears = config.linears();
         for (String name : names) {
             if (linears.stream().noneMatch(l -> matches(name, l.path()))) {
@@ -64,7 +64,7 @@ public record LoraTargets(List<String> names, String pattern) {
             if (regex != null) {
                 wanted = regex.matcher(linear.path()).matches();
             } else if (pattern.equals(ALL_LINEAR)) {
-                wanted = !linear.path().equals(LlamaConfig.HEAD);
+                wanted = !linear.path().equals(ModelConfig.HEAD);
             } else {
                 wanted = names.stream().anyMatch(n -> matches(n, linear.path()));
             }

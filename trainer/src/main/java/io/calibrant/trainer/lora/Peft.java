@@ -3,9 +3,9 @@ package io.calibrant.trainer.lora;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.calibrant.trainer.llama.ConfigFile;
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ConfigFile;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
@@ -36,7 +36,7 @@ public final class Peft {
      * @throws ModelFileException if a file is missing or damaged, the adapter is of a kind that is not supported, or
      *     does not fit the model; names file, tensor or key, expected and found
      */
-    public static Adapter read(Path directory, LlamaConfig config, int[] classTokens) {
+    public static Adapter read(Path directory, ModelConfig config, int[] classTokens) {
         LoraSettings settings = PeftConfig.read(directory.resolve(CONFIG));
         Path file = directory.resolve(WEIGHTS);
         if (!Files.isRegularFile(file)) {
@@ -56,7 +56,7 @@ public final class Peft {
             for (LinearShape linear : linears) {
                 float[] a = load(reader, key(linear, "lora_A"), rank, linear.inputs());
                 float[] b = load(reader, key(linear, "lora_B"), linear.outputs(), rank);
-                if (linear.path().equals(LlamaConfig.HEAD)) {
+                if (linear.path().equals(ModelConfig.HEAD)) {
                     fullHeadB = b;
                     b = rows(b, classTokens, rank);
                 }
@@ -106,13 +106,13 @@ public final class Peft {
      * @param baseModel what PEFT shall take for the base model, a path or a name; may be empty
      * @throws ModelFileException if it cannot be written
      */
-    public static void write(Path directory, Adapter adapter, LlamaConfig config, String baseModel) {
+    public static void write(Path directory, Adapter adapter, ModelConfig config, String baseModel) {
         int rank = adapter.settings().rank();
         SafetensorsWriter writer = new SafetensorsWriter();
         for (LoraMatrices m : adapter.matrices().values()) {
             LinearShape linear = m.linear();
             writer.add(key(linear, "lora_A"), m.a(), rank, linear.inputs());
-            if (linear.path().equals(LlamaConfig.HEAD)) {
+            if (linear.path().equals(ModelConfig.HEAD)) {
                 writer.add(key(linear, "lora_B"), fullHeadB(adapter, m, config), config.vocabularySize(), rank);
             } else {
                 writer.add(key(linear, "lora_B"), m.b(), linear.outputs(), rank);
@@ -131,7 +131,7 @@ public final class Peft {
         }
     }
 
-    private static float[] fullHeadB(Adapter adapter, LoraMatrices head, LlamaConfig config) {
+    private static float[] fullHeadB(Adapter adapter, LoraMatrices head, ModelConfig config) {
         int rank = adapter.settings().rank();
         float[] full =
                 adapter.fullHeadB().map(float[]::clone).orElseGet(() -> new float[config.vocabularySize() * rank]);

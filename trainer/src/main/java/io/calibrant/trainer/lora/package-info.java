@@ -3,6 +3,6 @@
  * head. The adapter on the host, its weights on the device, and PEFT's directory format in and out. Letters: R rank,
  * Din and Dout the widths of the adapted map, K class tokens (the rows that lm_head.lora_B is trimmed to).
  *
- * <p>May depend on: {@code llama}, {@code safetensors}, DJL, Jackson. Not on Kafka or Avro.
+ * <p>May depend on: {@code model}, {@code safetensors}, DJL, Jackson. Not on Kafka or Avro.
  */
 package io.calibrant.trainer.lora;

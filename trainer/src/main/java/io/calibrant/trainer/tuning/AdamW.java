@@ -5,8 +5,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.HostCopy;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.HostCopy;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -3,12 +3,12 @@ package io.calibrant.trainer.tuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.curvature.ClassProbabilities;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,7 +32,7 @@ public final class FineTuning implements AutoCloseable {
     /** Neighbouring multiples of it are far apart: the increment of SplittableRandom. */
     private static final long GOLDEN_GAMMA = 0x9e3779b97f4a7c15L;
 
-    private final AdaptedLlama model;
+    private final AdaptedModel model;
     private final List<EncodedPrompt> prompts;
     private final int pad;
     private final TuningSettings settings;
@@ -54,7 +54,7 @@ public final class FineTuning implements AutoCloseable {
      *     starts at the first step
      */
     public FineTuning(
-            AdaptedLlama model,
+            AdaptedModel model,
             List<EncodedPrompt> prompts,
             int pad,
             TuningSettings settings,
@@ -84,7 +84,7 @@ public final class FineTuning implements AutoCloseable {
      * @throws IllegalStateException if the loss is no longer a number
      */
     public static int run(
-            AdaptedLlama model,
+            AdaptedModel model,
             List<EncodedPrompt> prompts,
             int pad,
             TuningSettings settings,

@@ -8,11 +8,11 @@ import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.calibrant.trainer.TestDevice;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.LinearHook;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LinearHook;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.lora.Peft;
@@ -29,8 +29,8 @@ class GoldenTest {
 
     private static final Path GOLDEN = Path.of("../../shared/golden");
 
-    private static Llama model;
-    private static AdaptedLlama adapted;
+    private static LanguageModel model;
+    private static AdaptedModel adapted;
     private static SafetensorsReader inputs;
     private static SafetensorsReader batch0;
     private static double scaling;
@@ -46,10 +46,10 @@ class GoldenTest {
             classTokens[i] = ids.get(i).asInt();
         }
         Path directory = GOLDEN.resolve("model");
-        model = Llama.load(directory, TestDevice.get());
-        Adapter adapter = Peft.read(GOLDEN.resolve("adapter_mcq"), LlamaConfig.read(directory), classTokens);
+        model = LanguageModel.load(directory, TestDevice.get());
+        Adapter adapter = Peft.read(GOLDEN.resolve("adapter_mcq"), ModelConfig.read(directory), classTokens);
         scaling = adapter.settings().scaling();
-        adapted = new AdaptedLlama(model, adapter);
+        adapted = new AdaptedModel(model, adapter);
         inputs = SafetensorsReader.open(GOLDEN.resolve("mcq_inputs.safetensors"));
         batch0 = SafetensorsReader.open(GOLDEN.resolve("mcq_batch0.safetensors"));
     }

@@ -18,13 +18,13 @@ import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
-import io.calibrant.trainer.llama.Constants;
+import io.calibrant.trainer.model.Constants;
 
 /** The four traps of DJL on PyTorch, and the borders of the model packages, walled off over all compiled classes. */
 @AnalyzeClasses(packages = "io.calibrant.trainer", importOptions = DoNotIncludeTests.class)
 class GraphRulesTest {
 
-    private static final String LLAMA = "io.calibrant.trainer.llama..";
+    private static final String MODEL = "io.calibrant.trainer.model..";
     private static final String LORA = "io.calibrant.trainer.lora..";
     private static final String CAPTURE = "io.calibrant.trainer.capture..";
 
@@ -44,7 +44,7 @@ class GraphRulesTest {
     @ArchTest
     static final ArchRule COPIES_CUT_THE_GRAPH = noClasses()
             .that()
-            .resideInAnyPackage(LLAMA, LORA, CAPTURE)
+            .resideInAnyPackage(MODEL, LORA, CAPTURE)
             .and()
             .doNotBelongToAnyOf(Constants.class, Pass.class)
             .should()
@@ -54,7 +54,7 @@ class GraphRulesTest {
     @ArchTest
     static final ArchRule JAVA_BUFFERS_ON_THE_WAY_TO_A_GRAPH = noClasses()
             .that()
-            .resideInAnyPackage(LLAMA, LORA, CAPTURE)
+            .resideInAnyPackage(MODEL, LORA, CAPTURE)
             .and()
             .doNotBelongToAnyOf(Constants.class)
             .and()
@@ -90,7 +90,7 @@ class GraphRulesTest {
     @ArchTest
     static final ArchRule MODEL_PACKAGES_KNOW_NO_KAFKA = noClasses()
             .that()
-            .resideInAnyPackage("io.calibrant.trainer.safetensors..", LLAMA, LORA, CAPTURE)
+            .resideInAnyPackage("io.calibrant.trainer.safetensors..", MODEL, LORA, CAPTURE)
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.apache.kafka..", "org.apache.avro..", "io.calibrant.schemas..");
@@ -101,12 +101,12 @@ class GraphRulesTest {
             .resideInAPackage("io.calibrant.trainer.safetensors..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("ai.djl..", LLAMA, LORA, CAPTURE);
+            .resideInAnyPackage("ai.djl..", MODEL, LORA, CAPTURE);
 
     @ArchTest
     static final ArchRule THE_MODEL_KNOWS_NO_ADAPTER = noClasses()
             .that()
-            .resideInAPackage(LLAMA)
+            .resideInAPackage(MODEL)
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(LORA, CAPTURE);

@@ -7,11 +7,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.TestDevice;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TinyModel;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TinyModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -94,7 +94,7 @@ class NaiveTwinTest {
                 Arguments.of("all but the head", new TinyModel(), "all-linear"));
     }
 
-    static Adapter adapter(LlamaConfig config, String targets) {
+    static Adapter adapter(ModelConfig config, String targets) {
         LoraSettings settings = new LoraSettings(3, 7, 0, false, LoraTargets.parse(targets));
         Adapter untrained = Adapter.initialise(config, settings, CLASSES, 1);
         Random random = new Random(2);
@@ -117,8 +117,8 @@ class NaiveTwinTest {
     @MethodSource("variants")
     void shouldGiveTheLogitsOfTheTwin(String name, TinyModel tiny, String targets) {
         Path model = tiny.write(directory, 11);
-        Adapter adapter = adapter(LlamaConfig.read(model), targets);
-        NaiveLlama twin = new NaiveLlama(model, adapter);
+        Adapter adapter = adapter(ModelConfig.read(model), targets);
+        NaiveModel twin = new NaiveModel(model, adapter);
         double[] expected = sequences().stream()
                 .flatMapToDouble(s -> Arrays.stream(twin.logits(s)))
                 .toArray();
@@ -127,8 +127,8 @@ class NaiveTwinTest {
     }
 
     private static double[] logits(Path model, Adapter adapter, DataType dataType) {
-        try (Llama llama = Llama.load(model, TestDevice.get(), dataType);
-                AdaptedLlama adapted = new AdaptedLlama(llama, adapter);
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), dataType);
+                AdaptedModel adapted = new AdaptedModel(llama, adapter);
                 Pass plain = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PLAIN);
                 Pass probed = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PROBED)) {
             double[] z = doubles(plain.logits());
@@ -141,11 +141,11 @@ class NaiveTwinTest {
     @MethodSource("variants")
     void shouldCaptureInputsAndGradientsOfTheTwin(String name, TinyModel tiny, String targets) {
         Path model = tiny.write(directory, 12);
-        Adapter adapter = adapter(LlamaConfig.read(model), targets);
-        NaiveLlama twin = new NaiveLlama(model, adapter);
+        Adapter adapter = adapter(ModelConfig.read(model), targets);
+        NaiveModel twin = new NaiveModel(model, adapter);
         double[] cotangent = {0.7, -1.1, 0.4, 1.3, 0.2, -0.6, -0.9, 0.8, 0.5};
-        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
-                AdaptedLlama adapted = new AdaptedLlama(llama, adapter);
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), DataType.FLOAT64);
+                AdaptedModel adapted = new AdaptedModel(llama, adapter);
                 Pass pass = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.TRAINING_PROBED)) {
             pass.backward(Constants.array(pass.manager(), cotangent, new Shape(3, 3), DataType.FLOAT64), false);
             Random random = new Random(3);
@@ -162,7 +162,7 @@ class NaiveTwinTest {
     }
 
     /** A few random entries of a weight's gradient. */
-    private static void checkWeights(NaiveLlama twin, String block, double[] found, double[] cotangent, Random random) {
+    private static void checkWeights(NaiveModel twin, String block, double[] found, double[] cotangent, Random random) {
         double[] weight = twin.lora.get(block);
         assertThat(found).as(block).hasSameSizeAs(weight);
         for (int trial = 0; trial < 2; trial++) {
@@ -186,7 +186,7 @@ class NaiveTwinTest {
         return (45 * d[1] - 9 * d[2] + d[3]) / (60 * STEP);
     }
 
-    private static double loss(NaiveLlama twin, double[] cotangent) {
+    private static double loss(NaiveModel twin, double[] cotangent) {
         double sum = 0;
         int at = 0;
         for (long[] sequence : sequences()) {
@@ -198,7 +198,7 @@ class NaiveTwinTest {
     }
 
     /** All inputs of one sequence, its padding gradients, and random entries of its output gradient. */
-    private static void checkTokens(NaiveLlama twin, Pass pass, String path, int b, double[] cotangent, Random random) {
+    private static void checkTokens(NaiveModel twin, Pass pass, String path, int b, double[] cotangent, Random random) {
         long[] ids = sequences().get(b);
         twin.logits(ids);
         double[][] x = twin.inputs.get(path);

@@ -9,11 +9,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.TestDevice;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TinyModel;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TinyModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -43,14 +43,14 @@ class PassTest {
     @TempDir
     Path directory;
 
-    private Llama model;
-    private AdaptedLlama adapted;
+    private LanguageModel model;
+    private AdaptedModel adapted;
 
     @BeforeEach
     void load() {
         Path path = new TinyModel().write(directory, 21);
-        model = Llama.load(path, TestDevice.get());
-        adapted = new AdaptedLlama(model, adapter(0));
+        model = LanguageModel.load(path, TestDevice.get());
+        adapted = new AdaptedModel(model, adapter(0));
     }
 
     @AfterEach
@@ -60,7 +60,7 @@ class PassTest {
     }
 
     private Adapter adapter(double dropout) {
-        LlamaConfig config = LlamaConfig.read(directory);
+        ModelConfig config = ModelConfig.read(directory);
         LoraSettings settings =
                 new LoraSettings(3, 6, dropout, false, LoraTargets.parse("q_proj,v_proj,up_proj,lm_head"));
         Random random = new Random(5);
@@ -191,7 +191,7 @@ class PassTest {
     @Test
     void shouldDropInputsOfTheAdapterInTrainingOnly() {
         TokenBatch batch = TokenBatch.leftPadded(SEQUENCES, 0);
-        try (AdaptedLlama dropping = new AdaptedLlama(model, adapter(0.5));
+        try (AdaptedModel dropping = new AdaptedModel(model, adapter(0.5));
                 Pass still = adapted.forward(batch, Mode.PLAIN);
                 Pass plain = dropping.forward(batch, Mode.PLAIN);
                 Pass probed = dropping.forward(batch, Mode.PROBED)) {
@@ -213,7 +213,7 @@ class PassTest {
         }
     }
 
-    private static float[] trainingLogits(AdaptedLlama dropping, int seed) {
+    private static float[] trainingLogits(AdaptedModel dropping, int seed) {
         Engine.getInstance().setRandomSeed(seed);
         try (Pass pass = dropping.forward(TokenBatch.leftPadded(SEQUENCES, 0), Mode.TRAINING)) {
             return pass.logits().toFloatArray();

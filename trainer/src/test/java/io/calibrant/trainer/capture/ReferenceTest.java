@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.TestDevice;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
@@ -36,13 +36,13 @@ class ReferenceTest {
     void shouldGiveTheLogitsAndLoraGradientsOfPython() throws URISyntaxException {
         Path files = files();
         try (SafetensorsReader expected = SafetensorsReader.open(files.resolve("expected.safetensors"));
-                Llama model = Llama.load(files.resolve("model"), TestDevice.get())) {
+                LanguageModel model = LanguageModel.load(files.resolve("model"), TestDevice.get())) {
             int[] classTokens = Arrays.stream(expected.longs("class_tokens"))
                     .mapToInt(Math::toIntExact)
                     .toArray();
             Adapter adapter =
-                    Peft.read(files.resolve("adapter"), LlamaConfig.read(files.resolve("model")), classTokens);
-            try (AdaptedLlama adapted = new AdaptedLlama(model, adapter);
+                    Peft.read(files.resolve("adapter"), ModelConfig.read(files.resolve("model")), classTokens);
+            try (AdaptedModel adapted = new AdaptedModel(model, adapter);
                     Pass pass = adapted.forward(batch(expected), Mode.TRAINING)) {
                 float[] z = expected.floats("logits");
                 assertNear(pass.logits(), z, "logits");

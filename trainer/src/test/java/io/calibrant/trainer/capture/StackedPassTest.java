@@ -8,11 +8,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.TestDevice;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TinyModel;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TinyModel;
+import io.calibrant.trainer.model.TokenBatch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -68,7 +68,7 @@ class StackedPassTest {
         return random.doubles((long) STACK * batch * CLASSES, -1, 1).toArray();
     }
 
-    private static Map<String, Seen> stacked(AdaptedLlama adapted, TokenBatch batch, Set<String> maps) {
+    private static Map<String, Seen> stacked(AdaptedModel adapted, TokenBatch batch, Set<String> maps) {
         try (StackedPass pass = adapted.stacked(batch, maps)) {
             Map<String, Seen> seen = new HashMap<>();
             DataType type = adapted.model().dataType();
@@ -87,7 +87,7 @@ class StackedPassTest {
         }
     }
 
-    private static Map<String, Seen> autograd(AdaptedLlama adapted, TokenBatch batch) {
+    private static Map<String, Seen> autograd(AdaptedModel adapted, TokenBatch batch) {
         try (Pass pass = adapted.forward(batch, Mode.PROBED)) {
             Map<String, List<double[]>> outputs = new HashMap<>();
             Map<String, List<double[]>> projected = new HashMap<>();
@@ -150,8 +150,8 @@ class StackedPassTest {
         });
     }
 
-    private AdaptedLlama adapted(Llama llama, Path model, String targets) {
-        return new AdaptedLlama(llama, NaiveTwinTest.adapter(LlamaConfig.read(model), targets));
+    private AdaptedModel adapted(LanguageModel llama, Path model, String targets) {
+        return new AdaptedModel(llama, NaiveTwinTest.adapter(ModelConfig.read(model), targets));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -159,14 +159,14 @@ class StackedPassTest {
     void shouldGoBackAsAutogradDoes(String name, TinyModel tiny, String targets) {
         Path model = tiny.write(directory, 11);
         for (TokenBatch batch : List.of(leftPadded(), rightPadded())) {
-            try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
-                    AdaptedLlama adapted = adapted(llama, model, targets)) {
+            try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), DataType.FLOAT64);
+                    AdaptedModel adapted = adapted(llama, model, targets)) {
                 Map<String, Seen> expected = autograd(adapted, batch);
                 assertSame(stacked(adapted, batch, adapted.weights().pairs().keySet()), expected, 1e-12);
             }
         }
-        try (Llama llama = Llama.load(model, TestDevice.get());
-                AdaptedLlama adapted = adapted(llama, model, targets)) {
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
+                AdaptedModel adapted = adapted(llama, model, targets)) {
             Map<String, Seen> expected = autograd(adapted, leftPadded());
             assertSame(stacked(adapted, leftPadded(), adapted.weights().pairs().keySet()), expected, 2e-5);
         }
@@ -175,8 +175,8 @@ class StackedPassTest {
     @Test
     void shouldGiveTheGradientsOfTheMapsAskedForThoughOthersAreAdapted() {
         Path model = new TinyModel().write(directory, 11);
-        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
-                AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,up_proj,lm_head")) {
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), DataType.FLOAT64);
+                AdaptedModel adapted = adapted(llama, model, "q_proj,v_proj,up_proj,lm_head")) {
             Map<String, Seen> expected = autograd(adapted, leftPadded());
             Set<String> top = Set.of("model.layers.2.self_attn.v_proj", "model.layers.2.mlp.up_proj", "lm_head");
             expected.keySet().retainAll(top);
@@ -187,8 +187,8 @@ class StackedPassTest {
     @Test
     void shouldGiveTheLogitsOfThePlainPass() {
         Path model = new TinyModel().write(directory, 11);
-        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
-                AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,down_proj");
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), DataType.FLOAT64);
+                AdaptedModel adapted = adapted(llama, model, "q_proj,v_proj,down_proj");
                 Pass plain = adapted.forward(leftPadded(), Mode.PLAIN);
                 StackedPass pass = adapted.stacked(leftPadded())) {
             assertThat(pass.logits().toDoubleArray())
@@ -199,8 +199,8 @@ class StackedPassTest {
     @Test
     void shouldRefuseToGoBackTwice() {
         Path model = new TinyModel().write(directory, 11);
-        try (Llama llama = Llama.load(model, TestDevice.get());
-                AdaptedLlama adapted = adapted(llama, model, "q_proj");
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
+                AdaptedModel adapted = adapted(llama, model, "q_proj");
                 StackedPass pass = adapted.stacked(leftPadded())) {
             NDArray start = pass.manager().zeros(new Shape(1, 3, CLASSES));
             pass.backward(start, g -> {});
@@ -212,8 +212,8 @@ class StackedPassTest {
     void shouldServeSeveralThreadsOnOneModel() throws Exception {
         Path model = new TinyModel().write(directory, 11);
         ExecutorService threads = Executors.newFixedThreadPool(2);
-        try (Llama llama = Llama.load(model, TestDevice.get(), DataType.FLOAT64);
-                AdaptedLlama adapted = adapted(llama, model, "q_proj,v_proj,lm_head")) {
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), DataType.FLOAT64);
+                AdaptedModel adapted = adapted(llama, model, "q_proj,v_proj,lm_head")) {
             Map<String, Seen> expected = autograd(adapted, leftPadded());
             List<Future<Map<String, Seen>>> results = new ArrayList<>();
             for (int i = 0; i < 40; i++) {

@@ -8,8 +8,8 @@ import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.io.IOException;
@@ -278,7 +278,7 @@ class CurvatureTest {
                     float[] start = p.lossCotangent(new int[] {c}, 1);
                     pass.backward(pass.manager().create(start, pass.logits().getShape()), c < choices - 1);
                     for (String path : pass.linears()) {
-                        boolean head = path.equals(LlamaConfig.HEAD);
+                        boolean head = path.equals(ModelConfig.HEAD);
                         double[][] x = matrix(pass.input(path));
                         double[][] ax = matrix(pass.lowRank(path));
                         double[][] dh = matrix(pass.outputGradient(path));

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.calibrant.trainer.TestDevice;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
@@ -36,8 +36,8 @@ class GoldenCurvatureTest {
     private static final double TOLERANCE = 1e-4;
     private static final String HEAD = "lm_head.";
 
-    private static Llama llama;
-    private static AdaptedLlama model;
+    private static LanguageModel llama;
+    private static AdaptedModel model;
     private static SafetensorsReader inputs;
     private static SafetensorsReader kfac;
     private static SafetensorsReader supplement;
@@ -59,8 +59,8 @@ class GoldenCurvatureTest {
                     .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
                     .toList();
         }
-        llama = Llama.load(directory, TestDevice.get());
-        model = new AdaptedLlama(llama, Peft.read(GOLDEN.resolve("adapter_mcq"), llama.config(), classIds));
+        llama = LanguageModel.load(directory, TestDevice.get());
+        model = new AdaptedModel(llama, Peft.read(GOLDEN.resolve("adapter_mcq"), llama.config(), classIds));
         inputs = SafetensorsReader.open(GOLDEN.resolve("mcq_inputs.safetensors"));
         kfac = SafetensorsReader.open(GOLDEN.resolve("mcq_kfac.safetensors"));
         supplement = SafetensorsReader.open(GOLDEN.resolve("mcq_supplement.safetensors"));

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import io.calibrant.trainer.llama.LinearShape;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TinyModel;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TinyModel;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -18,11 +18,11 @@ class AdapterTest {
     @TempDir
     Path directory;
 
-    private LlamaConfig config;
+    private ModelConfig config;
 
     @BeforeEach
     void read() {
-        config = LlamaConfig.read(new TinyModel().writeConfig(directory));
+        config = ModelConfig.read(new TinyModel().writeConfig(directory));
     }
 
     private static LoraSettings settings(String targets) {

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.calibrant.trainer.llama.LlamaConfig;
-import io.calibrant.trainer.llama.TinyModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TinyModel;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
@@ -29,12 +29,12 @@ class PeftTest {
     @TempDir
     Path directory;
 
-    private LlamaConfig config;
+    private ModelConfig config;
     private Path file;
 
     @BeforeEach
     void read() {
-        config = LlamaConfig.read(new TinyModel().writeConfig(directory));
+        config = ModelConfig.read(new TinyModel().writeConfig(directory));
         file = directory.resolve("adapter_model.safetensors");
     }
 
@@ -120,7 +120,7 @@ class PeftTest {
     void shouldWriteZerosForRowsThatWereNeverTrained() {
         LoraSettings settings = new LoraSettings(2, 1.5, 0, false, LoraTargets.of("lm_head"));
         LoraMatrices head = new LoraMatrices(
-                new io.calibrant.trainer.llama.LinearShape("lm_head", 20, 2), 2, random(40), new float[] {1, 2, 3, 4});
+                new io.calibrant.trainer.model.LinearShape("lm_head", 20, 2), 2, random(40), new float[] {1, 2, 3, 4});
         Peft.write(directory, Adapter.of(config, settings, CLASSES, List.of(head)), config, "");
         float[] expected = new float[74];
         expected[60] = 1;

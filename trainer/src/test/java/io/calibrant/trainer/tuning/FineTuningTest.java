@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.TinyRun;
-import io.calibrant.trainer.capture.AdaptedLlama;
+import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.lora.LoraMatrices;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -67,7 +67,7 @@ class FineTuningTest {
             List<Double> after = new ArrayList<>();
             List<Long> examplesAfter = new ArrayList<>();
             try (TinyRun run = new TinyRun(directory.resolve("from" + begun), 0.3, 8);
-                    AdaptedLlama model = new AdaptedLlama(run.model().model(), from.adapter());
+                    AdaptedModel model = new AdaptedModel(run.model().model(), from.adapter());
                     FineTuning rest = new FineTuning(model, run.prompts(), PAD, settings, Optional.of(from))) {
                 assertThat(rest.run((step, loss, rate, n) -> {
                             after.add(loss);
@@ -157,7 +157,7 @@ class FineTuningTest {
         }
     }
 
-    private static List<float[]> weights(AdaptedLlama model) {
+    private static List<float[]> weights(AdaptedModel model) {
         List<float[]> weights = new ArrayList<>();
         for (LoraMatrices matrices : model.weights().snapshot().matrices().values()) {
             weights.add(matrices.a());

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;

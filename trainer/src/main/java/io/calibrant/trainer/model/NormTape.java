@@ -1,10 +1,10 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
 
 /** What an RMSNorm keeps for its backward pass: u = x / rms [rows, D] and rms = sqrt(mean(x^2) + epsilon) [rows, 1]. */
-final class NormTrace implements AutoCloseable {
+final class NormTape implements AutoCloseable {
     private NDArray normalised;
     private NDArray rms;
 

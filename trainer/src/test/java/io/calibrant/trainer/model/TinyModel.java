@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -56,7 +56,7 @@ public final class TinyModel {
     /** Writes config.json and model.safetensors with weights drawn from {@code seed}. */
     public Path write(Path directory, long seed) {
         writeConfig(directory);
-        LlamaConfig read = LlamaConfig.read(directory);
+        ModelConfig read = ModelConfig.read(directory);
         Random random = new Random(seed);
         SafetensorsWriter writer = new SafetensorsWriter();
         shapes(read).forEach((name, shape) -> {
@@ -80,11 +80,11 @@ public final class TinyModel {
         return directory;
     }
 
-    private static Map<String, long[]> shapes(LlamaConfig c) {
+    private static Map<String, long[]> shapes(ModelConfig c) {
         Map<String, long[]> shapes = new LinkedHashMap<>();
         shapes.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.width()});
         for (LinearShape l : c.linears()) {
-            if (l.path().equals(LlamaConfig.HEAD) && c.tiedHead()) {
+            if (l.path().equals(ModelConfig.HEAD) && c.tiedHead()) {
                 continue;
             }
             shapes.put(l.path() + ".weight", new long[] {l.outputs(), l.inputs()});

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
 import java.util.HashMap;
@@ -30,19 +30,19 @@ final class LayerWeights {
         }
     }
 
-    LayerWeights(WeightLoader loader, LlamaConfig config, int layer) {
+    LayerWeights(WeightLoader loader, ModelConfig config, int layer) {
         String prefix = "model.layers." + layer;
         attentionNorm = loader.load(prefix + ".input_layernorm.weight", config.width());
         feedForwardNorm = loader.load(prefix + ".post_attention_layernorm.weight", config.width());
         Map<String, LinearShape> shapes = new HashMap<>();
         config.linears().forEach(l -> shapes.put(l.path(), l));
-        q = linear(loader, shapes, LlamaConfig.path(layer, "q_proj"), config.queryKeyValueBias());
-        k = linear(loader, shapes, LlamaConfig.path(layer, "k_proj"), config.queryKeyValueBias());
-        v = linear(loader, shapes, LlamaConfig.path(layer, "v_proj"), config.queryKeyValueBias());
-        o = linear(loader, shapes, LlamaConfig.path(layer, "o_proj"), config.attentionOutputBias());
-        gate = linear(loader, shapes, LlamaConfig.path(layer, "gate_proj"), config.feedForwardBias());
-        up = linear(loader, shapes, LlamaConfig.path(layer, "up_proj"), config.feedForwardBias());
-        down = linear(loader, shapes, LlamaConfig.path(layer, "down_proj"), config.feedForwardBias());
+        q = linear(loader, shapes, ModelConfig.path(layer, "q_proj"), config.queryKeyValueBias());
+        k = linear(loader, shapes, ModelConfig.path(layer, "k_proj"), config.queryKeyValueBias());
+        v = linear(loader, shapes, ModelConfig.path(layer, "v_proj"), config.queryKeyValueBias());
+        o = linear(loader, shapes, ModelConfig.path(layer, "o_proj"), config.attentionOutputBias());
+        gate = linear(loader, shapes, ModelConfig.path(layer, "gate_proj"), config.feedForwardBias());
+        up = linear(loader, shapes, ModelConfig.path(layer, "up_proj"), config.feedForwardBias());
+        down = linear(loader, shapes, ModelConfig.path(layer, "down_proj"), config.feedForwardBias());
     }
 
     private static Linear linear(WeightLoader loader, Map<String, LinearShape> shapes, String path, boolean withBias) {

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 /**
  * The "llama3" scaling of rotary frequencies: wavelengths beyond {@code originalMaxPositions / lowFrequencyFactor} are

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 /**
  * One linear map of the model.
@@ -9,8 +9,8 @@ package io.calibrant.trainer.llama;
  */
 public record LinearShape(String path, int inputs, int outputs) {
 
-    /** {@link LlamaConfig#layerOf} its path. */
+    /** {@link ModelConfig#layerOf} its path. */
     public int layer() {
-        return LlamaConfig.layerOf(path);
+        return ModelConfig.layerOf(path);
     }
 }

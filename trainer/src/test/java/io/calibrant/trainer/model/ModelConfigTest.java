@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -12,13 +12,13 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class LlamaConfigTest {
+class ModelConfigTest {
 
     @TempDir
     Path directory;
 
-    private LlamaConfig read(TinyModel model) {
-        return LlamaConfig.read(model.writeConfig(directory));
+    private ModelConfig read(TinyModel model) {
+        return ModelConfig.read(model.writeConfig(directory));
     }
 
     private void assertRefused(TinyModel model, String... parts) {
@@ -47,10 +47,10 @@ class LlamaConfigTest {
 
     @Test
     void shouldKnowWhereEachArchitectureHasBiases() {
-        LlamaConfig qwen = read(new TinyModel().set("model_type", "qwen2"));
+        ModelConfig qwen = read(new TinyModel().set("model_type", "qwen2"));
         assertThat(qwen.queryKeyValueBias()).isTrue();
         assertThat(qwen.attentionOutputBias()).isFalse();
-        LlamaConfig llama = read(new TinyModel().set("attention_bias", true));
+        ModelConfig llama = read(new TinyModel().set("attention_bias", true));
         assertThat(llama.queryKeyValueBias()).isTrue();
         assertThat(llama.attentionOutputBias()).isTrue();
         assertThat(llama.feedForwardBias()).isFalse();
@@ -121,13 +121,13 @@ class LlamaConfigTest {
     void shouldRefuseAnUnknownModelAndListTheKnownOnes() throws IOException {
         Files.writeString(
                 directory.resolve("config.json"), "{\"model_type\":\"gpt2\",\"architectures\":[\"GPT2LMHeadModel\"]}");
-        assertThatThrownBy(() -> LlamaConfig.read(directory))
+        assertThatThrownBy(() -> ModelConfig.read(directory))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContainingAll("model_type", "'gpt2'", "LlamaForCausalLM", "mistral", "qwen2");
         Files.writeString(
                 directory.resolve("config.json"),
                 "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForSequenceClassification\"]}");
-        assertThatThrownBy(() -> LlamaConfig.read(directory))
+        assertThatThrownBy(() -> ModelConfig.read(directory))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContainingAll("architectures", "LlamaForSequenceClassification", "LlamaForCausalLM");
     }
@@ -147,12 +147,12 @@ class LlamaConfigTest {
 
     @Test
     void shouldRefuseAFileThatIsNotThereOrNotJson() throws IOException {
-        assertThatThrownBy(() -> LlamaConfig.read(directory))
+        assertThatThrownBy(() -> ModelConfig.read(directory))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessage(directory.resolve("config.json") + ": no such file");
         for (String text : List.of("", "[]", "{\"model_type\":")) {
             Files.writeString(directory.resolve("config.json"), text);
-            assertThatThrownBy(() -> LlamaConfig.read(directory))
+            assertThatThrownBy(() -> ModelConfig.read(directory))
                     .isInstanceOf(ModelFileException.class)
                     .hasMessageContaining("not ")
                     .message()

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
@@ -9,38 +9,38 @@ import ai.djl.ndarray.NDScope;
  * What a layer kept is freed as soon as the pass has left it. Belongs to the manager of the forward pass; for one
  * thread.
  */
-public final class Trace {
+public final class ForwardTape {
     private final LayerWeights[] weights;
     private final NDArray norm;
     private final NDArray classRows;
     private final Sequences sequences;
     private final int from;
-    private final LayerTrace[] layers;
-    private final NormTrace finalNorm = new NormTrace();
+    private final LayerTape[] layers;
+    private final NormTape finalNorm = new NormTape();
     private NDArray logits;
     private boolean used;
 
-    Trace(LayerWeights[] weights, NDArray norm, NDArray classRows, Sequences sequences, int from) {
+    ForwardTape(LayerWeights[] weights, NDArray norm, NDArray classRows, Sequences sequences, int from) {
         this.weights = weights;
         this.norm = norm;
         this.classRows = classRows;
         this.sequences = sequences;
         this.from = from;
-        layers = new LayerTrace[weights.length];
+        layers = new LayerTape[weights.length];
     }
 
     Sequences sequences() {
         return sequences;
     }
 
-    NormTrace finalNorm() {
+    NormTape finalNorm() {
         return finalNorm;
     }
 
     /** What layer {@code i} is to fill; null if no backward pass will enter it. */
-    LayerTrace layer(int i, boolean lastOnly) {
+    LayerTape layer(int i, boolean lastOnly) {
         if (i >= from) {
-            layers[i] = new LayerTrace(weights[i], lastOnly);
+            layers[i] = new LayerTape(weights[i], lastOnly);
         }
         return layers[i];
     }
@@ -69,7 +69,7 @@ public final class Trace {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             boolean through = from < layers.length;
-            NDArray dn = LinearBackward.back(LlamaConfig.HEAD, classRows, cotangents, null, hook, through);
+            NDArray dn = LinearBackward.back(ModelConfig.HEAD, classRows, cotangents, null, hook, through);
             if (!through) {
                 return;
             }
@@ -81,7 +81,7 @@ public final class Trace {
             for (int i = layers.length - 1; i >= from; i--) {
                 NDArray after = dx;
                 try (NDScope layer = new NDScope();
-                        LayerTrace trace = layers[i]) {
+                        LayerTape trace = layers[i]) {
                     layer.suppressNotUsedWarning();
                     dx = trace.backward(after, sequences, hook, i == from);
                     if (dx != null) {

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
@@ -8,9 +8,9 @@ import ai.djl.ndarray.NDScope;
  * rows, width], rows = N, or B where the forward pass computed the last tokens alone. Nothing is recorded: all arrays
  * made here may be overwritten here.
  */
-final class LayerTrace implements AutoCloseable {
-    final NormTrace attentionNorm = new NormTrace();
-    final NormTrace feedForwardNorm = new NormTrace();
+final class LayerTape implements AutoCloseable {
+    final NormTape attentionNorm = new NormTape();
+    final NormTape feedForwardNorm = new NormTape();
     private final LayerWeights w;
     private final boolean lastOnly;
     private NDArray queries;
@@ -21,7 +21,7 @@ final class LayerTrace implements AutoCloseable {
     private NDArray silu;
     private NDArray slope;
 
-    LayerTrace(LayerWeights weights, boolean lastOnly) {
+    LayerTape(LayerWeights weights, boolean lastOnly) {
         w = weights;
         this.lastOnly = lastOnly;
     }

@@ -1,6 +1,6 @@
 package io.calibrant.trainer.capture;
 
-import io.calibrant.trainer.llama.LlamaConfig;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
@@ -13,9 +13,9 @@ import java.util.Map;
  * formulas, sharing no code with the fast path. Weights of the adapter, and a shift of any map's output, can be changed
  * in place for finite differences.
  */
-final class NaiveLlama {
+final class NaiveModel {
 
-    private final LlamaConfig c;
+    private final ModelConfig c;
     private final SafetensorsReader weights;
     private final Map<String, double[]> cache = new HashMap<>();
     private final double scaling;
@@ -32,8 +32,8 @@ final class NaiveLlama {
     /** What each map saw in the last forward pass: path to [T][Din]. */
     final Map<String, double[][]> inputs = new HashMap<>();
 
-    NaiveLlama(Path directory, Adapter adapter) {
-        c = LlamaConfig.read(directory);
+    NaiveModel(Path directory, Adapter adapter) {
+        c = ModelConfig.read(directory);
         weights = SafetensorsReader.open(directory);
         scaling = adapter.settings().alpha() / adapter.settings().rank();
         rank = adapter.settings().rank();

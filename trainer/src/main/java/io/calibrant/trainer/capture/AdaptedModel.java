@@ -3,10 +3,10 @@ package io.calibrant.trainer.capture;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.trainer.llama.Constants;
-import io.calibrant.trainer.llama.Llama;
-import io.calibrant.trainer.llama.TokenBatch;
-import io.calibrant.trainer.llama.Trace;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
+import io.calibrant.trainer.model.ForwardTape;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraWeights;
@@ -17,9 +17,9 @@ import java.util.function.Supplier;
  * A frozen model with an adapter on it, restricted to the adapter's class tokens. Passes may run in any number of
  * threads, except that the weights are not guarded against an optimizer that changes them meanwhile.
  */
-public final class AdaptedLlama implements AutoCloseable {
+public final class AdaptedModel implements AutoCloseable {
 
-    private final Llama model;
+    private final LanguageModel model;
     private final NDManager manager;
     private final LoraSettings settings;
     private final LoraWeights weights;
@@ -27,7 +27,7 @@ public final class AdaptedLlama implements AutoCloseable {
     private final NDArray scaling;
 
     /** Copies the adapter to the model's device. The model is not closed with this object. */
-    public AdaptedLlama(Llama model, Adapter adapter) {
+    public AdaptedModel(LanguageModel model, Adapter adapter) {
         this.model = model;
         settings = adapter.settings();
         manager = model.newManager();
@@ -37,7 +37,7 @@ public final class AdaptedLlama implements AutoCloseable {
     }
 
     /** The frozen model. */
-    public Llama model() {
+    public LanguageModel model() {
         return model;
     }
 
@@ -97,7 +97,7 @@ public final class AdaptedLlama implements AutoCloseable {
         try {
             StackHook hook = new StackHook(weights, scaling, maps, batch.size());
             int lowest = Math.min(from, model.config().layers());
-            Trace trace = Autograd.unrecorded(() -> model.trace(batch, classRows, hook, lowest, pass));
+            ForwardTape trace = Autograd.unrecorded(() -> model.trace(batch, classRows, hook, lowest, pass));
             done = true;
             return new StackedPass(batch, trace, hook, pass);
         } finally {

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -18,12 +18,12 @@ import java.nio.file.Path;
  * <p>Every pass works in a manager of the caller's, and frees the intermediates of each layer before the next one: what
  * a backward pass needs is kept by the graph, all else is gone, so that memory does not grow with depth.
  */
-public final class Llama implements AutoCloseable {
+public final class LanguageModel implements AutoCloseable {
 
     private static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
 
-    private final LlamaConfig config;
+    private final ModelConfig config;
     private final NDManager manager;
     private final DataType dataType;
     private final Rope rope;
@@ -33,7 +33,7 @@ public final class Llama implements AutoCloseable {
     private final NDArray head;
     private final NDArray epsilon;
 
-    private Llama(LlamaConfig config, WeightLoader loader, NDManager manager, DataType dataType) {
+    private LanguageModel(ModelConfig config, WeightLoader loader, NDManager manager, DataType dataType) {
         this.config = config;
         this.manager = manager;
         this.dataType = dataType;
@@ -56,7 +56,7 @@ public final class Llama implements AutoCloseable {
      * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
      *     configuration
      */
-    public static Llama load(Path directory, Device device) {
+    public static LanguageModel load(Path directory, Device device) {
         return load(directory, device, DataType.FLOAT32);
     }
 
@@ -67,16 +67,16 @@ public final class Llama implements AutoCloseable {
      * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
      *     configuration
      */
-    public static Llama load(Path directory, Device device, DataType dataType) {
+    public static LanguageModel load(Path directory, Device device, DataType dataType) {
         if (dataType != DataType.FLOAT32 && dataType != DataType.FLOAT64) {
             throw new IllegalArgumentException(dataType + "; accepted: FLOAT32, FLOAT64");
         }
-        LlamaConfig config = LlamaConfig.read(directory);
+        ModelConfig config = ModelConfig.read(directory);
         try (SafetensorsReader reader = SafetensorsReader.open(directory)) {
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             boolean loaded = false;
             try {
-                Llama model = new Llama(config, new WeightLoader(reader, manager, dataType), manager, dataType);
+                LanguageModel model = new LanguageModel(config, new WeightLoader(reader, manager, dataType), manager, dataType);
                 loaded = true;
                 return model;
             } finally {
@@ -88,7 +88,7 @@ public final class Llama implements AutoCloseable {
     }
 
     /** The configuration. */
-    public LlamaConfig config() {
+    public ModelConfig config() {
         return config;
     }
 
@@ -131,7 +131,7 @@ public final class Llama implements AutoCloseable {
             scope.suppressNotUsedWarning();
             Sequences sequences = sequences(batch, pass);
             NDArray x = layers(sequences, hook, true, null);
-            return keep(hook.apply(LlamaConfig.HEAD, normalise(x, norm, top(hook), null), classRows, null));
+            return keep(hook.apply(ModelConfig.HEAD, normalise(x, norm, top(hook), null), classRows, null));
         }
     }
 
@@ -144,14 +144,14 @@ public final class Llama implements AutoCloseable {
      * @param pass owns the result and all that is kept
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
      */
-    public Trace trace(TokenBatch batch, NDArray classRows, LinearHook hook, int from, NDManager pass) {
+    public ForwardTape trace(TokenBatch batch, NDArray classRows, LinearHook hook, int from, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            Trace trace = new Trace(layers, norm, classRows, sequences(batch, pass), from);
+            ForwardTape trace = new ForwardTape(layers, norm, classRows, sequences(batch, pass), from);
             trace.sequences().keepForBackward();
             NDArray x = layers(trace.sequences(), hook, true, trace);
             NDArray normalised = normalise(x, norm, top(hook), trace.finalNorm());
-            trace.keep(keep(hook.apply(LlamaConfig.HEAD, normalised, classRows, null)));
+            trace.keep(keep(hook.apply(ModelConfig.HEAD, normalised, classRows, null)));
             return trace;
         }
     }
@@ -178,7 +178,7 @@ public final class Llama implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray x = normalise(layers(sequences(batch, pass), hook, false, null), norm, top(hook), null);
-            return keep(hook.apply(LlamaConfig.HEAD, x, head, null)
+            return keep(hook.apply(ModelConfig.HEAD, x, head, null)
                     .reshape(batch.size(), batch.tokens(), config.vocabularySize()));
         }
     }
@@ -203,7 +203,7 @@ public final class Llama implements AutoCloseable {
     }
 
     /** @return [N, D], or with {@code lastOnly} the last real tokens, [B, D] */
-    private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly, Trace trace) {
+    private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly, ForwardTape trace) {
         NDArray x = Embedding.embedding(sequences.ids, embedding, SparseFormat.DENSE)
                 .singletonOrThrow();
         for (int i = 0; i < layers.length; i++) {
@@ -212,7 +212,7 @@ public final class Llama implements AutoCloseable {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
                 boolean lastHere = top && !layers[i].needsAllTokens(hook);
-                LayerTrace kept = trace == null ? null : trace.layer(i, lastHere);
+                LayerTape kept = trace == null ? null : trace.layer(i, lastHere);
                 x = layer(layers[i], x, sequences, hook, new Arithmetic(i >= hook.recordsFrom()), lastHere, kept);
                 if (top && !lastHere) {
                     x = sequences.last(x);
@@ -230,7 +230,7 @@ public final class Llama implements AutoCloseable {
      * @param trace takes what the backward pass needs; null for none
      */
     private NDArray layer(
-            LayerWeights w, NDArray x, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTrace trace) {
+            LayerWeights w, NDArray x, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTape trace) {
         NDArray n = normalise(x, w.attentionNorm, a, trace == null ? null : trace.attentionNorm);
         NDArray heads = attention(w, n, s, hook, a, lastOnly, trace);
         NDArray y = w.o.addTo(lastOnly ? s.last(x) : x, hook, heads);
@@ -254,7 +254,7 @@ public final class Llama implements AutoCloseable {
      * @return [N or B, H E]
      */
     private NDArray attention(
-            LayerWeights w, NDArray n, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTrace trace) {
+            LayerWeights w, NDArray n, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTape trace) {
         long b = s.size;
         long t = s.tokens;
         long queries = lastOnly ? 1 : t;
@@ -290,7 +290,7 @@ public final class Llama implements AutoCloseable {
      *
      * @param trace takes what the backward pass needs; null for none
      */
-    private NDArray normalise(NDArray x, NDArray weight, Arithmetic a, NormTrace trace) {
+    private NDArray normalise(NDArray x, NDArray weight, Arithmetic a, NormTape trace) {
         NDArray rms = x.square().mean(new int[] {1}, true).add(epsilon).sqrt();
         NDArray normalised = x.div(rms);
         if (trace == null) {

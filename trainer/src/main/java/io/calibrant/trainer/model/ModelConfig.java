@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,7 +25,7 @@ import java.util.Optional;
  * @param feedForwardBias whether gate, up and down have a bias
  * @param tiedHead whether the head's weight is the embedding table
  */
-public record LlamaConfig(
+public record ModelConfig(
         String modelType,
         int vocabularySize,
         int width,
@@ -49,7 +49,7 @@ public record LlamaConfig(
     private static final String LAYERS = "model.layers.";
 
     /** @throws IllegalArgumentException if sizes contradict each other */
-    public LlamaConfig {
+    public ModelConfig {
         requirePositive("vocab_size", vocabularySize);
         requirePositive("hidden_size", width);
         requirePositive("num_hidden_layers", layers);
@@ -85,7 +85,7 @@ public record LlamaConfig(
      * @throws io.calibrant.trainer.safetensors.ModelFileException if the file is missing or the model is of a kind that
      *     is not supported; names the file, the key, what was found and what is accepted
      */
-    public static LlamaConfig read(Path directory) {
+    public static ModelConfig read(Path directory) {
         return ConfigReader.read(directory.resolve("config.json"));
     }
 

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
@@ -25,11 +25,11 @@ final class ConfigReader {
         root = file.root();
     }
 
-    static LlamaConfig read(Path file) {
+    static ModelConfig read(Path file) {
         return new ConfigReader(ConfigFile.read(file)).config();
     }
 
-    private LlamaConfig config() {
+    private ModelConfig config() {
         String type = modelType();
         refuseUnknownKinds();
         int width = file.integer("hidden_size");
@@ -42,7 +42,7 @@ final class ConfigReader {
             throw file.refused("hidden_size", width + " is not a multiple of num_attention_heads " + heads);
         }
         try {
-            return new LlamaConfig(
+            return new ModelConfig(
                     type,
                     file.integer("vocab_size"),
                     width,

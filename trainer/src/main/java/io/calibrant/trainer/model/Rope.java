@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
@@ -17,7 +17,7 @@ final class Rope {
 
     private static final int FIRST_SIZE = 512;
 
-    private final LlamaConfig config;
+    private final ModelConfig config;
     private final NDManager manager;
     private final DataType dataType;
     private Tables tables;
@@ -62,14 +62,14 @@ final class Rope {
         }
     }
 
-    Rope(LlamaConfig config, NDManager manager, DataType dataType) {
+    Rope(ModelConfig config, NDManager manager, DataType dataType) {
         this.config = config;
         this.manager = manager;
         this.dataType = dataType;
     }
 
     /** The inverse frequencies of the E / 2 rotated pairs. */
-    static double[] inverseFrequencies(LlamaConfig config) {
+    static double[] inverseFrequencies(ModelConfig config) {
         double[] frequencies = new double[config.headWidth() / 2];
         for (int i = 0; i < frequencies.length; i++) {
             double plain = Math.pow(config.ropeTheta(), -2.0 * i / config.headWidth());

@@ -1,4 +1,4 @@
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The same weights in every kind of file, and models that others made. */
-class LlamaFilesTest {
+class ModelFilesTest {
 
     private static final TokenBatch BATCH =
             TokenBatch.leftPadded(List.of(new long[] {3, 1, 4, 1, 5, 9, 2}, new long[] {6, 5, 3}), 0);
@@ -46,7 +46,7 @@ class LlamaFilesTest {
     }
 
     private static float[] logits(Path model, TokenBatch batch) {
-        try (Llama llama = Llama.load(model, TestDevice.get());
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
                 NDManager pass = llama.newManager()) {
             return llama.fullLogits(batch, LinearHook.FROZEN, pass).toFloatArray();
         }
@@ -143,11 +143,11 @@ class LlamaFilesTest {
         Path other = directory.resolve("other");
         new TinyModel().set("intermediate_size", 30).writeConfig(other);
         Path file = Files.copy(original.resolve("model.safetensors"), other.resolve("model.safetensors"));
-        assertThatThrownBy(() -> Llama.load(other, TestDevice.get()))
+        assertThatThrownBy(() -> LanguageModel.load(other, TestDevice.get()))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessage(file + ": tensor model.layers.0.mlp.gate_proj.weight: expected shape 30x20, found 28x20");
         new TinyModel().set("num_hidden_layers", 4).writeConfig(other);
-        assertThatThrownBy(() -> Llama.load(other, TestDevice.get()))
+        assertThatThrownBy(() -> LanguageModel.load(other, TestDevice.get()))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessage(file + ": no tensor model.layers.3.input_layernorm.weight");
     }
@@ -167,7 +167,7 @@ class LlamaFilesTest {
     /** Appends the likeliest token; also shows that sequences of different lengths share tables and masks correctly. */
     private static long[] greedy(Path model, long[] start, int count) {
         long[] ids = start;
-        try (Llama llama = Llama.load(model, TestDevice.get())) {
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get())) {
             for (int i = 0; i < count; i++) {
                 try (NDManager pass = llama.newManager()) {
                     NDArray all = llama.fullLogits(TokenBatch.leftPadded(List.of(ids), 0), LinearHook.FROZEN, pass);
@@ -190,7 +190,7 @@ class LlamaFilesTest {
         boolean[][] real = new boolean[1][700];
         System.arraycopy(tail, 0, ids[0], 695, 5);
         Arrays.fill(real[0], 695, 700, true);
-        try (Llama llama = Llama.load(model, TestDevice.get());
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
                 NDManager pass = llama.newManager();
                 NDArray rows = llama.classRows(pass, 1, 2, 3)) {
             float[] near = llama.logits(TokenBatch.leftPadded(List.of(tail), 0), rows, LinearHook.FROZEN, pass)

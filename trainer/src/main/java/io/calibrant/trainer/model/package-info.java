@@ -4,11 +4,11 @@
  * L layers, K class tokens.
  *
  * <p>The frozen model knows nothing of adapters: each linear map goes through a
- * {@link io.calibrant.trainer.llama.LinearHook}, which may add to it and see its input. Rules for graph code (each
+ * {@link io.calibrant.trainer.model.LinearHook}, which may add to it and see its input. Rules for graph code (each
  * wards off a trap of DJL on PyTorch, and a test over the sources holds them): no {@code mul}, {@code div}, {@code pow}
  * with a Java number, no {@code toType} and no {@code duplicate} between leaf and loss, no bfloat16 arrays, constants
  * are owned by the model and made by PyTorch, not views of Java buffers.
  *
  * <p>May depend on: {@code safetensors}, DJL, Jackson. Not on Kafka or Avro.
  */
-package io.calibrant.trainer.llama;
+package io.calibrant.trainer.model;
