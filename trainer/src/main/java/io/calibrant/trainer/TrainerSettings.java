@@ -3,8 +3,8 @@ package io.calibrant.trainer;
 import io.calibrant.schemas.Keys;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.util.Optional;
 

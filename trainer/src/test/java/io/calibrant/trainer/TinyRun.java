@@ -1,11 +1,11 @@
 package io.calibrant.trainer;
 
 import io.calibrant.trainer.capture.AdaptedModel;
-import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.ModelConfig;
-import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.Question;
 import java.io.IOException;

@@ -1,9 +1,9 @@
 package io.calibrant.infra.bench;
 
 import ai.djl.Device;
+import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ModelConfig;
-import io.calibrant.trainer.lora.Adapter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

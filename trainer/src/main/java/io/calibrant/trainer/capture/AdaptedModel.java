@@ -3,13 +3,13 @@ package io.calibrant.trainer.capture;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.trainer.model.Constants;
-import io.calibrant.trainer.model.LanguageModel;
-import io.calibrant.trainer.model.TokenBatch;
-import io.calibrant.trainer.model.ForwardTape;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraWeights;
+import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.ForwardTape;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import java.util.Set;
 import java.util.function.Supplier;
 

@@ -2,8 +2,8 @@ package io.calibrant.trainer.capture;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.model.TokenBatch;
 import java.util.Map;
 import java.util.Set;
 

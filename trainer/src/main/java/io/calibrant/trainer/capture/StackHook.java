@@ -2,9 +2,9 @@ package io.calibrant.trainer.capture;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
+import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.BackwardHook;
 import io.calibrant.trainer.model.LinearHook;
-import io.calibrant.trainer.lora.LoraWeights;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;

@@ -2,8 +2,8 @@ package io.calibrant.trainer.capture;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.model.ForwardTape;
+import io.calibrant.trainer.model.TokenBatch;
 import java.util.function.Consumer;
 
 /**

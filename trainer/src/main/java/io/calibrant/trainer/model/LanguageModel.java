@@ -76,7 +76,8 @@ public final class LanguageModel implements AutoCloseable {
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             boolean loaded = false;
             try {
-                LanguageModel model = new LanguageModel(config, new WeightLoader(reader, manager, dataType), manager, dataType);
+                LanguageModel model =
+                        new LanguageModel(config, new WeightLoader(reader, manager, dataType), manager, dataType);
                 loaded = true;
                 return model;
             } finally {

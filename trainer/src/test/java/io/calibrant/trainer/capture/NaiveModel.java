@@ -1,8 +1,8 @@
 package io.calibrant.trainer.capture;
 
-import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import java.nio.file.Path;
 import java.util.HashMap;
