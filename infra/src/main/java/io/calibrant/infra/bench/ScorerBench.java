@@ -2,9 +2,9 @@ package io.calibrant.infra.bench;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
-import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;

@@ -13,10 +13,13 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
-import io.calibrant.scorer.service.Tier;
+import io.calibrant.scorer.serving.ServingSettings;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.Streaming;
 import io.calibrant.trainer.Trainer;
@@ -146,7 +149,7 @@ final class ScorerPathBench {
         Load half = new Load(4, 40, (long) (2e9 * secondsPerQuestion));
         percentiles("scorer.half_load", paced(connection, asked, half), figures);
 
-        int size = ScorerSettings.of(asked.run(), asked.model()).batchSize();
+        int size = PollSettings.DEFAULTS.batchSize();
         List<io.calibrant.trainer.prompts.Question> batch = asked.questions().subList(0, size);
         ClassTokens classes = ClassTokens.lookup(tokenizer, asked.questions());
         List<EncodedPrompt> prompts = encode(batch, tokenizer, classes);
@@ -224,20 +227,12 @@ final class ScorerPathBench {
         Service(Connection connection, Asked asked) {
             this.connection = connection;
             this.asked = asked;
-            ScorerSettings standard = ScorerSettings.of(asked.run(), asked.model());
             scorer = new Scorer(
                     connection,
                     new ScorerSettings(
-                            standard.runs(),
-                            standard.model(),
-                            standard.fit(),
-                            standard.link(),
-                            standard.points(),
-                            standard.batchSize(),
-                            asked.tier(),
-                            asked.device(),
-                            standard.linger(),
-                            1),
+                            ServingSettings.of(asked.run(), asked.model()).withDevice(asked.device()),
+                            AnsweringSettings.DEFAULTS.withTier(asked.tier()),
+                            PollSettings.DEFAULTS),
                     ScorerListener.SILENT);
             reader = TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {});
             producer = new KafkaProducer<>(

@@ -2,7 +2,7 @@ package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.scorer.service.Tier;
+import io.calibrant.scorer.answering.Tier;
 import java.util.List;
 import java.util.Locale;
 

@@ -4,7 +4,7 @@ import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Purpose;
-import io.calibrant.scorer.service.Tier;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;

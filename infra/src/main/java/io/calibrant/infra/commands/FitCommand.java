@@ -6,7 +6,7 @@ import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.fitter.topology.Selection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
-import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.scorer.serving.ServingSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -137,7 +137,7 @@ final class FitCommand implements Callable<Integer> {
 
     /** Refuses the word that scorers have for whichever fit was completed last. */
     static void checkFreeName(String flag, String name) {
-        if (name.equals(ScorerSettings.LATEST_COMPLETE)) {
+        if (name.equals(ServingSettings.LATEST_COMPLETE)) {
             throw new IllegalArgumentException(
                     flag + ": '" + name + "' is not accepted as a name: scorers and questions mean by"
                             + " it whichever fit was completed last");

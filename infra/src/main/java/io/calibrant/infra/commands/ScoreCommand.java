@@ -5,10 +5,13 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
-import io.calibrant.scorer.service.Tier;
+import io.calibrant.scorer.serving.ServingSettings;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -61,7 +64,7 @@ final class ScoreCommand implements Callable<Integer> {
     @Option(
             names = "--fit",
             paramLabel = "NAME",
-            defaultValue = ScorerSettings.DEFAULT_FIT,
+            defaultValue = ServingSettings.DEFAULT_FIT,
             description =
                     "The fit that answers questions that name none, or latest-complete: whichever was completed last."
                             + " Default: ${DEFAULT-VALUE}.")
@@ -158,16 +161,9 @@ final class ScoreCommand implements Callable<Integer> {
     /** What the options say. */
     ScorerSettings settings() {
         return new ScorerSettings(
-                runs,
-                model,
-                fit,
-                link,
-                points,
-                batchSize,
-                Tier.of("--tier", tier),
-                ComputeDevice.parse(device),
-                Duration.ofMillis(lingerMillis),
-                threads);
+                new ServingSettings(runs, model, fit, ComputeDevice.parse(device)),
+                new AnsweringSettings(link, points, Tier.of("--tier", tier)),
+                new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }
 
     /** Progress of the service, on standard error. */

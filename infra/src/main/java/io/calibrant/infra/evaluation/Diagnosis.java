@@ -12,8 +12,8 @@ import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.Score;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
-import io.calibrant.scorer.service.Served;
-import io.calibrant.scorer.service.Tier;
+import io.calibrant.scorer.answering.CalibratedPrediction;
+import io.calibrant.scorer.answering.Tier;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -94,7 +94,7 @@ final class Diagnosis {
 
     /** What the posterior makes of an answer that another version of it gave. */
     private static double[] served(Answer answer, Posterior posterior, Link link) {
-        return Served.of(
+        return CalibratedPrediction.of(
                         posterior,
                         Tier.of("tier", answer.getTier()),
                         link,

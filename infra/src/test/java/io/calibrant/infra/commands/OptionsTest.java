@@ -8,8 +8,7 @@ import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
-import io.calibrant.scorer.service.ScorerSettings;
-import io.calibrant.scorer.service.Tier;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.Validation;
@@ -95,16 +94,16 @@ class OptionsTest {
                         + " --linger-ms 7 --threads 2");
 
         assertThat(command.settings())
-                .returns(List.of("r", "s"), ScorerSettings::runs)
-                .returns(Path.of("m"), ScorerSettings::model)
-                .returns("other", ScorerSettings::fit)
-                .returns(LinkFunction.PROBIT, ScorerSettings::link)
-                .returns(64, ScorerSettings::points)
-                .returns(3, ScorerSettings::batchSize)
-                .returns(Tier.LAST_LAYER, ScorerSettings::tier)
-                .returns("gpu:2", settings -> settings.device().toString())
-                .returns(Duration.ofMillis(7), ScorerSettings::linger)
-                .returns(2, ScorerSettings::threads);
+                .returns(List.of("r", "s"), settings -> settings.serving().runs())
+                .returns(Path.of("m"), settings -> settings.serving().model())
+                .returns("other", settings -> settings.serving().fit())
+                .returns(LinkFunction.PROBIT, settings -> settings.answering().link())
+                .returns(64, settings -> settings.answering().points())
+                .returns(3, settings -> settings.poll().batchSize())
+                .returns(Tier.LAST_LAYER, settings -> settings.answering().tier())
+                .returns("gpu:2", settings -> settings.serving().device().toString())
+                .returns(Duration.ofMillis(7), settings -> settings.poll().linger())
+                .returns(2, settings -> settings.poll().threads());
     }
 
     @Test

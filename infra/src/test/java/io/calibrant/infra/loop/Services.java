@@ -9,9 +9,12 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.scorer.serving.ServingSettings;
 import io.calibrant.trainer.Trainer;
 import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.prompts.Question;
@@ -47,18 +50,10 @@ final class Services implements AutoCloseable {
         FitterSettings fitting = defaults.withStateDir(state);
         Fitter fitter = new Fitter(connection, fitting, posterior -> {});
         fitter.start();
-        ScorerSettings standard = ScorerSettings.of(run, model);
         ScorerSettings settings = new ScorerSettings(
-                standard.runs(),
-                model,
-                defaults.fit(),
-                LinkFunction.MC,
-                points,
-                standard.batchSize(),
-                standard.tier(),
-                standard.device(),
-                standard.linger(),
-                standard.threads());
+                ServingSettings.of(run, model).withFit(defaults.fit()),
+                AnsweringSettings.DEFAULTS.withLink(LinkFunction.MC).withPoints(points),
+                PollSettings.DEFAULTS);
         return new Services(connection, run, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
     }
 

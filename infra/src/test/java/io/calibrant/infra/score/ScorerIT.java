@@ -24,10 +24,10 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
-import io.calibrant.scorer.service.Tier;
 import io.calibrant.trainer.capture.Autograd;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -259,17 +259,8 @@ class ScorerIT {
         for (LinkFunction function : LinkFunction.values()) {
             for (int points : new int[] {64, 8192}) {
                 String id = function + "-" + points;
-                Scorer scorer = start(new ScorerSettings(
-                        defaults.runs(),
-                        defaults.model(),
-                        defaults.fit(),
-                        function,
-                        points,
-                        defaults.batchSize(),
-                        defaults.tier(),
-                        defaults.device(),
-                        defaults.linger(),
-                        defaults.threads()));
+                Scorer scorer = start(
+                        defaults.with(defaults.answering().withLink(function).withPoints(points)));
                 send(id, question("A", "B", "C", "D"));
                 await().atMost(PATIENCE)
                         .until(() -> answers().stream()
@@ -658,16 +649,9 @@ class ScorerIT {
     private static ScorerSettings settings(List<String> runs, String fit, Tier tier, int threads) {
         ScorerSettings standard = settings();
         return new ScorerSettings(
-                runs,
-                standard.model(),
-                fit,
-                standard.link(),
-                standard.points(),
-                standard.batchSize(),
-                tier,
-                standard.device(),
-                standard.linger(),
-                threads);
+                standard.serving().withRuns(runs).withFit(fit),
+                standard.answering().withTier(tier),
+                standard.poll().withThreads(threads));
     }
 
     private Scorer start(ScorerSettings settings) {

@@ -25,17 +25,8 @@ public final class AtLeastOnceScorer {
         Connection connection =
                 new Connection(arguments[0], arguments[1], arguments[2], Map.of("session.timeout.ms", arguments[3]));
         ScorerSettings standard = ScorerSettings.of(arguments[4], Path.of(arguments[5]));
-        ScorerSettings settings = new ScorerSettings(
-                standard.runs(),
-                standard.model(),
-                standard.fit(),
-                standard.link(),
-                256,
-                1,
-                standard.tier(),
-                standard.device(),
-                standard.linger(),
-                standard.threads());
+        ScorerSettings settings = standard.with(standard.answering().withPoints(256))
+                .with(standard.poll().withBatchSize(1));
         try (Scorer scorer = new Scorer(connection, settings, ScorerListener.SILENT, NowAndThen::new)) {
             scorer.run();
         }

@@ -6,8 +6,15 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
-import io.calibrant.scorer.service.FitModel.Outcome;
-import io.calibrant.scorer.service.FitModel.Prompted;
+import io.calibrant.scorer.answering.BadQuestionException;
+import io.calibrant.scorer.answering.Outcome;
+import io.calibrant.scorer.answering.QuestionReader;
+import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.answering.TokenizedQuestion;
+import io.calibrant.scorer.serving.FitModel;
+import io.calibrant.scorer.serving.Lease;
+import io.calibrant.scorer.serving.ModelTable;
+import io.calibrant.scorer.serving.Target;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -43,11 +50,11 @@ final class QuestionLoop implements AutoCloseable {
     private static final int FETCHED = 1 << 20;
 
     private final ScorerSettings settings;
-    private final Serving serving;
+    private final ModelTable table;
     private final ScorerListener listener;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Delivery delivery;
-    private final Gathered gathered = new Gathered();
+    private final QuestionBatch batch = new QuestionBatch();
     private final QuestionReader reader;
     private final Serializer<Answer> answers;
     private final Serializer<PredictiveStatistics> statistics;
@@ -63,20 +70,21 @@ final class QuestionLoop implements AutoCloseable {
     QuestionLoop(
             Connection connection,
             ScorerSettings settings,
-            Serving serving,
+            ModelTable table,
             ScorerListener listener,
             Deliveries deliveries) {
         this.settings = settings;
-        this.serving = serving;
+        this.table = table;
         this.listener = listener;
-        this.reader = new QuestionReader(connection.deserializer(Question.class), settings.tier());
+        this.reader = new QuestionReader(
+                connection.deserializer(Question.class), settings.answering().tier());
         this.answers = connection.serializer(Answer.class);
         this.statistics = connection.serializer(PredictiveStatistics.class);
         this.topics = connection.topics();
         // Installations on one cluster are kept apart by their prefix, in this as in the topics.
         String group = connection.topicPrefix() + settings.group();
         Map<String, Object> in = new HashMap<>(connection.consumer(group));
-        in.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, BATCHES * settings.batchSize());
+        in.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, BATCHES * settings.poll().batchSize());
         in.put(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, (int)
                 Duration.ofMinutes(10).toMillis());
         in.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
@@ -86,16 +94,16 @@ final class QuestionLoop implements AutoCloseable {
                 Duration.ofSeconds(10).toMillis());
         this.consumer = new KafkaConsumer<>(in, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         this.delivery = deliveries.of(connection, group, consumer);
-        consumer.subscribe(List.of(topics.questions()), gathered);
+        consumer.subscribe(List.of(topics.questions()), batch);
     }
 
     /** One question and what it is to be answered with. */
     private record Pending(ConsumerRecord<byte[], byte[]> record, QuestionReader.Read read, Target target) {}
 
     /** One question that the model can be asked. */
-    private record Ready(ConsumerRecord<byte[], byte[]> record, Target target, Tier tier, Prompted prompted) {
+    private record Ready(ConsumerRecord<byte[], byte[]> record, Target target, Tier tier, TokenizedQuestion asked) {
         boolean isMeasured() {
-            return prompted.purpose() == Purpose.VALIDATION && tier == Tier.ALL;
+            return asked.purpose() == Purpose.VALIDATION && tier == Tier.ALL;
         }
     }
 
@@ -117,30 +125,32 @@ final class QuestionLoop implements AutoCloseable {
                     record.partition(),
                     record.offset(),
                     e.getMessage());
-            records.add(DeadLetters.of(topics.scorerDeadLetters(), record, e));
+            records.add(QuestionDeadLetters.of(topics.scorerDeadLetters(), record, e));
             rejected++;
         }
 
         void add(ConsumerRecord<byte[], byte[]> record, Outcome outcome) {
-            if (outcome.answer() == null) {
-                reject(record, outcome.reason());
+            if (outcome instanceof Outcome.Answered done) {
+                answered++;
+                byte[] value = answers.serialize(topics.answers(), done.answer());
+                records.add(new ProducerRecord<>(topics.answers(), record.key(), value));
+                done.statistics().ifPresent(measured -> add(record, measured));
+            } else if (outcome instanceof Outcome.Rejected failed) {
+                reject(record, failed.reason());
+            }
+        }
+
+        private void add(ConsumerRecord<byte[], byte[]> record, PredictiveStatistics measured) {
+            byte[] value = statistics.serialize(topics.predictiveStatistics(), measured);
+            if (value.length + record.key().length > Topics.MAX_RECORD_BYTES / 2) {
+                LOG.warn(
+                        "no predictive statistics of question '{}': {} bytes are too many for a record",
+                        measured.getQuestionId(),
+                        value.length);
                 return;
             }
-            answered++;
-            byte[] value = answers.serialize(topics.answers(), outcome.answer());
-            records.add(new ProducerRecord<>(topics.answers(), record.key(), value));
-            if (outcome.statistics() != null) {
-                byte[] measured = statistics.serialize(topics.predictiveStatistics(), outcome.statistics());
-                if (measured.length + record.key().length > Topics.MAX_RECORD_BYTES / 2) {
-                    LOG.warn(
-                            "no predictive statistics of question '{}': {} bytes are too many for a record",
-                            outcome.answer().getQuestionId(),
-                            measured.length);
-                    return;
-                }
-                records.add(new ProducerRecord<>(topics.predictiveStatistics(), record.key(), measured));
-                listener.measured(outcome.answer().getRunId(), measured.length);
-            }
+            records.add(new ProducerRecord<>(topics.predictiveStatistics(), record.key(), value));
+            listener.measured(measured.getRunId(), value.length);
         }
     }
 
@@ -151,12 +161,13 @@ final class QuestionLoop implements AutoCloseable {
      *     committed then, and its questions will come again, here or elsewhere
      */
     void poll(Duration timeout) {
-        if (!serving.awaitReady(timeout)) {
+        if (!table.awaitReady(timeout)) {
             return;
         }
         delivery.prepare();
-        gathered.gather(consumer, timeout, settings.batchSize(), settings.linger());
-        if (gathered.isEmpty()) {
+        batch.gather(
+                consumer, timeout, settings.poll().batchSize(), settings.poll().linger());
+        if (batch.isEmpty()) {
             return;
         }
         boolean done = false;
@@ -164,14 +175,14 @@ final class QuestionLoop implements AutoCloseable {
             Outgoing out = new Outgoing();
             if (answer(out)) {
                 done = true; // from here on the delivery knows where to go on
-                if (delivery.deliver(out.records, gathered.offsets())) {
+                if (delivery.deliver(out.records, batch.offsets())) {
                     listener.committed(
                             new ScorerListener.Committed(out.answered, out.rejected, out.tokens, out.padding));
                 }
             }
         } finally {
             if (!done) {
-                gathered.giveBack(consumer);
+                batch.giveBack(consumer);
             }
         }
     }
@@ -182,13 +193,14 @@ final class QuestionLoop implements AutoCloseable {
         Set<Target> wanted = new LinkedHashSet<>();
         Set<String> strangers = new HashSet<>();
         boolean current = false;
-        for (ConsumerRecord<byte[], byte[]> record : gathered.records()) {
+        for (ConsumerRecord<byte[], byte[]> record : batch.records()) {
             try {
                 QuestionReader.Read read = reader.read(record);
-                String run = read.run() == null ? settings.runs().get(0) : read.run();
-                Target target = new Target(run, read.fit() == null ? settings.fit() : read.fit());
+                String run = read.run() == null ? settings.serving().runs().get(0) : read.run();
+                Target target =
+                        new Target(run, read.fit() == null ? settings.serving().fit() : read.fit());
                 pending.add(new Pending(record, read, target));
-                if (settings.runs().contains(run)) {
+                if (settings.serving().runs().contains(run)) {
                     wanted.add(target);
                     // They were sent because a fit is complete: an older one must not answer them.
                     current |= read.purpose() == Purpose.VALIDATION;
@@ -199,7 +211,7 @@ final class QuestionLoop implements AutoCloseable {
                 out.reject(record, e);
             }
         }
-        Lease lease = serving.lease(wanted, strangers, current);
+        Lease lease = table.lease(wanted, strangers, current);
         try {
             if (!lease.ready()) {
                 return false;
@@ -208,7 +220,7 @@ final class QuestionLoop implements AutoCloseable {
             Map<String, Set<Integer>> missing = missingTokens(ready, lease);
             if (!missing.isEmpty()) {
                 lease.close();
-                lease = serving.leaseWith(missing, wanted);
+                lease = table.leaseWith(missing, wanted);
             }
             for (Ready each : ready) {
                 if (!lease.models().containsKey(each.target())) {
@@ -228,11 +240,11 @@ final class QuestionLoop implements AutoCloseable {
         for (Pending each : pending) {
             Target target = each.target();
             try {
-                if (!settings.runs().contains(target.run())) {
+                if (!settings.serving().runs().contains(target.run())) {
                     if (lease.unknown().contains(target.run())) {
                         throw new BadQuestionException("run '" + target.run()
                                 + "' is not on the topics: accepted is a run that was trained, or none for this scorer's "
-                                + settings.runs().get(0));
+                                + settings.serving().runs().get(0));
                     }
                     continue;
                 }
@@ -247,7 +259,7 @@ final class QuestionLoop implements AutoCloseable {
                         each.record(),
                         target,
                         tier,
-                        new Prompted(model.prompts().read(question), each.read().purpose())));
+                        model.read(question, each.read().purpose())));
             } catch (BadQuestionException e) {
                 out.reject(each.record(), e);
             }
@@ -258,9 +270,8 @@ final class QuestionLoop implements AutoCloseable {
     private static Map<String, Set<Integer>> missingTokens(List<Ready> ready, Lease lease) {
         Map<String, Set<Integer>> missing = new HashMap<>();
         for (Ready each : ready) {
-            Set<Integer> known =
-                    lease.models().get(each.target()).projections().weights().tokens();
-            for (int token : each.prompted().prompt().classes()) {
+            Set<Integer> known = lease.models().get(each.target()).tokens();
+            for (int token : each.asked().choices()) {
                 if (!known.contains(token)) {
                     missing.computeIfAbsent(each.target().run(), run -> new HashSet<>())
                             .add(token);
@@ -280,22 +291,28 @@ final class QuestionLoop implements AutoCloseable {
                     .add(each);
         }
         kinds.forEach((kind, all) -> {
-            all.sort(Comparator.<Ready>comparingInt(each -> each.prompted().choices())
-                    .thenComparingInt(each -> each.prompted().length()));
-            for (int from = 0; from < all.size(); from += settings.batchSize()) {
-                answer(kind, all.subList(from, Math.min(all.size(), from + settings.batchSize())), out);
+            all.sort(Comparator.<Ready>comparingInt(each -> each.asked().choiceCount())
+                    .thenComparingInt(each -> each.asked().length()));
+            for (int from = 0; from < all.size(); from += settings.poll().batchSize()) {
+                answer(
+                        kind,
+                        all.subList(
+                                from,
+                                Math.min(all.size(), from + settings.poll().batchSize())),
+                        out);
             }
         });
     }
 
-    private static void answer(Kind kind, List<Ready> batch, Outgoing out) {
-        List<Prompted> prompts = batch.stream().map(Ready::prompted).toList();
-        List<Outcome> outcomes = kind.model().answer(kind.tier(), prompts, kind.measured());
-        int longest = prompts.stream().mapToInt(Prompted::length).max().orElse(0);
-        for (int i = 0; i < batch.size(); i++) {
+    private static void answer(Kind kind, List<Ready> alike, Outgoing out) {
+        List<TokenizedQuestion> questions = alike.stream().map(Ready::asked).toList();
+        List<Outcome> outcomes = kind.model().answer(kind.tier(), questions, kind.measured());
+        int longest =
+                questions.stream().mapToInt(TokenizedQuestion::length).max().orElse(0);
+        for (int i = 0; i < alike.size(); i++) {
             out.tokens += longest;
-            out.padding += longest - prompts.get(i).length();
-            out.add(batch.get(i).record(), outcomes.get(i));
+            out.padding += longest - questions.get(i).length();
+            out.add(alike.get(i).record(), outcomes.get(i));
         }
     }
 

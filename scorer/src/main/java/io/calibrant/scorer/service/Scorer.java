@@ -1,6 +1,9 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.scorer.serving.BaseModel;
+import io.calibrant.scorer.serving.ModelKeeper;
+import io.calibrant.scorer.serving.ModelTable;
 import io.calibrant.trainer.capture.Autograd;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,8 +15,8 @@ import org.apache.kafka.common.errors.WakeupException;
  * The scorer service: answers the questions of its topic, each with one version of one complete posterior, until it is
  * closed.
  *
- * <p>{@link #run} follows the topics on the caller's thread, and takes questions on {@link ScorerSettings#threads}
- * others that share the model and divide the math threads; {@link #close} may be called from any thread.
+ * <p>{@link #run} follows the topics on the caller's thread, and takes questions on {@link PollSettings#threads} others
+ * that share the model and divide the math threads; {@link #close} may be called from any thread.
  */
 public final class Scorer implements AutoCloseable {
     private static final Duration WAIT = Duration.ofSeconds(1);
@@ -22,7 +25,7 @@ public final class Scorer implements AutoCloseable {
     private final ScorerSettings settings;
     private final ScorerListener listener;
     private final QuestionLoop.Deliveries deliveries;
-    private final Stop stop = new Stop();
+    private final StopSignal stop = new StopSignal();
 
     /**
      * Starts nothing yet.
@@ -56,25 +59,27 @@ public final class Scorer implements AutoCloseable {
      *     uncommitted is lost
      */
     public void run() {
-        Catalogue catalogue = new Catalogue(connection, settings.runs());
         int mathThreads = Autograd.mathThreads();
-        try (BaseModel base = BaseModel.load(settings.model(), settings.device());
-                TopicFollower follower = new TopicFollower(connection, catalogue);
-                Serving serving = new Serving(connection, settings, base, catalogue, follower, listener)) {
-            Runnable wakeup = stop.onRequest(follower::wakeup);
+        try (BaseModel base = BaseModel.load(
+                        settings.serving().model(), settings.serving().device());
+                ModelKeeper keeper =
+                        ModelKeeper.of(connection, settings.serving(), settings.answering(), base, listener)) {
+            Runnable wakeup = stop.onRequest(keeper::wakeup);
             List<Worker> workers = new ArrayList<>();
             try {
-                follower.catchUp();
-                serving.turn(true);
-                for (int i = 0; i < settings.threads(); i++) {
-                    workers.add(new Worker(serving, i, Math.max(1, mathThreads / settings.threads())));
+                keeper.start();
+                for (int i = 0; i < settings.poll().threads(); i++) {
+                    workers.add(new Worker(
+                            keeper.table(),
+                            i,
+                            Math.max(1, mathThreads / settings.poll().threads())));
                 }
                 workers.forEach(Worker::start);
-                keep(follower, serving);
+                keep(keeper);
             } finally {
                 stop.request();
                 stop.remove(wakeup);
-                serving.shutDown();
+                keeper.table().shutDown();
                 workers.forEach(Worker::end);
                 Autograd.mathThreads(mathThreads); // what one thread sets is also what threads made later start with
             }
@@ -86,35 +91,31 @@ public final class Scorer implements AutoCloseable {
         }
     }
 
-    private void keep(TopicFollower follower, Serving serving) {
-        Patience patience = new Patience(stop, listener);
-        boolean news = false;
+    private void keep(ModelKeeper keeper) {
+        RetryBudget retries = new RetryBudget(stop, listener);
         while (!stop.requested()) {
             try {
-                news |= !serving.isAsked() && follower.poll(WAIT);
-                serving.turn(news);
-                news = false;
-                patience.succeeded();
+                keeper.turn(WAIT);
+                retries.succeeded();
             } catch (WakeupException e) {
                 // Somebody asks, or it is the end.
             } catch (IllegalArgumentException e) {
                 throw e;
             } catch (RuntimeException e) {
-                patience.failed(e);
-                news = true;
+                retries.failed(e);
             }
         }
     }
 
     /** Takes questions on a thread of its own. */
     private final class Worker {
-        private final Serving serving;
+        private final ModelTable table;
         private final int mathThreads;
         private final Thread thread;
         private Throwable failure;
 
-        Worker(Serving serving, int number, int mathThreads) {
-            this.serving = serving;
+        Worker(ModelTable table, int number, int mathThreads) {
+            this.table = table;
             this.mathThreads = mathThreads;
             thread = new Thread(this::run, "calibrant-scorer-" + number);
         }
@@ -125,20 +126,20 @@ public final class Scorer implements AutoCloseable {
 
         private void run() {
             Autograd.mathThreads(mathThreads);
-            try (QuestionLoop questions = new QuestionLoop(connection, settings, serving, listener, deliveries)) {
+            try (QuestionLoop questions = new QuestionLoop(connection, settings, table, listener, deliveries)) {
                 Runnable wakeup = stop.onRequest(questions::wakeup);
-                Patience patience = new Patience(stop, listener);
+                RetryBudget retries = new RetryBudget(stop, listener);
                 try {
                     while (!stop.requested()) {
                         try {
                             questions.poll(WAIT);
-                            patience.succeeded();
+                            retries.succeeded();
                         } catch (WakeupException e) {
                             if (!stop.requested()) {
                                 throw e;
                             }
                         } catch (RuntimeException e) {
-                            patience.failed(e);
+                            retries.failed(e);
                         }
                     }
                 } finally {

@@ -1,19 +1,9 @@
 package io.calibrant.scorer.service;
 
-import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.scorer.serving.ServingListener;
 
 /** Told how the scorer is doing; called by all of its threads. */
-public interface ScorerListener {
-    /** Nothing can be served for now; no question is taken meanwhile. Called once for each reason. */
-    default void waiting(String reason) {
-        // nobody needs to listen
-    }
-
-    /** From the next poll on, answers come from this posterior; the one before it of its run and fit is freed. */
-    default void serving(Posterior posterior) {
-        // nobody needs to listen
-    }
-
+public interface ScorerListener extends ServingListener {
     /** One poll is committed. */
     default void committed(Committed poll) {
         // nobody needs to listen

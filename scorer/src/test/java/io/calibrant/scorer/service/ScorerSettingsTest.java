@@ -3,8 +3,8 @@ package io.calibrant.scorer.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.fitter.link.LinkFunction;
-import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.serving.ServingSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -35,7 +35,7 @@ class ScorerSettingsTest {
                 .isEqualTo("calibrant-scorer-r,q")
                 .isNotEqualTo(
                         settings(List.of("q", "r"), "default", 64, 8, 5, 1).group());
-        assertThat(settings(List.of("r"), ScorerSettings.LATEST_COMPLETE, 64, 8, 5, 1)
+        assertThat(settings(List.of("r"), ServingSettings.LATEST_COMPLETE, 64, 8, 5, 1)
                         .group())
                 .isEqualTo("calibrant-scorer-r-latest-complete");
     }
@@ -43,15 +43,8 @@ class ScorerSettingsTest {
     private static ScorerSettings settings(
             List<String> runs, String fit, int points, int batchSize, int linger, int threads) {
         return new ScorerSettings(
-                runs,
-                MODEL,
-                fit,
-                LinkFunction.MC,
-                points,
-                batchSize,
-                Tier.ALL,
-                ComputeDevice.CPU,
-                Duration.ofMillis(linger),
-                threads);
+                ServingSettings.of("r", MODEL).withRuns(runs).withFit(fit),
+                AnsweringSettings.DEFAULTS.withPoints(points),
+                new PollSettings(batchSize, Duration.ofMillis(linger), threads));
     }
 }

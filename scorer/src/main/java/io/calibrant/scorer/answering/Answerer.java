@@ -1,0 +1,124 @@
+package io.calibrant.scorer.answering;
+
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.Softmax;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.scorer.predictive.Predictive;
+import io.calibrant.scorer.predictive.Predictor;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/** Answers questions with one version of one posterior. Thread-safe. */
+public final class Answerer {
+    private final Posterior posterior;
+    private final Link link;
+
+    /**
+     * Computes nothing yet.
+     *
+     * @param posterior whose calibration is served, and which answers name
+     * @param link from the Gaussian over logits to probabilities
+     */
+    public Answerer(Posterior posterior, Link link) {
+        this.posterior = posterior;
+        this.link = link;
+    }
+
+    /** The posterior that answers. */
+    public Posterior posterior() {
+        return posterior;
+    }
+
+    /** The same link with another posterior. */
+    public Answerer with(Posterior other) {
+        return new Answerer(other, link);
+    }
+
+    /**
+     * Answers questions in one batch; if that fails, each on its own, so that one question costs nothing but itself.
+     *
+     * @param predictor of the posterior at {@code tier}
+     * @param places class tokens of the predictor's model; all choices of the questions are among them
+     * @param measured whether their predictive statistics are wanted
+     * @return in the order of the questions
+     */
+    public List<Outcome> answer(
+            Predictor predictor, ClassPlaces places, Tier tier, List<TokenizedQuestion> questions, boolean measured) {
+        List<EncodedPrompt> prompts = questions.stream().map(places::place).toList();
+        List<Predictive> predictives;
+        try {
+            predictives = measured ? predictor.measure(prompts) : predictor.predict(prompts);
+        } catch (IllegalArgumentException | ArithmeticException e) {
+            if (questions.size() == 1) {
+                return List.of(rejected(questions.get(0), e));
+            }
+            List<Outcome> outcomes = new ArrayList<>();
+            questions.forEach(
+                    question -> outcomes.addAll(answer(predictor, places, tier, List.of(question), measured)));
+            return outcomes;
+        }
+        List<Outcome> outcomes = new ArrayList<>();
+        for (int i = 0; i < questions.size(); i++) {
+            outcomes.add(outcome(tier, questions.get(i), predictives.get(i), measured));
+        }
+        return outcomes;
+    }
+
+    private Outcome outcome(Tier tier, TokenizedQuestion question, Predictive predictive, boolean measured) {
+        try {
+            Answer answer = answer(tier, question, predictive);
+            return new Outcome.Answered(
+                    answer,
+                    measured ? Optional.of(StatisticsRecords.of(answer, posterior, predictive)) : Optional.empty());
+        } catch (IllegalArgumentException e) {
+            return rejected(question, e);
+        }
+    }
+
+    private static Outcome rejected(TokenizedQuestion question, RuntimeException e) {
+        return new Outcome.Rejected(
+                new BadQuestionException("question '" + question.question().id() + "': " + e.getMessage(), e));
+    }
+
+    /** By the constructor of all fields, so that a field that is new to the schema does not compile here. */
+    private Answer answer(Tier tier, TokenizedQuestion question, Predictive predictive) {
+        double[] mean = predictive.mean();
+        double[][] covariance = predictive.covariance();
+        CalibratedPrediction served = CalibratedPrediction.of(posterior, tier, link, mean, covariance);
+        return new Answer(
+                question.question().id(),
+                posterior.getRunId(),
+                posterior.getCheckpoint(),
+                posterior.getFit(),
+                posterior.getVersion(),
+                question.purpose(),
+                question.question().choices().stream().map(Choice::label).toList(),
+                list(served.probabilities()),
+                list(Softmax.ofContrasts(mean)),
+                served.tempered() == null ? null : list(served.tempered()),
+                served.calibration(),
+                list(mean),
+                Arrays.stream(covariance).map(Answerer::list).toList(),
+                served.entropy(),
+                served.entropy() - served.mutualInformation(),
+                served.mutualInformation(),
+                predictive.novelty(),
+                tier.label(),
+                coverage(posterior));
+    }
+
+    /** The share of the pass that the posterior rests on. */
+    private static double coverage(Posterior posterior) {
+        Long expected = posterior.getBatchesExpected();
+        return expected == null ? 1 : Math.min(1, (double) posterior.getBatches() / expected);
+    }
+
+    private static List<Double> list(double[] values) {
+        return Arrays.stream(values).boxed().toList();
+    }
+}

@@ -1,0 +1,62 @@
+package io.calibrant.scorer.answering;
+
+import io.calibrant.trainer.model.ModelConfig;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** Which blocks carry the covariance, and so what an answer costs. */
+public enum Tier {
+    /** Every adapted block. */
+    ALL("all"),
+    /**
+     * Those of the highest adapted layer, and of the head: one short backward pass; the others as if known for certain.
+     */
+    LAST_LAYER("last-layer"),
+    /** None: the plain forward pass, a covariance of zero and a novelty of 1. */
+    MAP("map");
+
+    private final String label;
+
+    Tier(String label) {
+        this.label = label;
+    }
+
+    /** As questions, answers and the command line write it. */
+    public String label() {
+        return label;
+    }
+
+    /**
+     * The tier of a label.
+     *
+     * @param what what names it, for the message
+     * @throws IllegalArgumentException naming the value and what is accepted
+     */
+    public static Tier of(String what, String label) {
+        for (Tier tier : values()) {
+            if (tier.label.equals(label)) {
+                return tier;
+            }
+        }
+        List<String> labels = Arrays.stream(values()).map(Tier::label).toList();
+        throw new IllegalArgumentException(what + ": '" + label + "' is not accepted: " + labels + " are");
+    }
+
+    /** Which of the adapted maps, by module path, carry the covariance. */
+    public Set<String> paths(Collection<String> adapted) {
+        if (this == MAP) {
+            return Set.of();
+        }
+        int top = adapted.stream()
+                .filter(path -> !path.equals(ModelConfig.HEAD))
+                .mapToInt(ModelConfig::layerOf)
+                .max()
+                .orElse(-1);
+        return adapted.stream()
+                .filter(path -> this == ALL || path.equals(ModelConfig.HEAD) || ModelConfig.layerOf(path) == top)
+                .collect(Collectors.toUnmodifiableSet());
+    }
+}

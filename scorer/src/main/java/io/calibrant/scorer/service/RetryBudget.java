@@ -1,0 +1,50 @@
+package io.calibrant.scorer.service;
+
+import io.calibrant.schemas.registry.RegistryUnavailableException;
+import java.time.Duration;
+
+/**
+ * Bears what may pass by itself, a broker or a registry that does not answer, for a bounded time in a row. Of one
+ * thread.
+ */
+final class RetryBudget {
+    /** Longer than a restart takes, short enough for a supervisor to hear of it. */
+    private static final Duration LONGEST = Duration.ofMinutes(3);
+
+    private static final Duration PAUSE = Duration.ofSeconds(1);
+
+    private final StopSignal stop;
+    private final ScorerListener listener;
+    private long since;
+    private boolean failing;
+
+    RetryBudget(StopSignal stop, ScorerListener listener) {
+        this.stop = stop;
+        this.listener = listener;
+    }
+
+    void succeeded() {
+        failing = false;
+    }
+
+    /**
+     * Waits a moment.
+     *
+     * @throws RuntimeException the failure itself if it will not pass, or has lasted too long
+     */
+    void failed(RuntimeException failure) {
+        if (!RegistryUnavailableException.isTransient(failure)) {
+            throw failure;
+        }
+        long now = System.nanoTime();
+        if (!failing) {
+            failing = true;
+            since = now;
+            listener.waiting(failure.getMessage());
+        }
+        if (now - since > LONGEST.toNanos()) {
+            throw failure;
+        }
+        stop.await(PAUSE);
+    }
+}

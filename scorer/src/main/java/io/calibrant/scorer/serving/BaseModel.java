@@ -1,0 +1,62 @@
+package io.calibrant.scorer.serving;
+
+import ai.djl.Device;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.trainer.ModelDigest;
+import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.SpecialTokens;
+import java.nio.file.Path;
+
+/**
+ * The frozen model of a directory with its tokenizer.
+ *
+ * @param directory where it came from
+ * @param model the weights
+ * @param tokenizer the model's own
+ * @param special its end-of-sequence token, if any
+ */
+public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tokenizer, SpecialTokens special)
+        implements AutoCloseable {
+
+    /**
+     * Loads a model directory.
+     *
+     * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the
+     *     device if this machine has none such
+     */
+    public static BaseModel load(Path directory, ComputeDevice where) {
+        Device device = where.resolve();
+        PromptTokenizer tokenizer = PromptTokenizer.load(directory);
+        try {
+            SpecialTokens special = SpecialTokens.read(directory);
+            return new BaseModel(directory, LanguageModel.load(directory, device), tokenizer, special);
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Checks that the run was trained on this model.
+     *
+     * @throws IllegalArgumentException naming both digests if it was not; a run without a digest is not checked
+     */
+    void requireModelOf(Run run) {
+        if (run.getModelDigest().isEmpty()) {
+            return;
+        }
+        String own = ModelDigest.of(directory);
+        if (!own.equals(run.getModelDigest())) {
+            throw new IllegalArgumentException("--model: " + directory + " (" + own + ") is not the base model of run '"
+                    + run.getRunId() + "': accepted is " + run.getModelId() + " (" + run.getModelDigest() + ")");
+        }
+    }
+
+    @Override
+    public void close() {
+        model.close();
+        tokenizer.close();
+    }
+}

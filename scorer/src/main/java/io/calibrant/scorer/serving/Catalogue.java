@@ -1,0 +1,242 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.registry.RegistryUnavailableException;
+import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What there is to serve of some runs: posteriors, and where the factors and adapters lie that they stand on, in
+ * whatever order they arrive. Weights and factors themselves are not kept, so that memory does not grow with the number
+ * of checkpoints. Records of other runs are dropped by their key alone. Not thread-safe.
+ */
+final class Catalogue {
+    private static final Logger LOG = LoggerFactory.getLogger(Catalogue.class);
+
+    private final Topics topics;
+    private final Set<String> served;
+    private final Deserializer<Run> runs;
+    private final Deserializer<Factor> factors;
+    private final Deserializer<Posterior> posteriors;
+
+    private final Set<String> known = new HashSet<>();
+    private final Map<String, Run> runOf = new HashMap<>();
+    private final Map<String, Posterior> posteriorOf = new HashMap<>();
+    private final Map<String, RecordPosition> adapterOf = new HashMap<>();
+    private final Map<String, Factors> factorsOf = new HashMap<>();
+
+    /** The factors of a block: where, and after how many batches. */
+    private record Factors(RecordPosition place, long batches) {}
+
+    Catalogue(Connection connection, List<String> served) {
+        this.topics = connection.topics();
+        this.served = Set.copyOf(served);
+        this.runs = connection.deserializer(Run.class);
+        this.factors = connection.deserializer(Factor.class);
+        this.posteriors = connection.deserializer(Posterior.class);
+    }
+
+    /** The topics it is made of. */
+    List<String> sources() {
+        return List.of(topics.runs(), topics.adapters(), topics.factors(), topics.posteriors());
+    }
+
+    /**
+     * Takes one record. One that cannot be read is passed over with a warning.
+     *
+     * @return whether it says anything new of a served run
+     * @throws RuntimeException if the registry cannot be asked: the record is to be given again
+     */
+    boolean accept(ConsumerRecord<byte[], byte[]> record) {
+        if (record.key() == null) {
+            return false;
+        }
+        String topic = record.topic();
+        String key = new String(record.key(), StandardCharsets.UTF_8);
+        if (topic.equals(topics.runs())) {
+            put(known, key, record.value());
+        }
+        if (!served.contains(Keys.runOf(key))) {
+            return false;
+        }
+        try {
+            RecordPosition place = new RecordPosition(new TopicPartition(topic, record.partition()), record.offset());
+            if (topic.equals(topics.runs())) {
+                put(runOf, key, runs.deserialize(topic, record.value()));
+            } else if (topic.equals(topics.adapters())) {
+                put(adapterOf, key, record.value() == null ? null : place);
+            } else if (topic.equals(topics.factors())) {
+                Factor factor = factors.deserialize(topic, record.value());
+                put(factorsOf, key, factor == null ? null : new Factors(place, factor.getBatches()));
+            } else if (topic.equals(topics.posteriors())) {
+                put(posteriorOf, key, posteriors.deserialize(topic, record.value()));
+            } else {
+                return false;
+            }
+            return true;
+        } catch (SerializationException e) {
+            if (RegistryUnavailableException.isTransient(e)) {
+                throw e;
+            }
+            LOG.warn("passed over {}-{} offset {}: {}", topic, record.partition(), record.offset(), e.getMessage());
+            return false;
+        }
+    }
+
+    /** Whether a run is on the topics, served or not. */
+    boolean knows(String run) {
+        return known.contains(run);
+    }
+
+    /**
+     * The newest posterior of a run and fit that has all its batches and whose adapter and factors are all here. One of
+     * a part of a pass is served to those who name its fit, never as whichever was completed last.
+     */
+    Optional<ServablePosterior> newest(String run, String fit) {
+        return candidates(run, fit)
+                .filter(posterior -> missing(posterior) == null)
+                .max(AGE)
+                .map(this::servable);
+    }
+
+    /** Whether a posterior's key is still there, in whatever version. */
+    boolean holds(Posterior posterior) {
+        return posteriorOf.containsKey(Keys.fit(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit()));
+    }
+
+    static boolean isNewer(Posterior one, Posterior other) {
+        return AGE.compare(one, other) > 0;
+    }
+
+    /** Why there is no {@link #newest}. */
+    String waitingFor(String run, String fit) {
+        if (!runOf.containsKey(run)) {
+            return "run '" + run + "' is not on the topics yet";
+        }
+        return candidates(run, fit).max(AGE).map(this::missing).orElseGet(() -> {
+            Set<String> fits = new TreeSet<>();
+            posteriorOf.values().stream()
+                    .filter(posterior -> posterior.getRunId().equals(run))
+                    .forEach(posterior -> fits.add(posterior.getFit()));
+            String others = fits.isEmpty() ? "" : "; it has fits " + fits;
+            return fit.equals(ServingSettings.LATEST_COMPLETE)
+                    ? "run '" + run + "' has no posterior yet"
+                    : "run '" + run + "' has no posterior of fit '" + fit + "' yet" + others;
+        });
+    }
+
+    private Stream<Posterior> candidates(String run, String fit) {
+        return posteriorOf.values().stream()
+                .filter(posterior -> posterior.getRunId().equals(run)
+                        && (fit.equals(ServingSettings.LATEST_COMPLETE)
+                                ? posterior.getState() != PosteriorState.PARTIAL
+                                : posterior.getFit().equals(fit)));
+    }
+
+    static String id(Posterior posterior) {
+        return posterior.getCheckpoint() + " fit " + posterior.getFit() + " version " + posterior.getVersion();
+    }
+
+    private static final Comparator<Posterior> AGE = Comparator.<Posterior>comparingLong(
+                    posterior -> posterior.getTimestamp().toEpochMilli())
+            .thenComparing(posterior -> step(posterior.getCheckpoint()))
+            .thenComparing(Posterior::getCheckpoint)
+            .thenComparing(Posterior::getVersion)
+            .thenComparing(Posterior::getFit);
+
+    private static long step(String checkpoint) {
+        String digits = checkpoint.replaceAll("^.*?(\\d{1,18})$", "$1");
+        return digits.matches("\\d+") ? Long.parseLong(digits) : -1;
+    }
+
+    /** What a posterior lacks to be served; null for nothing. */
+    private String missing(Posterior posterior) {
+        String runId = posterior.getRunId();
+        Run run = runOf.get(runId);
+        if (run == null) {
+            return "run '" + runId + "' is not on the topics yet";
+        }
+        if (posterior.getState() == PosteriorState.LIVE) {
+            return "the curvature pass of run '" + runId + "', checkpoint " + posterior.getCheckpoint()
+                    + " is not complete in fit '" + posterior.getFit() + "': " + posterior.getBatches() + " of "
+                    + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected()) + " batches";
+        }
+        Set<String> covered = new HashSet<>();
+        for (BlockPrecision precision : posterior.getBlocks()) {
+            covered.add(precision.getBlock());
+        }
+        for (Block block : run.getBlocks()) {
+            String name = block.getName();
+            if (!covered.contains(name)) {
+                return "posterior " + id(posterior) + " of run '" + runId + "' lacks block " + name;
+            }
+            if (!adapterOf.containsKey(Keys.block(runId, posterior.getCheckpoint(), name))) {
+                return "the adapter of run '" + runId + "', checkpoint " + posterior.getCheckpoint() + " lacks block "
+                        + name;
+            }
+        }
+        for (BlockPrecision precision : posterior.getBlocks()) {
+            Factors factor = factorsOf.get(factorKey(posterior, precision.getBlock()));
+            if (factor == null || factor.batches() != precision.getBatches()) {
+                return "the factors of block " + precision.getBlock() + " at " + precision.getBatches()
+                        + " batches, on which posterior " + id(posterior) + " of run '" + runId
+                        + "' stands, are not here yet";
+            }
+        }
+        return null;
+    }
+
+    private ServablePosterior servable(Posterior posterior) {
+        Run run = runOf.get(posterior.getRunId());
+        Map<String, RecordPosition> adapter = new HashMap<>();
+        Map<String, RecordPosition> places = new HashMap<>();
+        for (Block block : run.getBlocks()) {
+            String name = block.getName();
+            adapter.put(name, adapterOf.get(Keys.block(run.getRunId(), posterior.getCheckpoint(), name)));
+            places.put(name, factorsOf.get(factorKey(posterior, name)).place());
+        }
+        return new ServablePosterior(run, posterior, adapter, places);
+    }
+
+    private static String factorKey(Posterior posterior, String block) {
+        return Keys.blockFit(posterior.getRunId(), posterior.getCheckpoint(), block, posterior.getFit());
+    }
+
+    private static <V> void put(Map<String, V> map, String key, V value) {
+        if (value == null) {
+            map.remove(key);
+        } else {
+            map.put(key, value);
+        }
+    }
+
+    private static void put(Set<String> set, String key, byte[] value) {
+        if (value == null) {
+            set.remove(key);
+        } else {
+            set.add(key);
+        }
+    }
+}

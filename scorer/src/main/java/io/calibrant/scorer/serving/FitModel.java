@@ -1,0 +1,76 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.scorer.answering.Answerer;
+import io.calibrant.scorer.answering.BadQuestionException;
+import io.calibrant.scorer.answering.Outcome;
+import io.calibrant.scorer.answering.PromptReader;
+import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.answering.TokenizedQuestion;
+import io.calibrant.trainer.prompts.Question;
+import java.util.List;
+import java.util.Set;
+
+/** One version of one posterior on one adapter, never a mixture, ready to answer. Thread-safe. */
+public final class FitModel {
+    private final Snapshot snapshot;
+    private final TierPredictors predictors;
+    private final PromptReader prompts;
+    private final Answerer answerer;
+
+    /** Takes over the caller's hold on the predictors. */
+    FitModel(Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer) {
+        this.snapshot = snapshot;
+        this.predictors = predictors;
+        this.prompts = prompts;
+        this.answerer = answerer;
+    }
+
+    Snapshot snapshot() {
+        return snapshot;
+    }
+
+    Posterior posterior() {
+        return snapshot.posterior();
+    }
+
+    TierPredictors predictors() {
+        return predictors;
+    }
+
+    /** Token ids whose logits there are; where the head is not adapted, more can be asked for. */
+    public Set<Integer> tokens() {
+        return predictors.weights().classes().tokens();
+    }
+
+    /** The same posterior but for what is served of it, on the same predictors. */
+    FitModel with(Posterior posterior) {
+        predictors.hold();
+        return new FitModel(
+                new Snapshot(snapshot.run(), posterior, snapshot.adapter(), snapshot.blocks()),
+                predictors,
+                prompts,
+                answerer.with(posterior));
+    }
+
+    /**
+     * Encodes a question for this model.
+     *
+     * @throws BadQuestionException if the model cannot be asked
+     */
+    public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
+        return prompts.read(question, purpose);
+    }
+
+    /**
+     * Answers questions in one batch; if that fails, each on its own, so that one question costs nothing but itself.
+     *
+     * @param questions all their choices are among {@link #tokens}
+     * @param measured whether their predictive statistics are wanted
+     * @return in the order of the questions
+     */
+    public List<Outcome> answer(Tier tier, List<TokenizedQuestion> questions, boolean measured) {
+        return answerer.answer(predictors.predictor(tier), predictors.weights().classes(), tier, questions, measured);
+    }
+}

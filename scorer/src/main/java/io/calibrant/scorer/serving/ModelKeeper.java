@@ -1,0 +1,332 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.fitter.link.Link;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.scorer.answering.Answerer;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.PromptReader;
+import io.calibrant.trainer.prompts.ClassToken;
+import io.calibrant.trainer.prompts.ClassTokens;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.apache.kafka.common.errors.WakeupException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the {@link ModelTable} up to date: follows the topics, makes a model of each newer posterior, whole with its
+ * adapter, while others answer, and puts it in the place of the older one. Not thread-safe; confined to one thread, but
+ * for {@link #wakeup}.
+ */
+public final class ModelKeeper implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ModelKeeper.class);
+
+    /** Fits that only questions name and that are kept ready. */
+    private static final int MOST_NAMED = 4;
+
+    private final Connection connection;
+    private final AnsweringSettings answering;
+    private final BaseModel base;
+    private final Catalogue catalogue;
+    private final TopicFollower follower;
+    private final ServingListener listener;
+    private final ModelTable table;
+    private final Link link;
+
+    private final Set<Target> defaults = new LinkedHashSet<>();
+    private final Set<Target> named = new LinkedHashSet<>(); // the longest unused first
+    private final Map<String, Set<Integer>> tokens = new HashMap<>();
+    private final Map<Target, String> failed = new HashMap<>();
+    private Map<Target, FitModel> models = Map.of();
+    private String reason = "";
+    private boolean incomplete;
+    private boolean news;
+
+    /**
+     * Finds the topics.
+     *
+     * @param base not closed with this object
+     * @param listener is told what is served
+     * @throws IllegalStateException naming the address if no broker answers, or the topic that does not exist
+     */
+    public static ModelKeeper of(
+            Connection connection,
+            ServingSettings settings,
+            AnsweringSettings answering,
+            BaseModel base,
+            ServingListener listener) {
+        Catalogue catalogue = new Catalogue(connection, settings.runs());
+        return new ModelKeeper(
+                connection, settings, answering, base, catalogue, new TopicFollower(connection, catalogue), listener);
+    }
+
+    /** @param follower of the catalogue; closed with this object */
+    ModelKeeper(
+            Connection connection,
+            ServingSettings settings,
+            AnsweringSettings answering,
+            BaseModel base,
+            Catalogue catalogue,
+            TopicFollower follower,
+            ServingListener listener) {
+        this.connection = connection;
+        this.answering = answering;
+        this.base = base;
+        this.catalogue = catalogue;
+        this.follower = follower;
+        this.listener = listener;
+        this.link = answering.newLink();
+        settings.runs().forEach(run -> defaults.add(new Target(run, settings.fit())));
+        this.table = new ModelTable(defaults, follower::wakeup);
+    }
+
+    /** The table of the models, for any thread. */
+    public ModelTable table() {
+        return table;
+    }
+
+    /**
+     * Reads what is on the topics and serves it.
+     *
+     * @throws IllegalArgumentException if the first posterior of a run cannot be served with this base model
+     */
+    public void start() {
+        follower.catchUp();
+        turn(true);
+    }
+
+    /**
+     * Waits for news on the topics or for a request, and brings the table up to date.
+     *
+     * @throws IllegalArgumentException if the first posterior of a run cannot be served with this base model
+     * @throws WakeupException if somebody asks while this waits; the next turn serves the request
+     * @throws RuntimeException if broker or registry do not answer: the next turn does again what this one did not
+     */
+    public void turn(Duration timeout) {
+        try {
+            news |= !table.isAsked() && follower.poll(timeout);
+            turn(news);
+            news = false;
+        } catch (WakeupException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            news = true;
+            throw e;
+        }
+    }
+
+    /** Makes a waiting {@link #turn} throw a WakeupException; from any thread. */
+    public void wakeup() {
+        follower.wakeup();
+    }
+
+    /**
+     * Brings the models up to what the catalogue holds, and serves the requests.
+     *
+     * @param changed whether the catalogue has changed since the last turn
+     */
+    void turn(boolean changed) {
+        List<ModelTable.Request> now = table.requests();
+        if (!now.isEmpty()) {
+            follower.catchUp(); // interrupted by another request it is done again, the requests still waiting
+            want(now);
+            for (ModelTable.Request request : now) {
+                request.tokens()
+                        .forEach((run, more) -> tokens.computeIfAbsent(run, r -> new LinkedHashSet<>())
+                                .addAll(more));
+            }
+        }
+        if (changed || incomplete || !now.isEmpty()) {
+            refresh();
+        }
+        now.forEach(this::serve);
+    }
+
+    /** Keeps what is asked for now, and of what is not asked for the most recent. */
+    private void want(List<ModelTable.Request> now) {
+        Set<Target> wanted = new LinkedHashSet<>();
+        now.forEach(request -> wanted.addAll(request.wanted()));
+        wanted.removeAll(defaults);
+        named.removeAll(wanted);
+        named.addAll(wanted);
+        while (named.size() > Math.max(MOST_NAMED, wanted.size())) {
+            named.remove(named.iterator().next());
+        }
+    }
+
+    private void serve(ModelTable.Request request) {
+        Map<Target, String> refusals = new HashMap<>();
+        for (Target target : request.wanted()) {
+            if (!models.containsKey(target)) {
+                refusals.put(target, failed.getOrDefault(target, catalogue.waitingFor(target.run(), target.fit())));
+            }
+        }
+        Set<String> unknown = new HashSet<>(request.strangers());
+        unknown.removeIf(catalogue::knows);
+        table.serve(request, refusals, unknown);
+    }
+
+    private void refresh() {
+        incomplete = false;
+        Map<Target, FitModel> next = new LinkedHashMap<>();
+        Set<FitModel> made = new HashSet<>();
+        boolean done = false;
+        try {
+            Stream.concat(defaults.stream(), named.stream()).forEach(target -> {
+                FitModel old = models.get(target);
+                FitModel model = next(target, old, next.values());
+                if (model != null) {
+                    next.put(target, model);
+                }
+                if (model != null && model != old) {
+                    made.add(model);
+                }
+            });
+            done = true;
+        } finally {
+            if (!done) {
+                made.forEach(model -> model.predictors().release());
+            }
+        }
+        publish(next);
+        named.retainAll(next.keySet());
+        made.forEach(model -> listener.serving(model.posterior()));
+    }
+
+    /** What is to answer from now on: {@code old}, a new model, or null. */
+    private FitModel next(Target target, FitModel old, Collection<FitModel> besides) {
+        Optional<ServablePosterior> newest = catalogue.newest(target.run(), target.fit());
+        boolean stands = old != null && catalogue.holds(old.posterior());
+        // Factors that have gone on, under a posterior that has not, leave the model as it is: it has them.
+        if (stands && (newest.isEmpty() || !Catalogue.isNewer(newest.get().posterior(), old.posterior()))) {
+            return hasTokens(old) ? old : model(old.snapshot(), besides);
+        }
+        if (newest.isEmpty()) {
+            return null;
+        }
+        try {
+            FitModel model = model(newest.get(), besides).orElse(stands ? old : null);
+            failed.remove(target);
+            return model;
+        } catch (IllegalArgumentException e) {
+            String why = "posterior " + newest.get().id() + " of run '" + target.run() + "' cannot be served: "
+                    + e.getMessage();
+            if (!why.equals(failed.put(target, why))) {
+                LOG.warn("{}", why);
+            }
+            if (!stands && defaults.contains(target)) {
+                throw e;
+            }
+            return stands ? old : null;
+        }
+    }
+
+    /** Empty if a part has been replaced since: what replaced it is on its way. */
+    private Optional<FitModel> model(ServablePosterior servable, Collection<FitModel> besides) {
+        Optional<FitModel> alike = models(besides)
+                .filter(model ->
+                        ServablePosterior.basis(model.posterior()).equals(ServablePosterior.basis(servable.posterior()))
+                                && hasTokens(model))
+                .findFirst();
+        if (alike.isPresent()) {
+            return Optional.of(alike.get().with(servable.posterior()));
+        }
+        base.requireModelOf(servable.run());
+        Optional<Snapshot> snapshot = Snapshot.fetch(servable, connection, follower);
+        incomplete |= snapshot.isEmpty();
+        return snapshot.map(parts -> model(parts, besides));
+    }
+
+    private FitModel model(Snapshot snapshot, Collection<FitModel> besides) {
+        RunWeights weights = models(besides)
+                .filter(model ->
+                        model.posterior().getRunId().equals(snapshot.posterior().getRunId())
+                                && model.posterior()
+                                        .getCheckpoint()
+                                        .equals(snapshot.posterior().getCheckpoint())
+                                && hasTokens(model))
+                .map(model -> model.predictors().weights())
+                .findFirst()
+                .orElse(null);
+        if (weights == null) {
+            weights = new RunWeights(
+                    base, snapshot, tokens.getOrDefault(snapshot.run().getRunId(), Set.of()));
+        } else {
+            weights.hold();
+        }
+        TierPredictors predictors;
+        boolean done = false;
+        try {
+            predictors = new TierPredictors(weights, snapshot.blocks(), answering.tier());
+            done = true;
+        } finally {
+            if (!done) {
+                weights.release();
+            }
+        }
+        return new FitModel(snapshot, predictors, prompts(snapshot.run()), new Answerer(snapshot.posterior(), link));
+    }
+
+    private PromptReader prompts(Run run) {
+        List<ClassToken> classes = new ArrayList<>();
+        run.getClassTokens().forEach(token -> classes.add(new ClassToken(token.getLabel(), token.getTokenId())));
+        ClassTokens known = new ClassTokens(classes);
+        return new PromptReader(
+                base.tokenizer(),
+                base.special().eos(),
+                base.model().config(),
+                RunAdapter.adaptsHead(run) ? Optional.of(known) : Optional.empty());
+    }
+
+    private Stream<FitModel> models(Collection<FitModel> besides) {
+        return Stream.concat(besides.stream(), models.values().stream());
+    }
+
+    private boolean hasTokens(FitModel model) {
+        return model.tokens().containsAll(tokens.getOrDefault(model.posterior().getRunId(), Set.of()));
+    }
+
+    private void publish(Map<Target, FitModel> next) {
+        List<FitModel> freed = new ArrayList<>();
+        for (FitModel old : models.values()) {
+            if (next.values().stream().noneMatch(model -> model == old)) {
+                freed.add(old);
+            }
+        }
+        models = Map.copyOf(next);
+        boolean ready = table.replace(models);
+        freed.forEach(model -> model.predictors().release());
+        String now = ready
+                ? ""
+                : defaults.stream()
+                        .filter(target -> !next.containsKey(target))
+                        .map(target -> catalogue.waitingFor(target.run(), target.fit()))
+                        .findFirst()
+                        .orElse("");
+        if (!now.isEmpty() && !now.equals(reason)) {
+            listener.waiting(now);
+        }
+        reason = now;
+    }
+
+    /** Frees the models; there may be no lease any more. */
+    @Override
+    public void close() {
+        table.shutDown();
+        table.replace(Map.of());
+        models.values().forEach(model -> model.predictors().release());
+        models = Map.of();
+        follower.close();
+    }
+}

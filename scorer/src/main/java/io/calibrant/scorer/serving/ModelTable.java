@@ -1,0 +1,190 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.schemas.avro.Posterior;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.apache.kafka.common.errors.WakeupException;
+
+/**
+ * The models that answer now. Threads that take questions lease models poll by poll, so that a poll sees one version of
+ * each; a model that is replaced is freed when its last lease is closed. What is missing they ask the
+ * {@link ModelKeeper} for, which is the only one to change the table. Thread-safe.
+ */
+public final class ModelTable {
+    private final Set<Target> required;
+    private final Runnable wakeKeeper;
+
+    // Guarded by this.
+    private Map<Target, FitModel> models = Map.of();
+    private final List<Request> requests = new ArrayList<>();
+    private final Set<String> elsewhere = new HashSet<>(); // runs that are known to exist, and not served here
+    private boolean ready;
+    private boolean closed;
+
+    /**
+     * What a thread that takes questions wants of the keeper.
+     *
+     * @param wanted targets that are not ready yet, perhaps
+     * @param strangers runs of which it is to be said whether they exist
+     * @param tokens token ids by run that must have logits
+     * @param done completed by {@link #serve}
+     */
+    record Request(
+            Set<Target> wanted,
+            Set<String> strangers,
+            Map<String, Set<Integer>> tokens,
+            CompletableFuture<Lease> done) {}
+
+    /**
+     * An empty table.
+     *
+     * @param required targets that must all have a model before any question is taken
+     * @param wakeKeeper called after each request, by the thread that asks
+     */
+    ModelTable(Set<Target> required, Runnable wakeKeeper) {
+        this.required = Set.copyOf(required);
+        this.wakeKeeper = wakeKeeper;
+    }
+
+    /**
+     * Waits until every run has a posterior to be served with.
+     *
+     * @return false if that takes longer than {@code timeout}
+     * @throws WakeupException if the scorer stops
+     */
+    public synchronized boolean awaitReady(Duration timeout) {
+        long end = System.nanoTime() + timeout.toNanos();
+        try {
+            while (!ready) {
+                requireOpen();
+                long left = (end - System.nanoTime()) / 1_000_000;
+                if (left <= 0) {
+                    return false;
+                }
+                wait(left);
+            }
+            requireOpen();
+            return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new WakeupException();
+        }
+    }
+
+    /**
+     * Leases models, at once where they are in the table, else after the keeper's next turn.
+     *
+     * @param wanted what is to answer
+     * @param strangers runs that are not this scorer's, of which it is to be said whether they exist
+     * @param current whether the models must be those of the newest posteriors committed before this call
+     * @throws WakeupException if the scorer stops
+     */
+    public Lease lease(Set<Target> wanted, Set<String> strangers, boolean current) {
+        synchronized (this) {
+            requireOpen();
+            if (!current && elsewhere.containsAll(strangers) && models.keySet().containsAll(wanted)) {
+                return new Lease(ready, found(wanted), Map.of(), Set.of());
+            }
+        }
+        return ask(wanted, strangers, Map.of());
+    }
+
+    /** As {@link #lease}, with logits of some more tokens, by run. */
+    public Lease leaseWith(Map<String, Set<Integer>> more, Set<Target> wanted) {
+        return ask(wanted, Set.of(), more);
+    }
+
+    private Lease ask(Set<Target> wanted, Set<String> strangers, Map<String, Set<Integer>> more) {
+        Request request = new Request(wanted, strangers, more, new CompletableFuture<>());
+        synchronized (this) {
+            requireOpen();
+            requests.add(request);
+        }
+        wakeKeeper.run();
+        try {
+            return request.done().join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException known ? known : e;
+        }
+    }
+
+    private Map<Target, FitModel> found(Set<Target> wanted) {
+        Map<Target, FitModel> found = new HashMap<>(models);
+        found.keySet().retainAll(wanted);
+        return found;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new WakeupException();
+        }
+    }
+
+    /** Whether anybody waits for the keeper. */
+    synchronized boolean isAsked() {
+        return !requests.isEmpty();
+    }
+
+    /** What is asked for, the oldest first; it stays until it is served. */
+    synchronized List<Request> requests() {
+        return List.copyOf(requests);
+    }
+
+    /**
+     * Hands a request what the table holds for it.
+     *
+     * @param refusals why there is no model, for every target without one
+     * @param unknown those of the strangers that do not exist
+     */
+    void serve(Request request, Map<Target, String> refusals, Set<String> unknown) {
+        Lease lease;
+        synchronized (this) {
+            Set<String> known = new HashSet<>(request.strangers());
+            known.removeAll(unknown);
+            elsewhere.addAll(known);
+            requests.remove(request);
+            lease = new Lease(ready, found(request.wanted()), refusals, unknown);
+        }
+        if (!request.done().complete(lease)) {
+            lease.close();
+        }
+    }
+
+    /**
+     * Puts other models in place of all that are there.
+     *
+     * @return whether all required ones are among them
+     */
+    synchronized boolean replace(Map<Target, FitModel> next) {
+        models = Map.copyOf(next);
+        ready = models.keySet().containsAll(required);
+        notifyAll();
+        return ready;
+    }
+
+    /** Whoever waits for the table hears that the scorer stops. From any thread. */
+    public void shutDown() {
+        List<Request> waiting;
+        synchronized (this) {
+            closed = true;
+            waiting = List.copyOf(requests);
+            requests.clear();
+            notifyAll();
+        }
+        waiting.forEach(request -> request.done().completeExceptionally(new WakeupException()));
+    }
+
+    /** What is served now, for tests. */
+    synchronized Map<Target, Posterior> posteriors() {
+        Map<Target, Posterior> now = new HashMap<>();
+        models.forEach((target, model) -> now.put(target, model.posterior()));
+        return now;
+    }
+}

@@ -1,0 +1,68 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.LinearShape;
+import io.calibrant.trainer.model.ModelConfig;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The adapter of a checkpoint from the topics. */
+final class RunAdapter {
+    private RunAdapter() {}
+
+    /**
+     * Puts the blocks together.
+     *
+     * @param config of the base model
+     * @param run whose LoRA settings count
+     * @param blocks weights by block name
+     * @param classTokens the tokens whose logits are used; those of the run where its head is adapted
+     * @throws IllegalArgumentException if a block is missing or does not fit the model
+     */
+    static Adapter of(ModelConfig config, Run run, Map<String, AdapterBlock> blocks, int[] classTokens) {
+        LoraSettings settings = new LoraSettings(
+                run.getLoraRank(), run.getLoraAlpha(), 0, false, new LoraTargets(run.getLoraTargets(), ""));
+        Map<String, LinearShape> shapes = new HashMap<>();
+        config.linears().forEach(linear -> shapes.put(linear.path(), linear));
+        List<LoraMatrices> matrices = new ArrayList<>();
+        for (String path : run.getLoraTargets()) {
+            LinearShape full = shapes.get(path);
+            if (full == null) {
+                throw new IllegalArgumentException(
+                        "run " + run.getRunId() + " adapts " + path + ", which the base model does not have");
+            }
+            int outputs = path.equals(ModelConfig.HEAD) ? classTokens.length : full.outputs();
+            matrices.add(new LoraMatrices(
+                    new LinearShape(path, full.inputs(), outputs),
+                    run.getLoraRank(),
+                    weights(blocks, path + ".lora_A", run.getLoraRank(), full.inputs()),
+                    weights(blocks, path + ".lora_B", outputs, run.getLoraRank())));
+        }
+        return Adapter.of(config, settings, classTokens, matrices);
+    }
+
+    /** Whether the run adapts the head, so that its rows exist for the run's class tokens only. */
+    static boolean adaptsHead(Run run) {
+        return run.getLoraTargets().contains(ModelConfig.HEAD);
+    }
+
+    private static float[] weights(Map<String, AdapterBlock> blocks, String name, int rows, int columns) {
+        AdapterBlock block = blocks.get(name);
+        if (block == null) {
+            throw new IllegalArgumentException("the adapter on the topics lacks block " + name);
+        }
+        if (!block.getWeight().getShape().equals(List.of(rows, columns))) {
+            throw new IllegalArgumentException("block " + name + " of the adapter on the topics has shape "
+                    + block.getWeight().getShape() + ", the base model asks for [" + rows + ", " + columns + "]");
+        }
+        return Tensors.floats(block.getWeight());
+    }
+}

@@ -1,0 +1,42 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.scorer.answering.ClassPlaces;
+import io.calibrant.trainer.capture.AdaptedModel;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+
+/** The base model with the adapter of one checkpoint, restricted to some class tokens. */
+final class RunWeights extends RefCounted {
+    private final AdaptedModel adapted;
+    private final ClassPlaces classes;
+
+    /**
+     * Copies the adapter to the device.
+     *
+     * @param more token ids beyond the run's own; none where its head is adapted
+     * @throws IllegalArgumentException if the adapter does not fit the base model
+     */
+    RunWeights(BaseModel base, Snapshot snapshot, Collection<Integer> more) {
+        List<Integer> tokens = new ArrayList<>();
+        snapshot.run().getClassTokens().forEach(token -> tokens.add(token.getTokenId()));
+        tokens.addAll(more);
+        classes = new ClassPlaces(tokens);
+        adapted = new AdaptedModel(
+                base.model(), RunAdapter.of(base.model().config(), snapshot.run(), snapshot.adapter(), classes.ids()));
+    }
+
+    AdaptedModel adapted() {
+        return adapted;
+    }
+
+    /** The tokens whose logits there are. */
+    ClassPlaces classes() {
+        return classes;
+    }
+
+    @Override
+    void free() {
+        adapted.close();
+    }
+}

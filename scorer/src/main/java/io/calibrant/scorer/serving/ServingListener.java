@@ -1,0 +1,16 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.schemas.avro.Posterior;
+
+/** Told what is served; called by the thread of the {@link ModelKeeper}. */
+public interface ServingListener {
+    /** Nothing can be served for now; no question is taken meanwhile. Called once for each reason. */
+    default void waiting(String reason) {
+        // nobody needs to listen
+    }
+
+    /** From the next poll on, answers come from this posterior; the one before it of its run and fit is freed. */
+    default void serving(Posterior posterior) {
+        // nobody needs to listen
+    }
+}

@@ -1,0 +1,58 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.schemas.Keys;
+import io.calibrant.trainer.model.ComputeDevice;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Which posteriors are served, and on which base model.
+ *
+ * @param runs the runs whose adapters and posteriors are served, all of the same base model; the first answers
+ *     questions that name none
+ * @param model directory of the base model
+ * @param fit name of the fit for questions that name none, or {@value #LATEST_COMPLETE}
+ * @param device where the model is computed
+ */
+public record ServingSettings(List<String> runs, Path model, String fit, ComputeDevice device) {
+    /** Name of a fit unless told otherwise. */
+    public static final String DEFAULT_FIT = "default";
+
+    /** In place of a fit's name: whichever of the run's fits was completed last. */
+    public static final String LATEST_COMPLETE = "latest-complete";
+
+    /** @throws IllegalArgumentException naming the flag, the value and what is accepted */
+    public ServingSettings {
+        runs = List.copyOf(runs);
+        runs.forEach(run -> Keys.checkName("--run", run));
+        if (runs.isEmpty() || new HashSet<>(runs).size() < runs.size()) {
+            throw new IllegalArgumentException(
+                    "--run: " + runs + " is not accepted: one run or several different ones are, R1,R2");
+        }
+        Keys.checkName("--fit", fit);
+        Objects.requireNonNull(model, "model");
+        Objects.requireNonNull(device, "device");
+    }
+
+    /** The default fit of a run, on the processor. */
+    public static ServingSettings of(String run, Path model) {
+        return new ServingSettings(List.of(run), model, DEFAULT_FIT, ComputeDevice.CPU);
+    }
+
+    /** The same settings with other runs. */
+    public ServingSettings withRuns(List<String> value) {
+        return new ServingSettings(value, model, fit, device);
+    }
+
+    /** The same settings with another fit. */
+    public ServingSettings withFit(String value) {
+        return new ServingSettings(runs, model, value, device);
+    }
+
+    /** The same settings on another device. */
+    public ServingSettings withDevice(ComputeDevice value) {
+        return new ServingSettings(runs, model, fit, value);
+    }
+}

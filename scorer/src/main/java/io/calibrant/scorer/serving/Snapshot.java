@@ -1,0 +1,61 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Run;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.common.serialization.Deserializer;
+
+/**
+ * One complete posterior with everything it stands on, never a mixture: the adapter of its checkpoint and exactly the
+ * factors it was formed from.
+ *
+ * @param run what was trained
+ * @param posterior state COMPLETE
+ * @param adapter weights by block name, of every block of the run
+ * @param blocks eigenpairs and prior precision of every block of the run, in the run's order
+ */
+record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter, List<BlockPosterior> blocks) {
+    Snapshot {
+        adapter = Map.copyOf(adapter);
+        blocks = List.copyOf(blocks);
+    }
+
+    /**
+     * Fetches all of it.
+     *
+     * @return empty if a part has been replaced since; what replaced it is on its way
+     * @throws IllegalArgumentException if a part does not fit the others
+     */
+    static Optional<Snapshot> fetch(ServablePosterior servable, Connection connection, TopicFollower follower) {
+        List<RecordPosition> places = new ArrayList<>(servable.adapter().values());
+        places.addAll(servable.factors().values());
+        Map<RecordPosition, byte[]> values = follower.fetch(places);
+        if (values.size() < places.size()) {
+            return Optional.empty();
+        }
+        Map<String, AdapterBlock> adapter = new HashMap<>();
+        List<BlockPosterior> blocks = new ArrayList<>();
+        try (Deserializer<AdapterBlock> weights = connection.deserializer(AdapterBlock.class);
+                Deserializer<Factor> factors = connection.deserializer(Factor.class)) {
+            for (Block block : servable.run().getBlocks()) {
+                String name = block.getName();
+                RecordPosition weight = servable.adapter().get(name);
+                adapter.put(name, weights.deserialize(weight.partition().topic(), values.get(weight)));
+                RecordPosition factor = servable.factors().get(name);
+                blocks.add(FactorRecords.posterior(
+                        factors.deserialize(factor.partition().topic(), values.get(factor)), servable.posterior()));
+            }
+        }
+        return Optional.of(new Snapshot(servable.run(), servable.posterior(), adapter, blocks));
+    }
+}

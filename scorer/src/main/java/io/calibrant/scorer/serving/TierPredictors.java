@@ -1,0 +1,52 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.predictive.Predictor;
+import io.calibrant.trainer.capture.AdaptedModel;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The posterior of every block on the device, beside the weights it belongs to; a tier's part is made when first asked
+ * for.
+ */
+final class TierPredictors extends RefCounted {
+    private final RunWeights weights;
+    private final List<BlockPosterior> blocks;
+    private final Map<Tier, Predictor> predictors = new EnumMap<>(Tier.class);
+
+    /**
+     * Takes over the caller's hold on the weights.
+     *
+     * @throws IllegalArgumentException if the posterior does not fit the adapter
+     */
+    TierPredictors(RunWeights weights, List<BlockPosterior> blocks, Tier first) {
+        this.weights = weights;
+        this.blocks = blocks;
+        predictor(first);
+    }
+
+    RunWeights weights() {
+        return weights;
+    }
+
+    synchronized Predictor predictor(Tier tier) {
+        AdaptedModel adapted = weights.adapted();
+        return predictors.computeIfAbsent(
+                tier,
+                each -> each == Tier.ALL
+                        ? new Predictor(adapted, blocks)
+                        : new Predictor(
+                                adapted,
+                                blocks,
+                                each.paths(adapted.weights().pairs().keySet())));
+    }
+
+    @Override
+    void free() {
+        predictors.values().forEach(Predictor::close);
+        weights.release();
+    }
+}
