@@ -12,6 +12,7 @@ import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.statistics.BatchPlace;
@@ -22,7 +23,6 @@ import io.calibrant.trainer.statistics.RunDescription;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 
 /**
@@ -63,8 +63,7 @@ record FitterLoad(int layers, int width, int batches) {
 
     private ModelConfig config() {
         int heads = width / HEAD_WIDTH;
-        return new ModelConfig(
-                "llama",
+        return ModelConfig.llama(new ModelSizes(
                 32_000,
                 width,
                 layers,
@@ -72,14 +71,7 @@ record FitterLoad(int layers, int width, int batches) {
                 heads,
                 HEAD_WIDTH,
                 width * 11 / 4,
-                4096,
-                1e-5,
-                10_000,
-                Optional.empty(),
-                false,
-                false,
-                false,
-                false);
+                4096), false);
     }
 
     /** Publishes run, adapter and all statistics, a batch a transaction. */

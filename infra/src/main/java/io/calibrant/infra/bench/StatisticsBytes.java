@@ -10,6 +10,7 @@ import io.calibrant.trainer.curvature.Rows;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.statistics.RowType;
 import io.calibrant.trainer.statistics.StatisticsSize;
 import java.util.ArrayList;
@@ -220,8 +221,7 @@ public final class StatisticsBytes {
     }
 
     private static ModelConfig shape(int vocabulary, int width, int layers, int heads, int keyValueHeads, int hidden) {
-        return new ModelConfig(
-                "llama",
+        return ModelConfig.llama(new ModelSizes(
                 vocabulary,
                 width,
                 layers,
@@ -229,13 +229,6 @@ public final class StatisticsBytes {
                 keyValueHeads,
                 width / heads,
                 hidden,
-                4096,
-                1e-5,
-                10000,
-                Optional.empty(),
-                false,
-                false,
-                false,
-                false);
+                4096), false);
     }
 }

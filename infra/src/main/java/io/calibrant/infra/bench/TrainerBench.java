@@ -7,12 +7,12 @@ import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.tuning.FineTuning;
 import io.calibrant.trainer.tuning.TuningSettings;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -23,8 +23,8 @@ public final class TrainerBench {
     private static final int RANK = 10;
 
     /** Small enough for a thousand steps; every kind of array of a step occurs in it. */
-    private static final ModelConfig TINY = new ModelConfig(
-            "llama", 512, 64, 3, 4, 2, 16, 128, 256, 1e-5, 10000, Optional.empty(), false, false, false, false);
+    private static final ModelConfig TINY = 
+            ModelConfig.llama(new ModelSizes(512, 64, 3, 4, 2, 16, 128, 256), false);
 
     private final BenchSettings settings;
 

@@ -6,6 +6,7 @@ import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
@@ -15,7 +16,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -23,8 +23,8 @@ import java.util.SplittableRandom;
  */
 final class Workload {
     /** The shape of SmolLM-135M. */
-    static final ModelConfig SMOLLM_135M = new ModelConfig(
-            "llama", 49152, 576, 30, 9, 3, 64, 1536, 2048, 1e-5, 10000, Optional.empty(), false, false, false, true);
+    static final ModelConfig SMOLLM_135M = 
+            ModelConfig.llama(new ModelSizes(49152, 576, 30, 9, 3, 64, 1536, 2048), true);
 
     private static final int[] CLASS_TOKENS = {330, 389, 340, 422, 414};
 
@@ -46,15 +46,15 @@ final class Workload {
                         config.feedForwardWidth(),
                         config.maxPositions(),
                         config.normEpsilon(),
-                        config.ropeTheta(),
-                        config.tiedHead()));
+                        config.rotary().theta(),
+                        config.architecture().tiedHead()));
         SplittableRandom random = new SplittableRandom(0);
         SafetensorsWriter writer = new SafetensorsWriter();
         add(writer, random, "model.embed_tokens.weight", config.vocabularySize(), config.width());
         for (LinearShape linear : config.linears()) {
             if (!linear.path().equals(ModelConfig.HEAD)) {
                 add(writer, random, linear.path() + ".weight", linear.outputs(), linear.inputs());
-            } else if (!config.tiedHead()) {
+            } else if (!config.architecture().tiedHead()) {
                 add(writer, random, "lm_head.weight", linear.outputs(), linear.inputs());
             }
         }

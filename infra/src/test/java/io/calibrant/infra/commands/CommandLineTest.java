@@ -93,7 +93,7 @@ class CommandLineTest {
         Ran ran = Ran.calibrant(
                 Map.of("CALIBRANT_BOOTSTRAP_SERVERS", "127.0.0.1:1", "CALIBRANT_DEVICE", "tpu"), command.split(" "));
         assertThat(ran.code()).isEqualTo(1);
-        assertThat(ran.err()).endsWith(": --device: found 'tpu', accepted is cpu, gpu or gpu:N\n");
+        assertThat(ran.err()).endsWith(": --device must be cpu, gpu or gpu:N, got 'tpu'\n");
     }
 
     @Test

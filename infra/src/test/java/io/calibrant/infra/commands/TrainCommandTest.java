@@ -47,7 +47,7 @@ class TrainCommandTest {
         assertThat(train("--run", "r", "--model", directory.toString(), "--questions", questions.toString()))
                 .isEqualTo(1);
 
-        assertThat(lastLine()).contains("config.json: model_type: 'gpt2'; accepted: llama");
+        assertThat(lastLine()).contains("config.json: model_type must be one of llama (", ", got 'gpt2'");
     }
 
     @Test

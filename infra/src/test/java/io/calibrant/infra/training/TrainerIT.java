@@ -378,7 +378,7 @@ class TrainerIT extends GoldenTraining {
         Path unknown = copy(GOLDEN.resolve("model"), directory.resolve("unknown"));
         Path config = unknown.resolve("config.json");
         Files.writeString(config, Files.readString(config).replace("\"llama\"", "\"gpt_neox\""));
-        refused(unknown, GOLDEN.resolve("adapter_mcq"), config + ": model_type: 'gpt_neox'; accepted: llama");
+        refused(unknown, GOLDEN.resolve("adapter_mcq"), config + ": model_type must be one of llama (");
 
         Path adapter = copy(GOLDEN.resolve("adapter_mcq"), directory.resolve("narrow"));
         Path adapterConfig = adapter.resolve("adapter_config.json");

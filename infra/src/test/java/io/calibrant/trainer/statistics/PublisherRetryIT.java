@@ -15,6 +15,7 @@ import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import java.nio.file.Path;
@@ -22,7 +23,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -135,8 +135,7 @@ class PublisherRetryIT {
     }
 
     private static RunDescription run() {
-        ModelConfig config = new ModelConfig(
-                "llama", 64, 32, 1, 2, 2, 16, 64, 64, 1e-5, 10000, Optional.empty(), false, false, false, true);
+        ModelConfig config = ModelConfig.llama(new ModelSizes(64, 32, 1, 2, 2, 16, 64, 64), true);
         ClassTokens classes = new ClassTokens(List.of(new ClassToken("A", 3), new ClassToken("B", 4)));
         return new RunDescription(
                 "r",

@@ -14,13 +14,13 @@ public record LoraSettings(int rank, double alpha, double dropout, boolean rootS
     /** Refuses impossible values. */
     public LoraSettings {
         if (rank < 1) {
-            throw new IllegalArgumentException("LoRA rank " + rank + "; accepted: 1 or more");
+            throw new IllegalArgumentException("LoRA rank must be 1 or more, got " + rank);
         }
         if (!(alpha > 0) || Double.isInfinite(alpha)) {
-            throw new IllegalArgumentException("LoRA alpha " + alpha + "; accepted: a positive number");
+            throw new IllegalArgumentException("LoRA alpha must be above 0 and finite, got " + alpha);
         }
         if (!(dropout >= 0 && dropout < 1)) {
-            throw new IllegalArgumentException("LoRA dropout " + dropout + "; accepted: 0 or more, less than 1");
+            throw new IllegalArgumentException("LoRA dropout must be 0 or more and less than 1, got " + dropout);
         }
     }
 

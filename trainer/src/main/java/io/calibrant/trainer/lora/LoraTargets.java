@@ -28,7 +28,7 @@ public record LoraTargets(List<String> names, String pattern) {
     public LoraTargets {
         names = names.stream().map(String::strip).distinct().toList();
         if (names.isEmpty() == pattern.isEmpty() || names.contains("")) {
-            throw new IllegalArgumentException("LoRA targets " + names + "; accepted: " + ACCEPTED);
+            throw new IllegalArgumentException("LoRA targets must be " + ACCEPTED + ", got " + names);
         }
     }
 
@@ -54,7 +54,7 @@ public record LoraTargets(List<String> names, String pattern) {
         for (String name : names) {
             if (linears.stream().noneMatch(l -> matches(name, l.path()))) {
                 throw new IllegalArgumentException(
-                        "LoRA target '" + name + "' is no linear map of this model; accepted: " + ACCEPTED);
+                        "LoRA target must be a linear map of this model (" + ACCEPTED + "), got '" + name + "'");
             }
         }
         List<LinearShape> selected = new ArrayList<>();
@@ -74,7 +74,7 @@ public record LoraTargets(List<String> names, String pattern) {
         }
         if (selected.isEmpty()) {
             throw new IllegalArgumentException(
-                    "LoRA target pattern '" + pattern + "' matches no linear map of this model");
+                    "LoRA target pattern must match a linear map of this model, got '" + pattern + "'");
         }
         return List.copyOf(selected);
     }
@@ -87,7 +87,9 @@ public record LoraTargets(List<String> names, String pattern) {
         try {
             return Pattern.compile(pattern);
         } catch (PatternSyntaxException e) {
-            throw new IllegalArgumentException("LoRA target pattern '" + pattern + "': " + e.getDescription(), e);
+            throw new IllegalArgumentException(
+                    "LoRA target pattern must be a regular expression, got '" + pattern + "': " + e.getDescription(),
+                    e);
         }
     }
 }

@@ -159,17 +159,17 @@ public final class Peft {
         }
 
         private LoraSettings settings() {
-            String type = root.path("peft_type").asText("missing");
+            String type = root.path("peft_type").asText("");
             if (!type.equals("LORA")) {
-                throw file.refused("peft_type", "'" + type + "'; accepted: LORA");
+                throw file.refused("peft_type", "LORA", ConfigFile.quoted(type));
             }
             String bias = root.path("bias").asText("none");
             if (!bias.equals("none")) {
-                throw file.refused("bias", "'" + bias + "'; accepted: none");
+                throw file.refused("bias", "none", ConfigFile.quoted(bias));
             }
             for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora")) {
                 if (root.path(key).asBoolean(false)) {
-                    throw file.refused(key, "true; accepted: false");
+                    throw file.refused(key, "false", "true");
                 }
             }
             for (String key : List.of(
@@ -186,11 +186,11 @@ public final class Peft {
                 JsonNode node = root.path(key);
                 boolean empty = node.isMissingNode() || node.isNull() || (node.isContainerNode() && node.isEmpty());
                 if (!empty) {
-                    throw file.refused(key, node + "; accepted: none");
+                    throw file.refused(key, "null or empty", node);
                 }
             }
             if (!root.path("lora_alpha").isNumber()) {
-                throw file.refused("lora_alpha", root.path("lora_alpha") + "; accepted: a number");
+                throw file.refused("lora_alpha", "a number", root.path("lora_alpha"));
             }
             try {
                 return new LoraSettings(
@@ -212,7 +212,7 @@ public final class Peft {
             List<String> names = new ArrayList<>();
             node.forEach(n -> names.add(n.asText()));
             if (!node.isArray() || names.isEmpty()) {
-                throw file.refused("target_modules", node + "; accepted: a list of names or a regular expression");
+                throw file.refused("target_modules", "a list of names or a regular expression", node);
             }
             return new LoraTargets(names, "");
         }

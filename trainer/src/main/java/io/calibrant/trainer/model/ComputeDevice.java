@@ -35,7 +35,7 @@ public final class ComputeDevice {
         }
         Matcher matcher = GPU.matcher(value);
         if (!matcher.matches()) {
-            throw new IllegalArgumentException("--device: found '" + value + "', accepted is cpu, gpu or gpu:N");
+            throw new IllegalArgumentException("--device must be cpu, gpu or gpu:N, got '" + value + "'");
         }
         return new ComputeDevice(value, matcher.group(1) == null ? 0 : Integer.parseInt(matcher.group(1)));
     }
@@ -56,9 +56,10 @@ public final class ComputeDevice {
     /** The device of a machine with so many GPUs. */
     Device among(int found) {
         if (gpu >= found) {
-            throw new IllegalArgumentException("--device: found '" + name + "', accepted is cpu"
+            throw new IllegalArgumentException("--device must be cpu"
                     + (found > 1 ? " or gpu:0 to gpu:" + (found - 1) : found == 1 ? " or gpu:0" : "")
-                    + ": the engine can use " + found + (found == 1 ? " GPU" : " GPUs") + " of this machine");
+                    + " (the engine can use " + found + (found == 1 ? " GPU" : " GPUs") + " of this machine), got '"
+                    + name + "'");
         }
         return gpu < 0 ? Device.cpu() : Device.gpu(gpu);
     }

@@ -44,6 +44,11 @@ public record ConfigFile(Path path, JsonNode root) {
         return root.hasNonNull(key);
     }
 
+    /** Whether a key of the object is true; a missing one is not. */
+    public boolean isTrue(String key) {
+        return root.path(key).asBoolean(false);
+    }
+
     /**
      * An integer that must be there.
      *
@@ -51,18 +56,30 @@ public record ConfigFile(Path path, JsonNode root) {
      */
     public int integer(String key) {
         if (!root.path(key).isIntegralNumber()) {
-            throw refused(key, has(key) ? root.path(key) + "; accepted: an integer" : "missing");
+            throw refused(key, "an integer", root.path(key));
         }
         return root.path(key).asInt();
     }
 
-    /** The exception for a value that is not accepted. */
-    public ModelFileException refused(String key, String what) {
-        return new ModelFileException(path + ": " + key + ": " + what);
+    /**
+     * The exception for a value that is not accepted.
+     *
+     * @param accepted what is accepted, in words that follow "must be"
+     * @param found what was found: a number, a JSON node, or text that is shown as it is
+     */
+    public ModelFileException refused(String key, String accepted, Object found) {
+        boolean nothing = found instanceof JsonNode node && node.isMissingNode();
+        return new ModelFileException(
+                path + ": " + key + " must be " + accepted + ", got " + (nothing ? "nothing" : found));
     }
 
     /** The exception for values that do not go together. */
     public ModelFileException refused(IllegalArgumentException reason) {
         return new ModelFileException(path + ": " + reason.getMessage(), reason);
+    }
+
+    /** Text as messages show it. */
+    public static String quoted(String text) {
+        return "'" + text + "'";
     }
 }

@@ -2,20 +2,10 @@ package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 
 /** Reads a {@code config.json}, and refuses by name whatever the forward pass does not do. */
 final class ConfigReader {
-
-    private static final Map<String, String> ARCHITECTURES =
-            Map.of("llama", "LlamaForCausalLM", "mistral", "MistralForCausalLM", "qwen2", "Qwen2ForCausalLM");
-
-    private static final String ACCEPTED =
-            "llama (LlamaForCausalLM), mistral (MistralForCausalLM), qwen2 (Qwen2ForCausalLM)";
-
-    /** What transformers assumes where a Mistral configuration does not say. */
-    private static final int MISTRAL_WINDOW = 4096;
 
     private final ConfigFile file;
     private final JsonNode root;
@@ -30,90 +20,67 @@ final class ConfigReader {
     }
 
     private ModelConfig config() {
-        String type = modelType();
+        Family family = Family.of(file);
         refuseUnknownKinds();
-        int width = file.integer("hidden_size");
-        int heads = file.integer("num_attention_heads");
-        int maxPositions = integer("max_position_embeddings", 2048);
-        refuseSlidingWindow(type, maxPositions);
-        boolean attentionBias = root.path("attention_bias").asBoolean(false);
-        int headWidth = integer("head_dim", heads > 0 ? width / heads : 0);
-        if (!file.has("head_dim") && width % heads != 0) {
-            throw file.refused("hidden_size", width + " is not a multiple of num_attention_heads " + heads);
-        }
         try {
+            ModelSizes sizes = sizes(family);
+            refuseSlidingWindow(family, sizes.maxPositions());
             return new ModelConfig(
-                    type,
-                    file.integer("vocab_size"),
-                    width,
-                    file.integer("num_hidden_layers"),
-                    heads,
-                    integer("num_key_value_heads", heads),
-                    headWidth,
-                    file.integer("intermediate_size"),
-                    maxPositions,
-                    root.path("rms_norm_eps").asDouble(1e-6),
-                    ropeTheta(),
-                    ropeScaling(),
-                    type.equals("qwen2") || (type.equals("llama") && attentionBias),
-                    type.equals("llama") && attentionBias,
-                    type.equals("llama") && root.path("mlp_bias").asBoolean(false),
-                    root.path("tie_word_embeddings").asBoolean(false));
+                    family.architecture(file),
+                    sizes,
+                    new RotarySettings(ropeTheta(), ropeScaling()),
+                    root.path("rms_norm_eps").asDouble(1e-6));
         } catch (IllegalArgumentException e) {
             throw file.refused(e);
         }
     }
 
-    private String modelType() {
-        String type = root.path("model_type").asText("");
-        String architecture = root.path("architectures").path(0).asText("");
-        if (type.isEmpty() && !architecture.isEmpty()) {
-            type = ARCHITECTURES.entrySet().stream()
-                    .filter(e -> e.getValue().equals(architecture))
-                    .map(Map.Entry::getKey)
-                    .findFirst()
-                    .orElseThrow(() -> file.refused("architectures", "'" + architecture + "'; accepted: " + ACCEPTED));
-        }
-        String expected = ARCHITECTURES.get(type);
-        if (expected == null) {
-            throw file.refused("model_type", "'" + type + "'; accepted: " + ACCEPTED);
-        }
-        if (!architecture.isEmpty() && !architecture.equals(expected)) {
-            throw file.refused("architectures", "'" + architecture + "'; accepted: " + ACCEPTED);
-        }
-        return type;
+    private ModelSizes sizes(Family family) {
+        int width = file.integer("hidden_size");
+        int heads = file.integer("num_attention_heads");
+        int headWidth = file.has("head_dim") ? file.integer("head_dim") : family.headWidth(file, width, heads);
+        return new ModelSizes(
+                file.integer("vocab_size"),
+                width,
+                file.integer("num_hidden_layers"),
+                heads,
+                integer("num_key_value_heads", heads),
+                headWidth,
+                file.integer("intermediate_size"),
+                integer("max_position_embeddings", 2048));
     }
 
     private void refuseUnknownKinds() {
         String activation = root.path("hidden_act").asText("silu");
         if (!activation.equals("silu")) {
-            throw file.refused("hidden_act", "'" + activation + "'; accepted: silu");
+            throw file.refused("hidden_act", "silu", ConfigFile.quoted(activation));
         }
         if (file.has("quantization_config")) {
-            throw file.refused("quantization_config", "quantised weights; accepted: F32, F16 or BF16 weights");
+            throw file.refused(
+                    "quantization_config",
+                    "absent (weights must be F32, F16 or BF16, not quantised)",
+                    root.path("quantization_config").path("quant_method").asText("a configuration"));
         }
         if (root.path("partial_rotary_factor").asDouble(1) != 1) {
-            throw file.refused("partial_rotary_factor", root.path("partial_rotary_factor") + "; accepted: 1");
+            throw file.refused("partial_rotary_factor", "1", root.path("partial_rotary_factor"));
         }
         for (JsonNode layer : root.path("layer_types")) {
             if (!layer.asText().equals("full_attention")) {
-                throw file.refused("layer_types", layer + "; accepted: full_attention");
+                throw file.refused("layer_types", "full_attention in every layer", layer);
             }
         }
     }
 
-    private void refuseSlidingWindow(String type, int maxPositions) {
-        if (type.equals("qwen2") && !root.path("use_sliding_window").asBoolean(false)) {
-            return;
-        }
-        JsonNode node = root.path("sliding_window");
-        int window = node.isNull() ? 0 : node.asInt(type.equals("mistral") ? MISTRAL_WINDOW : 0);
+    private void refuseSlidingWindow(Family family, int maxPositions) {
+        int window = family.window(file);
         if (window > 0 && window < maxPositions) {
             throw file.refused(
-                    "sliding_window",
-                    window + (node.isMissingNode() ? " (the default of mistral)" : "")
-                            + " is smaller than max_position_embeddings " + maxPositions
-                            + "; accepted: null, or no smaller than that");
+                    Family.WINDOW,
+                    "null, or max_position_embeddings " + maxPositions + " or more",
+                    window
+                            + (root.path(Family.WINDOW).isMissingNode()
+                                    ? " (the default of " + family.modelType() + ")"
+                                    : ""));
         }
     }
 
@@ -130,7 +97,7 @@ final class ConfigReader {
             return Optional.empty();
         }
         if (!type.equals("llama3")) {
-            throw file.refused(key, "'" + type + "'; accepted: none, default, llama3");
+            throw file.refused(key + ".rope_type", "one of default, llama3", ConfigFile.quoted(type));
         }
         return Optional.of(new RopeScaling(
                 number(node, key, "factor"),
@@ -141,7 +108,7 @@ final class ConfigReader {
 
     private double number(JsonNode node, String key, String name) {
         if (!node.path(name).isNumber()) {
-            throw file.refused(key, "llama3 without the number " + name);
+            throw file.refused(key + "." + name, "a number with rope_type llama3", node.path(name));
         }
         return node.path(name).asDouble();
     }

@@ -39,14 +39,17 @@ public final class LanguageModel implements AutoCloseable {
         this.dataType = dataType;
         rope = new Rope(config, manager, dataType);
         // Of a tied pair some files hold only the head.
-        String table = config.tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
+        String table =
+                config.architecture().tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
         embedding = loader.load(table, config.vocabularySize(), config.width());
         layers = new LayerWeights[config.layers()];
         for (int i = 0; i < layers.length; i++) {
             layers[i] = new LayerWeights(loader, config, i);
         }
         norm = loader.load("model.norm.weight", config.width());
-        head = config.tiedHead() ? embedding : loader.load(HEAD, config.vocabularySize(), config.width());
+        head = config.architecture().tiedHead()
+                ? embedding
+                : loader.load(HEAD, config.vocabularySize(), config.width());
         epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
     }
 
@@ -69,7 +72,7 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static LanguageModel load(Path directory, Device device, DataType dataType) {
         if (dataType != DataType.FLOAT32 && dataType != DataType.FLOAT64) {
-            throw new IllegalArgumentException(dataType + "; accepted: FLOAT32, FLOAT64");
+            throw new IllegalArgumentException("data type must be one of FLOAT32, FLOAT64, got " + dataType);
         }
         ModelConfig config = ModelConfig.read(directory);
         try (SafetensorsReader reader = SafetensorsReader.open(directory)) {

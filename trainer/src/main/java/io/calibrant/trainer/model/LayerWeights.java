@@ -36,13 +36,41 @@ final class LayerWeights {
         feedForwardNorm = loader.load(prefix + ".post_attention_layernorm.weight", config.width());
         Map<String, LinearShape> shapes = new HashMap<>();
         config.linears().forEach(l -> shapes.put(l.path(), l));
-        q = linear(loader, shapes, ModelConfig.path(layer, "q_proj"), config.queryKeyValueBias());
-        k = linear(loader, shapes, ModelConfig.path(layer, "k_proj"), config.queryKeyValueBias());
-        v = linear(loader, shapes, ModelConfig.path(layer, "v_proj"), config.queryKeyValueBias());
-        o = linear(loader, shapes, ModelConfig.path(layer, "o_proj"), config.attentionOutputBias());
-        gate = linear(loader, shapes, ModelConfig.path(layer, "gate_proj"), config.feedForwardBias());
-        up = linear(loader, shapes, ModelConfig.path(layer, "up_proj"), config.feedForwardBias());
-        down = linear(loader, shapes, ModelConfig.path(layer, "down_proj"), config.feedForwardBias());
+        q = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "q_proj"),
+                config.architecture().biases().queryKeyValue());
+        k = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "k_proj"),
+                config.architecture().biases().queryKeyValue());
+        v = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "v_proj"),
+                config.architecture().biases().queryKeyValue());
+        o = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "o_proj"),
+                config.architecture().biases().attentionOutput());
+        gate = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "gate_proj"),
+                config.architecture().biases().feedForward());
+        up = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "up_proj"),
+                config.architecture().biases().feedForward());
+        down = linear(
+                loader,
+                shapes,
+                ModelConfig.path(layer, "down_proj"),
+                config.architecture().biases().feedForward());
     }
 
     private static Linear linear(WeightLoader loader, Map<String, LinearShape> shapes, String path, boolean withBias) {

@@ -6,77 +6,34 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a {@code config.json} of the Llama family says about the model.
+ * What a {@code config.json} says about a model.
  *
- * @param modelType {@code llama}, {@code mistral} or {@code qwen2}
- * @param vocabularySize tokens in the vocabulary
- * @param width D
- * @param layers L
- * @param heads H, query heads
- * @param keyValueHeads V; divides H
- * @param headWidth E; even; not always D / H
- * @param feedForwardWidth F
- * @param maxPositions longest sequence
+ * @param architecture what distinguishes its family
+ * @param sizes how large it is
+ * @param rotary how positions turn queries and keys
  * @param normEpsilon added to the mean square in RMSNorm
- * @param ropeTheta base of the rotary frequencies
- * @param ropeScaling the "llama3" scaling, if any
- * @param queryKeyValueBias whether q, k and v have a bias
- * @param attentionOutputBias whether o has a bias
- * @param feedForwardBias whether gate, up and down have a bias
- * @param tiedHead whether the head's weight is the embedding table
  */
-public record ModelConfig(
-        String modelType,
-        int vocabularySize,
-        int width,
-        int layers,
-        int heads,
-        int keyValueHeads,
-        int headWidth,
-        int feedForwardWidth,
-        int maxPositions,
-        double normEpsilon,
-        double ropeTheta,
-        Optional<RopeScaling> ropeScaling,
-        boolean queryKeyValueBias,
-        boolean attentionOutputBias,
-        boolean feedForwardBias,
-        boolean tiedHead) {
+public record ModelConfig(Architecture architecture, ModelSizes sizes, RotarySettings rotary, double normEpsilon) {
 
     /** The module path of the head. */
     public static final String HEAD = "lm_head";
 
     private static final String LAYERS = "model.layers.";
 
-    /** @throws IllegalArgumentException if sizes contradict each other */
+    /** @throws IllegalArgumentException if the epsilon is negative */
     public ModelConfig {
-        requirePositive("vocab_size", vocabularySize);
-        requirePositive("hidden_size", width);
-        requirePositive("num_hidden_layers", layers);
-        requirePositive("num_attention_heads", heads);
-        requirePositive("num_key_value_heads", keyValueHeads);
-        requirePositive("head_dim", headWidth);
-        requirePositive("intermediate_size", feedForwardWidth);
-        requirePositive("max_position_embeddings", maxPositions);
-        if (heads % keyValueHeads != 0) {
-            throw new IllegalArgumentException(
-                    "num_attention_heads " + heads + " is not a multiple of num_key_value_heads " + keyValueHeads);
-        }
-        if (headWidth % 2 != 0) {
-            throw new IllegalArgumentException("head_dim " + headWidth + " is odd");
-        }
         if (!(normEpsilon >= 0)) {
-            throw new IllegalArgumentException("rms_norm_eps " + normEpsilon + " is negative");
-        }
-        if (!(ropeTheta > 0)) {
-            throw new IllegalArgumentException("rope_theta " + ropeTheta + " is not positive");
+            throw new IllegalArgumentException("rms_norm_eps must be 0 or more, got " + normEpsilon);
         }
     }
 
-    private static void requirePositive(String key, int value) {
-        if (value <= 0) {
-            throw new IllegalArgumentException(key + " " + value + " is not positive");
-        }
+    /** A Llama without biases: epsilon 1e-5, rotary base 10,000. */
+    public static ModelConfig llama(ModelSizes sizes, boolean tiedHead) {
+        return new ModelConfig(
+                Architecture.plain(Family.LLAMA.modelType(), tiedHead),
+                sizes,
+                new RotarySettings(10_000, Optional.empty()),
+                1e-5);
     }
 
     /**
@@ -89,16 +46,61 @@ public record ModelConfig(
         return ConfigReader.read(directory.resolve("config.json"));
     }
 
+    /** Tokens in the vocabulary. */
+    public int vocabularySize() {
+        return sizes.vocabulary();
+    }
+
+    /** D. */
+    public int width() {
+        return sizes.width();
+    }
+
+    /** L. */
+    public int layers() {
+        return sizes.layers();
+    }
+
+    /** H. */
+    public int heads() {
+        return sizes.heads();
+    }
+
+    /** V. */
+    public int keyValueHeads() {
+        return sizes.keyValueHeads();
+    }
+
     /** G: query heads that share a key/value head. */
     public int group() {
-        return heads / keyValueHeads;
+        return sizes.heads() / sizes.keyValueHeads();
+    }
+
+    /** E. */
+    public int headWidth() {
+        return sizes.headWidth();
+    }
+
+    /** F. */
+    public int feedForwardWidth() {
+        return sizes.feedForwardWidth();
+    }
+
+    /** Longest sequence. */
+    public int maxPositions() {
+        return sizes.maxPositions();
+    }
+
+    /** The module path of layer {@code layer}. */
+    static String layerPath(int layer) {
+        return LAYERS + layer;
     }
 
     /** The module path of a linear map of layer {@code layer}, for example of {@code q_proj}. */
     public static String path(int layer, String name) {
         String part =
                 name.equals("gate_proj") || name.equals("up_proj") || name.equals("down_proj") ? "mlp" : "self_attn";
-        return LAYERS + layer + "." + part + "." + name;
+        return layerPath(layer) + "." + part + "." + name;
     }
 
     /** The layer that a map is in; for the head, which is in none, the largest integer. */
@@ -115,17 +117,21 @@ public record ModelConfig(
 
     /** Every linear map, in the order of the forward pass: q, k, v, o, gate, up, down of each layer, then the head. */
     public List<LinearShape> linears() {
+        int d = width();
+        int queries = heads() * headWidth();
+        int keys = keyValueHeads() * headWidth();
+        int f = feedForwardWidth();
         List<LinearShape> linears = new ArrayList<>();
-        for (int i = 0; i < layers; i++) {
-            linears.add(new LinearShape(path(i, "q_proj"), width, heads * headWidth));
-            linears.add(new LinearShape(path(i, "k_proj"), width, keyValueHeads * headWidth));
-            linears.add(new LinearShape(path(i, "v_proj"), width, keyValueHeads * headWidth));
-            linears.add(new LinearShape(path(i, "o_proj"), heads * headWidth, width));
-            linears.add(new LinearShape(path(i, "gate_proj"), width, feedForwardWidth));
-            linears.add(new LinearShape(path(i, "up_proj"), width, feedForwardWidth));
-            linears.add(new LinearShape(path(i, "down_proj"), feedForwardWidth, width));
+        for (int i = 0; i < layers(); i++) {
+            linears.add(new LinearShape(path(i, "q_proj"), d, queries));
+            linears.add(new LinearShape(path(i, "k_proj"), d, keys));
+            linears.add(new LinearShape(path(i, "v_proj"), d, keys));
+            linears.add(new LinearShape(path(i, "o_proj"), queries, d));
+            linears.add(new LinearShape(path(i, "gate_proj"), d, f));
+            linears.add(new LinearShape(path(i, "up_proj"), d, f));
+            linears.add(new LinearShape(path(i, "down_proj"), f, d));
         }
-        linears.add(new LinearShape(HEAD, width, vocabularySize));
+        linears.add(new LinearShape(HEAD, d, vocabularySize()));
         return List.copyOf(linears);
     }
 }

@@ -68,16 +68,6 @@ final class Rope {
         this.dataType = dataType;
     }
 
-    /** The inverse frequencies of the E / 2 rotated pairs. */
-    static double[] inverseFrequencies(ModelConfig config) {
-        double[] frequencies = new double[config.headWidth() / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            double plain = Math.pow(config.ropeTheta(), -2.0 * i / config.headWidth());
-            frequencies[i] = config.ropeScaling().map(s -> s.apply(plain)).orElse(plain);
-        }
-        return frequencies;
-    }
-
     /** Views of the first {@code tokens} rows, in {@code pass}. */
     Slice slice(int tokens, NDManager pass) {
         Tables t = tables(tokens);
@@ -100,7 +90,7 @@ final class Rope {
 
     private Tables make(int positions) {
         int half = config.headWidth() / 2;
-        double[] frequencies = inverseFrequencies(config);
+        double[] frequencies = config.rotary().inverseFrequencies(config.headWidth());
         double scale = 1 / Math.sqrt(config.headWidth());
         double[][] values = new double[4][positions * 2 * half];
         for (int t = 0; t < positions; t++) {

@@ -89,7 +89,7 @@ final class NaiveModel {
     }
 
     private double[] head(double[] last) {
-        double[] table = weight(c.tiedHead() ? "model.embed_tokens.weight" : "lm_head.weight");
+        double[] table = weight(c.architecture().tiedHead() ? "model.embed_tokens.weight" : "lm_head.weight");
         double[] z = new double[classTokens.length];
         double[][] update = lowRank("lm_head", new double[][] {last}, classTokens.length);
         for (int k = 0; k < z.length; k++) {
@@ -199,11 +199,11 @@ final class NaiveModel {
 
     /** As the Llama 3 reference code has it, in terms of wavelengths. */
     private double frequency(int i) {
-        double frequency = 1 / Math.pow(c.ropeTheta(), 2.0 * i / c.headWidth());
-        if (c.ropeScaling().isEmpty()) {
+        double frequency = 1 / Math.pow(c.rotary().theta(), 2.0 * i / c.headWidth());
+        if (c.rotary().scaling().isEmpty()) {
             return frequency;
         }
-        var s = c.ropeScaling().get();
+        var s = c.rotary().scaling().get();
         double wavelength = 2 * Math.PI / frequency;
         double shortest = s.originalMaxPositions() / s.highFrequencyFactor();
         double longest = s.originalMaxPositions() / s.lowFrequencyFactor();

@@ -23,16 +23,16 @@ class ComputeDeviceTest {
     void shouldNameFlagValueAndWhatIsAccepted(String value) {
         assertThatThrownBy(() -> ComputeDevice.parse(value))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("--device: found '" + value + "', accepted is cpu, gpu or gpu:N");
+                .hasMessage("--device must be cpu, gpu or gpu:N, got '" + value + "'");
     }
 
     @Test
     void shouldNameWhatThereIsWhereAGpuIsMissing() {
         assertThatThrownBy(() -> ComputeDevice.parse("gpu").among(0))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("--device: found 'gpu', accepted is cpu: the engine can use 0 GPUs of this machine");
+                .hasMessage("--device must be cpu (the engine can use 0 GPUs of this machine), got 'gpu'");
         assertThatThrownBy(() -> ComputeDevice.parse("gpu:2").among(2))
-                .hasMessage("--device: found 'gpu:2', accepted is cpu or gpu:0 to gpu:1: the engine can use 2 GPUs of"
-                        + " this machine");
+                .hasMessage("--device must be cpu or gpu:0 to gpu:1 (the engine can use 2 GPUs of this machine), got"
+                        + " 'gpu:2'");
     }
 }

@@ -30,11 +30,14 @@ class ModelConfigTest {
 
     @Test
     void shouldReadBothSpellingsOfTheRotaryBase() {
-        assertThat(read(new TinyModel().set("rope_theta", 5e5)).ropeTheta()).isEqualTo(5e5);
+        assertThat(read(new TinyModel().set("rope_theta", 5e5)).rotary().theta())
+                .isEqualTo(5e5);
         assertThat(read(new TinyModel().set("rope_theta", null).set("rope_parameters", Map.of("rope_theta", 1e6)))
-                        .ropeTheta())
+                        .rotary()
+                        .theta())
                 .isEqualTo(1e6);
-        assertThat(read(new TinyModel().set("rope_theta", null)).ropeTheta()).isEqualTo(10000);
+        assertThat(read(new TinyModel().set("rope_theta", null)).rotary().theta())
+                .isEqualTo(10000);
     }
 
     @Test
@@ -48,12 +51,12 @@ class ModelConfigTest {
     @Test
     void shouldKnowWhereEachArchitectureHasBiases() {
         ModelConfig qwen = read(new TinyModel().set("model_type", "qwen2"));
-        assertThat(qwen.queryKeyValueBias()).isTrue();
-        assertThat(qwen.attentionOutputBias()).isFalse();
+        assertThat(qwen.architecture().biases().queryKeyValue()).isTrue();
+        assertThat(qwen.architecture().biases().attentionOutput()).isFalse();
         ModelConfig llama = read(new TinyModel().set("attention_bias", true));
-        assertThat(llama.queryKeyValueBias()).isTrue();
-        assertThat(llama.attentionOutputBias()).isTrue();
-        assertThat(llama.feedForwardBias()).isFalse();
+        assertThat(llama.architecture().biases().queryKeyValue()).isTrue();
+        assertThat(llama.architecture().biases().attentionOutput()).isTrue();
+        assertThat(llama.architecture().biases().feedForward()).isFalse();
     }
 
     @Test
@@ -65,9 +68,11 @@ class ModelConfigTest {
                 "high_freq_factor", 4.0,
                 "original_max_position_embeddings", 8192);
         RopeScaling expected = new RopeScaling(32, 1, 4, 8192);
-        assertThat(read(new TinyModel().set("rope_scaling", scaling)).ropeScaling())
+        assertThat(read(new TinyModel().set("rope_scaling", scaling)).rotary().scaling())
                 .contains(expected);
-        assertThat(read(new TinyModel().set("rope_parameters", scaling)).ropeScaling())
+        assertThat(read(new TinyModel().set("rope_parameters", scaling))
+                        .rotary()
+                        .scaling())
                 .contains(expected);
         assertRefused(
                 new TinyModel().set("rope_scaling", Map.of("rope_type", "llama3", "factor", 8)), "low_freq_factor");
@@ -83,7 +88,8 @@ class ModelConfigTest {
                     "llama3");
         }
         assertThat(read(new TinyModel().set("rope_scaling", Map.of("rope_type", "default")))
-                        .ropeScaling())
+                        .rotary()
+                        .scaling())
                 .isEmpty();
     }
 
@@ -110,9 +116,11 @@ class ModelConfigTest {
                 "layer_types",
                 "sliding_attention");
         assertThat(read(new TinyModel().set("model_type", "mistral").set("sliding_window", 64))
+                        .architecture()
                         .modelType())
                 .isEqualTo("mistral");
         assertThat(read(new TinyModel().set("model_type", "qwen2").set("sliding_window", 32))
+                        .architecture()
                         .modelType())
                 .isEqualTo("qwen2");
     }
@@ -137,12 +145,16 @@ class ModelConfigTest {
         assertRefused(new TinyModel().set("hidden_act", "gelu"), "hidden_act", "'gelu'", "silu");
         assertRefused(new TinyModel().set("quantization_config", Map.of("bits", 4)), "quantization_config");
         assertRefused(new TinyModel().set("partial_rotary_factor", 0.5), "partial_rotary_factor", "0.5");
-        assertRefused(new TinyModel().set("hidden_size", null), "hidden_size", "missing");
+        assertRefused(new TinyModel().set("hidden_size", null), "hidden_size must be an integer, got nothing");
         assertRefused(new TinyModel().set("num_attention_heads", "four"), "num_attention_heads", "four", "integer");
-        assertRefused(new TinyModel().set("num_key_value_heads", 3), "num_key_value_heads 3");
-        assertRefused(new TinyModel().set("hidden_size", 22).set("head_dim", null), "22 is not a multiple");
-        assertRefused(new TinyModel().set("head_dim", 5), "head_dim 5 is odd");
-        assertRefused(new TinyModel().set("num_hidden_layers", 0), "num_hidden_layers 0");
+        assertRefused(
+                new TinyModel().set("num_key_value_heads", 3),
+                "num_attention_heads must be a multiple of num_key_value_heads 3, got 4");
+        assertRefused(
+                new TinyModel().set("hidden_size", 22).set("head_dim", null),
+                "hidden_size must be a multiple of num_attention_heads 4, got 22");
+        assertRefused(new TinyModel().set("head_dim", 5), "head_dim must be even, got 5");
+        assertRefused(new TinyModel().set("num_hidden_layers", 0), "num_hidden_layers must be 1 or more, got 0");
     }
 
     @Test

@@ -84,15 +84,16 @@ public final class TinyModel {
         Map<String, long[]> shapes = new LinkedHashMap<>();
         shapes.put("model.embed_tokens.weight", new long[] {c.vocabularySize(), c.width()});
         for (LinearShape l : c.linears()) {
-            if (l.path().equals(ModelConfig.HEAD) && c.tiedHead()) {
+            if (l.path().equals(ModelConfig.HEAD) && c.architecture().tiedHead()) {
                 continue;
             }
             shapes.put(l.path() + ".weight", new long[] {l.outputs(), l.inputs()});
             String name = l.path().substring(l.path().lastIndexOf('.') + 1);
             boolean bias = switch (name) {
-                case "q_proj", "k_proj", "v_proj" -> c.queryKeyValueBias();
-                case "o_proj" -> c.attentionOutputBias();
-                case "gate_proj", "up_proj", "down_proj" -> c.feedForwardBias();
+                case "q_proj", "k_proj", "v_proj" -> c.architecture().biases().queryKeyValue();
+                case "o_proj" -> c.architecture().biases().attentionOutput();
+                case "gate_proj", "up_proj", "down_proj" ->
+                    c.architecture().biases().feedForward();
                 default -> false;
             };
             if (bias) {
