@@ -149,7 +149,7 @@ class PeftTest {
         assertRefused(Map.of("layers_to_transform", List.of(1)), "layers_to_transform");
         assertRefused(Map.of("target_modules", List.of("c_attn")), "target_modules", "'c_attn'", "q_proj");
         assertRefused(Map.of("target_modules", List.of()), "target_modules");
-        assertRefused(Map.of("r", "eight"), "r: ", "eight");
+        assertRefused(Map.of("r", "eight"), "r must be an integer", "eight");
         assertRefused(Map.of("r", 0), "rank 0");
     }
 
