@@ -63,15 +63,8 @@ record FitterLoad(int layers, int width, int batches) {
 
     private ModelConfig config() {
         int heads = width / HEAD_WIDTH;
-        return ModelConfig.llama(new ModelSizes(
-                32_000,
-                width,
-                layers,
-                heads,
-                heads,
-                HEAD_WIDTH,
-                width * 11 / 4,
-                4096), false);
+        return ModelConfig.llama(
+                new ModelSizes(32_000, width, layers, heads, heads, HEAD_WIDTH, width * 11 / 4, 4096), false);
     }
 
     /** Publishes run, adapter and all statistics, a batch a transaction. */

@@ -221,14 +221,7 @@ public final class StatisticsBytes {
     }
 
     private static ModelConfig shape(int vocabulary, int width, int layers, int heads, int keyValueHeads, int hidden) {
-        return ModelConfig.llama(new ModelSizes(
-                vocabulary,
-                width,
-                layers,
-                heads,
-                keyValueHeads,
-                width / heads,
-                hidden,
-                4096), false);
+        return ModelConfig.llama(
+                new ModelSizes(vocabulary, width, layers, heads, keyValueHeads, width / heads, hidden, 4096), false);
     }
 }

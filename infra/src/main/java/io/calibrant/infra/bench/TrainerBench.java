@@ -23,8 +23,7 @@ public final class TrainerBench {
     private static final int RANK = 10;
 
     /** Small enough for a thousand steps; every kind of array of a step occurs in it. */
-    private static final ModelConfig TINY = 
-            ModelConfig.llama(new ModelSizes(512, 64, 3, 4, 2, 16, 128, 256), false);
+    private static final ModelConfig TINY = ModelConfig.llama(new ModelSizes(512, 64, 3, 4, 2, 16, 128, 256), false);
 
     private final BenchSettings settings;
 

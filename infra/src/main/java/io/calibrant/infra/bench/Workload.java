@@ -23,7 +23,7 @@ import java.util.SplittableRandom;
  */
 final class Workload {
     /** The shape of SmolLM-135M. */
-    static final ModelConfig SMOLLM_135M = 
+    static final ModelConfig SMOLLM_135M =
             ModelConfig.llama(new ModelSizes(49152, 576, 30, 9, 3, 64, 1536, 2048), true);
 
     private static final int[] CLASS_TOKENS = {330, 389, 340, 422, 414};
