@@ -1,9 +1,23 @@
 package io.calibrant.schemas;
 
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.CalibrationMetrics;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Fit;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.Statistics;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.avro.Schema;
 
 /**
  * Every topic of the system, the only place where their names are written. A prefix keeps several installations apart
@@ -93,37 +107,163 @@ public record Topics(String prefix) {
     /** All topics as they should be, in the order of the data flow. */
     public List<TopicDefinition> definitions() {
         return List.of(
-                compacted(runs(), false),
-                compacted(adapters(), true),
-                deleted(progress(), false),
-                deleted(statistics(), true),
-                deleted(factorUpdates(), false),
-                compacted(factors(), true),
-                compacted(fits(), false),
-                compacted(posteriors(), false),
-                deleted(questions(), false),
-                deleted(answers(), false),
-                deleted(labels(), false),
-                deleted(predictiveStatistics(), true),
+                compacted(
+                        runs(),
+                        false,
+                        contract(
+                                        "runId",
+                                        Run.getClassSchema(),
+                                        "What is trained, on what, and how its curvature is measured.")
+                                .writtenBy("train")
+                                .readBy("fit", "refit", "score", "train", "watch", "monitor", "fits", "evaluate")),
+                compacted(
+                        adapters(),
+                        true,
+                        contract(
+                                        "runId/checkpoint/block",
+                                        AdapterBlock.getClassSchema(),
+                                        "The weights of one block of the adapter at a checkpoint, so that a scorer"
+                                                + " needs no shared file system.")
+                                .writtenBy("train")
+                                .readBy("score")),
+                deleted(
+                        progress(),
+                        false,
+                        contract(
+                                        "runId",
+                                        Progress.getClassSchema(),
+                                        "How far fine-tuning and the curvature pass are, for people who watch.")
+                                .writtenBy("train")
+                                .readBy("watch", "monitor", "demo")),
+                deleted(
+                        statistics(),
+                        true,
+                        contract(
+                                        "runId/checkpoint/block",
+                                        Statistics.getClassSchema(),
+                                        "What a batch of questions adds to the two Kronecker factors of one block.")
+                                .writtenBy("train", "you")
+                                .readBy("fit", "refit")),
+                deleted(
+                        factorUpdates(),
+                        false,
+                        contract(
+                                        "runId/checkpoint/block/fit",
+                                        FactorUpdate.getClassSchema(),
+                                        "The spectrum of one block after a fold: small, and one for every fold.")
+                                .writtenBy("fit", "refit")
+                                .readBy("watch", "monitor", "refit")),
+                compacted(
+                        factors(),
+                        true,
+                        contract(
+                                        "runId/checkpoint/block/fit",
+                                        Factor.getClassSchema(),
+                                        "The Kronecker factors of one block: now and then during a pass, always at its"
+                                                + " end.")
+                                .writtenBy("fit", "refit", "fits --delete")
+                                .readBy("score", "refit")),
+                compacted(
+                        fits(),
+                        false,
+                        contract("fit", Fit.getClassSchema(), "The settings that the name of a fit stands for.")
+                                .writtenBy("fit", "refit", "fits --delete")
+                                .readBy("fit", "refit", "fits")),
+                compacted(
+                        posteriors(),
+                        false,
+                        contract(
+                                        "runId/checkpoint/fit",
+                                        Posterior.getClassSchema(),
+                                        "The prior precision chosen on the factors, its evidence, and the label"
+                                                + " calibration.")
+                                .writtenBy("fit", "refit", "fits --delete")
+                                .readBy(
+                                        "score",
+                                        "watch",
+                                        "monitor",
+                                        "fits",
+                                        "evaluate",
+                                        "compare",
+                                        "refit",
+                                        "train",
+                                        "demo")),
+                deleted(
+                        questions(),
+                        false,
+                        contract("questionId", Question.getClassSchema(), "Questions to be answered.")
+                                .writtenBy("you", "ask", "validate", "evaluate", "train")
+                                .readBy("score", "validate", "evaluate")),
+                deleted(
+                        answers(),
+                        false,
+                        contract("questionId", Answer.getClassSchema(), "Calibrated answers.")
+                                .writtenBy("score")
+                                .readBy("you", "answers", "evaluate", "compare", "fit", "monitor")),
+                deleted(
+                        labels(),
+                        false,
+                        contract("questionId", Label.getClassSchema(), "True labels, when they become known.")
+                                .writtenBy("you", "label", "validate", "evaluate", "train")
+                                .readBy("fit", "compare", "evaluate")),
+                deleted(
+                        predictiveStatistics(),
+                        true,
+                        contract(
+                                        "questionId",
+                                        PredictiveStatistics.getClassSchema(),
+                                        "What the predictive covariance of a validation question needs of the model,"
+                                                + " whatever the prior precision.")
+                                .writtenBy("score")
+                                .readBy("fit")),
                 definition(
-                        calibration(), Map.of("cleanup.policy", "compact,delete", "retention.ms", NINETY_DAYS), false),
-                deleted(fitterDeadLetters(), true),
-                deleted(scorerDeadLetters(), true));
+                        calibration(),
+                        Map.of("cleanup.policy", "compact,delete", "retention.ms", NINETY_DAYS),
+                        false,
+                        contract(
+                                        "runId/checkpoint/fit/window",
+                                        CalibrationMetrics.getClassSchema(),
+                                        "How good the answers of a fit were, in total and by the hour.")
+                                .writtenBy("fit", "fits --delete")
+                                .readBy("you", "monitor", "fits")),
+                deleted(
+                        fitterDeadLetters(),
+                        true,
+                        contract(
+                                        "as received",
+                                        null,
+                                        "Bad records of the fitter's inputs, with the reason in the headers.")
+                                .writtenBy("fit", "refit")
+                                .readBy("you", "monitor")),
+                deleted(
+                        scorerDeadLetters(),
+                        true,
+                        contract(
+                                        "as received",
+                                        null,
+                                        "Questions that cannot be answered, with the reason in the headers.")
+                                .writtenBy("score")
+                                .readBy("you", "monitor", "evaluate")));
     }
 
-    private static TopicDefinition compacted(String name, boolean large) {
-        return definition(name, Map.of("cleanup.policy", "compact"), large);
+    private static TopicContract contract(String key, Schema value, String purpose) {
+        return TopicContract.of(key, value, purpose);
     }
 
-    private static TopicDefinition deleted(String name, boolean large) {
-        return definition(name, Map.of("cleanup.policy", "delete", "retention.ms", NINETY_DAYS), large);
+    private static TopicDefinition compacted(String name, boolean large, TopicContract contract) {
+        return definition(name, Map.of("cleanup.policy", "compact"), large, contract);
     }
 
-    private static TopicDefinition definition(String name, Map<String, String> configs, boolean large) {
+    private static TopicDefinition deleted(String name, boolean large, TopicContract contract) {
+        return definition(name, Map.of("cleanup.policy", "delete", "retention.ms", NINETY_DAYS), large, contract);
+    }
+
+    private static TopicDefinition definition(
+            String name, Map<String, String> configs, boolean large, TopicContract contract) {
         Map<String, String> all = new TreeMap<>(configs);
         if (large) {
             all.put("max.message.bytes", Integer.toString(MAX_RECORD_BYTES));
         }
-        return new TopicDefinition(name, PARTITIONS, all);
+        return new TopicDefinition(name, PARTITIONS, all, contract);
     }
 }

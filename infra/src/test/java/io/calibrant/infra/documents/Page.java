@@ -1,0 +1,116 @@
+package io.calibrant.infra.documents;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * A Markdown page of the project.
+ *
+ * @param path from the repository's root
+ * @param lines as they stand in the file
+ */
+record Page(Path path, List<String> lines) {
+    /** The repository's root; tests run in the directory of their module. */
+    static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+
+    private static final String FENCE = "```";
+    private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
+
+    static Page read(Path path) {
+        try {
+            return new Page(path, Files.readAllLines(ROOT.resolve(path)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static Page read(String path) {
+        return read(Path.of(path));
+    }
+
+    /** Every page: those at the root, of each module, in {@code infra/docs} and in {@code .github}. */
+    static List<Page> all() {
+        List<Page> pages = new ArrayList<>();
+        for (String folder : List.of("", ".github", "schemas", "trainer", "fitter", "scorer", "infra", "infra/docs")) {
+            try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
+                files.filter(file -> file.toString().endsWith(".md"))
+                        .sorted()
+                        .forEach(file -> pages.add(read(ROOT.relativize(file))));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+        return pages;
+    }
+
+    /** The lines outside of code blocks. */
+    List<String> prose() {
+        List<String> prose = new ArrayList<>();
+        boolean code = false;
+        for (String line : lines) {
+            if (line.strip().startsWith(FENCE)) {
+                code = !code;
+            } else if (!code) {
+                prose.add(line);
+            }
+        }
+        return prose;
+    }
+
+    /** The texts of the code blocks of a language, in order. */
+    List<String> blocks(String language) {
+        List<String> blocks = new ArrayList<>();
+        StringBuilder block = null;
+        for (String line : lines) {
+            if (block == null && line.equals(FENCE + language)) {
+                block = new StringBuilder();
+            } else if (block != null && line.equals(FENCE)) {
+                blocks.add(block.toString());
+                block = null;
+            } else if (block != null) {
+                block.append(line).append('\n');
+            }
+        }
+        return blocks;
+    }
+
+    /** The headings without their number signs. */
+    List<String> headings() {
+        return prose().stream()
+                .filter(line -> line.matches("#{1,6} .*"))
+                .map(line -> line.replaceFirst("#+ ", "").strip())
+                .toList();
+    }
+
+    /** The fragments that links may name, as GitHub makes them from the headings. */
+    Set<String> anchors() {
+        return headings().stream()
+                .map(heading -> heading.toLowerCase(Locale.ROOT)
+                        .replaceAll("[^\\p{L}\\p{N} _-]", "")
+                        .replace(' ', '-'))
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** The targets of all links and pictures. */
+    List<String> links() {
+        return prose().stream()
+                .flatMap(line -> LINK.matcher(line).results())
+                .map((MatchResult link) -> link.group(1))
+                .toList();
+    }
+
+    @Override
+    public String toString() {
+        return path.toString();
+    }
+}

@@ -1,0 +1,41 @@
+package io.calibrant.infra.documents;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.schemas.TopicDefinition;
+import io.calibrant.schemas.Topics;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The page about topics says what the definitions say. */
+class TopicsPageTest {
+    private static final Path PAGE = Page.ROOT.resolve("infra/docs/topics.md");
+
+    /** Set, the page is written instead of compared. */
+    private static final String WRITE = "calibrant.write.pages";
+
+    @Test
+    void shouldBeUpToDate() throws IOException {
+        if (Boolean.getBoolean(WRITE)) {
+            Files.writeString(PAGE, TopicsPage.text());
+        }
+        assertThat(PAGE)
+                .as("infra/docs/topics.md has drifted from the definitions; write it anew: mvn -pl infra -am test"
+                        + " -Dtest=TopicsPageTest -Dsurefire.failIfNoSpecifiedTests=false -D" + WRITE + "=true")
+                .content()
+                .isEqualTo(TopicsPage.text());
+    }
+
+    @Test
+    void shouldKnowWhoWritesAndReadsEveryTopic() {
+        List<TopicDefinition> definitions = new Topics("").definitions();
+        assertThat(definitions).allSatisfy(definition -> {
+            assertThat(definition.contract().writers()).as(definition.name()).isNotEmpty();
+            assertThat(definition.contract().readers()).as(definition.name()).isNotEmpty();
+            assertThat(definition.contract().purpose()).as(definition.name()).endsWith(".");
+        });
+    }
+}
