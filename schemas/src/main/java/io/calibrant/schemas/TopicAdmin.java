@@ -59,12 +59,20 @@ public final class TopicAdmin {
     public static void require(Connection connection, String... names) {
         try (Admin admin = Admin.create(connection.admin())) {
             Collection<String> there = get(admin.listTopics().names());
-            List<String> missing =
-                    Stream.of(names).filter(name -> !there.contains(name)).toList();
-            if (!missing.isEmpty()) {
-                throw new IllegalStateException((missing.size() > 1 ? "topics " : "topic ") + String.join(", ", missing)
-                        + " missing: create with 'calibrant topics --apply'");
-            }
+            requireNone(Stream.of(names).filter(name -> !there.contains(name)).toList());
+        }
+    }
+
+    /**
+     * The refusal of every client that finds topics missing.
+     *
+     * @param missing none of them: nothing happens
+     * @throws IllegalStateException naming them and how to create them
+     */
+    public static void requireNone(List<String> missing) {
+        if (!missing.isEmpty()) {
+            throw new IllegalStateException((missing.size() > 1 ? "topics " : "topic ") + String.join(", ", missing)
+                    + " missing: create with 'calibrant topics --apply'");
         }
     }
 

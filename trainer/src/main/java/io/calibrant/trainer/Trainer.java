@@ -315,7 +315,13 @@ public final class Trainer implements AutoCloseable {
      * @return false if the trainer was closed meanwhile
      */
     private boolean awaitFit(TrainingSet set) {
-        try (FitWatch watch = new FitWatch(connection, settings.run())) {
+        try (FitWatch watch = new FitWatch(connection, settings.run(), listener::warned)) {
+            while (!watch.isCaughtUp()) {
+                if (stopping) {
+                    return false;
+                }
+                watch.poll(FIT_POLL);
+            }
             String checkpoint = settings.checkpoint();
             Optional<String> older = watch.completeBeside(checkpoint);
             if (older.isEmpty()) {

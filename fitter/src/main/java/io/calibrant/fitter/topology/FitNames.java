@@ -2,10 +2,10 @@ package io.calibrant.fitter.topology;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.TopicScan;
 import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.PriorStructure;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -54,7 +54,7 @@ public final class FitNames {
     public static Optional<Fit> find(Connection connection, String name) {
         TopicAdmin.require(connection, connection.topics().fits());
         String topic = connection.topics().fits();
-        Optional<byte[]> newest = TopicScan.newest(connection, topic, name);
+        Optional<byte[]> newest = TopicReading.of(connection).newest(topic, name);
         try (Deserializer<Fit> deserializer = connection.deserializer(Fit.class)) {
             return newest.map(value -> deserializer.deserialize(topic, value));
         } catch (BadRecordException e) {

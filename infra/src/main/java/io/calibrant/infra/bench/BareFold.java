@@ -3,9 +3,9 @@ package io.calibrant.infra.bench;
 import io.calibrant.fitter.linalg.LargeSide;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.TopicScan;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.schemas.reading.TopicReading;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -75,11 +75,10 @@ final class BareFold {
     private void read(IntPredicate partitions) {
         Map<String, LargeSide> sides = new HashMap<>();
         try (Deserializer<Statistics> deserializer = connection.deserializer(Statistics.class)) {
-            TopicScan.read(
-                    connection,
-                    topic,
-                    partitions,
-                    record -> fold(deserializer.deserialize(topic, record.value()), sides));
+            TopicReading.of(connection)
+                    .partitions(partitions)
+                    .bytes(topic, record -> fold(deserializer.deserialize(topic, record.value()), sides))
+                    .readToEnd();
         }
     }
 

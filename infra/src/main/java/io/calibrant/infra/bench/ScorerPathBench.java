@@ -6,13 +6,14 @@ import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.infra.topics.QuestionSender;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.PollSettings;
@@ -37,6 +38,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -219,10 +221,11 @@ final class ScorerPathBench {
         private final Asked asked;
         private final Scorer scorer;
         private final CompletableFuture<Void> serving;
-        private final TopicReader<Answer> reader;
+        private final TopicReader reader;
         private final KafkaProducer<String, Question> producer;
         private final Map<String, Long> produced = new HashMap<>();
         private final Map<String, Long> readable = new HashMap<>();
+        private final List<String> arrived = new ArrayList<>(); // of one poll
 
         Service(Connection connection, Asked asked) {
             this.connection = connection;
@@ -234,7 +237,10 @@ final class ScorerPathBench {
                             AnsweringSettings.DEFAULTS.withTier(asked.tier()),
                             PollSettings.DEFAULTS),
                     ScorerListener.SILENT);
-            reader = TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {});
+            reader = TopicReading.of(connection)
+                    .records(connection.topics().answers(), Answer.class, answer -> arrived.add(answer.key()))
+                    .fromNow()
+                    .follow();
             producer = new KafkaProducer<>(
                     connection.producer(), new StringSerializer(), connection.serializer(Question.class));
             serving = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer").start());
@@ -257,11 +263,10 @@ final class ScorerPathBench {
             if (serving.isDone()) {
                 throw new IllegalStateException("the scorer has ended");
             }
-            List<TopicReader.Keyed<Answer>> answers = reader.poll(patience);
+            arrived.clear();
+            reader.poll(patience);
             long now = System.nanoTime();
-            answers.stream()
-                    .filter(answer -> produced.containsKey(answer.key()))
-                    .forEach(answer -> readable.putIfAbsent(answer.key(), now));
+            arrived.stream().filter(produced::containsKey).forEach(id -> readable.putIfAbsent(id, now));
         }
 
         /** Waits until so many answers have come. */

@@ -1,8 +1,8 @@
 package io.calibrant.infra.bench;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.TopicScan;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.reading.TopicReading;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
@@ -68,14 +69,15 @@ final class TopicMeter implements AutoCloseable {
         Map<Integer, Set<String>> keys = new HashMap<>();
         Map<String, Integer> latest = new HashMap<>();
         long[] sums = new long[2];
-        TopicScan.read(connection, topic, record -> {
+        Consumer<ConsumerRecord<byte[], byte[]>> measure = record -> {
             String key = new String(record.key(), java.nio.charset.StandardCharsets.UTF_8);
             keys.computeIfAbsent(record.partition(), p -> new HashSet<>()).add(key);
             int size = record.value() == null ? 0 : record.value().length;
             latest.put(key, size);
             sums[0]++;
             sums[1] += record.key().length + size;
-        });
+        };
+        TopicReading.of(connection).bytes(topic, measure).readToEnd();
         return new Content(
                 sums[0],
                 sums[1],
@@ -105,16 +107,16 @@ final class TopicMeter implements AutoCloseable {
         return rate(content, (to - from) / (double) content.records, (long) (1e9 * seconds), Double.NaN);
     }
 
-    private Rate consume(
-            String topic, Content content, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    private Rate consume(String topic, Content content, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long[] count = new long[2];
-        TopicScan.read(connection, topic, record -> {
+        Consumer<ConsumerRecord<byte[], byte[]>> counted = record -> {
             each.accept(record);
             count[0]++;
             if (count[1] == 0 && count[0] >= WARM * content.records) {
                 count[1] = System.nanoTime();
             }
-        });
+        };
+        TopicReading.of(connection).bytes(topic, counted).readToEnd();
         return rate(content, 1 - WARM, System.nanoTime() - count[1], Double.NaN);
     }
 

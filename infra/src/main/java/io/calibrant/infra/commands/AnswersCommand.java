@@ -1,10 +1,10 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.infra.topics.TopicReader;
-import io.calibrant.infra.topics.TopicReader.Keyed;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -67,10 +67,20 @@ final class AnswersCommand implements Callable<Integer> {
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);
         AtomicBoolean interrupted = new AtomicBoolean();
-        String topic = connection.topics().answers();
-        try (TopicReader<Answer> reader = fromBeginning
-                ? TopicReader.fromBeginning(connection, topic, Answer.class, output::note)
-                : TopicReader.fromNow(connection, topic, Answer.class, output::note)) {
+        AnswerPrinter printer = new AnswerPrinter(output, json);
+        long[] printed = new long[1];
+        TopicReading reading = TopicReading.of(connection)
+                .records(connection.topics().answers(), Answer.class, record -> {
+                    Answer answer = record.value();
+                    boolean enough = count != null && printed[0] == count;
+                    if (answer != null && !enough && (withValidation || answer.getPurpose() == Purpose.ANSWER)) {
+                        printer.print(answer);
+                        printed[0]++;
+                    }
+                })
+                .badRecords(output::note)
+                .throughOutages(output::note);
+        try (TopicReader reader = (fromBeginning ? reading : reading.fromNow()).follow()) {
             CountDownLatch ended = new CountDownLatch(1);
             AutoCloseable stop = () -> {
                 interrupted.set(true);
@@ -78,7 +88,7 @@ final class AnswersCommand implements Callable<Integer> {
             };
             return UntilInterrupted.run(stop, () -> {
                 try {
-                    return read(reader, output, start, interrupted);
+                    return read(reader, printed, output, start, interrupted);
                 } finally {
                     ended.countDown();
                 }
@@ -86,18 +96,11 @@ final class AnswersCommand implements Callable<Integer> {
         }
     }
 
-    private int read(TopicReader<Answer> reader, Output output, long start, AtomicBoolean interrupted) {
-        AnswerPrinter printer = new AnswerPrinter(output, json);
-        long printed = 0;
+    private int read(TopicReader reader, long[] printed, Output output, long start, AtomicBoolean interrupted) {
         while (!interrupted.get()) {
-            for (Keyed<Answer> each : reader.poll(POLL)) {
-                if (each.value() != null && (withValidation || each.value().getPurpose() == Purpose.ANSWER)) {
-                    printer.print(each.value());
-                    printed++;
-                    if (count != null && printed == count) {
-                        return ExitCode.OK;
-                    }
-                }
+            reader.poll(POLL);
+            if (count != null && printed[0] == count) {
+                return ExitCode.OK;
             }
             boolean late = timeout != null && System.nanoTime() - start > timeout * 1e9;
             // What is already there is read even where the time was too short to ask for it.
@@ -106,8 +109,8 @@ final class AnswersCommand implements Callable<Integer> {
             }
         }
         if (count != null && !interrupted.get()) {
-            output.note(
-                    spec.qualifiedName() + ": " + printed + " of " + count + " answers came within " + timeout + " s");
+            output.note(spec.qualifiedName() + ": " + printed[0] + " of " + count + " answers came within " + timeout
+                    + " s");
             return ExitCode.SOFTWARE;
         }
         return ExitCode.OK;

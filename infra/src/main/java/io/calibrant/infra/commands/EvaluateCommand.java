@@ -114,7 +114,8 @@ final class EvaluateCommand implements Callable<Integer> {
                                 progress.answered() + " of " + progress.total() + " questions"
                                         + (progress.refused() == 0 ? "" : ", " + progress.refused() + " refused"),
                                 (double) (progress.answered() + progress.refused()) / progress.total(),
-                                progress.remaining()))
+                                progress.remaining()),
+                        display::said)
                 .evaluate(labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar));
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));

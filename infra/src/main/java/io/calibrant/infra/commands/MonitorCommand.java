@@ -47,7 +47,7 @@ final class MonitorCommand implements Callable<Integer> {
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);
         CountDownLatch closed = new CountDownLatch(1);
-        try (Monitor monitor = Monitor.start(connection, port)) {
+        try (Monitor monitor = Monitor.start(connection, port, output::note)) {
             return UntilInterrupted.run(closed::countDown, () -> {
                 output.line(monitor.address().toString());
                 output.note("the page is there until interrupted");

@@ -9,11 +9,11 @@ import io.calibrant.fitter.topology.Selection;
 import io.calibrant.infra.refit.Gap;
 import io.calibrant.infra.refit.Planner;
 import io.calibrant.infra.refit.RefitPlan;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.reading.TopicReading;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -148,7 +148,7 @@ final class RefitCommand implements Callable<Integer> {
         FitterSettings settings = settings(Instant.now());
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);
-        RefitPlan plan = new Planner(connection, settings, allowPartial).plan();
+        RefitPlan plan = new Planner(connection, settings, allowPartial, output::note).plan();
         if (!execute) {
             if (json) {
                 output.json(object(plan));
@@ -243,7 +243,10 @@ final class RefitCommand implements Callable<Integer> {
     }
 
     private List<Posterior> posteriors(Connection connection, Output output) {
-        return TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, output::note)
+        return TopicReading.of(connection)
+                .badRecords(output::note)
+                .throughOutages(output::note)
+                .latest(connection.topics().posteriors(), Posterior.class)
                 .values()
                 .stream()
                 .filter(posterior -> posterior.getFit().equals(name))

@@ -66,11 +66,12 @@ final class WatchCommand implements Callable<Integer> {
             interrupted.set(true);
             ended.await();
         };
-        Watch watch = new Watch(connection, run, checkpoint, fit, interrupted::get);
+        Output output = new Output(spec);
+        Watch watch = new Watch(connection, run, checkpoint, fit, interrupted::get, output::note);
         return UntilInterrupted.run(stop, () -> {
             try {
                 if (jsonl) {
-                    watch.updates(new Printer(new Output(spec)));
+                    watch.updates(new Printer(output));
                 } else {
                     watch.table(spec.commandLine().getOut());
                 }

@@ -6,13 +6,13 @@ import io.calibrant.infra.evaluation.EvaluationProgress;
 import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.monitor.Monitor;
 import io.calibrant.infra.report.HtmlReport;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.io.IOException;
@@ -108,7 +108,7 @@ public final class Demo implements AutoCloseable {
                     estimate.share(),
                     progress.remaining() == null ? estimate.remaining() : progress.remaining());
         };
-        Evaluated evaluated = new Evaluator(connection, run, null, PATIENCE, answering).evaluate(test);
+        Evaluated evaluated = new Evaluator(connection, run, null, PATIENCE, answering, listener::said).evaluate(test);
         Path report = directory.resolve("report.html");
         Map<String, String> facts = new LinkedHashMap<>(evaluated.facts());
         if (settings.files() == null) {
@@ -185,7 +185,7 @@ public final class Demo implements AutoCloseable {
     /** Until the posterior is complete. */
     private Estimate follow(Connection connection, String run, Child trainer, int testQuestions) {
         Estimate estimate = null;
-        try (RunWatch watch = new RunWatch(connection, run)) {
+        try (RunWatch watch = new RunWatch(connection, run, listener::said)) {
             while (!(watch.complete() && trainer.done())) {
                 check(trainer);
                 watch.poll(POLL);

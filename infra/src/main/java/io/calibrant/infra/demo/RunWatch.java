@@ -4,58 +4,48 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
+import io.calibrant.schemas.reading.TopicRecord;
 import io.calibrant.trainer.statistics.Checkpoint;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
+import java.util.function.Consumer;
 
 /** Follows one run on the topics progress and posteriors. */
 final class RunWatch implements AutoCloseable {
     private final String run;
-    private final String progressTopic;
-    private final KafkaConsumer<String, byte[]> consumer;
-    private final Deserializer<Progress> progresses;
-    private final Deserializer<Posterior> posteriors;
+    private final TopicReader reader;
     private Progress progress;
     private Posterior posterior;
 
-    RunWatch(Connection connection, String run) {
+    /** @param lines hears of what is away, once, and of records that cannot be read */
+    RunWatch(Connection connection, String run, Consumer<String> lines) {
         this.run = run;
-        progressTopic = connection.topics().progress();
-        Map<String, Object> configs = new HashMap<>(connection.consumer(null));
-        consumer = new KafkaConsumer<>(configs, new StringDeserializer(), new ByteArrayDeserializer());
-        progresses = connection.deserializer(Progress.class);
-        posteriors = connection.deserializer(Posterior.class);
-        List<TopicPartition> partitions = new ArrayList<>();
-        for (String topic : List.of(progressTopic, connection.topics().posteriors())) {
-            consumer.partitionsFor(topic).forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+        reader = TopicReading.of(connection)
+                .records(connection.topics().progress(), Progress.class, this::progress)
+                .records(connection.topics().posteriors(), Posterior.class, this::posterior)
+                .badRecords(lines)
+                .throughOutages(lines)
+                .follow();
+    }
+
+    private void progress(TopicRecord<Progress> record) {
+        if (record.value() != null && record.value().getRunId().equals(run)) {
+            progress = record.value();
         }
-        consumer.assign(partitions);
-        consumer.seekToBeginning(partitions);
+    }
+
+    private void posterior(TopicRecord<Posterior> record) {
+        Posterior next = record.value();
+        // that of the moving weights is never complete
+        if (next != null && next.getRunId().equals(run) && !next.getCheckpoint().equals(Checkpoint.LIVE)) {
+            posterior = next;
+        }
     }
 
     /** Takes in what has come. */
     void poll(Duration patience) {
-        for (ConsumerRecord<String, byte[]> record : consumer.poll(patience)) {
-            if (record.topic().equals(progressTopic)) {
-                Progress next = progresses.deserialize(record.topic(), record.value());
-                progress = next.getRunId().equals(run) ? next : progress;
-            } else if (record.value() != null) {
-                Posterior next = posteriors.deserialize(record.topic(), record.value());
-                // that of the moving weights is never complete
-                boolean taken =
-                        next.getRunId().equals(run) && !next.getCheckpoint().equals(Checkpoint.LIVE);
-                posterior = taken ? next : posterior;
-            }
-        }
+        reader.poll(patience);
     }
 
     /** The newest word of the trainer; null before the first. */
@@ -75,8 +65,6 @@ final class RunWatch implements AutoCloseable {
 
     @Override
     public void close() {
-        progresses.close();
-        posteriors.close();
-        consumer.close();
+        reader.close();
     }
 }

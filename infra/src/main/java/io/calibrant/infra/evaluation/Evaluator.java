@@ -3,7 +3,6 @@ package io.calibrant.infra.evaluation;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
@@ -11,6 +10,8 @@ import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.trainer.prompts.Question;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.apache.avro.specific.SpecificRecord;
 
 /**
@@ -39,6 +41,7 @@ public final class Evaluator {
     private final String fit;
     private final Duration patience;
     private final EvaluationProgress.Listener listener;
+    private final Consumer<String> outages;
 
     /**
      * Sends nothing yet.
@@ -46,14 +49,21 @@ public final class Evaluator {
      * @param runId whose scorer is to answer; null where the topics know one run only
      * @param fit the fit to answer with; null: the scorer's own
      * @param patience how long to wait without any answer
+     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
      */
     public Evaluator(
-            Connection connection, String runId, String fit, Duration patience, EvaluationProgress.Listener listener) {
+            Connection connection,
+            String runId,
+            String fit,
+            Duration patience,
+            EvaluationProgress.Listener listener,
+            Consumer<String> outages) {
         this.connection = connection;
         this.runId = runId;
         this.fit = fit;
         this.patience = patience;
         this.listener = listener;
+        this.outages = outages;
     }
 
     /**
@@ -91,7 +101,7 @@ public final class Evaluator {
             }
         }
         Run run = run();
-        Map<String, io.calibrant.schemas.avro.Question> asked = QuestionIds.known(connection);
+        Map<String, io.calibrant.schemas.avro.Question> asked = asked();
         requireFreeIds(asked, questions);
         requireFreeIds(asked, unfamiliar);
         awaitTuning(run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
@@ -130,6 +140,10 @@ public final class Evaluator {
         }
     }
 
+    private Map<String, io.calibrant.schemas.avro.Question> asked() {
+        return latest(connection.topics().questions(), io.calibrant.schemas.avro.Question.class);
+    }
+
     private Run run() {
         Map<String, Run> runs = latest(connection.topics().runs(), Run.class);
         if (runId == null && runs.size() == 1) {
@@ -148,7 +162,10 @@ public final class Evaluator {
         Set<String> ids = new HashSet<>();
         questions.forEach(question -> ids.add(question.id()));
         try (AnswerWatch watch = new AnswerWatch(
-                connection, false, answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()))) {
+                connection,
+                outages,
+                false,
+                answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()))) {
             new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, fit);
             int open = await("answering", watch, ids, patience);
             if (open > 0) {
@@ -177,6 +194,9 @@ public final class Evaluator {
             int done = ids.size() - open.size();
             int answered =
                     (int) ids.stream().filter(watch.answers()::containsKey).count();
+            if (watch.isHeldUp()) {
+                pace.holds();
+            }
             boolean goesOn = pace.goesOn(before - open.size());
             listener.progress(new EvaluationProgress(
                     stage, answered, done - answered, ids.size(), pace.remaining(done, ids.size())));
@@ -197,6 +217,7 @@ public final class Evaluator {
         Map<String, Integer> tuned = new HashMap<>();
         try (AnswerWatch watch = new AnswerWatch(
                 connection,
+                outages,
                 true,
                 answer -> answer.getPurpose() == Purpose.VALIDATION
                         && answer.getRunId().equals(run)
@@ -215,17 +236,24 @@ public final class Evaluator {
                 Collections.max(tuned.entrySet(), Map.Entry.comparingByValue()).getKey();
         int wanted = tuned.get(key);
         Pace pace = new Pace(VALIDATION_PATIENCE);
-        try (TopicReader<Posterior> posteriors = TopicReader.fromBeginning(
-                connection, connection.topics().posteriors(), Posterior.class, Evaluator::unheard)) {
-            int labels = 0;
-            while (labels < wanted && pace.goesOn(0)) {
-                for (TopicReader.Keyed<Posterior> each : posteriors.poll(POLL)) {
-                    if (each.key().equals(key) && each.value() != null) {
-                        labels = (int) each.value().getLabels();
+        int[] labels = new int[1];
+        try (TopicReader posteriors = TopicReading.of(connection)
+                .records(connection.topics().posteriors(), Posterior.class, key::equals, each -> {
+                    if (each.value() != null) {
+                        labels[0] = (int) each.value().getLabels();
                         pace.goesOn(1);
                     }
+                })
+                .throughOutages(outages)
+                .follow()) {
+            while (labels[0] < wanted
+                    && (pace.goesOn(0) || !posteriors.problem().isEmpty())) {
+                posteriors.poll(POLL);
+                if (!posteriors.problem().isEmpty()) {
+                    pace.holds();
                 }
-                listener.progress(new EvaluationProgress("waiting for the tuning on labels", labels, 0, wanted, null));
+                listener.progress(
+                        new EvaluationProgress("waiting for the tuning on labels", labels[0], 0, wanted, null));
             }
         }
     }
@@ -246,13 +274,14 @@ public final class Evaluator {
     /** Answers to the labelled validation questions of the run, by the adapter and the fit that gave {@code like}. */
     private List<Validation> validation(Answer like) {
         // Read again: a trainer may have sent its validation questions meanwhile.
-        Map<String, String> labels = labelledValidation(like.getRunId(), QuestionIds.known(connection));
+        Map<String, String> labels = labelledValidation(like.getRunId(), asked());
         Set<String> ids = labels.keySet();
         if (ids.isEmpty()) {
             return List.of();
         }
         try (AnswerWatch watch = new AnswerWatch(
                 connection,
+                outages,
                 true,
                 answer -> answer.getPurpose() == Purpose.VALIDATION
                         && answer.getRunId().equals(like.getRunId())
@@ -271,9 +300,7 @@ public final class Evaluator {
     }
 
     private <T extends SpecificRecord> Map<String, T> latest(String topic, Class<T> type) {
-        return TopicReader.latest(connection, topic, type, Evaluator::unheard);
+        // Bad records are the services' to report.
+        return TopicReading.of(connection).throughOutages(outages).latest(topic, type);
     }
-
-    /** Bad records are the services' to report. */
-    private static void unheard(String line) {}
 }

@@ -31,6 +31,11 @@ final class Pace {
         return now - last < patience.toNanos();
     }
 
+    /** While nothing can come, nothing is missed. */
+    void holds() {
+        last = System.nanoTime();
+    }
+
     /** From the pace since the first answers; null before anything is known of it. */
     Duration remaining(int done, int total) {
         if (began == 0 || done <= atBegin) {

@@ -1,15 +1,16 @@
 package io.calibrant.infra.evaluation;
 
 import io.calibrant.fitter.metrics.LabelledProbabilities;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Purpose;
-import java.time.Duration;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /**
@@ -21,8 +22,6 @@ import java.util.TreeMap;
  * @param second those of the other, same questions in the same order
  */
 public record PairedAnswers(List<LabelledProbabilities> first, List<LabelledProbabilities> second) {
-    private static final Duration POLL = Duration.ofMillis(500);
-
     /** Copies the lists. */
     public PairedAnswers {
         first = List.copyOf(first);
@@ -33,16 +32,14 @@ public record PairedAnswers(List<LabelledProbabilities> first, List<LabelledProb
     public static PairedAnswers read(Connection connection, String run, String checkpoint, String one, String other) {
         Map<String, Answer> ofOne = new TreeMap<>();
         Map<String, Answer> ofOther = new TreeMap<>();
-        try (TopicReader<Answer> reader =
-                TopicReader.fromBeginning(connection, connection.topics().answers(), Answer.class, line -> {})) {
-            while (!reader.hasReachedTheEnd()) {
-                for (TopicReader.Keyed<Answer> each : reader.poll(POLL)) {
+        TopicReading.of(connection)
+                .records(connection.topics().answers(), Answer.class, Objects::nonNull, each -> {
                     Answer answer = each.value();
                     if (answer == null
                             || answer.getPurpose() != Purpose.ANSWER
                             || !answer.getRunId().equals(run)
                             || !answer.getCheckpoint().equals(checkpoint)) {
-                        continue;
+                        return;
                     }
                     if (answer.getFit().equals(one)) {
                         ofOne.put(each.key(), answer);
@@ -50,9 +47,8 @@ public record PairedAnswers(List<LabelledProbabilities> first, List<LabelledProb
                     if (answer.getFit().equals(other)) {
                         ofOther.put(each.key(), answer);
                     }
-                }
-            }
-        }
+                })
+                .readToEnd();
         Map<String, Label> labels =
                 TopicReader.latest(connection, connection.topics().labels(), Label.class, line -> {});
         List<LabelledProbabilities> first = new ArrayList<>();

@@ -9,91 +9,107 @@ import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
-import io.calibrant.schemas.registry.RegistryUnavailableException;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
+import io.calibrant.schemas.reading.TopicRecord;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.errors.SerializationException;
-import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * Reads what can be watched, from the beginning of the topics and on. A record that cannot be read is told of and
- * skipped; where the registry does not answer, the record is tried again. Not thread-safe.
+ * Reads what can be watched, from the beginning of the topics and on, through outages of the broker and the registry. A
+ * record that cannot be read is told of and skipped. Not thread-safe.
  */
 public final class LiveReader implements AutoCloseable {
-    private final Connection connection;
-    private final TopicTail tail;
-    private final Map<String, Reading<?>> readings = new HashMap<>();
-    private final Deque<ConsumerRecord<String, byte[]>> pending = new ArrayDeque<>();
-    private String problem = "";
+    private final TopicReader reader;
+
+    /** Read and not handed on yet. */
+    private final Deque<Consumer<LiveRecords>> pending = new ArrayDeque<>();
 
     private interface Taking<V> {
-        void take(LiveRecords records, ConsumerRecord<String, byte[]> record, V value);
+        void take(LiveRecords records, TopicRecord<V> record);
     }
 
-    private record Reading<V>(Deserializer<V> deserializer, boolean tombstones, Taking<V> taking) {
-        void read(LiveRecords records, ConsumerRecord<String, byte[]> record) {
-            if (record.value() != null) {
-                taking.take(records, record, deserializer.deserialize(record.topic(), record.value()));
-            } else if (tombstones) {
-                taking.take(records, record, null);
-            }
-        }
-    }
-
-    private LiveReader(Connection connection, boolean answers) {
-        this.connection = connection;
+    private LiveReader(Connection connection, boolean everything, Consumer<String> outages) {
         Topics topics = connection.topics();
-        add(topics.runs(), Run.class, true, (to, record, run) -> to.run(record.key(), run));
-        add(topics.progress(), Progress.class, false, (to, record, progress) -> to.progress(progress));
+        TopicReading reading = TopicReading.of(connection)
+                .badRecords(line -> pending.add(to -> to.unreadable(line)))
+                .throughOutages(outages);
+        add(reading, topics.runs(), Run.class, true, (to, record) -> to.run(record.key(), record.value()));
+        add(reading, topics.progress(), Progress.class, false, (to, record) -> to.progress(record.value()));
         add(
+                reading,
                 topics.factorUpdates(),
                 FactorUpdate.class,
                 false,
-                (to, record, update) -> to.factors(update, record.timestamp()));
+                (to, record) -> to.factors(record.value(), record.timestamp()));
         add(
+                reading,
                 topics.posteriors(),
                 Posterior.class,
                 true,
-                (to, record, posterior) -> to.posterior(record.key(), posterior, record.timestamp()));
-        List<String> all = new ArrayList<>(readings.keySet());
-        if (answers) {
+                (to, record) -> to.posterior(record.key(), record.value(), record.timestamp()));
+        if (everything) {
             add(
+                    reading,
                     topics.answers(),
                     Answer.class,
                     false,
-                    (to, record, answer) -> to.answer(answer, record.timestamp(), record.partition(), record.offset()));
+                    (to, record) -> to.answer(record.value(), record.timestamp(), record.partition(), record.offset()));
             add(
+                    reading,
                     topics.calibration(),
                     CalibrationMetrics.class,
                     true,
-                    (to, record, metrics) -> to.calibration(record.key(), metrics));
-            all = new ArrayList<>(readings.keySet());
-            all.add(topics.fitterDeadLetters());
-            all.add(topics.scorerDeadLetters());
+                    (to, record) -> to.calibration(record.key(), record.value()));
+            reading.bytes(topics.fitterDeadLetters(), this::deadLetter);
+            reading.bytes(topics.scorerDeadLetters(), this::deadLetter);
+            reading.awaitingTopics();
         }
-        tail = new TopicTail(connection, all);
+        reader = reading.follow();
     }
 
-    /** Of runs: what they are, how training goes, factors and posteriors. */
-    public static LiveReader ofRuns(Connection connection) {
-        return new LiveReader(connection, false);
+    /**
+     * Of runs: what they are, how training goes, factors and posteriors.
+     *
+     * @param outages hears once that the broker or the registry is away, and once that it is back
+     * @throws IllegalStateException naming the topics that are missing
+     */
+    public static LiveReader ofRuns(Connection connection, Consumer<String> outages) {
+        return new LiveReader(connection, false, outages);
     }
 
-    /** Of everything that can be watched: runs, answers, calibration figures and dead letters, too. */
-    public static LiveReader ofEverything(Connection connection) {
-        return new LiveReader(connection, true);
+    /**
+     * Of everything that can be watched: runs, answers, calibration figures and dead letters, too. Topics that are
+     * missing are read once they are there.
+     */
+    public static LiveReader ofEverything(Connection connection, Consumer<String> outages) {
+        return new LiveReader(connection, true, outages);
     }
 
-    private <V extends SpecificRecord> void add(String topic, Class<V> type, boolean tombstones, Taking<V> taking) {
-        readings.put(topic, new Reading<>(connection.deserializer(type), tombstones, taking));
+    private <V extends SpecificRecord> void add(
+            TopicReading reading, String topic, Class<V> type, boolean tombstones, Taking<V> taking) {
+        reading.records(topic, type, record -> {
+            if (record.value() != null || tombstones) {
+                pending.add(to -> taking.take(to, record));
+            }
+        });
+    }
+
+    private void deadLetter(ConsumerRecord<byte[], byte[]> record) {
+        DeadLetter letter = new DeadLetter(
+                record.topic(),
+                record.partition(),
+                record.offset(),
+                record.timestamp(),
+                record.key() == null ? "" : TopicRecord.key(record),
+                DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.TOPIC, ""),
+                DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, ""));
+        pending.add(to -> to.deadLetter(letter));
     }
 
     /**
@@ -106,69 +122,39 @@ public final class LiveReader implements AutoCloseable {
         return handOn(records);
     }
 
-    /** The first half of {@link #poll}: waits for records, and keeps them. */
+    /** The first half of {@link #poll}: waits for records, decodes and keeps them. */
     public void fetch(Duration patience) {
         if (pending.isEmpty()) {
-            tail.poll(patience).forEach(pending::add);
+            reader.poll(patience);
         }
     }
 
-    /** The second half of {@link #poll}: hands on what is kept; returns how many records those were. */
+    /** The second half of {@link #poll}: hands on what is kept; returns how many records those were. Never waits. */
     public int handOn(LiveRecords records) {
-        int taken = 0;
+        int taken = pending.size();
         while (!pending.isEmpty()) {
-            ConsumerRecord<String, byte[]> record = pending.peek();
-            try {
-                read(records, record);
-            } catch (SerializationException e) {
-                if (RegistryUnavailableException.isTransient(e)) {
-                    problem = e.getMessage();
-                    return taken;
-                }
-                records.unreadable("skipped " + record.topic() + "-" + record.partition() + " at offset "
-                        + record.offset() + ": " + e.getMessage());
-            }
-            problem = "";
-            pending.remove();
-            taken++;
+            pending.remove().accept(records);
         }
         return taken;
     }
 
-    private void read(LiveRecords records, ConsumerRecord<String, byte[]> record) {
-        Reading<?> reading = readings.get(record.topic());
-        if (reading != null) {
-            reading.read(records, record);
-            return;
-        }
-        records.deadLetter(new DeadLetter(
-                record.topic(),
-                record.partition(),
-                record.offset(),
-                record.timestamp(),
-                record.key() == null ? "" : record.key(),
-                DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.TOPIC, ""),
-                DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, "")));
-    }
-
     /** Whether everything has been handed on that was there at the start. */
     public boolean caughtUp() {
-        return pending.isEmpty() && tail.caughtUp();
+        return pending.isEmpty() && reader.hasReachedTheEnd();
     }
 
-    /** Who does not answer at present, in one line; empty while all is well. */
+    /** Who does not answer at present, in one line with the address; empty while all is well. */
     public String problem() {
-        return tail.lost() ? "Kafka at " + connection.bootstrapServers() + " does not answer" : problem;
+        return reader.problem();
     }
 
     /** Topics that are not there yet. */
     public Set<String> missing() {
-        return tail.missing();
+        return reader.missing();
     }
 
     @Override
     public void close() {
-        readings.values().forEach(reading -> reading.deserializer().close());
-        tail.close();
+        reader.close();
     }
 }

@@ -5,6 +5,7 @@ import io.calibrant.infra.live.LiveState;
 import io.calibrant.schemas.Connection;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.KafkaException;
 
@@ -14,6 +15,7 @@ final class Feed implements AutoCloseable {
     private static final Duration AGAIN = Duration.ofSeconds(1);
 
     private final Connection connection;
+    private final Consumer<String> outages;
     private final Thread thread;
     private LiveState state = new LiveState();
     private Health health = new Health(true, "", List.of());
@@ -29,8 +31,10 @@ final class Feed implements AutoCloseable {
      */
     record Health(boolean reading, String problem, List<String> missing) {}
 
-    Feed(Connection connection) {
+    /** @param outages hears once that the broker or the registry is away, and once that it is back */
+    Feed(Connection connection, Consumer<String> outages) {
         this.connection = connection;
+        this.outages = outages;
         thread = new Thread(this::run, "calibrant-monitor-feed");
         thread.setDaemon(true);
         thread.start();
@@ -38,7 +42,7 @@ final class Feed implements AutoCloseable {
 
     private void run() {
         while (!closed) {
-            try (LiveReader reader = LiveReader.ofEverything(connection)) {
+            try (LiveReader reader = LiveReader.ofEverything(connection, outages)) {
                 forget();
                 while (!closed) {
                     read(reader);

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
 
 /**
  * The page and what feeds it, on loopback. Keeps nothing but what it can read again from the topics, so that several
@@ -65,7 +66,7 @@ public final class Monitor implements AutoCloseable {
         return new Resource("/io/calibrant/infra/monitor/" + name, type);
     }
 
-    private Monitor(HttpServer server, Connection connection) {
+    private Monitor(HttpServer server, Connection connection, Consumer<String> outages) {
         this.server = server;
         int port = server.getAddress().getPort();
         hosts = Set.of("127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port);
@@ -74,7 +75,7 @@ public final class Monitor implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
         });
-        feed = new Feed(connection);
+        feed = new Feed(connection, outages);
         server.setExecutor(threads);
         server.createContext("/", this::handle);
         server.start();
@@ -87,9 +88,19 @@ public final class Monitor implements AutoCloseable {
      * @throws IllegalStateException if somebody listens on the port; names another one that is free
      */
     public static Monitor start(Connection connection, int port) {
+        return start(connection, port, line -> {});
+    }
+
+    /**
+     * As {@link #start(Connection, int)}.
+     *
+     * @param outages hears once that the broker or the registry is away, and once that it is back; the page shows it,
+     *     too
+     */
+    public static Monitor start(Connection connection, int port, Consumer<String> outages) {
         try {
             InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
-            return new Monitor(HttpServer.create(address, 0), connection);
+            return new Monitor(HttpServer.create(address, 0), connection, outages);
         } catch (BindException e) {
             throw new IllegalStateException(
                     "--port: port " + port + " cannot be used (" + e.getMessage() + "); " + free(port) + " is free", e);

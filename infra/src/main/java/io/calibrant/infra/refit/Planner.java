@@ -4,7 +4,6 @@ import io.calibrant.fitter.topology.FitNames;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.fitter.topology.Selection;
 import io.calibrant.fitter.topology.Shards;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
@@ -12,6 +11,7 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.reading.TopicReading;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /** Checks what is asked of a refit against what is on the topics. Writes nothing. */
@@ -29,17 +30,20 @@ public final class Planner {
     private final Connection connection;
     private final FitterSettings settings;
     private final boolean allowPartial;
+    private final Consumer<String> outages;
 
     /**
      * Reads nothing yet.
      *
      * @param settings of a refit
      * @param allowPartial whether a pass of which retention has dropped a part is taken as it is
+     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
      */
-    public Planner(Connection connection, FitterSettings settings, boolean allowPartial) {
+    public Planner(Connection connection, FitterSettings settings, boolean allowPartial, Consumer<String> outages) {
         this.connection = connection;
         this.settings = settings;
         this.allowPartial = allowPartial;
+        this.outages = outages;
     }
 
     /**
@@ -55,7 +59,7 @@ public final class Planner {
         Optional<Fit> there = FitNames.check(connection, settings);
         Run run = run(selection.run());
         selection.rankOf(run); // too many for what the run says
-        StatisticsScan scan = StatisticsScan.of(connection, selection);
+        StatisticsScan scan = StatisticsScan.of(connection, selection, outages);
         checkCheckpoint(scan, selection);
         checkSources(scan, selection);
         checkRank(scan, run, selection);
@@ -94,8 +98,9 @@ public final class Planner {
     }
 
     private Run run(String runId) {
-        Map<String, Run> runs =
-                TopicReader.latest(connection, connection.topics().runs(), Run.class, line -> {});
+        Map<String, Run> runs = TopicReading.of(connection)
+                .throughOutages(outages)
+                .latest(connection.topics().runs(), Run.class);
         Run run = runs.get(runId);
         if (run == null) {
             throw new IllegalArgumentException(

@@ -5,32 +5,26 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Statistics;
-import io.calibrant.schemas.registry.BadRecordException;
-import java.time.Duration;
+import io.calibrant.schemas.reading.ReadResult;
+import io.calibrant.schemas.reading.RecordDecoder;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
+import io.calibrant.schemas.reading.TopicRecord;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * One reading of topic {@code statistics}, without a group: what of a run lies there, and what of that is selected.
- * Keeps numbers of batches and a few statistics to try folding on, so that its memory does not grow with the topic.
+ * One reading of topic {@code statistics}: what of a run lies there, and what of that is selected. Keeps numbers of
+ * batches and a few statistics to try folding on, so that its memory does not grow with the topic.
  */
 final class StatisticsScan {
-    private static final Duration POLL = Duration.ofMillis(500);
-
-    /** The end is known, so nothing is waited for; to close waits for the fetch that is under way. */
-    private static final String FETCH_WAIT_MS = "20";
-
     /** So many statistics are kept to measure how long a fold takes. */
     private static final int SAMPLE = 24;
 
@@ -62,58 +56,51 @@ final class StatisticsScan {
 
     private StatisticsScan() {}
 
-    /** Reads the topic once, up to where it ends now. */
-    static StatisticsScan of(Connection connection, Selection selection) {
+    /**
+     * Reads the topic once, up to where it ends now.
+     *
+     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     */
+    static StatisticsScan of(Connection connection, Selection selection, Consumer<String> outages) {
         StatisticsScan scan = new StatisticsScan();
-        Map<String, Object> configs = connection.consumer(null);
-        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
-        configs.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, FETCH_WAIT_MS);
         String topic = connection.topics().statistics();
-        long read = 0;
-        long began = 0;
-        try (KafkaConsumer<String, byte[]> consumer =
-                        new KafkaConsumer<>(configs, new StringDeserializer(), new ByteArrayDeserializer());
-                Deserializer<Statistics> deserializer = connection.deserializer(Statistics.class)) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> starts = consumer.beginningOffsets(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            scan.truncated = starts.values().stream().anyMatch(start -> start > 0);
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                ConsumerRecords<String, byte[]> polled = consumer.poll(POLL);
-                if (began == 0 && !polled.isEmpty()) {
-                    began = System.nanoTime(); // to find the partitions takes a while, however much they hold
+        long[] sums = new long[2]; // bytes of all records; when the first one came
+        Set<Integer> truncated = new HashSet<>();
+        try (RecordDecoder<Statistics> decoder = new RecordDecoder<>(connection, Statistics.class);
+                TopicReader reader = TopicReading.of(connection)
+                        .results(topic, record -> {
+                            if (sums[1] == 0) {
+                                sums[1] = System.nanoTime(); // finding the partitions takes a while, whatever they hold
+                            }
+                            sums[0] += Math.max(0, record.serializedValueSize());
+                            String key = TopicRecord.key(record);
+                            if (key == null
+                                    || record.value() == null
+                                    || !Keys.runOf(key).equals(selection.run())) {
+                                return ReadResult.TAKEN;
+                            }
+                            ReadResult<Statistics> result = decoder.decode(record);
+                            if (result instanceof ReadResult.Read<Statistics> read) {
+                                scan.add(record, read.value(), selection, truncated.contains(record.partition()));
+                            }
+                            return result; // a bad one is the fitter's to dead-letter
+                        })
+                        .throughOutages(outages)
+                        .toEnd()) {
+            reader.starts().forEach((partition, start) -> {
+                if (start > 0) {
+                    truncated.add(partition.partition());
                 }
-                for (ConsumerRecord<String, byte[]> record : polled) {
-                    read += Math.max(0, record.serializedValueSize());
-                    TopicPartition partition = new TopicPartition(topic, record.partition());
-                    if (record.key() != null
-                            && record.value() != null
-                            && Keys.runOf(record.key()).equals(selection.run())
-                            && record.offset() < ends.get(partition)) {
-                        scan.add(record, deserializer, selection, starts.get(partition) > 0);
-                    }
-                }
-            }
+            });
+            reader.readToEnd();
         }
-        scan.bytesPerSecond = began == 0 ? 1 : read / Math.max(1e-3, (System.nanoTime() - began) / 1e9);
+        scan.truncated = !truncated.isEmpty();
+        scan.bytesPerSecond = sums[1] == 0 ? 1 : sums[0] / Math.max(1e-3, (System.nanoTime() - sums[1]) / 1e9);
         return scan;
     }
 
     private void add(
-            ConsumerRecord<String, byte[]> record,
-            Deserializer<Statistics> deserializer,
-            Selection selection,
-            boolean partitionTruncated) {
-        Statistics value;
-        try {
-            value = deserializer.deserialize(record.topic(), record.value());
-        } catch (BadRecordException e) {
-            return; // the fitter will put it away
-        }
+            ConsumerRecord<byte[], byte[]> record, Statistics value, Selection selection, boolean partitionTruncated) {
         if (selection.checkpoint() != null && !selection.checkpoint().equals(value.getCheckpoint())) {
             otherCheckpoints.add(value.getCheckpoint());
             return;

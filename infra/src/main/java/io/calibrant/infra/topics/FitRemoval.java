@@ -5,6 +5,7 @@ import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.reading.TopicReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

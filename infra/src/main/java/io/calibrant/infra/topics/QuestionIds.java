@@ -2,6 +2,7 @@ package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.trainer.prompts.Question;
 import java.util.List;
 import java.util.Map;

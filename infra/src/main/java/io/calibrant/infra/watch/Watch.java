@@ -7,7 +7,6 @@ import io.calibrant.infra.live.LiveRecords;
 import io.calibrant.infra.live.LiveState;
 import io.calibrant.infra.live.RunHistory;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
@@ -18,7 +17,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /**
  * Follows one run, or one checkpoint or fit of it, until told to stop. What is shown of several fits is the one that
@@ -33,6 +34,7 @@ public final class Watch {
     private final String checkpoint;
     private final String fit;
     private final BooleanSupplier stopped;
+    private final Consumer<String> outages;
     private final LiveState state = new LiveState();
 
     /** Told of what happens to the run; returns whether to go on. */
@@ -61,13 +63,22 @@ public final class Watch {
      * @param checkpoint null for every one
      * @param fit null for every one
      * @param stopped asked a few times a second whether it is over
+     * @param outages hears once that the broker or the registry is away, and once that it is back; a table says so
+     *     itself
      */
-    public Watch(Connection connection, String run, String checkpoint, String fit, BooleanSupplier stopped) {
+    public Watch(
+            Connection connection,
+            String run,
+            String checkpoint,
+            String fit,
+            BooleanSupplier stopped,
+            Consumer<String> outages) {
         this.connection = connection;
         this.run = run;
         this.checkpoint = checkpoint;
         this.fit = fit;
         this.stopped = stopped;
+        this.outages = outages;
     }
 
     /**
@@ -77,20 +88,27 @@ public final class Watch {
      * @throws IllegalStateException if a topic is missing
      */
     public void table(PrintWriter writer) {
-        try (LiveReader reader = reader()) {
+        AtomicBoolean shown = new AtomicBoolean();
+        Consumer<String> unlessShown = line -> {
+            if (!shown.get()) {
+                outages.accept(line);
+            }
+        };
+        try (LiveReader reader = LiveReader.ofRuns(connection, unlessShown)) {
             catchUp(reader, state);
+            shown.set(true);
             boolean terminal = Screen.onTerminal();
             Screen screen = new Screen(writer, terminal);
             screen.open();
             try {
-                long shown = -1;
+                long version = -1;
                 String problem = "";
                 long last = System.nanoTime() - FRAME_NANOS;
                 while (!stopped.getAsBoolean()) {
                     boolean changed =
-                            state.version() != shown || !reader.problem().equals(problem);
+                            state.version() != version || !reader.problem().equals(problem);
                     if (changed && System.nanoTime() - last >= FRAME_NANOS) {
-                        shown = state.version();
+                        version = state.version();
                         problem = reader.problem();
                         last = System.nanoTime();
                         int[] size = screen.size();
@@ -111,7 +129,7 @@ public final class Watch {
      * Hands on what is now, then every update as it comes, until stopped or not wanted any more; see {@link #table}.
      */
     public void updates(Updates updates) {
-        try (LiveReader reader = reader()) {
+        try (LiveReader reader = LiveReader.ofRuns(connection, outages)) {
             catchUp(reader, state);
             if (!now(updates)) {
                 return;
@@ -121,16 +139,6 @@ public final class Watch {
                 reader.poll(POLL, handing);
             }
         }
-    }
-
-    private LiveReader reader() {
-        TopicAdmin.require(
-                connection,
-                connection.topics().runs(),
-                connection.topics().progress(),
-                connection.topics().factorUpdates(),
-                connection.topics().posteriors());
-        return LiveReader.ofRuns(connection);
     }
 
     private void catchUp(LiveReader reader, LiveState into) {

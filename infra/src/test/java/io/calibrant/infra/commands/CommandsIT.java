@@ -3,7 +3,6 @@ package io.calibrant.infra.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.Topics;
@@ -19,6 +18,8 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorStructure;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -401,15 +402,15 @@ class CommandsIT extends OnOneCluster {
     }
 
     private List<String> tombstones(String topic) {
-        try (TopicReader<Factor> reader = TopicReader.fromBeginning(connection, topic, Factor.class, line -> {})) {
-            List<String> keys = new ArrayList<>();
-            while (!reader.hasReachedTheEnd()) {
-                reader.poll(Duration.ofSeconds(1)).stream()
-                        .filter(each -> each.value() == null)
-                        .forEach(each -> keys.add(each.key()));
-            }
-            return keys;
-        }
+        List<String> keys = new ArrayList<>();
+        TopicReading.of(connection)
+                .records(topic, Factor.class, each -> {
+                    if (each.value() == null) {
+                        keys.add(each.key());
+                    }
+                })
+                .readToEnd();
+        return keys;
     }
 
     // --- nobody there

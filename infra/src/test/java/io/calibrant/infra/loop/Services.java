@@ -4,11 +4,12 @@ import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.infra.topics.QuestionSender;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
@@ -20,6 +21,8 @@ import io.calibrant.trainer.TrainerSettings;
 import io.calibrant.trainer.prompts.Question;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -70,10 +73,17 @@ final class Services implements AutoCloseable {
     /** Asks with a fit, and waits for the answers. */
     Map<String, Answer> ask(List<Question> questions, String fit) {
         Map<String, Answer> answers = new HashMap<>();
-        try (TopicReader<Answer> reader =
-                TopicReader.fromNow(connection, connection.topics().answers(), Answer.class, line -> {
+        try (TopicReader reader = TopicReading.of(connection)
+                .badRecords(line -> {
                     throw new AssertionError(line);
-                })) {
+                })
+                .records(connection.topics().answers(), Answer.class, record -> {
+                    if (record.value().getRunId().equals(run)) {
+                        answers.put(record.key(), record.value());
+                    }
+                })
+                .fromNow()
+                .follow()) {
             new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, fit);
             long end = System.nanoTime() + LIMIT.toNanos();
             while (answers.size() < questions.size()) {
@@ -83,9 +93,7 @@ final class Services implements AutoCloseable {
                 if (System.nanoTime() > end) {
                     throw new AssertionError(answers.size() + " of " + questions.size() + " answers came");
                 }
-                reader.poll(Duration.ofMillis(200)).stream()
-                        .filter(record -> record.value().getRunId().equals(run))
-                        .forEach(record -> answers.put(record.key(), record.value()));
+                reader.poll(Duration.ofMillis(200));
             }
         }
         return answers;
@@ -94,16 +102,21 @@ final class Services implements AutoCloseable {
     /** Waits for a posterior. */
     Posterior awaitPosterior(String key, Predicate<Posterior> wanted) {
         long end = System.nanoTime() + Duration.ofMinutes(3).toNanos();
-        try (TopicReader<Posterior> reader =
-                TopicReader.fromBeginning(connection, connection.topics().posteriors(), Posterior.class, line -> {})) {
+        Deque<Posterior> came = new ArrayDeque<>();
+        try (TopicReader reader = TopicReading.of(connection)
+                .records(
+                        connection.topics().posteriors(),
+                        Posterior.class,
+                        key::equals,
+                        record -> came.add(record.value()))
+                .follow()) {
             Posterior last = null;
             while (System.nanoTime() < end) {
-                for (TopicReader.Keyed<Posterior> each : reader.poll(Duration.ofMillis(200))) {
-                    if (each.key().equals(key)) {
-                        last = each.value();
-                        if (wanted.test(last)) {
-                            return last;
-                        }
+                reader.poll(Duration.ofMillis(200));
+                while (!came.isEmpty()) {
+                    last = came.remove();
+                    if (wanted.test(last)) {
+                        return last;
                     }
                 }
             }

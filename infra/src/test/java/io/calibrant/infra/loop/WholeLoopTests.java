@@ -17,7 +17,6 @@ import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.TextReport;
 import io.calibrant.infra.topics.QuestionSender;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
@@ -25,6 +24,7 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.Streaming;
 import io.calibrant.trainer.TrainerSettings;
@@ -153,8 +153,9 @@ abstract class WholeLoopTests {
                     "A");
             test.add(17, impossible);
             List<EvaluationProgress> heard = new ArrayList<>();
-            Evaluated evaluated =
-                    new Evaluator(connection, "demo", null, Duration.ofMinutes(15), heard::add).evaluate(test);
+            Evaluated evaluated = new Evaluator(
+                            connection, "demo", null, Duration.ofMinutes(15), heard::add, line -> {})
+                    .evaluate(test);
 
             System.out.print(TextReport.table(evaluated.evaluation()));
             assertThat(evaluated.refused()).containsOnlyKeys("impossible");

@@ -10,7 +10,6 @@ import io.calibrant.infra.cluster.Cluster;
 import io.calibrant.infra.cluster.Registry;
 import io.calibrant.infra.faults.ChildJvm;
 import io.calibrant.infra.faults.GroupMembers;
-import io.calibrant.infra.topics.TopicReader;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
@@ -19,6 +18,8 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.service.AtLeastOnceScorer;
 import io.calibrant.scorer.service.Scorer;
@@ -237,12 +238,9 @@ class ScorerFaultIT {
                 scoring.join(); // says why
             }
             List<String> answered = new ArrayList<>();
-            try (TopicReader<Answer> reader =
-                    TopicReader.fromBeginning(to, to.topics().answers(), Answer.class, line -> {})) {
-                while (!reader.hasReachedTheEnd()) {
-                    reader.poll(Duration.ofMillis(200)).forEach(each -> answered.add(each.key()));
-                }
-            }
+            TopicReading.of(to)
+                    .records(to.topics().answers(), Answer.class, each -> answered.add(each.key()))
+                    .readToEnd();
             assertThat(answered).containsExactlyInAnyOrder(ids);
         });
     }

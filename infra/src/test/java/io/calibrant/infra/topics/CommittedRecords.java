@@ -1,7 +1,7 @@
 package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.TopicScan;
+import io.calibrant.schemas.reading.TopicReading;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,21 +18,22 @@ public final class CommittedRecords {
             Connection connection, String topic, Class<V> type) {
         List<ConsumerRecord<String, V>> records = new ArrayList<>();
         try (Deserializer<V> values = connection.deserializer(type)) {
-            TopicScan.read(
-                    connection,
-                    topic,
-                    record -> records.add(new ConsumerRecord<>(
+            TopicReading.of(connection)
+                    .bytes(
                             topic,
-                            record.partition(),
-                            record.offset(),
-                            record.timestamp(),
-                            record.timestampType(),
-                            record.serializedKeySize(),
-                            record.serializedValueSize(),
-                            record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8),
-                            values.deserialize(topic, record.headers(), record.value()),
-                            record.headers(),
-                            record.leaderEpoch())));
+                            record -> records.add(new ConsumerRecord<>(
+                                    topic,
+                                    record.partition(),
+                                    record.offset(),
+                                    record.timestamp(),
+                                    record.timestampType(),
+                                    record.serializedKeySize(),
+                                    record.serializedValueSize(),
+                                    record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8),
+                                    values.deserialize(topic, record.headers(), record.value()),
+                                    record.headers(),
+                                    record.leaderEpoch())))
+                    .readToEnd();
         }
         return records;
     }
@@ -40,7 +41,7 @@ public final class CommittedRecords {
     /** As they are. */
     public static List<ConsumerRecord<byte[], byte[]>> raw(Connection connection, String topic) {
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
-        TopicScan.read(connection, topic, records::add);
+        TopicReading.of(connection).bytes(topic, records::add).readToEnd();
         return records;
     }
 }

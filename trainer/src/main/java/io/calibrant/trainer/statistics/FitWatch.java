@@ -4,85 +4,56 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
-import io.calibrant.schemas.registry.RegistryUnavailableException;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
+import io.calibrant.schemas.reading.TopicRecord;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.PartitionInfo;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.SerializationException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.Deserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
+import java.util.function.Consumer;
 
 /**
  * How far the fitters are with a run: whether a checkpoint has a complete posterior, and whether another one of the run
- * has, with which a scorer would answer until then.
+ * has, with which a scorer would answer until then. Not thread-safe.
  */
 public final class FitWatch implements AutoCloseable {
-    private final String run;
-    private final KafkaConsumer<String, byte[]> consumer;
-    private final Deserializer<Posterior> posteriors;
+    private final TopicReader reader;
     private final Map<String, Posterior> posteriorOf = new HashMap<>();
 
-    /** Reads the topic of posteriors up to its present end. */
-    public FitWatch(Connection connection, String run) {
-        this.run = run;
-        Map<String, Object> configs = connection.consumer(null);
-        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
-        consumer = new KafkaConsumer<>(configs, new StringDeserializer(), new ByteArrayDeserializer());
-        posteriors = connection.deserializer(Posterior.class);
-        boolean done = false;
-        try {
-            List<PartitionInfo> found =
-                    consumer.partitionsFor(connection.topics().posteriors());
-            if (found == null) {
-                found = List.of(); // where there is no topic there is no posterior
-            }
-            List<TopicPartition> partitions = found.stream()
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                poll(Duration.ofSeconds(1));
-            }
-            done = true;
-        } finally {
-            if (!done) {
-                close();
-            }
+    /**
+     * Stands at the beginning of the topic of posteriors; where there is no such topic there is no posterior.
+     *
+     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     */
+    public FitWatch(Connection connection, String run, Consumer<String> outages) {
+        reader = TopicReading.of(connection)
+                .records(
+                        connection.topics().posteriors(),
+                        Posterior.class,
+                        key -> key != null && Keys.runOf(key).equals(run),
+                        this::posterior)
+                .awaitingTopics()
+                .throughOutages(outages)
+                .follow();
+    }
+
+    private void posterior(TopicRecord<Posterior> record) {
+        if (record.value() == null) {
+            posteriorOf.remove(record.key());
+        } else {
+            posteriorOf.put(record.key(), record.value());
         }
     }
 
     /** Takes in what comes within some time. */
     public void poll(Duration patience) {
-        if (consumer.assignment().isEmpty()) {
-            return;
-        }
-        for (ConsumerRecord<String, byte[]> record : consumer.poll(patience)) {
-            if (record.key() == null || !Keys.runOf(record.key()).equals(run)) {
-                continue;
-            }
-            if (record.value() == null) {
-                posteriorOf.remove(record.key());
-                continue;
-            }
-            try {
-                posteriorOf.put(record.key(), posteriors.deserialize(record.topic(), record.value()));
-            } catch (SerializationException e) {
-                if (RegistryUnavailableException.isTransient(e)) {
-                    throw e;
-                }
-                // Not a posterior: the scorers pass it over, too.
-            }
-        }
+        reader.poll(patience);
+    }
+
+    /** Whether everything has been taken in that was on the topic when this was made. */
+    public boolean isCaughtUp() {
+        return reader.hasReachedTheEnd();
     }
 
     /** Whether a fit has folded the whole curvature pass of a checkpoint. */
@@ -112,7 +83,6 @@ public final class FitWatch implements AutoCloseable {
 
     @Override
     public void close() {
-        posteriors.close();
-        consumer.close();
+        reader.close();
     }
 }

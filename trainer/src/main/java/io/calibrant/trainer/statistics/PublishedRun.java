@@ -1,8 +1,8 @@
 package io.calibrant.trainer.statistics;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.TopicScan;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.util.LinkedHashMap;
@@ -95,7 +95,7 @@ public final class PublishedRun {
     /** The newest description of a run; null where there is none that can be read. */
     private static Run read(Connection connection, String runId) {
         String topic = connection.topics().runs();
-        Optional<byte[]> newest = TopicScan.newest(connection, topic, runId);
+        Optional<byte[]> newest = TopicReading.of(connection).newest(topic, runId);
         if (newest.isEmpty()) {
             return null;
         }
