@@ -3,7 +3,7 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.infra.cluster.Broker;
+import io.calibrant.cluster.Broker;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
 import java.time.Duration;

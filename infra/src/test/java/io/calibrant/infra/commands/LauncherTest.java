@@ -14,8 +14,10 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** The launcher script in a house of its own, with a java and a mvn that only say how they were called. */
+/** The launcher script in a project of its own, with a java and a mvn that only say how they were called. */
 class LauncherTest {
     @TempDir
     private Path dir;
@@ -25,10 +27,10 @@ class LauncherTest {
 
     @BeforeEach
     void build() throws IOException {
-        root = Files.createDirectories(dir.resolve("a house"));
+        root = Files.createDirectories(dir.resolve("a project"));
         tools = Files.createDirectories(dir.resolve("tools"));
         Files.writeString(root.resolve("pom.xml"), "");
-        for (String module : List.of("schemas", "infra")) {
+        for (String module : List.of("schemas", "infra", "infra/cluster")) {
             Files.createDirectories(root.resolve(module).resolve("src/main/java"));
             Files.writeString(root.resolve(module).resolve("pom.xml"), "");
             Files.writeString(root.resolve(module).resolve("src/main/java/A.java"), "");
@@ -37,7 +39,10 @@ class LauncherTest {
         tool(
                 "java",
                 "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo \"java $*\";; esac");
-        tool("mvn", "echo \"mvn in $PWD\"; mkdir -p infra/target; : > infra/target/calibrant-infra-1.jar");
+        tool(
+                "mvn",
+                "echo \"mvn in $PWD\"; mkdir -p infra/target infra/cluster/target; "
+                        + ": > infra/target/calibrant-infra-1.jar; : > infra/cluster/target/calibrant-cluster-1.jar");
     }
 
     private void tool(String name, String body) throws IOException {
@@ -86,12 +91,13 @@ class LauncherTest {
         assertThat(second.out()).endsWith("io.calibrant.infra.commands.Calibrant fits\n");
     }
 
-    @Test
-    void shouldBuildAgainWhenASourceIsNewer() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"schemas", "infra", "infra/cluster"})
+    void shouldBuildAgainWhenASourceIsNewer(String module) throws Exception {
         Path script = root.resolve("infra/calibrant");
         launch(script, "fits");
         Files.setLastModifiedTime(
-                root.resolve("schemas/src/main/java/A.java"),
+                root.resolve(module).resolve("src/main/java/A.java"),
                 FileTime.from(Instant.now().plusSeconds(60)));
         assertThat(launch(script, "fits").err()).contains("mvn in ");
     }
@@ -122,7 +128,10 @@ class LauncherTest {
         Path links = Files.createDirectories(dir.resolve("bin"));
         Path absolute = Files.createSymbolicLink(links.resolve("absolute"), root.resolve("infra/calibrant"));
         Path relative = Files.createSymbolicLink(links.resolve("calibrant"), Path.of("absolute"));
-        assertThat(launch(absolute, "fits").out()).contains(root.toRealPath() + "/infra/target/lib/*");
+        Path infra = root.toRealPath().resolve("infra");
+        assertThat(launch(absolute, "fits").out())
+                .contains(infra + "/target/calibrant-infra-1.jar:" + infra
+                        + "/cluster/target/calibrant-cluster-1.jar:" + infra + "/target/lib/*");
         assertThat(launch(relative, "fits").code()).isZero();
     }
 

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.live.PlantedRun;
 import io.calibrant.infra.monitor.Chromium;
 import io.calibrant.infra.monitor.Monitor;

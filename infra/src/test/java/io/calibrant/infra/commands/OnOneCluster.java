@@ -1,6 +1,6 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
 import java.util.Map;

@@ -2,7 +2,7 @@ package io.calibrant.infra.faults;
 
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.infra.cluster.Broker;
+import io.calibrant.cluster.Broker;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;

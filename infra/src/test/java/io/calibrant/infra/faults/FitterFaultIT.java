@@ -3,7 +3,7 @@ package io.calibrant.infra.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.faults.FaultedFit.Member;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;

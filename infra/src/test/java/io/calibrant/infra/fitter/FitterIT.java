@@ -10,7 +10,7 @@ import io.calibrant.fitter.topology.FitNames;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.fitter.topology.Selection;
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.faults.PlainFold;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;

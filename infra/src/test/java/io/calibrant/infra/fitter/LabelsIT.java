@@ -15,7 +15,7 @@ import io.calibrant.fitter.topology.Selection;
 import io.calibrant.fitter.tuning.LabelledAnswer;
 import io.calibrant.fitter.tuning.Tuned;
 import io.calibrant.fitter.tuning.Tuning;
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;

@@ -3,7 +3,7 @@ package io.calibrant.infra.loop;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.github.dockerjava.api.exception.NotFoundException;
-import io.calibrant.infra.cluster.Registry;
+import io.calibrant.cluster.Registry;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import java.nio.file.Path;

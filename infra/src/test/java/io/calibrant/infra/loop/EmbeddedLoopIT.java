@@ -1,6 +1,6 @@
 package io.calibrant.infra.loop;
 
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import java.nio.file.Path;

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import ai.djl.Device;
-import io.calibrant.infra.cluster.Broker;
-import io.calibrant.infra.cluster.Cluster;
-import io.calibrant.infra.cluster.Registry;
+import io.calibrant.cluster.Broker;
+import io.calibrant.cluster.Cluster;
+import io.calibrant.cluster.Registry;
 import io.calibrant.infra.faults.ChildJvm;
 import io.calibrant.infra.faults.GroupMembers;
 import io.calibrant.schemas.Connection;

@@ -2,7 +2,7 @@ package io.calibrant.infra.training;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Files;
 import java.nio.file.Path;

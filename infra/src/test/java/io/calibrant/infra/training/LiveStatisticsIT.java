@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
-import io.calibrant.infra.cluster.Broker;
+import io.calibrant.cluster.Broker;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;

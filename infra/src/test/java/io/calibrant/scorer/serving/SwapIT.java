@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
-import io.calibrant.infra.cluster.Cluster;
+import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.score.TinyModel;
 import io.calibrant.infra.score.TinyRun;
 import io.calibrant.schemas.Connection;

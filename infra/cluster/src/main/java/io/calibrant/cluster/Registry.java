@@ -1,4 +1,4 @@
-package io.calibrant.infra.cluster;
+package io.calibrant.cluster;
 
 import io.calibrant.schemas.registry.RegistryClient;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
@@ -54,7 +54,7 @@ public final class Registry implements AutoCloseable {
         Path ours = codeSource();
         Path program = ours.resolveSibling("registry");
         if (!Files.isDirectory(program)) {
-            throw new IOException("no registry in " + program + ", building infra unpacks it there");
+            throw new IOException("no registry in " + program + ", building infra/cluster unpacks it there");
         }
         String runner;
         try (var files = Files.newDirectoryStream(program, "apicurio-registry-app-*-runner.jar")) {

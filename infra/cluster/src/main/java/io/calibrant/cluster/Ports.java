@@ -1,4 +1,4 @@
-package io.calibrant.infra.cluster;
+package io.calibrant.cluster;
 
 import java.io.IOException;
 import java.net.InetAddress;

@@ -1,4 +1,4 @@
-package io.calibrant.infra.cluster;
+package io.calibrant.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

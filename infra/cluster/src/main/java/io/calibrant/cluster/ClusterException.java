@@ -1,4 +1,4 @@
-package io.calibrant.infra.cluster;
+package io.calibrant.cluster;
 
 /** Broker or registry did not start; the message says which and why, in one line. */
 public final class ClusterException extends RuntimeException {
