@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.infra.bench.Turns.Turn;
 import io.calibrant.cluster.Cluster;
+import io.calibrant.infra.bench.Turns.Turn;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.schemas.Connection;

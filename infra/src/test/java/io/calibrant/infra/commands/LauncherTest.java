@@ -130,8 +130,8 @@ class LauncherTest {
         Path relative = Files.createSymbolicLink(links.resolve("calibrant"), Path.of("absolute"));
         Path infra = root.toRealPath().resolve("infra");
         assertThat(launch(absolute, "fits").out())
-                .contains(infra + "/target/calibrant-infra-1.jar:" + infra
-                        + "/cluster/target/calibrant-cluster-1.jar:" + infra + "/target/lib/*");
+                .contains(infra + "/target/calibrant-infra-1.jar:" + infra + "/cluster/target/calibrant-cluster-1.jar:"
+                        + infra + "/target/lib/*");
         assertThat(launch(relative, "fits").code()).isZero();
     }
 

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.posterior.PriorStructure;
 import io.calibrant.fitter.topology.FitNames;
 import io.calibrant.fitter.topology.Fitter;
 import io.calibrant.fitter.topology.FitterSettings;
 import io.calibrant.fitter.topology.Selection;
-import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.faults.PlainFold;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;

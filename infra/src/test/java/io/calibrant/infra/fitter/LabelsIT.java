@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
@@ -15,7 +16,6 @@ import io.calibrant.fitter.topology.Selection;
 import io.calibrant.fitter.tuning.LabelledAnswer;
 import io.calibrant.fitter.tuning.Tuned;
 import io.calibrant.fitter.tuning.Tuning;
-import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;

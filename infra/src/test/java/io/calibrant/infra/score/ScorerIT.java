@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.fitter.records.FactorRecords;
-import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Tensors;
