@@ -3,8 +3,9 @@
  * calibration error, reliability; temperature scaling, the null hypothesis of every calibration; conformal sets, the
  * area under the ROC curve, and how sure one may be of a difference.
  *
- * <p>Shapes: C classes, which may differ from question to question. Means are over questions, never over batches.
+ * <p>Shapes: C classes, which may differ from question to question. Means are over questions, never over batches. Pure:
+ * of Hipparchus only the root finder is used.
  *
- * <p>Pure: depends on Hipparchus' root finder only; no Kafka, no Avro, no DJL.
+ * <p>May depend on: {@code org.hipparchus}.
  */
 package io.calibrant.fitter.metrics;

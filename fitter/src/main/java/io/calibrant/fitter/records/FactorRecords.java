@@ -1,5 +1,6 @@
 package io.calibrant.fitter.records;
 
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.linalg.Columns;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.FrequentDirections;
@@ -7,7 +8,6 @@ import io.calibrant.fitter.linalg.FullSum;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.LargeSide;
 import io.calibrant.fitter.linalg.Rows;
-import io.calibrant.fitter.posterior.BlockPosterior;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.BlockPrecision;

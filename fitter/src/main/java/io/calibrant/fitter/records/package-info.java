@@ -1,7 +1,8 @@
 /**
- * Between the Avro records of the topics and the arrays of {@code linalg} and {@code posterior}, with every check of
- * what came over the wire. The only room of the fitter, beside the topology, that knows Avro.
+ * Between the Avro records of the topics and the arrays of {@code linalg}, {@code evidence} and {@code metrics}, with
+ * every check of what came over the wire. No Kafka.
  *
- * <p>May depend on: schemas, {@code linalg}, {@code posterior}, {@code metrics}. No Kafka.
+ * <p>May depend on: {@code io.calibrant.fitter.evidence}, {@code io.calibrant.fitter.linalg},
+ * {@code io.calibrant.fitter.metrics}, {@code io.calibrant.schemas}.
  */
 package io.calibrant.fitter.records;

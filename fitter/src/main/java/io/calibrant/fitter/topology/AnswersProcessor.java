@@ -1,5 +1,10 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.AnswerCheck;
+import io.calibrant.fitter.labels.GivenAnswer;
+import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.BadRecordException;

@@ -1,5 +1,15 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.folding.Fold;
+import io.calibrant.fitter.labels.AskedQuestion;
+import io.calibrant.fitter.labels.CalibrationMaker;
+import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.labels.Tally;
+import io.calibrant.fitter.labels.TuningAnswer;
+import io.calibrant.fitter.labels.TuningInput;
+import io.calibrant.fitter.posteriors.PosteriorMaker;
+import io.calibrant.fitter.posteriors.Retuning;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -22,7 +32,6 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Stream;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -56,22 +65,7 @@ import org.apache.kafka.streams.state.Stores;
  *                     \---> [tallies repartition] --calibration--> calibration
  * </pre>
  */
-final class FitterTopology {
-    static final String RUNS_STORE = "runs";
-    static final String FACTORS_STORE = "factors";
-    static final String SPECTRA_STORE = "spectra";
-    static final String POSTERIORS_STORE = "posteriors";
-    static final String QUESTIONS_STORE = "questions";
-    static final String CALIBRATION_STORE = "calibration";
-    static final String BASES_STORE = "bases";
-    static final String TUNING_STORE = "tuning-answers";
-    static final String PREDICTIVE_STORE = "predictive-statistics";
-
-    private static final String SPECTRA = "spectra";
-    private static final String TUNING_ANSWERS = "tuning-answers";
-    private static final String PREDICTIVE = "predictive-statistics";
-    private static final String TALLIES = "tallies";
-
+public final class FitterTopology {
     /** How old a statistic may become until its run is given up. */
     private static final long PATIENCE_MILLIS = 5_000;
 
@@ -79,28 +73,6 @@ final class FitterTopology {
             Map.of(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(Topics.MAX_RECORD_BYTES));
 
     private FitterTopology() {}
-
-    /** The topics through which an application sends to itself; not all of them need be there. */
-    static List<String> repartitionTopics(String applicationId) {
-        return Stream.of(SPECTRA, TUNING_ANSWERS, PREDICTIVE, TALLIES)
-                .map(name -> applicationId + '-' + name + "-repartition")
-                .toList();
-    }
-
-    /** The topics that hold an application's state; not all of them need be there. */
-    static List<String> changelogTopics(String applicationId) {
-        return Stream.of(
-                        FACTORS_STORE,
-                        SPECTRA_STORE,
-                        POSTERIORS_STORE,
-                        QUESTIONS_STORE,
-                        CALIBRATION_STORE,
-                        BASES_STORE,
-                        TUNING_STORE,
-                        PREDICTIVE_STORE)
-                .map(store -> applicationId + '-' + store + "-changelog")
-                .toList();
-    }
 
     /**
      * Builds it.
@@ -110,7 +82,7 @@ final class FitterTopology {
      * @param tunings which tasks still have something to tune
      * @param listener hears of every posterior as it is made, before it is committed
      */
-    static Topology build(
+    public static Topology build(
             Connection connection,
             FitterSettings settings,
             int partitions,
@@ -124,7 +96,7 @@ final class FitterTopology {
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(explicit)));
         Topics topics = connection.topics();
         Function<ProcessorContext<?, ?>, RunTable> runs = context -> new RunTable(
-                context.getStateStore(RUNS_STORE),
+                context.getStateStore(StoreNames.RUNS),
                 topics,
                 connection.deserializer(Run.class),
                 PATIENCE_MILLIS,
@@ -136,7 +108,7 @@ final class FitterTopology {
         builder.globalTable(
                 topics.runs(),
                 Consumed.with(Serdes.String(), Serdes.ByteArray()).withName("runs-source"),
-                Materialized.<String, byte[]>as(Stores.inMemoryKeyValueStore(RUNS_STORE))
+                Materialized.<String, byte[]>as(Stores.inMemoryKeyValueStore(StoreNames.RUNS))
                         .withKeySerde(Serdes.String())
                         .withValueSerde(Serdes.ByteArray()));
 
@@ -147,7 +119,7 @@ final class FitterTopology {
                 .process(
                         supplier(
                                 () -> new FoldProcessor(settings, runs),
-                                persistent(FACTORS_STORE, connection.serde(Factor.class))),
+                                persistent(StoreNames.FACTORS, connection.serde(Factor.class))),
                         Named.as("fold"));
         folds.mapValues(Fold::update, Named.as("update"))
                 .to(
@@ -163,40 +135,40 @@ final class FitterTopology {
         KStream<String, Joined> joined = join(builder, connection, settings);
         measure(joined, connection);
 
-        builder.addStateStore(persistent(POSTERIORS_STORE, connection.serde(Posterior.class)));
-        builder.addStateStore(persistent(SPECTRA_STORE, connection.serde(FactorUpdate.class)));
+        builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
+        builder.addStateStore(persistent(StoreNames.SPECTRA, connection.serde(FactorUpdate.class)));
         KStream<String, Posterior> made = folds.filter((key, fold) -> fold.withSpectrum(), Named.as("with-spectrum"))
                 .map(
                         (key, fold) -> KeyValue.pair(PosteriorProcessor.key(fold.update()), fold.update()),
                         Named.as("by-checkpoint"))
                 .repartition(Repartitioned.with(Serdes.String(), connection.serde(FactorUpdate.class))
-                        .withName(SPECTRA)
+                        .withName(StoreNames.SPECTRA_BY_FIT)
                         .withNumberOfPartitions(partitions))
                 .process(
                         () -> new PosteriorProcessor(maker, runs, settings.commitInterval(), listener),
                         Named.as("posterior"),
-                        POSTERIORS_STORE,
-                        SPECTRA_STORE);
+                        StoreNames.POSTERIORS,
+                        StoreNames.SPECTRA);
         KStream<String, TuningInput> labelled = of(Joined.OfTuning.class, joined, "tuning-answer")
                 .repartition(Repartitioned.with(Serdes.String(), Joined.OfTuning.SERDE)
-                        .withName(TUNING_ANSWERS)
+                        .withName(StoreNames.LABELLED_ANSWERS_BY_FIT)
                         .withNumberOfPartitions(partitions))
                 .mapValues(answer -> (TuningInput) answer, Named.as("labelled"));
         KStream<String, TuningInput> inputs = made.mapValues(
                         posterior -> (TuningInput) new TuningInput.OfPosterior(posterior), Named.as("made"))
                 .merge(labelled, Named.as("to-be-tuned"));
-        List<String> stores = new ArrayList<>(List.of(POSTERIORS_STORE, SPECTRA_STORE));
+        List<String> stores = new ArrayList<>(List.of(StoreNames.POSTERIORS, StoreNames.SPECTRA));
         if (settings.objective() == PriorObjective.VALIDATION) {
-            builder.addStateStore(persistent(PREDICTIVE_STORE, connection.serde(PredictiveStatistics.class)));
-            stores.add(PREDICTIVE_STORE);
+            builder.addStateStore(persistent(StoreNames.PREDICTIVE, connection.serde(PredictiveStatistics.class)));
+            stores.add(StoreNames.PREDICTIVE);
             inputs = inputs.merge(predictive(builder, connection, settings, partitions), Named.as("with-predictive"));
         }
         Retuning retuning = new Retuning(settings.objective(), maker);
         KStream<String, Posterior> tuned = inputs.process(
                 supplier(
                         () -> new TuningProcessor(settings.objective(), retuning, executor, tunings, listener),
-                        persistent(BASES_STORE, connection.serde(Posterior.class)),
-                        persistent(TUNING_STORE, TuningAnswer.SERDE)),
+                        persistent(StoreNames.BASES, connection.serde(Posterior.class)),
+                        persistent(StoreNames.LABELLED_ANSWERS, TuningAnswer.SERDE)),
                 Named.as("tune"),
                 stores.toArray(String[]::new));
         made.merge(tuned, Named.as("posteriors"))
@@ -216,7 +188,7 @@ final class FitterTopology {
                         Consumed.with(Serdes.String(), serde).withName("predictive-source"))
                 .process(() -> new PredictiveProcessor(settings), Named.as("predictive-by-fit"))
                 .repartition(Repartitioned.with(Serdes.String(), serde)
-                        .withName(PREDICTIVE)
+                        .withName(StoreNames.PREDICTIVE_BY_FIT)
                         .withNumberOfPartitions(partitions))
                 .mapValues(each -> (TuningInput) new TuningInput.OfPredictive(each), Named.as("predictive"));
     }
@@ -225,17 +197,17 @@ final class FitterTopology {
     private static KStream<String, Joined> join(
             StreamsBuilder builder, Connection connection, FitterSettings settings) {
         Topics topics = connection.topics();
-        builder.addStateStore(persistent(QUESTIONS_STORE, AskedQuestion.SERDE));
+        builder.addStateStore(persistent(StoreNames.QUESTIONS, AskedQuestion.SERDE));
         KStream<String, Joined> ofAnswers = builder.stream(
                         topics.answers(),
                         Consumed.with(Serdes.String(), connection.serde(Answer.class))
                                 .withName("answers-source"))
-                .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), QUESTIONS_STORE);
+                .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), StoreNames.QUESTIONS);
         KStream<String, Joined> ofLabels = builder.stream(
                         topics.labels(),
                         Consumed.with(Serdes.String(), connection.serde(Label.class))
                                 .withName("labels-source"))
-                .process(() -> new LabelsProcessor(settings), Named.as("join-label"), QUESTIONS_STORE);
+                .process(() -> new LabelsProcessor(settings), Named.as("join-label"), StoreNames.QUESTIONS);
         return ofAnswers.merge(ofLabels, Named.as("joined"));
     }
 
@@ -243,13 +215,13 @@ final class FitterTopology {
     private static void measure(KStream<String, Joined> joined, Connection connection) {
         of(Joined.OfTally.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), Joined.OfTally.SERDE)
-                        .withName(TALLIES))
+                        .withName(StoreNames.COUNTS))
                 .groupByKey()
                 .aggregate(
                         () -> Tally.NONE,
                         (key, change, tally) -> change.appliedTo(tally),
                         Named.as("calibration"),
-                        Materialized.<String, Tally>as(Stores.persistentKeyValueStore(CALIBRATION_STORE))
+                        Materialized.<String, Tally>as(Stores.persistentKeyValueStore(StoreNames.CALIBRATION))
                                 .withKeySerde(Serdes.String())
                                 .withValueSerde(Tally.SERDE)
                                 .withCachingEnabled()

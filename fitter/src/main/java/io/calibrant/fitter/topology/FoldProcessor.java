@@ -1,8 +1,15 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.folding.AfterFold;
+import io.calibrant.fitter.folding.Fold;
+import io.calibrant.fitter.folding.FoldedBatches;
+import io.calibrant.fitter.folding.MissingShards;
+import io.calibrant.fitter.folding.RunBlocks;
+import io.calibrant.fitter.folding.StatisticsCheck;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
@@ -41,7 +48,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
     @Override
     public void init(ProcessorContext<String, Fold> context) {
         this.context = context;
-        factors = context.getStateStore(FitterTopology.FACTORS_STORE);
+        factors = context.getStateStore(StoreNames.FACTORS);
         runs = runTables.apply(context);
         commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
     }
@@ -54,7 +61,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
         }
         StatisticsCheck.self(record.key(), value);
         StatisticsCheck.priorMean(value, settings.priorMean());
-        RunTable.View run = runs.find(value.getRunId(), record.timestamp());
+        RunBlocks run = runs.find(value.getRunId(), record.timestamp());
         if (run == null) {
             throw StatisticsCheck.unusable(value, "the run is unknown: topic runs does not have it");
         }
@@ -105,7 +112,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
         next.setFoldedBeyond(now.beyond());
         List<Fold> folds = AfterFold.folds(value, next, factor, due(state, next));
         List<String> waitsFor = settings.selection()
-                .awaited(Shards.missing(value, now, next.getBatchesExpected()), next.getBatchesExpected());
+                .awaited(MissingShards.of(value, now, next.getBatchesExpected()), next.getBatchesExpected());
         folds.forEach(fold -> fold.update().setWaitsFor(waitsFor));
         factors.put(key(value, value.getBlock()), next);
         commits.processed(record.timestamp());

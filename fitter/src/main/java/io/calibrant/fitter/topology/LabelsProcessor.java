@@ -1,5 +1,8 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.AnswerCheck;
+import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.avro.Label;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;

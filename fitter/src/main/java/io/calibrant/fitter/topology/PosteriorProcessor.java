@@ -1,5 +1,7 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.folding.RunBlocks;
+import io.calibrant.fitter.posteriors.PosteriorMaker;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
@@ -58,8 +60,8 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     @Override
     public void init(ProcessorContext<String, Posterior> context) {
         this.context = context;
-        spectra = context.getStateStore(FitterTopology.SPECTRA_STORE);
-        posteriors = context.getStateStore(FitterTopology.POSTERIORS_STORE);
+        spectra = context.getStateStore(StoreNames.SPECTRA);
+        posteriors = context.getStateStore(StoreNames.POSTERIORS);
         runs = runTables.apply(context);
         commits = new PromptCommits(context, commitInterval, Clock.systemUTC());
     }
@@ -69,7 +71,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         FactorUpdate update = record.value();
         commits.processed(record.timestamp());
         spectra.put(record.key() + '/' + update.getBlock(), update);
-        RunTable.View run = run(update, record.timestamp());
+        RunBlocks run = run(update, record.timestamp());
         if (run == null) {
             LOG.warn("run {} is no longer in the topic of runs: no posterior of {}", update.getRunId(), record.key());
             return;
@@ -90,7 +92,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         listener.accept(posterior);
     }
 
-    private RunTable.View run(FactorUpdate update, long timestamp) {
+    private RunBlocks run(FactorUpdate update, long timestamp) {
         try {
             return runs.find(update.getRunId(), timestamp);
         } catch (BadRecordException e) {
@@ -99,7 +101,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     }
 
     @SuppressWarnings("ReferenceEquality") // the table makes one view of each version of a run, and keeps it
-    private Checkpoint checkpoint(String key, RunTable.View run) {
+    private Checkpoint checkpoint(String key, RunBlocks run) {
         Checkpoint known = memory.get(key);
         if (known == null || known.run != run) {
             Posterior last = posteriors.get(key);
@@ -125,7 +127,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
      * The blocks of a checkpoint; which of them are behind is kept, so that an update costs no look at all the others.
      */
     private final class Checkpoint {
-        final RunTable.View run;
+        final RunBlocks run;
         final Map<String, FactorUpdate> blocks = new HashMap<>();
 
         /** Blocks with no more batches than at the last posterior, of those that will get more. */
@@ -134,7 +136,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         /** Batches at the last posterior: the fewest of the blocks that had not all yet. */
         private long batches;
 
-        Checkpoint(RunTable.View run) {
+        Checkpoint(RunBlocks run) {
             this.run = run;
             behind = new HashSet<>(run.order());
         }

@@ -1,5 +1,7 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.PredictiveCheck;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import org.apache.kafka.common.header.internals.RecordHeaders;

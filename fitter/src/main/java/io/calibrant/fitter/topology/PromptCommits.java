@@ -10,7 +10,7 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
  * every factor once to state and changelog, and the fewer commits the fewer of these; it waits for Streams' own, longer
  * interval.
  */
-final class PromptCommits {
+public final class PromptCommits {
     /** Younger than this is recent. */
     private static final long RECENT_MILLIS = 2_000;
 

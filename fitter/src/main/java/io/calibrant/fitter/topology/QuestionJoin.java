@@ -1,5 +1,11 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.AskedQuestion;
+import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.labels.Tally;
+import io.calibrant.fitter.labels.TuningAnswer;
+import io.calibrant.fitter.labels.Window;
+import io.calibrant.fitter.settings.FitterSettings;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +34,7 @@ final class QuestionJoin {
         fit = settings.fit();
         commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
         this.context = context;
-        questions = context.getStateStore(FitterTopology.QUESTIONS_STORE);
+        questions = context.getStateStore(StoreNames.QUESTIONS);
     }
 
     /** Applies an event to a question. */

@@ -1,15 +1,13 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.folding.RunBlocks;
 import io.calibrant.schemas.Topics;
-import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Clock;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.common.serialization.Deserializer;
@@ -25,16 +23,8 @@ final class RunTable {
     private static final int REMEMBERED = 1000;
     private static final long STEP_MILLIS = 20;
 
-    /** A run with its blocks by name. */
-    record View(Run run, Map<String, Block> blocks) {
-        /** The block names in the run's order. */
-        List<String> order() {
-            return run.getBlocks().stream().map(Block::getName).toList();
-        }
-    }
-
     @SuppressWarnings("ArrayRecordComponent") // compared by Arrays.equals, where it is compared
-    private record Cached(byte[] bytes, View view) {}
+    private record Cached(byte[] bytes, RunBlocks view) {}
 
     private final ReadOnlyKeyValueStore<String, ValueAndTimestamp<byte[]>> table;
     private final Topics topics;
@@ -63,7 +53,7 @@ final class RunTable {
      * @param timestamp of the record that asks, milliseconds
      * @throws BadRecordException if the run's own record is unreadable
      */
-    View find(String runId, long timestamp) {
+    RunBlocks find(String runId, long timestamp) {
         byte[] bytes = bytes(runId);
         if (bytes == null && !unknown.contains(runId)) {
             long deadline = Math.min(timestamp, clock.millis()) + patienceMillis;
@@ -78,13 +68,11 @@ final class RunTable {
         return bytes == null ? null : view(runId, bytes);
     }
 
-    private View view(String runId, byte[] bytes) {
+    private RunBlocks view(String runId, byte[] bytes) {
         Cached cached = views.get(runId);
         if (cached == null || !Arrays.equals(cached.bytes, bytes)) {
             Run run = deserializer.deserialize(topics.runs(), bytes);
-            Map<String, Block> blocks = new HashMap<>();
-            run.getBlocks().forEach(block -> blocks.put(block.getName(), block));
-            cached = new Cached(bytes, new View(run, blocks));
+            cached = new Cached(bytes, RunBlocks.of(run));
             views.put(runId, cached);
             dropOldest(views.keySet());
         }

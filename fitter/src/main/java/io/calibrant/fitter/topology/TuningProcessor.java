@@ -1,5 +1,10 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.labels.TuningAnswer;
+import io.calibrant.fitter.labels.TuningInput;
+import io.calibrant.fitter.posteriors.Retuning;
+import io.calibrant.fitter.posteriors.TuningSet;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -84,12 +89,12 @@ final class TuningProcessor implements Processor<String, TuningInput, String, Po
     @Override
     public void init(ProcessorContext<String, Posterior> context) {
         this.context = context;
-        posteriors = context.getStateStore(FitterTopology.POSTERIORS_STORE);
-        bases = context.getStateStore(FitterTopology.BASES_STORE);
-        answers = context.getStateStore(FitterTopology.TUNING_STORE);
-        spectra = context.getStateStore(FitterTopology.SPECTRA_STORE);
+        posteriors = context.getStateStore(StoreNames.POSTERIORS);
+        bases = context.getStateStore(StoreNames.BASES);
+        answers = context.getStateStore(StoreNames.LABELLED_ANSWERS);
+        spectra = context.getStateStore(StoreNames.SPECTRA);
         if (objective == PriorObjective.VALIDATION) {
-            statistics = context.getStateStore(FitterTopology.PREDICTIVE_STORE);
+            statistics = context.getStateStore(StoreNames.PREDICTIVE);
         }
         // What a process that died had not come to; where it had, nothing changes.
         try (KeyValueIterator<String, TuningAnswer> all = answers.all()) {

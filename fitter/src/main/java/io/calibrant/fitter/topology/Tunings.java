@@ -4,7 +4,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** Which of a process's tasks still have something to tune. Tuning goes by the clock, so offsets do not tell. */
-final class Tunings {
+public final class Tunings {
     private final Set<Object> busy = ConcurrentHashMap.newKeySet();
 
     /** A task says whether it has. */
@@ -17,7 +17,7 @@ final class Tunings {
     }
 
     /** Whether everything is tuned that is known here, and what came of it is committed. */
-    boolean quiet() {
+    public boolean quiet() {
         return busy.isEmpty();
     }
 }

@@ -3,10 +3,17 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.calibrant.fitter.labels.AskedQuestion;
+import io.calibrant.fitter.labels.GivenAnswer;
+import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.labels.Tally;
+import io.calibrant.fitter.labels.TuningAnswer;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.Reliability;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.MethodMetrics;

@@ -1,6 +1,10 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.AskedQuestion;
 import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.service.StreamsConfigs;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -160,7 +164,7 @@ final class Driver implements AutoCloseable {
     }
 
     void changeState(String key, Consumer<Factor> change) {
-        KeyValueStore<String, Factor> store = driver.getKeyValueStore(FitterTopology.FACTORS_STORE);
+        KeyValueStore<String, Factor> store = driver.getKeyValueStore(StoreNames.FACTORS);
         Factor factor = store.get(key);
         change.accept(factor);
         store.put(key, factor);
@@ -168,7 +172,7 @@ final class Driver implements AutoCloseable {
 
     /** Sizes of what the store of questions holds for each, bytes. */
     int storedBytes(String questionId) {
-        KeyValueStore<String, AskedQuestion> store = driver.getKeyValueStore(FitterTopology.QUESTIONS_STORE);
+        KeyValueStore<String, AskedQuestion> store = driver.getKeyValueStore(StoreNames.QUESTIONS);
         AskedQuestion question = store.get(questionId);
         return question == null ? 0 : AskedQuestion.SERDE.serializer().serialize("", question).length;
     }

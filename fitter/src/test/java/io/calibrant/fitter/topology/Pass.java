@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.folding.StatisticsCheck;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;

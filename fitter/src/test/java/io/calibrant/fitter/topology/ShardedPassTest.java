@@ -2,6 +2,8 @@ package io.calibrant.fitter.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.fitter.folding.FoldedBatches;
+import io.calibrant.fitter.folding.MissingShards;
 import io.calibrant.fitter.linalg.Columns;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.FrequentDirections;
@@ -126,8 +128,8 @@ class ShardedPassTest {
             Statistics of = Statistics.newBuilder(Pass.statistic(Pass.HEAD, 0, expected))
                     .setSource("0/" + shards)
                     .build();
-            assertThat(Shards.missing(of, folded, expected)).isEqualTo(missing);
-            assertThat(Shards.missing(of, folded, null)).isEmpty();
+            assertThat(MissingShards.of(of, folded, expected)).isEqualTo(missing);
+            assertThat(MissingShards.of(of, folded, null)).isEmpty();
         }
     }
 

@@ -2,9 +2,11 @@ package io.calibrant.fitter.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.calibrant.fitter.tuning.LabelledAnswer;
-import io.calibrant.fitter.tuning.Tuned;
-import io.calibrant.fitter.tuning.Tuning;
+import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.Tuned;
+import io.calibrant.fitter.calibration.Tuning;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;

@@ -1,8 +1,8 @@
 package io.calibrant.infra.bench;
 
 import io.calibrant.cluster.Cluster;
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.infra.topics.QuestionSender;

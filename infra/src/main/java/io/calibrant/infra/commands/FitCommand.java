@@ -1,9 +1,9 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.fitter.linalg.Compression;
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
-import io.calibrant.fitter.topology.Selection;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.scorer.serving.ServingSettings;

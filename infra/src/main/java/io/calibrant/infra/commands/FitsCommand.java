@@ -2,8 +2,8 @@ package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.calibrant.fitter.topology.FitApplication;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.service.FitApplication;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.topics.FitRemoval;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;

@@ -1,6 +1,6 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.fitter.posterior.PriorStructure;
+import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.schemas.avro.PriorMean;
 import picocli.CommandLine.Option;
 

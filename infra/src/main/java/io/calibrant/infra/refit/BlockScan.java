@@ -1,6 +1,6 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.topology.Shards;
+import io.calibrant.fitter.settings.Shards;
 import io.calibrant.schemas.avro.Statistics;
 import java.util.BitSet;
 import java.util.function.LongPredicate;

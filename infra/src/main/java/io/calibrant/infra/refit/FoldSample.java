@@ -3,7 +3,7 @@ package io.calibrant.infra.refit;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.records.FactorRecords;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;

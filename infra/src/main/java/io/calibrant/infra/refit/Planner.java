@@ -1,9 +1,9 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.topology.FitNames;
-import io.calibrant.fitter.topology.FitterSettings;
-import io.calibrant.fitter.topology.Selection;
-import io.calibrant.fitter.topology.Shards;
+import io.calibrant.fitter.service.FitNames;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.Shards;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;

@@ -1,7 +1,7 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.topology.FitterSettings;
-import io.calibrant.fitter.topology.Selection;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;

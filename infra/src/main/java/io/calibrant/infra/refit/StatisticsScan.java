@@ -1,6 +1,6 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.topology.Selection;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.SharedInput;

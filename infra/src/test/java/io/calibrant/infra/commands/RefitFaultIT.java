@@ -3,8 +3,8 @@ package io.calibrant.infra.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.faults.ChildJvm;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.avro.Block;

@@ -5,11 +5,11 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.fitter.linalg.Spectrum;
-import io.calibrant.fitter.posterior.BlockSpectrum;
-import io.calibrant.fitter.posterior.Evidence;
-import io.calibrant.fitter.posterior.PriorStructure;
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.evidence.BlockSpectrum;
+import io.calibrant.fitter.evidence.Evidence;
+import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.fitter.RandomStatistics;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;

@@ -3,9 +3,9 @@ package io.calibrant.infra.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.fitter.topology.AtLeastOnceFitter;
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.service.AtLeastOnceFitter;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;

@@ -1,6 +1,6 @@
 package io.calibrant.infra.faults;
 
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.fitter.RandomStatistics;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;

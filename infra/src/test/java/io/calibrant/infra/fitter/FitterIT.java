@@ -6,11 +6,11 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.linalg.Compression;
-import io.calibrant.fitter.posterior.PriorStructure;
-import io.calibrant.fitter.topology.FitNames;
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
-import io.calibrant.fitter.topology.Selection;
+import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.service.FitNames;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Selection;
 import io.calibrant.infra.faults.PlainFold;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;

@@ -26,11 +26,11 @@ final class HouseTest {
         "io.calibrant.trainer.curvature..",
         "io.calibrant.trainer.tuning..",
         "io.calibrant.fitter.linalg..",
-        "io.calibrant.fitter.posterior..",
+        "io.calibrant.fitter.evidence..",
         "io.calibrant.scorer.predictive..",
         "io.calibrant.fitter.link..",
         "io.calibrant.fitter.metrics..",
-        "io.calibrant.fitter.tuning.."
+        "io.calibrant.fitter.calibration.."
     };
 
     @ArchTest
@@ -44,7 +44,7 @@ final class HouseTest {
     @ArchTest
     static final ArchRule onlyTheTopologyKnowsKafkaStreams = noClasses()
             .that()
-            .resideOutsideOfPackage("io.calibrant.fitter.topology..")
+            .resideOutsideOfPackages("io.calibrant.fitter.topology..", "io.calibrant.fitter.service..")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.apache.kafka.streams..");
@@ -84,6 +84,7 @@ final class HouseTest {
                     "io.calibrant.trainer.tuning..",
                     "io.calibrant.trainer.statistics..",
                     "io.calibrant.fitter.topology..",
+                    "io.calibrant.fitter.service..",
                     "io.calibrant.infra..");
 
     @ArchTest

@@ -1,8 +1,8 @@
 package io.calibrant.infra.loop;
 
 import io.calibrant.fitter.link.LinkFunction;
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;

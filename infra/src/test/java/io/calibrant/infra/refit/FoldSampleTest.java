@@ -2,7 +2,7 @@ package io.calibrant.infra.refit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.fitter.RandomStatistics;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Block;

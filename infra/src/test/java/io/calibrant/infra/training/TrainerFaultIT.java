@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.fitter.topology.Fitter;
-import io.calibrant.fitter.topology.FitterSettings;
+import io.calibrant.fitter.service.Fitter;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.faults.ChildJvm;
 import io.calibrant.infra.faults.FaultSeeds;
 import io.calibrant.infra.topics.CommittedRecords;

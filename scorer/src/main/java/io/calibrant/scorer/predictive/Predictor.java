@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.LinearGradient;
 import io.calibrant.trainer.capture.Mode;

@@ -1,6 +1,6 @@
 package io.calibrant.scorer.serving;
 
-import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.AdapterBlock;

@@ -1,6 +1,6 @@
 package io.calibrant.scorer.serving;
 
-import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedModel;

@@ -6,7 +6,7 @@
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.trainer.ModelDigest},
  * {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.lora}, {@code io.calibrant.trainer.capture},
- * {@code io.calibrant.trainer.prompts}, {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.posterior},
+ * {@code io.calibrant.trainer.prompts}, {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.evidence},
  * {@code io.calibrant.fitter.records}, {@code io.calibrant.scorer.answering}, {@code io.calibrant.scorer.predictive},
  * {@code org.apache.kafka.clients.consumer}, {@code org.apache.kafka.common}, {@code org.slf4j}, {@code ai.djl.Device}.
  */

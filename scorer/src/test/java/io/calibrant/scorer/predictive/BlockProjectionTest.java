@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.scorer.TestDevice;
 import java.util.Random;
 import org.hipparchus.linear.Array2DRowRealMatrix;

@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.scorer.Golden;
 import io.calibrant.scorer.TestDevice;
 import java.util.ArrayList;

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.calibrant.fitter.posterior.BlockPosterior;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;

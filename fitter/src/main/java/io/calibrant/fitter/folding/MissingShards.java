@@ -1,0 +1,45 @@
+package io.calibrant.fitter.folding;
+
+import io.calibrant.fitter.settings.Shards;
+import io.calibrant.fitter.settings.Shards.Shard;
+import io.calibrant.schemas.avro.Statistics;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Which shards of a pass still have batches to send. */
+public final class MissingShards {
+    /** With more shards than this none is named: the counts below are taken at every fold. */
+    private static final int MOST = 1024;
+
+    private MissingShards() {}
+
+    /**
+     * The shards of which batches are missing, i/N; none where there is one shard, or the pass has no end.
+     *
+     * @param of a statistic of the pass, which says how many shards there are
+     * @param folded what is folded, with that statistic
+     * @param expected batches of the pass; null for a pass without an end
+     */
+    public static List<String> of(Statistics of, FoldedBatches folded, Long expected) {
+        Shard source = Shards.parse(of.getSource());
+        int shards = source == null ? of.getStride() : source.count();
+        if (expected == null || shards < 2 || shards > MOST) {
+            return List.of();
+        }
+        long[] left = new long[shards];
+        for (int i = 0; i < shards; i++) {
+            Shard shard = new Shard(i, shards);
+            left[i] = shard.share(expected) - shard.share(folded.below());
+        }
+        for (long batch : folded.beyond()) {
+            left[(int) (batch % shards)]--;
+        }
+        List<String> missing = new ArrayList<>();
+        for (int i = 0; i < shards; i++) {
+            if (left[i] > 0) {
+                missing.add(new Shard(i, shards).toString());
+            }
+        }
+        return missing;
+    }
+}

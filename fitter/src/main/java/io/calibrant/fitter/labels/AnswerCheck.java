@@ -1,0 +1,121 @@
+package io.calibrant.fitter.labels;
+
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.registry.BadRecordException;
+import java.util.HashSet;
+import java.util.List;
+
+/** What an answer and a label must be to be counted; every failure is a {@link BadRecordException}. */
+public final class AnswerCheck {
+    private static final double ROUNDING = 1e-6;
+
+    /** Only here for its checks of mean and covariance. */
+    private static final Link LINK = new Link(LinkFunction.MC, 1, 0);
+
+    private AnswerCheck() {}
+
+    /** Whether its covariance is of all blocks: that of fewer is another quantity, and tunes nothing. */
+    static boolean restsOnAllBlocks(Answer answer) {
+        return answer.getTier().equals("all");
+    }
+
+    public static void label(String key, Label value) {
+        if (key == null) {
+            throw new BadRecordException("label without a key, expected the id of its question");
+        }
+        if (value == null) {
+            throw new BadRecordException("label of question '" + key
+                    + "' without a value: another one replaces a label, none takes it back");
+        }
+    }
+
+    public static void present(String key, Answer value) {
+        if (value == null) {
+            throw new BadRecordException("answer to question '" + key + "' without a value");
+        }
+    }
+
+    /**
+     * What a scorer sends says itself where it belongs.
+     *
+     * @throws IllegalArgumentException if key, run or checkpoint do not
+     */
+    static void keys(String key, String questionId, String run, String checkpoint) {
+        if (!questionId.equals(key)) {
+            throw new IllegalArgumentException("key '" + key + "' is not the id of its question");
+        }
+        Keys.checkName("run", run);
+        Keys.checkName("checkpoint", checkpoint);
+    }
+
+    public static void answer(String key, Answer value) {
+        try {
+            keys(key, value.getQuestionId(), value.getRunId(), value.getCheckpoint());
+        } catch (IllegalArgumentException e) {
+            throw bad(value, e.getMessage());
+        }
+        List<String> labels = value.getLabels();
+        if (labels.size() < 2 || new HashSet<>(labels).size() < labels.size()) {
+            throw bad(value, "labels are " + labels + ", expected two or more, none twice");
+        }
+        distribution(value, "probabilities", value.getProbabilities());
+        distribution(value, "mapProbabilities", value.getMapProbabilities());
+        if (value.getTemperatureProbabilities() != null) {
+            distribution(value, "temperatureProbabilities", value.getTemperatureProbabilities());
+        }
+        if (value.getPurpose() == Purpose.VALIDATION) {
+            contrasts(value, labels.size());
+        }
+    }
+
+    private static void distribution(Answer answer, String what, List<Double> probabilities) {
+        if (probabilities.size() != answer.getLabels().size()) {
+            throw bad(
+                    answer,
+                    what + " are " + probabilities.size() + ", there are "
+                            + answer.getLabels().size() + " labels");
+        }
+        double sum = 0;
+        for (double p : probabilities) {
+            if (!(p >= 0 && p <= 1 + ROUNDING)) {
+                throw bad(answer, what + " hold " + p + ", expected 0 to 1");
+            }
+            sum += p;
+        }
+        if (Math.abs(sum - 1) > ROUNDING) {
+            throw bad(answer, what + " sum to " + sum + ", expected 1");
+        }
+    }
+
+    /** Tuning repairs nothing: what a link would refuse is refused here, where it has a record to name. */
+    private static void contrasts(Answer answer, int classes) {
+        double[] mean = doubles(answer.getContrastMean());
+        if (mean.length != classes - 1) {
+            throw bad(answer, "contrastMean has " + mean.length + " numbers, expected " + (classes - 1));
+        }
+        try {
+            double[][] covariance = restsOnAllBlocks(answer)
+                    ? answer.getContrastCovariance().stream()
+                            .map(AnswerCheck::doubles)
+                            .toArray(double[][]::new)
+                    : new double[mean.length][mean.length];
+            LINK.predict(mean, covariance);
+        } catch (IllegalArgumentException e) {
+            throw bad(answer, e.getMessage());
+        }
+    }
+
+    private static double[] doubles(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    private static BadRecordException bad(Answer value, String why) {
+        return new BadRecordException("answer to question '" + value.getQuestionId() + "' of run " + value.getRunId()
+                + ", checkpoint " + value.getCheckpoint() + ": " + why);
+    }
+}

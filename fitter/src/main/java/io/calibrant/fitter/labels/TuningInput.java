@@ -1,0 +1,13 @@
+package io.calibrant.fitter.labels;
+
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+
+/** What tuning hears of, by the key of the fit. */
+public sealed interface TuningInput permits TuningInput.OfPosterior, TuningInput.OfPredictive, Joined.OfTuning {
+    /** A posterior that new batches made. */
+    record OfPosterior(Posterior posterior) implements TuningInput {}
+
+    /** What a validation question's covariance needs of the model, whatever the prior. */
+    record OfPredictive(PredictiveStatistics statistics) implements TuningInput {}
+}

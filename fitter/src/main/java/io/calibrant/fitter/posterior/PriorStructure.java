@@ -1,9 +1,0 @@
-package io.calibrant.fitter.posterior;
-
-/** How many prior precisions there are. */
-public enum PriorStructure {
-    /** One lambda for all blocks (the paper). */
-    SCALAR,
-    /** One lambda for each block. */
-    LAYERWISE
-}

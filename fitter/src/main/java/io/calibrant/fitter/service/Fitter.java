@@ -1,0 +1,259 @@
+package io.calibrant.fitter.service;
+
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.topology.FitterTopology;
+import io.calibrant.fitter.topology.StoreNames;
+import io.calibrant.fitter.topology.Tunings;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Posterior;
+import java.time.Duration;
+import java.util.Properties;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.streams.KafkaStreams;
+
+/**
+ * The fitter as a service: {@link #start}, then {@link #await} until it is closed or fails, {@link #close} from any
+ * thread. Every failure is an exception whose message says in one line what is wrong.
+ */
+public final class Fitter implements AutoCloseable {
+    private static final Duration START = Duration.ofMinutes(2);
+    private static final Duration START_LOOK = Duration.ofSeconds(1);
+    private static final Duration REPLAY_LOOK = Duration.ofMillis(250);
+
+    private final Connection connection;
+    private final FitterSettings settings;
+    private final Consumer<Posterior> listener;
+    private final UnaryOperator<Properties> adjustment;
+    private final CompletableFuture<Void> running = new CompletableFuture<>();
+    private final CompletableFuture<Void> end = new CompletableFuture<>();
+    private final ExecutorService tuning = Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(task, "calibrant-fitter-tuning");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private final RestoreProgress restoring = new RestoreProgress();
+    private final Tunings tunings = new Tunings();
+    private volatile ReplayEnd replayEnd;
+    private volatile StateDirectory stateDirectory;
+    private volatile RebuildingStreams streams;
+
+    /**
+     * A fitter that is not started.
+     *
+     * @param listener hears of every posterior as it is made; called by the stream threads
+     */
+    public Fitter(Connection connection, FitterSettings settings, Consumer<Posterior> listener) {
+        this(connection, settings, listener, UnaryOperator.identity());
+    }
+
+    /**
+     * The same under other guarantees than a user can ask for, as the control of a fault test.
+     *
+     * @param adjustment of the configuration of Kafka Streams
+     */
+    Fitter(
+            Connection connection,
+            FitterSettings settings,
+            Consumer<Posterior> listener,
+            UnaryOperator<Properties> adjustment) {
+        this.connection = connection;
+        this.settings = settings;
+        this.listener = listener;
+        this.adjustment = adjustment;
+    }
+
+    /**
+     * Checks broker, registry and topics, starts, and returns once every partition is assigned and restored.
+     *
+     * @throws KafkaException if broker or registry do not answer, naming the address, or the service fails to start
+     * @throws IllegalStateException if a topic is missing or cut otherwise than another, or the fit's name stands for
+     *     other settings; nothing is written then
+     */
+    public void start() {
+        ReachabilityCheck.check(connection);
+        if (settings.createTopics()) {
+            TopicAdmin.createMissing(connection);
+        }
+        int partitions;
+        FitterSettings fitting;
+        try (Admin admin = Admin.create(connection.admin())) {
+            partitions = new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
+            // A refit that goes on takes what was there when it began.
+            fitting = settings.selecting(settings.selection()
+                    .withPresent(FitNames.take(connection, settings).getPresent()));
+            stateDirectory = StateDirectory.take(
+                    settings.stateDir().toAbsolutePath(),
+                    admin.describeCluster().clusterId().get());
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException("broker " + connection.bootstrapServers() + ": " + oneLine(e), e);
+        }
+        replayEnd = ReplayEnd.now(connection, settings, tunings::quiet);
+        Properties configs = adjustment.apply(StreamsConfigs.of(connection, settings, stateDirectory.path()));
+        RebuildingStreams starting = new RebuildingStreams(
+                () -> {
+                    KafkaStreams made = new KafkaStreams(
+                            FitterTopology.build(connection, fitting, partitions, tuning, tunings, listener), configs);
+                    made.setGlobalStateRestoreListener(restoring);
+                    return made;
+                },
+                stateDirectory.path(),
+                new RebuildingStreams.Listener() {
+                    @Override
+                    public void running() {
+                        running.complete(null);
+                    }
+
+                    @Override
+                    public void failed(Throwable failure) {
+                        fail(failure);
+                    }
+
+                    @Override
+                    public void closed() {
+                        running.completeExceptionally(new IllegalStateException("the fitter was closed"));
+                        end.complete(null);
+                    }
+                });
+        streams = starting;
+        starting.start();
+        awaitRunning();
+    }
+
+    /** However long it takes to restore the state, as long as it goes on. */
+    private void awaitRunning() {
+        restoring.begin();
+        while (true) {
+            try {
+                running.get(START_LOOK.toMillis(), TimeUnit.MILLISECONDS);
+                return;
+            } catch (InterruptedException e) {
+                throw new InterruptException(e);
+            } catch (ExecutionException e) {
+                throw failure(e.getCause());
+            } catch (TimeoutException e) {
+                if (restoring.pause().compareTo(START) > 0) {
+                    String words = "the fitter did not come up within " + START.toSeconds() + " s";
+                    String open = openTransaction();
+                    throw new KafkaException(open == null ? words : words + ": " + open, e);
+                }
+            }
+        }
+    }
+
+    /** What its state cannot be read past, if that is it. */
+    private String openTransaction() {
+        try (Admin admin = Admin.create(connection.admin())) {
+            String application = settings.applicationId(connection.topics());
+            return OpenTransactions.oldest(
+                    admin,
+                    Stream.concat(
+                                    StoreNames.changelogTopics(application).stream(),
+                                    Stream.of(connection.topics().runs()))
+                            .toList(),
+                    START);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            return null; // what is known is said without it
+        }
+    }
+
+    private void fail(Throwable failure) {
+        running.completeExceptionally(failure);
+        end.completeExceptionally(failure);
+    }
+
+    /**
+     * Waits for the end.
+     *
+     * @throws KafkaException if the service failed; the message is one line that says why
+     */
+    public void await() {
+        try {
+            end.join();
+        } catch (CompletionException e) {
+            throw failure(e.getCause());
+        }
+    }
+
+    /**
+     * Waits until all that topic statistics held at the start is folded, the labels that were there are tuned on, and
+     * what came of both can be read: the end of a replay. The service goes on until it is closed.
+     *
+     * @throws KafkaException if the service failed; the message is one line that says why
+     * @throws IllegalStateException if it was closed before
+     */
+    public void awaitReplayed() {
+        while (!replayEnd.reached()) {
+            try {
+                end.get(REPLAY_LOOK.toMillis(), TimeUnit.MILLISECONDS);
+                throw new IllegalStateException("the fitter was closed");
+            } catch (TimeoutException e) {
+                // not yet
+            } catch (InterruptedException e) {
+                throw new InterruptException(e);
+            } catch (ExecutionException e) {
+                throw failure(e.getCause());
+            }
+        }
+    }
+
+    private static RuntimeException failure(Throwable cause) {
+        return cause instanceof IllegalStateException closed ? closed : new KafkaException(oneLine(cause), cause);
+    }
+
+    /** The first cause, in one line; with what led to it where that names a topic or a block. */
+    private static String oneLine(Throwable failure) {
+        String reason = firstReason(failure);
+        String context = failure.getCause() == null || failure.getMessage() == null ? "" : failure.getMessage();
+        boolean adds = context.contains("topic ") && !context.contains(reason);
+        return inOneLine(adds ? context.lines().findFirst().orElse("") + ": " + reason : reason);
+    }
+
+    /** What the first cause says, or is where it says nothing. */
+    static String firstReason(Throwable failure) {
+        Throwable first = failure;
+        while (first.getCause() != null && first.getCause() != first) {
+            first = first.getCause();
+        }
+        return first.getMessage() == null || first.getMessage().isBlank()
+                ? first.getClass().getSimpleName()
+                : first.getMessage();
+    }
+
+    static String inOneLine(String words) {
+        return words.replaceAll("\\s*\\R\\s*", " ");
+    }
+
+    /** Commits what is folded, leaves the group and stops; may be called more than once, and before the start. */
+    @Override
+    public void close() {
+        RebuildingStreams stopping = streams;
+        if (stopping != null) {
+            stopping.close();
+        }
+        tuning.shutdownNow();
+        StateDirectory directory = stateDirectory;
+        if (directory != null) {
+            directory.close();
+        }
+        running.completeExceptionally(new IllegalStateException("the fitter was closed"));
+        end.complete(null);
+    }
+}

@@ -1,0 +1,93 @@
+package io.calibrant.fitter.service;
+
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.TopicDifference;
+import io.calibrant.schemas.Topics;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.errors.InterruptException;
+
+/** Whether the topics are there, and cut so that what belongs together meets. */
+final class TopicsCheck {
+    private static final int LOOKS = 10;
+
+    private final TopicAdmin admin;
+    private final Topics topics;
+
+    TopicsCheck(TopicAdmin admin, Topics topics) {
+        this.admin = admin;
+        this.topics = topics;
+    }
+
+    /**
+     * Checks them.
+     *
+     * @return the partitions of topic statistics, into which everything about a fit is cut
+     * @throws IllegalStateException naming what is missing, or two topics whose numbers of partitions differ
+     */
+    int check() {
+        Map<String, Integer> partitions = partitions();
+        // A topic that was created a moment ago may not be known to every broker yet.
+        for (int look = 0; look < LOOKS && partitions.containsValue(0); look++) {
+            pause();
+            partitions = partitions();
+        }
+        List<String> missing = partitions.entrySet().stream()
+                .filter(topic -> topic.getValue() == 0)
+                .map(Map.Entry::getKey)
+                .toList();
+        if (!missing.isEmpty()) {
+            throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
+                    + " missing: create with 'calibrant topics --apply', or start with --create-topics");
+        }
+        equal(partitions, topics.answers(), topics.labels(), "answers would not meet their labels");
+        equal(
+                partitions,
+                topics.statistics(),
+                topics.factors(),
+                "a block's factors would not be where its statistics are");
+        return partitions.get(topics.statistics());
+    }
+
+    private static void equal(Map<String, Integer> partitions, String one, String other, String orElse) {
+        int first = partitions.get(one);
+        int second = partitions.get(other);
+        if (first != second) {
+            throw new IllegalStateException("topic " + one + " has " + first + " partitions, topic " + other + " has "
+                    + second + ": they must be as many, or " + orElse + "; delete one and create it anew");
+        }
+    }
+
+    private Map<String, Integer> partitions() {
+        Set<String> ours = Set.of(
+                topics.runs(),
+                topics.statistics(),
+                topics.factorUpdates(),
+                topics.factors(),
+                topics.posteriors(),
+                topics.fits(),
+                topics.answers(),
+                topics.labels(),
+                topics.predictiveStatistics(),
+                topics.calibration(),
+                topics.fitterDeadLetters());
+        Map<String, Integer> partitions = new TreeMap<>();
+        for (TopicDifference difference : admin.compare(topics.definitions().stream()
+                .filter(definition -> ours.contains(definition.name()))
+                .toList())) {
+            partitions.put(difference.definition().name(), difference.partitions());
+        }
+        return partitions;
+    }
+
+    private static void pause() {
+        try {
+            TimeUnit.MILLISECONDS.sleep(300);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        }
+    }
+}
