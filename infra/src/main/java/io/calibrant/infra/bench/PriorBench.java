@@ -1,9 +1,9 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.evidence.BlockSpectrum;
 import io.calibrant.fitter.evidence.Evidence;
 import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.linalg.Spectrum;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

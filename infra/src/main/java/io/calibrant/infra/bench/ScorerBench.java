@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.link.Link;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;

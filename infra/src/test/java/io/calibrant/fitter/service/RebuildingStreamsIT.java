@@ -1,10 +1,10 @@
 package io.calibrant.fitter.service;
 
-import io.calibrant.fitter.settings.FitterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Broker;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
 import java.time.Duration;

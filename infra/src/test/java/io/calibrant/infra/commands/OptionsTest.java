@@ -2,9 +2,9 @@ package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.LinkFunction;
-import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;

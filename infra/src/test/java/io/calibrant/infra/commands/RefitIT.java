@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.evidence.BlockSpectrum;
 import io.calibrant.fitter.evidence.Evidence;
 import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.fitter.RandomStatistics;

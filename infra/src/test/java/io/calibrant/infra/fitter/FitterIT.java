@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Cluster;
-import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.FitNames;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;

@@ -3,10 +3,10 @@ package io.calibrant.infra.score;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.metrics.TemperatureScaling;
-import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;

@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Cluster;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.metrics.TemperatureScaling;
-import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;

@@ -2,13 +2,13 @@ package io.calibrant.scorer.predictive;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.calibrant.fitter.linalg.BatchSums;
-import io.calibrant.fitter.linalg.KroneckerFactor;
-import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.evidence.BlockSpectrum;
 import io.calibrant.fitter.evidence.Evidence;
 import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.link.Link;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.scorer.Golden;

@@ -1,7 +1,7 @@
 package io.calibrant.scorer.predictive;
 
-import io.calibrant.fitter.linalg.SymmetricEigen;
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.linalg.SymmetricEigen;
 import java.util.Arrays;
 import java.util.Random;
 import org.hipparchus.linear.Array2DRowRealMatrix;
