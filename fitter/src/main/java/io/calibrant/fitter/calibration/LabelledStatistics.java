@@ -12,7 +12,7 @@ import java.util.Objects;
  * @param label index of the true class, 0 to C - 1; C - 1 is the reference class
  */
 @SuppressWarnings("ArrayRecordComponent") // dense numbers, compared by nobody
-public record LabelledStatistics(String questionId, double[] mean, List<BlockStatistics> blocks, int label) {
+public record LabelledStatistics(String questionId, double[] mean, List<BlockJacobian> blocks, int label) {
     public LabelledStatistics {
         Objects.requireNonNull(questionId, "questionId");
         blocks = List.copyOf(blocks);

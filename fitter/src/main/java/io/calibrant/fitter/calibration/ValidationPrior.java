@@ -175,7 +175,7 @@ public final class ValidationPrior {
     }
 
     /**
-     * A question's labelled answer at given lambdas, for {@link Tuning}.
+     * A question's labelled answer at given lambdas, for {@link Calibrator}.
      *
      * @param lambdas one for each block; not modified
      * @throws IllegalArgumentException naming question and block, if the shapes disagree
@@ -253,7 +253,7 @@ public final class ValidationPrior {
                     who + ": " + question.blocks().size() + " blocks where the factors have " + spectra.size());
         }
         for (int l = 0; l < kept.length; l++) {
-            BlockStatistics block = question.blocks().get(l);
+            BlockJacobian block = question.blocks().get(l);
             if (block.projections().length != contrasts * kept[l].length) {
                 throw new IllegalArgumentException(who + ", block "
                         + spectra.get(l).block() + ": "

@@ -10,8 +10,8 @@ import java.util.List;
  */
 public final class Evidence {
     private final List<BlockSpectrum> blocks;
-    private final List<Curvature> each;
-    private final Curvature all;
+    private final List<EvidenceTerms> each;
+    private final EvidenceTerms all;
     private final double logLikelihood;
 
     /**
@@ -26,8 +26,8 @@ public final class Evidence {
             throw new IllegalArgumentException("no blocks: an evidence needs at least one");
         }
         this.blocks = List.copyOf(blocks);
-        this.each = blocks.stream().map(b -> new Curvature(List.of(b))).toList();
-        this.all = new Curvature(blocks);
+        this.each = blocks.stream().map(b -> new EvidenceTerms(List.of(b))).toList();
+        this.all = new EvidenceTerms(blocks);
         this.logLikelihood = logLikelihood;
     }
 

@@ -28,7 +28,7 @@ public final class DeadLetterUndecodable implements DeserializationExceptionHand
         if (RegistryUnavailableException.isTransient(e)) {
             return Response.fail();
         }
-        DeadLetters.log(context, e);
+        DeadLetterLog.log(context, e);
         return deadLetter.handleError(context, record, e);
     }
 }

@@ -28,7 +28,7 @@ public final class DeadLetterUnusable implements ProcessingExceptionHandler {
         if (!(e instanceof BadRecordException)) {
             return Response.fail();
         }
-        DeadLetters.log(context, e);
+        DeadLetterLog.log(context, e);
         return deadLetter.handleError(context, record, e);
     }
 }

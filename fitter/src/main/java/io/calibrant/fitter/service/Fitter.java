@@ -2,8 +2,8 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.topology.FitterTopology;
+import io.calibrant.fitter.topology.PendingCalibrations;
 import io.calibrant.fitter.topology.StoreNames;
-import io.calibrant.fitter.topology.Tunings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
@@ -46,7 +46,7 @@ public final class Fitter implements AutoCloseable {
         return thread;
     });
     private final RestoreProgress restoring = new RestoreProgress();
-    private final Tunings tunings = new Tunings();
+    private final PendingCalibrations tunings = new PendingCalibrations();
     private volatile ReplayEnd replayEnd;
     private volatile StateDirectory stateDirectory;
     private volatile RebuildingStreams streams;
@@ -94,7 +94,7 @@ public final class Fitter implements AutoCloseable {
             partitions = new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
             // A refit that goes on takes what was there when it began.
             fitting = settings.selecting(settings.selection()
-                    .withPresent(FitNames.take(connection, settings).getPresent()));
+                    .withPresent(FitRegistry.take(connection, settings).getPresent()));
             stateDirectory = StateDirectory.take(
                     settings.stateDir().toAbsolutePath(),
                     admin.describeCluster().clusterId().get());

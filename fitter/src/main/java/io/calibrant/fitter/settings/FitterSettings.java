@@ -45,7 +45,7 @@ public record FitterSettings(
         Duration calibrationWindow,
         Duration retention,
         boolean createTopics,
-        Selection selection) {
+        StatisticsSelection selection) {
     /** The fit that has no name of its own. */
     public static final String DEFAULT_FIT = "default";
 
@@ -96,7 +96,7 @@ public record FitterSettings(
                 Duration.ofHours(1),
                 Topics.RETENTION,
                 false,
-                Selection.ALL);
+                StatisticsSelection.ALL);
     }
 
     /** The same in another state directory. */
@@ -110,11 +110,11 @@ public record FitterSettings(
     }
 
     /** The same of a part of the statistics, or at another rank. */
-    public FitterSettings selecting(Selection part) {
+    public FitterSettings selecting(StatisticsSelection part) {
         return with(fit, stateDir, objective, part);
     }
 
-    private FitterSettings with(String name, Path directory, PriorObjective wanted, Selection part) {
+    private FitterSettings with(String name, Path directory, PriorObjective wanted, StatisticsSelection part) {
         return new FitterSettings(
                 name,
                 directory,

@@ -1,10 +1,10 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.labels.AnswerCheck;
-import io.calibrant.fitter.labels.GivenAnswer;
-import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.labels.AnswerSummary;
+import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.BadRecordException;
@@ -18,7 +18,7 @@ import org.apache.kafka.streams.processor.api.Record;
  * Joins the answers of this fit with the labels. Those of other fits are none of its business, but for a refit: their
  * answers for validation at the same weights tell it T before it has given any of its own.
  */
-final class AnswersProcessor implements Processor<String, Answer, String, Joined> {
+final class AnswersProcessor implements Processor<String, Answer, String, QuestionChange> {
     /** How often the old is forgotten, in the time of the records: it takes a look at every question. */
     static final Duration FORGET_EVERY = Duration.ofDays(1);
 
@@ -30,7 +30,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Joined
     }
 
     @Override
-    public void init(ProcessorContext<String, Joined> context) {
+    public void init(ProcessorContext<String, QuestionChange> context) {
         join = new QuestionJoin(settings, context);
         context.schedule(
                 FORGET_EVERY,
@@ -47,14 +47,14 @@ final class AnswersProcessor implements Processor<String, Answer, String, Joined
             return;
         }
         AnswerCheck.answer(record.key(), answer);
-        GivenAnswer given = GivenAnswer.of(
+        AnswerSummary given = AnswerSummary.of(
                 answer, record.timestamp(), settings.calibrationWindow().toMillis());
         join.change(record.key(), record.timestamp(), question -> question.with(given));
     }
 
     private void borrow(Record<String, Answer> record) {
         Answer answer = record.value();
-        Selection of = settings.selection();
+        StatisticsSelection of = settings.selection();
         if (!settings.isRefit()
                 || answer.getPurpose() != Purpose.VALIDATION
                 || !answer.getRunId().equals(of.run())
@@ -66,7 +66,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Joined
         } catch (BadRecordException e) {
             return; // whose it is puts it away
         }
-        GivenAnswer given = GivenAnswer.borrowed(
+        AnswerSummary given = AnswerSummary.borrowed(
                 answer, record.timestamp(), settings.calibrationWindow().toMillis());
         join.change(record.key(), record.timestamp(), question -> question.with(given));
     }

@@ -1,14 +1,14 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.fitter.folding.Fold;
-import io.calibrant.fitter.labels.AskedQuestion;
-import io.calibrant.fitter.labels.CalibrationMaker;
-import io.calibrant.fitter.labels.Joined;
-import io.calibrant.fitter.labels.Tally;
-import io.calibrant.fitter.labels.TuningAnswer;
-import io.calibrant.fitter.labels.TuningInput;
-import io.calibrant.fitter.posteriors.PosteriorMaker;
-import io.calibrant.fitter.posteriors.Retuning;
+import io.calibrant.fitter.folding.FoldResult;
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.fitter.labels.CalibrationCounts;
+import io.calibrant.fitter.labels.CalibrationFactory;
+import io.calibrant.fitter.labels.CalibrationInput;
+import io.calibrant.fitter.labels.QuestionChange;
+import io.calibrant.fitter.labels.QuestionState;
+import io.calibrant.fitter.posteriors.LabelCalibration;
+import io.calibrant.fitter.posteriors.PosteriorFactory;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
@@ -87,7 +87,7 @@ public final class FitterTopology {
             FitterSettings settings,
             int partitions,
             Executor executor,
-            Tunings tunings,
+            PendingCalibrations tunings,
             Consumer<Posterior> listener) {
         Properties explicit = new Properties();
         explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
@@ -101,7 +101,7 @@ public final class FitterTopology {
                 connection.deserializer(Run.class),
                 PATIENCE_MILLIS,
                 Clock.systemUTC());
-        PosteriorMaker maker = new PosteriorMaker(settings);
+        PosteriorFactory maker = new PosteriorFactory(settings);
 
         // Runs are read as bytes and decoded by whoever asks: an unreadable run is its statistics' fault, not the
         // table's.
@@ -112,7 +112,7 @@ public final class FitterTopology {
                         .withKeySerde(Serdes.String())
                         .withValueSerde(Serdes.ByteArray()));
 
-        KStream<String, Fold> folds = builder.stream(
+        KStream<String, FoldResult> folds = builder.stream(
                         topics.statistics(),
                         Consumed.with(Serdes.String(), connection.serde(Statistics.class))
                                 .withName("statistics-source"))
@@ -121,18 +121,18 @@ public final class FitterTopology {
                                 () -> new FoldProcessor(settings, runs),
                                 persistent(StoreNames.FACTORS, connection.serde(Factor.class))),
                         Named.as("fold"));
-        folds.mapValues(Fold::update, Named.as("update"))
+        folds.mapValues(FoldResult::update, Named.as("update"))
                 .to(
                         topics.factorUpdates(),
                         Produced.with(Serdes.String(), connection.serde(FactorUpdate.class))
                                 .withName("factor-updates-sink"));
         folds.filter((key, fold) -> fold.factor() != null, Named.as("due"))
-                .mapValues(Fold::factor, Named.as("factor"))
+                .mapValues(FoldResult::factor, Named.as("factor"))
                 .to(
                         topics.factors(),
                         Produced.with(Serdes.String(), connection.serde(Factor.class))
                                 .withName("factors-sink"));
-        KStream<String, Joined> joined = join(builder, connection, settings);
+        KStream<String, QuestionChange> joined = join(builder, connection, settings);
         measure(joined, connection);
 
         builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
@@ -149,13 +149,13 @@ public final class FitterTopology {
                         Named.as("posterior"),
                         StoreNames.POSTERIORS,
                         StoreNames.SPECTRA);
-        KStream<String, TuningInput> labelled = of(Joined.OfTuning.class, joined, "tuning-answer")
-                .repartition(Repartitioned.with(Serdes.String(), Joined.OfTuning.SERDE)
+        KStream<String, CalibrationInput> labelled = of(QuestionChange.OfAnswer.class, joined, "tuning-answer")
+                .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfAnswer.SERDE)
                         .withName(StoreNames.LABELLED_ANSWERS_BY_FIT)
                         .withNumberOfPartitions(partitions))
-                .mapValues(answer -> (TuningInput) answer, Named.as("labelled"));
-        KStream<String, TuningInput> inputs = made.mapValues(
-                        posterior -> (TuningInput) new TuningInput.OfPosterior(posterior), Named.as("made"))
+                .mapValues(answer -> (CalibrationInput) answer, Named.as("labelled"));
+        KStream<String, CalibrationInput> inputs = made.mapValues(
+                        posterior -> (CalibrationInput) new CalibrationInput.OfPosterior(posterior), Named.as("made"))
                 .merge(labelled, Named.as("to-be-tuned"));
         List<String> stores = new ArrayList<>(List.of(StoreNames.POSTERIORS, StoreNames.SPECTRA));
         if (settings.objective() == PriorObjective.VALIDATION) {
@@ -163,12 +163,13 @@ public final class FitterTopology {
             stores.add(StoreNames.PREDICTIVE);
             inputs = inputs.merge(predictive(builder, connection, settings, partitions), Named.as("with-predictive"));
         }
-        Retuning retuning = new Retuning(settings.objective(), maker);
+        LabelCalibration retuning = new LabelCalibration(settings.objective(), maker);
         KStream<String, Posterior> tuned = inputs.process(
                 supplier(
-                        () -> new TuningProcessor(settings.objective(), retuning, executor, tunings, listener),
+                        () -> new LabelCalibrationProcessor(
+                                settings.objective(), retuning, executor, tunings, listener),
                         persistent(StoreNames.BASES, connection.serde(Posterior.class)),
-                        persistent(StoreNames.LABELLED_ANSWERS, TuningAnswer.SERDE)),
+                        persistent(StoreNames.LABELLED_ANSWERS, CalibrationAnswer.SERDE)),
                 Named.as("tune"),
                 stores.toArray(String[]::new));
         made.merge(tuned, Named.as("posteriors"))
@@ -180,7 +181,7 @@ public final class FitterTopology {
     }
 
     /** What a prior is tuned on; read only where labels choose it, as it is large. */
-    private static KStream<String, TuningInput> predictive(
+    private static KStream<String, CalibrationInput> predictive(
             StreamsBuilder builder, Connection connection, FitterSettings settings, int partitions) {
         Serde<PredictiveStatistics> serde = connection.serde(PredictiveStatistics.class);
         return builder.stream(
@@ -190,20 +191,20 @@ public final class FitterTopology {
                 .repartition(Repartitioned.with(Serdes.String(), serde)
                         .withName(StoreNames.PREDICTIVE_BY_FIT)
                         .withNumberOfPartitions(partitions))
-                .mapValues(each -> (TuningInput) new TuningInput.OfPredictive(each), Named.as("predictive"));
+                .mapValues(each -> (CalibrationInput) new CalibrationInput.OfPredictive(each), Named.as("predictive"));
     }
 
     /** Answers with labels, whichever comes first. */
-    private static KStream<String, Joined> join(
+    private static KStream<String, QuestionChange> join(
             StreamsBuilder builder, Connection connection, FitterSettings settings) {
         Topics topics = connection.topics();
-        builder.addStateStore(persistent(StoreNames.QUESTIONS, AskedQuestion.SERDE));
-        KStream<String, Joined> ofAnswers = builder.stream(
+        builder.addStateStore(persistent(StoreNames.QUESTIONS, QuestionState.SERDE));
+        KStream<String, QuestionChange> ofAnswers = builder.stream(
                         topics.answers(),
                         Consumed.with(Serdes.String(), connection.serde(Answer.class))
                                 .withName("answers-source"))
                 .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), StoreNames.QUESTIONS);
-        KStream<String, Joined> ofLabels = builder.stream(
+        KStream<String, QuestionChange> ofLabels = builder.stream(
                         topics.labels(),
                         Consumed.with(Serdes.String(), connection.serde(Label.class))
                                 .withName("labels-source"))
@@ -212,23 +213,24 @@ public final class FitterTopology {
     }
 
     /** What the joined say of how good the answers are. */
-    private static void measure(KStream<String, Joined> joined, Connection connection) {
-        of(Joined.OfTally.class, joined, "tally")
-                .repartition(Repartitioned.with(Serdes.String(), Joined.OfTally.SERDE)
+    private static void measure(KStream<String, QuestionChange> joined, Connection connection) {
+        of(QuestionChange.OfCounts.class, joined, "tally")
+                .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfCounts.SERDE)
                         .withName(StoreNames.COUNTS))
                 .groupByKey()
                 .aggregate(
-                        () -> Tally.NONE,
+                        () -> CalibrationCounts.NONE,
                         (key, change, tally) -> change.appliedTo(tally),
                         Named.as("calibration"),
-                        Materialized.<String, Tally>as(Stores.persistentKeyValueStore(StoreNames.CALIBRATION))
+                        Materialized.<String, CalibrationCounts>as(
+                                        Stores.persistentKeyValueStore(StoreNames.CALIBRATION))
                                 .withKeySerde(Serdes.String())
-                                .withValueSerde(Tally.SERDE)
+                                .withValueSerde(CalibrationCounts.SERDE)
                                 .withCachingEnabled()
                                 .withLoggingEnabled(CHANGELOG))
                 .toStream(Named.as("counted"))
                 .mapValues(
-                        (key, tally) -> tally == null ? null : CalibrationMaker.metrics(key, tally),
+                        (key, tally) -> tally == null ? null : CalibrationFactory.metrics(key, tally),
                         Named.as("figures"))
                 .to(
                         connection.topics().calibration(),
@@ -236,7 +238,8 @@ public final class FitterTopology {
                                 .withName("calibration-sink"));
     }
 
-    private static <J extends Joined> KStream<String, J> of(Class<J> kind, KStream<String, Joined> all, String name) {
+    private static <J extends QuestionChange> KStream<String, J> of(
+            Class<J> kind, KStream<String, QuestionChange> all, String name) {
         return all.filter((key, change) -> kind.isInstance(change), Named.as("is-" + name))
                 .mapValues(kind::cast, Named.as(name));
     }

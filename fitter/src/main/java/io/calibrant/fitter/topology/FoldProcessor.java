@@ -1,11 +1,11 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.fitter.folding.AfterFold;
-import io.calibrant.fitter.folding.Fold;
+import io.calibrant.fitter.folding.FoldResult;
+import io.calibrant.fitter.folding.FoldResults;
 import io.calibrant.fitter.folding.FoldedBatches;
 import io.calibrant.fitter.folding.MissingShards;
 import io.calibrant.fitter.folding.RunBlocks;
-import io.calibrant.fitter.folding.StatisticsCheck;
+import io.calibrant.fitter.folding.StatisticsParser;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.records.FactorRecords;
@@ -29,13 +29,13 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * Folds each statistic into the factors of its block, once; a bad one changes nothing and is thrown back. Where several
  * blocks read one input, its large side is folded once and kept in the state of the first of them.
  */
-final class FoldProcessor implements Processor<String, Statistics, String, Fold> {
+final class FoldProcessor implements Processor<String, Statistics, String, FoldResult> {
     /** Factors go out every so many batches, and at the end of the pass. */
     static final int DUE_EVERY = 32;
 
     private final FitterSettings settings;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
-    private ProcessorContext<String, Fold> context;
+    private ProcessorContext<String, FoldResult> context;
     private KeyValueStore<String, Factor> factors;
     private RunTable runs;
     private PromptCommits commits;
@@ -46,7 +46,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
     }
 
     @Override
-    public void init(ProcessorContext<String, Fold> context) {
+    public void init(ProcessorContext<String, FoldResult> context) {
         this.context = context;
         factors = context.getStateStore(StoreNames.FACTORS);
         runs = runTables.apply(context);
@@ -59,26 +59,26 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
         if (value != null && !settings.selection().has(value, record.timestamp())) {
             return;
         }
-        StatisticsCheck.self(record.key(), value);
-        StatisticsCheck.priorMean(value, settings.priorMean());
+        StatisticsParser.self(record.key(), value);
+        StatisticsParser.priorMean(value, settings.priorMean());
         RunBlocks run = runs.find(value.getRunId(), record.timestamp());
         if (run == null) {
-            throw StatisticsCheck.unusable(value, "the run is unknown: topic runs does not have it");
+            throw StatisticsParser.unusable(value, "the run is unknown: topic runs does not have it");
         }
-        List<Block> blocks = StatisticsCheck.blocks(value, run);
+        List<Block> blocks = StatisticsParser.blocks(value, run);
         Integer rank = settings.selection().rankOf(run.run());
-        BatchSums sums = StatisticsCheck.sums(value, blocks.get(0), rank, settings.compression());
+        BatchSums sums = StatisticsParser.sums(value, blocks.get(0), rank, settings.compression());
         List<double[]> smalls = new ArrayList<>();
         for (int i = 1; i < blocks.size(); i++) {
-            smalls.add(StatisticsCheck.small(value, value.getShared().get(i - 1), blocks.get(i)));
+            smalls.add(StatisticsParser.small(value, value.getShared().get(i - 1), blocks.get(i)));
         }
 
         Factor state = factors.get(key(value, value.getBlock()));
-        if (state != null && state.getCompression() != AfterFold.compression(settings)) {
+        if (state != null && state.getCompression() != FoldResults.compression(settings)) {
             throw new IllegalStateException("fit '" + settings.fit() + "' was made with --compression "
                     + state.getCompression() + ", not " + settings.compression() + ": take another --fit");
         }
-        StatisticsCheck.oneWay(value, state, block -> factors.get(key(value, block)) != null);
+        StatisticsParser.oneWay(value, state, block -> factors.get(key(value, block)) != null);
         FoldedBatches folded = state == null
                 ? new FoldedBatches(0, List.of())
                 : new FoldedBatches(state.getFoldedBelow(), state.getFoldedBeyond());
@@ -87,36 +87,36 @@ final class FoldProcessor implements Processor<String, Statistics, String, Fold>
             return; // each batch counts once, however often it is sent
         }
         if (there > 0) {
-            throw StatisticsCheck.unusable(
+            throw StatisticsParser.unusable(
                     value, there + " of its " + value.getBatches() + " batches are folded already, the others are not");
         }
         KroneckerFactor before = state == null
                 ? KroneckerFactor.empty(
-                        StatisticsCheck.large(blocks.get(0)),
-                        StatisticsCheck.small(blocks.get(0)),
+                        StatisticsParser.large(blocks.get(0)),
+                        StatisticsParser.small(blocks.get(0)),
                         rank,
                         settings.compression())
                 : FactorRecords.factor(state, rank);
         if (state != null) {
-            StatisticsCheck.continues(value, state, before, blocks);
+            StatisticsParser.continues(value, state, before, blocks);
         }
         KroneckerFactor factor;
         try {
             factor = before.fold(sums, value.getForgetting());
         } catch (ArithmeticException e) {
-            throw StatisticsCheck.notFolded(value, e);
+            throw StatisticsParser.notFolded(value, e);
         }
-        Factor next = AfterFold.state(settings, value, state, factor, smalls, record.timestamp());
+        Factor next = FoldResults.state(settings, value, state, factor, smalls, record.timestamp());
         FoldedBatches now = folded.plus(value.getBatch(), value.getBatches(), value.getStride());
         next.setFoldedBelow(now.below());
         next.setFoldedBeyond(now.beyond());
-        List<Fold> folds = AfterFold.folds(value, next, factor, due(state, next));
+        List<FoldResult> folds = FoldResults.folds(value, next, factor, due(state, next));
         List<String> waitsFor = settings.selection()
                 .awaited(MissingShards.of(value, now, next.getBatchesExpected()), next.getBatchesExpected());
         folds.forEach(fold -> fold.update().setWaitsFor(waitsFor));
         factors.put(key(value, value.getBlock()), next);
         commits.processed(record.timestamp());
-        for (Fold fold : folds) {
+        for (FoldResult fold : folds) {
             String key = key(value, fold.update().getBlock());
             context.forward(new Record<>(key, fold, record.timestamp(), new RecordHeaders()));
         }

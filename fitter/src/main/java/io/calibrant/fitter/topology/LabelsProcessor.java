@@ -1,7 +1,7 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.labels.AnswerCheck;
-import io.calibrant.fitter.labels.Joined;
+import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.avro.Label;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -9,7 +9,7 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
 /** Joins the labels with the answers; the last label of a question is the one that counts. */
-final class LabelsProcessor implements Processor<String, Label, String, Joined> {
+final class LabelsProcessor implements Processor<String, Label, String, QuestionChange> {
     private final FitterSettings settings;
     private QuestionJoin join;
 
@@ -18,7 +18,7 @@ final class LabelsProcessor implements Processor<String, Label, String, Joined> 
     }
 
     @Override
-    public void init(ProcessorContext<String, Joined> context) {
+    public void init(ProcessorContext<String, QuestionChange> context) {
         join = new QuestionJoin(settings, context);
     }
 

@@ -1,7 +1,7 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.folding.RunBlocks;
-import io.calibrant.fitter.posteriors.PosteriorMaker;
+import io.calibrant.fitter.posteriors.PosteriorFactory;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
@@ -31,7 +31,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     private static final Logger LOG = LoggerFactory.getLogger(PosteriorProcessor.class);
     private static final int CHECKPOINTS_IN_MEMORY = 32;
 
-    private final PosteriorMaker maker;
+    private final PosteriorFactory maker;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private final Consumer<Posterior> listener;
     private final Duration commitInterval;
@@ -47,7 +47,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     private final Map<String, Checkpoint> memory = new LinkedHashMap<>();
 
     PosteriorProcessor(
-            PosteriorMaker maker,
+            PosteriorFactory maker,
             Function<ProcessorContext<?, ?>, RunTable> runTables,
             Duration commitInterval,
             Consumer<Posterior> listener) {

@@ -1,10 +1,10 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.fitter.labels.AskedQuestion;
-import io.calibrant.fitter.labels.Joined;
-import io.calibrant.fitter.labels.Tally;
-import io.calibrant.fitter.labels.TuningAnswer;
-import io.calibrant.fitter.labels.Window;
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.fitter.labels.CalibrationCounts;
+import io.calibrant.fitter.labels.CalibrationWindow;
+import io.calibrant.fitter.labels.QuestionChange;
+import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.settings.FitterSettings;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -26,11 +26,11 @@ import org.apache.kafka.streams.state.KeyValueStore;
  */
 final class QuestionJoin {
     private final String fit;
-    private final ProcessorContext<String, Joined> context;
+    private final ProcessorContext<String, QuestionChange> context;
     private final PromptCommits commits;
-    private final KeyValueStore<String, AskedQuestion> questions;
+    private final KeyValueStore<String, QuestionState> questions;
 
-    QuestionJoin(FitterSettings settings, ProcessorContext<String, Joined> context) {
+    QuestionJoin(FitterSettings settings, ProcessorContext<String, QuestionChange> context) {
         fit = settings.fit();
         commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
         this.context = context;
@@ -38,33 +38,33 @@ final class QuestionJoin {
     }
 
     /** Applies an event to a question. */
-    void change(String questionId, long timestamp, UnaryOperator<AskedQuestion> event) {
-        AskedQuestion known = questions.get(questionId);
-        AskedQuestion before = known == null ? AskedQuestion.UNKNOWN : known;
-        AskedQuestion after = event.apply(before);
+    void change(String questionId, long timestamp, UnaryOperator<QuestionState> event) {
+        QuestionState known = questions.get(questionId);
+        QuestionState before = known == null ? QuestionState.UNKNOWN : known;
+        QuestionState after = event.apply(before);
         questions.put(questionId, after);
         commits.processed(timestamp);
 
-        Map<String, Tally> was = before.tallies(fit);
-        Map<String, Tally> is = after.tallies(fit);
+        Map<String, CalibrationCounts> was = before.tallies(fit);
+        Map<String, CalibrationCounts> is = after.tallies(fit);
         TreeSet<String> keys = new TreeSet<>(was.keySet());
         keys.addAll(is.keySet());
         for (String key : keys) {
-            Tally old = was.getOrDefault(key, Tally.NONE);
-            Tally now = is.getOrDefault(key, Tally.NONE);
-            Tally difference = now.minus(old);
+            CalibrationCounts old = was.getOrDefault(key, CalibrationCounts.NONE);
+            CalibrationCounts now = is.getOrDefault(key, CalibrationCounts.NONE);
+            CalibrationCounts difference = now.minus(old);
             if (!difference.isEmpty() || now.newest() > old.newest()) {
-                send(key, new Joined.OfTally(difference), timestamp);
+                send(key, new QuestionChange.OfCounts(difference), timestamp);
             }
         }
 
-        Map<String, TuningAnswer> said = before.tuning(fit);
-        Map<String, TuningAnswer> says = after.tuning(fit);
+        Map<String, CalibrationAnswer> said = before.tuning(fit);
+        Map<String, CalibrationAnswer> says = after.tuning(fit);
         keys = new TreeSet<>(said.keySet());
         keys.addAll(says.keySet());
         for (String key : keys) {
             if (!Objects.equals(said.get(key), says.get(key))) {
-                send(key, new Joined.OfTuning(questionId, says.get(key)), timestamp);
+                send(key, new QuestionChange.OfAnswer(questionId, says.get(key)), timestamp);
             }
         }
     }
@@ -74,33 +74,33 @@ final class QuestionJoin {
      * only what waits waits no longer. What a fit was tuned on stays.
      */
     void forget(long before, long now) {
-        List<KeyValue<String, AskedQuestion>> old = new ArrayList<>();
-        try (KeyValueIterator<String, AskedQuestion> all = questions.all()) {
+        List<KeyValue<String, QuestionState>> old = new ArrayList<>();
+        try (KeyValueIterator<String, QuestionState> all = questions.all()) {
             while (all.hasNext()) {
-                KeyValue<String, AskedQuestion> each = all.next();
+                KeyValue<String, QuestionState> each = all.next();
                 if (!Objects.equals(each.value.since(before), each.value)) {
                     old.add(each);
                 }
             }
         }
-        for (KeyValue<String, AskedQuestion> each : old) {
-            AskedQuestion left = each.value.since(before);
+        for (KeyValue<String, QuestionState> each : old) {
+            QuestionState left = each.value.since(before);
             questions.put(each.key, left);
-            Map<String, Tally> gone = each.value.tallies(fit);
+            Map<String, CalibrationCounts> gone = each.value.tallies(fit);
             if (left != null) {
                 gone.keySet().removeAll(left.tallies(fit).keySet());
             }
             gone.forEach((key, tally) -> {
-                if (!key.endsWith('/' + Window.TOTAL)) {
-                    send(key, new Joined.OfTally(null), now);
+                if (!key.endsWith('/' + CalibrationWindow.TOTAL)) {
+                    send(key, new QuestionChange.OfCounts(null), now);
                 } else if (tally.waiting() + tally.unanswered() > 0) {
-                    send(key, new Joined.OfTally(Tally.NONE.minus(tally)), now);
+                    send(key, new QuestionChange.OfCounts(CalibrationCounts.NONE.minus(tally)), now);
                 }
             });
         }
     }
 
-    private void send(String key, Joined change, long timestamp) {
+    private void send(String key, QuestionChange change, long timestamp) {
         context.forward(new Record<>(key, change, timestamp, new RecordHeaders()));
     }
 }

@@ -24,7 +24,7 @@ final class RandomSplits {
     private final List<LabelledLogits> logits;
     private final List<SampledAnswer> fitted;
     private final List<SampledAnswer> judged;
-    private final Tuning tuning = new Tuning();
+    private final Calibrator tuning = new Calibrator();
     private final Map<List<Integer>, Rule> done = new ConcurrentHashMap<>();
 
     /** Mean NLL of the rest against temperature's, and how often (T, c) was adopted. */
@@ -33,7 +33,7 @@ final class RandomSplits {
     private RandomSplits(String model) {
         answers = RealAnswers.of(model);
         logits = answers.stream().map(LabelledAnswer::logits).toList();
-        fitted = Answers.sampled(answers, new Link(LinkFunction.MC, Tuning.POINTS, 0));
+        fitted = Answers.sampled(answers, new Link(LinkFunction.MC, Calibrator.POINTS, 0));
         judged = Answers.sampled(answers, new Link(LinkFunction.MC, 256, 7)); // other points than the fit's
     }
 
@@ -104,9 +104,9 @@ final class RandomSplits {
     }
 
     private double rule(List<Integer> order, int labels) {
-        Tuned tuned =
+        CalibrationResult tuned =
                 tuning.tune(order.subList(0, labels).stream().map(answers::get).toList());
-        if (tuned.serving() != Serving.TEMPERATURE_VARIANCE) {
+        if (tuned.serving() != ServedCalibration.TEMPERATURE_VARIANCE) {
             return 0;
         }
         return variance(order, labels, tuned.variance())

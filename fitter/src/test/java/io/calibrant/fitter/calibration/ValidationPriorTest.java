@@ -105,7 +105,7 @@ class ValidationPriorTest {
                 blocks.stream().map(block -> stored.values("J." + block.name())).toList();
         double worst = 0;
         for (int b = 0; b < 16; b++) {
-            List<BlockStatistics> statistics = new ArrayList<>();
+            List<BlockJacobian> statistics = new ArrayList<>();
             for (int l = 0; l < blocks.size(); l++) {
                 EigenBlock block = blocks.get(l);
                 boolean transposed = Golden.gradientIsLarge(block.name());
@@ -222,7 +222,7 @@ class ValidationPriorTest {
                         new LabelledStatistics(
                                 "odd",
                                 good.mean(),
-                                List.of(good.blocks().get(0), new BlockStatistics(new double[5], new double[0])),
+                                List.of(good.blocks().get(0), new BlockJacobian(new double[5], new double[0])),
                                 0),
                         new double[] {1, 1}))
                 .hasMessageContaining("question odd, block two: 5 projections");
@@ -243,7 +243,7 @@ class ValidationPriorTest {
             Link link = new Link(LinkFunction.MC, 256, 9);
             for (int i = 0; i < n; i++) {
                 double[] mean = random.doubles(3, -5, 5).toArray();
-                List<BlockStatistics> blocks =
+                List<BlockJacobian> blocks =
                         List.of(one.project(jacobian(3, 21, random)), two.project(jacobian(3, 10, random)));
                 double[][] covariance = prior.covariance(
                         new LabelledStatistics("q" + i, mean, blocks, 0), new double[] {LAMBDA, LAMBDA});
@@ -283,7 +283,7 @@ class ValidationPriorTest {
         }
 
         /** [contrasts][r * d], small side first. */
-        BlockStatistics project(double[][] jacobian) {
+        BlockJacobian project(double[][] jacobian) {
             int contrasts = jacobian.length;
             double[] p = new double[contrasts * r * k];
             double[][][] off = new double[r][contrasts][d];
@@ -317,7 +317,7 @@ class ValidationPriorTest {
                     }
                 }
             }
-            return new BlockStatistics(p, rest);
+            return new BlockJacobian(p, rest);
         }
 
         /** J (F + lambda I)^-1 J^T. */

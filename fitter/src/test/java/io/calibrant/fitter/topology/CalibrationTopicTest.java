@@ -3,17 +3,17 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.calibrant.fitter.labels.AskedQuestion;
-import io.calibrant.fitter.labels.GivenAnswer;
-import io.calibrant.fitter.labels.Joined;
-import io.calibrant.fitter.labels.Tally;
-import io.calibrant.fitter.labels.TuningAnswer;
+import io.calibrant.fitter.labels.AnswerSummary;
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.fitter.labels.CalibrationCounts;
+import io.calibrant.fitter.labels.QuestionChange;
+import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.Reliability;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.MethodMetrics;
@@ -313,24 +313,27 @@ class CalibrationTopicTest {
     void shouldTakeLittleRoom() {
         Answer answer = Answers.of("q1", 1);
         long hour = Duration.ofHours(1).toMillis();
-        AskedQuestion question =
-                AskedQuestion.UNKNOWN.with(GivenAnswer.of(answer, AT_TEN, hour)).with("A", AT_TEN);
-        AskedQuestion validated = AskedQuestion.UNKNOWN
-                .with(GivenAnswer.of(Answers.validation("q1", 1, 1), AT_TEN, hour))
+        QuestionState question = QuestionState.UNKNOWN
+                .with(AnswerSummary.of(answer, AT_TEN, hour))
                 .with("A", AT_TEN);
-        Tally window = Tally.NONE;
+        QuestionState validated = QuestionState.UNKNOWN
+                .with(AnswerSummary.of(Answers.validation("q1", 1, 1), AT_TEN, hour))
+                .with("A", AT_TEN);
+        CalibrationCounts window = CalibrationCounts.NONE;
         for (int i = 0; i < 1000; i++) {
-            window =
-                    window.plus(GivenAnswer.of(Answers.of("q", i), AT_TEN, hour).tally("A", 0));
+            window = window.plus(
+                    AnswerSummary.of(Answers.of("q", i), AT_TEN, hour).tally("A", 0));
         }
-        int ofAnswer = AskedQuestion.SERDE.serializer().serialize("", question).length;
-        int ofValidation = AskedQuestion.SERDE.serializer().serialize("", validated).length;
-        int ofChange = Joined.OfTally.SERDE
+        int ofAnswer = QuestionState.SERDE.serializer().serialize("", question).length;
+        int ofValidation = QuestionState.SERDE.serializer().serialize("", validated).length;
+        int ofChange = QuestionChange.OfCounts.SERDE
                 .serializer()
-                .serialize("", new Joined.OfTally(question.tallies("default").get(TOTAL)))
+                .serialize(
+                        "",
+                        new QuestionChange.OfCounts(question.tallies("default").get(TOTAL)))
                 .length;
-        int ofWindow = Tally.SERDE.serializer().serialize("", window).length;
-        int ofTuning = TuningAnswer.SERDE
+        int ofWindow = CalibrationCounts.SERDE.serializer().serialize("", window).length;
+        int ofTuning = CalibrationAnswer.SERDE
                 .serializer()
                 .serialize("", validated.tuning("default").get(FIT))
                 .length;
@@ -342,9 +345,9 @@ class CalibrationTopicTest {
         assertThat(ofChange).isLessThan(150);
         assertThat(ofWindow).isLessThan(1500);
         assertThat(ofTuning).isLessThan(150);
-        assertThat(Tally.SERDE
+        assertThat(CalibrationCounts.SERDE
                         .deserializer()
-                        .deserialize("", Tally.SERDE.serializer().serialize("", window)))
+                        .deserialize("", CalibrationCounts.SERDE.serializer().serialize("", window)))
                 .isEqualTo(window);
     }
 
@@ -452,7 +455,7 @@ class CalibrationTopicTest {
                 window,
                 retention,
                 false,
-                Selection.ALL);
+                StatisticsSelection.ALL);
     }
 
     private Driver driver(FitterSettings settings) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -198,7 +198,7 @@ class DeadLetterTest {
                 Duration.ofHours(1),
                 Duration.ofDays(90),
                 false,
-                Selection.ALL);
+                StatisticsSelection.ALL);
         try (Driver driver = driver(settings)) {
             Statistics value = Pass.statistic(Pass.A, 0, 4L);
             value.setSquaredDistance(null);

@@ -1,10 +1,10 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.fitter.labels.AskedQuestion;
+import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.StreamsConfigs;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -59,7 +59,8 @@ final class Driver implements AutoCloseable {
         // The driver forgets what is sent outside its transactions, the dead letters of undecodable records among them.
         configs.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         driver = new TopologyTestDriver(
-                FitterTopology.build(connection, settings, 4, executor, new Tunings(), heard::add), configs);
+                FitterTopology.build(connection, settings, 4, executor, new PendingCalibrations(), heard::add),
+                configs);
     }
 
     static FitterSettings settings() {
@@ -89,7 +90,7 @@ final class Driver implements AutoCloseable {
                 Duration.ofHours(1),
                 Duration.ofDays(90),
                 false,
-                Selection.ALL);
+                StatisticsSelection.ALL);
     }
 
     void run(Run run) {
@@ -120,7 +121,7 @@ final class Driver implements AutoCloseable {
     /** Lets tuning look, so many times. */
     void look(int times) {
         for (int i = 0; i < times; i++) {
-            driver.advanceWallClockTime(TuningProcessor.LOOK_EVERY);
+            driver.advanceWallClockTime(LabelCalibrationProcessor.LOOK_EVERY);
         }
     }
 
@@ -172,9 +173,9 @@ final class Driver implements AutoCloseable {
 
     /** Sizes of what the store of questions holds for each, bytes. */
     int storedBytes(String questionId) {
-        KeyValueStore<String, AskedQuestion> store = driver.getKeyValueStore(StoreNames.QUESTIONS);
-        AskedQuestion question = store.get(questionId);
-        return question == null ? 0 : AskedQuestion.SERDE.serializer().serialize("", question).length;
+        KeyValueStore<String, QuestionState> store = driver.getKeyValueStore(StoreNames.QUESTIONS);
+        QuestionState question = store.get(questionId);
+        return question == null ? 0 : QuestionState.SERDE.serializer().serialize("", question).length;
     }
 
     void sendRaw(byte[] key, byte[] value) {

@@ -15,7 +15,7 @@ import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
@@ -48,7 +48,7 @@ class FitterTopologyTest {
                         Driver.settings(),
                         4,
                         Runnable::run,
-                        new Tunings(),
+                        new PendingCalibrations(),
                         posterior -> {})
                 .describe()
                 .toString();
@@ -152,7 +152,7 @@ class FitterTopologyTest {
                             Duration.ofHours(1),
                             Duration.ofDays(90),
                             false,
-                            Selection.ALL);
+                            StatisticsSelection.ALL);
                     try (Driver driver = driver(settings, Pass.RANK)) {
                         sendAll(driver, 2);
                         Posterior last = driver.posteriors().get(1);

@@ -1,6 +1,6 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.fitter.folding.StatisticsCheck;
+import io.calibrant.fitter.folding.StatisticsParser;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
@@ -37,11 +37,11 @@ final class Pass {
     }
 
     static int d(Block block) {
-        return StatisticsCheck.large(block);
+        return StatisticsParser.large(block);
     }
 
     static int r(Block block) {
-        return StatisticsCheck.small(block);
+        return StatisticsParser.small(block);
     }
 
     static String key(Block block) {

@@ -3,7 +3,7 @@ package io.calibrant.infra.commands;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.scorer.serving.ServingSettings;
@@ -132,7 +132,7 @@ final class FitCommand implements Callable<Integer> {
                 Duration.ofMinutes(calibrationWindow),
                 Duration.ofDays(retention),
                 createTopics,
-                Selection.ALL);
+                StatisticsSelection.ALL);
     }
 
     /** Refuses the word that scorers have for whichever fit was completed last. */

@@ -2,7 +2,7 @@ package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.calibrant.fitter.service.FitApplication;
+import io.calibrant.fitter.service.FitCleanup;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.topics.FitRemoval;
 import io.calibrant.schemas.Connection;
@@ -128,7 +128,7 @@ final class FitsCommand implements Callable<Integer> {
             throw new IllegalArgumentException("--delete: '" + delete
                     + "' is a live fit, which scorers may be serving; accepted is a refit, or --force with it");
         }
-        int members = FitApplication.members(connection, delete);
+        int members = FitCleanup.members(connection, delete);
         if (members > 0) {
             throw new IllegalStateException("--delete: fit '" + delete + "' is running (" + members
                     + " threads in its consumer group): stop it first; one that died is forgotten after 6 s");
@@ -141,7 +141,7 @@ final class FitsCommand implements Callable<Integer> {
                     + connection.topics().calibration());
         }
         Path state = stateDir == null ? FitterSettings.defaultStateDir() : stateDir;
-        FitApplication.delete(connection, delete, state).forEach(each -> output.note("removed " + each));
+        FitCleanup.delete(connection, delete, state).forEach(each -> output.note("removed " + each));
         FitRemoval.name(connection, delete);
         return ExitCode.OK;
     }

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.infra.refit.Gap;
 import io.calibrant.infra.refit.Planner;
 import io.calibrant.infra.refit.RefitPlan;
@@ -198,7 +198,7 @@ final class RefitCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--residual: '" + residual + "' is not accepted, accepted are on and off");
         }
-        Selection selection = new Selection(
+        StatisticsSelection selection = new StatisticsSelection(
                 run,
                 checkpoint,
                 from,

@@ -1,9 +1,9 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.service.FitNames;
+import io.calibrant.fitter.service.FitRegistry;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
 import io.calibrant.fitter.settings.Shards;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
@@ -53,10 +53,10 @@ public final class Planner {
      * @throws IllegalStateException if the name is taken, a topic is missing, or a part of the pass is gone
      */
     public RefitPlan plan() {
-        Selection selection = settings.selection();
+        StatisticsSelection selection = settings.selection();
         TopicAdmin.require(
                 connection, connection.topics().runs(), connection.topics().statistics());
-        Optional<Fit> there = FitNames.check(connection, settings);
+        Optional<Fit> there = FitRegistry.check(connection, settings);
         Run run = run(selection.run());
         selection.rankOf(run); // too many for what the run says
         StatisticsScan scan = StatisticsScan.of(connection, selection, outages);
@@ -109,7 +109,7 @@ public final class Planner {
         return run;
     }
 
-    private static void checkCheckpoint(StatisticsScan scan, Selection selection) {
+    private static void checkCheckpoint(StatisticsScan scan, StatisticsSelection selection) {
         if (!scan.checkpoints.isEmpty()) {
             return;
         }
@@ -121,7 +121,7 @@ public final class Planner {
                 + (scan.truncated ? "; retention has dropped the oldest ones of all runs" : " yet"));
     }
 
-    private static void checkSources(StatisticsScan scan, Selection selection) {
+    private static void checkSources(StatisticsScan scan, StatisticsSelection selection) {
         for (String source : new TreeSet<>(selection.excludedSources())) {
             if (!scan.sources.contains(source)) {
                 throw new IllegalArgumentException("--exclude-source: nothing of run '" + selection.run()
@@ -130,7 +130,7 @@ public final class Planner {
         }
     }
 
-    private static void checkRank(StatisticsScan scan, Run run, Selection selection) {
+    private static void checkRank(StatisticsScan scan, Run run, StatisticsSelection selection) {
         if (selection.rank() != null && selection.rank() > scan.mostRows) {
             boolean wide = run.getBlocks().stream().anyMatch(block -> large(block) > scan.mostRows);
             if (wide) {
@@ -146,7 +146,7 @@ public final class Planner {
         return Math.max(block.getInputs(), block.getOutputs());
     }
 
-    private static void checkRange(StatisticsScan scan, Selection selection) {
+    private static void checkRange(StatisticsScan scan, StatisticsSelection selection) {
         if (scan.records > 0) {
             return;
         }
@@ -243,7 +243,7 @@ public final class Planner {
     }
 
     /** What there is to be folded of every block, where that does not follow from the selection alone. */
-    private static Map<String, Long> present(StatisticsScan scan, Selection selection, List<Gap> gaps) {
+    private static Map<String, Long> present(StatisticsScan scan, StatisticsSelection selection, List<Gap> gaps) {
         boolean follows = gaps.isEmpty()
                 && selection.before() == Long.MAX_VALUE
                 && selection.excludedSources().stream().allMatch(source -> BlockScan.shard(source) != null);

@@ -1,7 +1,7 @@
 package io.calibrant.infra.refit;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -40,7 +40,7 @@ public record RefitPlan(
     private static final double OVERHEAD_SECONDS = 1e-3;
 
     /** What the fit takes. */
-    public Selection selection() {
+    public StatisticsSelection selection() {
         return settings.selection();
     }
 

@@ -1,6 +1,6 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.SharedInput;
@@ -61,7 +61,7 @@ final class StatisticsScan {
      *
      * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
      */
-    static StatisticsScan of(Connection connection, Selection selection, Consumer<String> outages) {
+    static StatisticsScan of(Connection connection, StatisticsSelection selection, Consumer<String> outages) {
         StatisticsScan scan = new StatisticsScan();
         String topic = connection.topics().statistics();
         long[] sums = new long[2]; // bytes of all records; when the first one came
@@ -100,7 +100,10 @@ final class StatisticsScan {
     }
 
     private void add(
-            ConsumerRecord<byte[], byte[]> record, Statistics value, Selection selection, boolean partitionTruncated) {
+            ConsumerRecord<byte[], byte[]> record,
+            Statistics value,
+            StatisticsSelection selection,
+            boolean partitionTruncated) {
         if (selection.checkpoint() != null && !selection.checkpoint().equals(value.getCheckpoint())) {
             otherCheckpoints.add(value.getCheckpoint());
             return;

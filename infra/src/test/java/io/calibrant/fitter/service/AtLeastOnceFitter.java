@@ -1,7 +1,7 @@
 package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -37,7 +37,7 @@ public final class AtLeastOnceFitter {
                 standard.calibrationWindow(),
                 standard.retention(),
                 false,
-                Selection.ALL);
+                StatisticsSelection.ALL);
         try (Fitter fitter =
                 new Fitter(connection, settings, posterior -> {}, AtLeastOnceFitter::withoutTransactions)) {
             fitter.start();

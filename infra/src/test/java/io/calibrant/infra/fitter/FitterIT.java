@@ -7,10 +7,10 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.linalg.Compression;
-import io.calibrant.fitter.service.FitNames;
+import io.calibrant.fitter.service.FitRegistry;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.infra.faults.PlainFold;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
@@ -201,7 +201,9 @@ class FitterIT {
             fitter.start();
             fitter.awaitReplayed();
         }
-        replay(connection, settings("same").selecting(new Selection("r", "step-1", 0, BATCHES - 1, Set.of(), RANK)));
+        replay(
+                connection,
+                settings("same").selecting(new StatisticsSelection("r", "step-1", 0, BATCHES - 1, Set.of(), RANK)));
 
         // whatever it says is committed when it ends; RefitIT goes on from here, by the command
         for (String fit : List.of("default", "same")) {
@@ -229,8 +231,8 @@ class FitterIT {
         TopicAdmin.createMissing(connection);
         FitterSettings scalar = settings("one");
         FitterSettings layerwise = prior(scalar, PriorStructure.LAYERWISE);
-        assertThat(FitNames.check(connection, scalar)).isEmpty();
-        assertThat(FitNames.check(connection, layerwise)).isEmpty();
+        assertThat(FitRegistry.check(connection, scalar)).isEmpty();
+        assertThat(FitRegistry.check(connection, layerwise)).isEmpty();
 
         // of two that come at the same moment with other settings, one begins
         List<CompletableFuture<Void>> starts = Stream.of(scalar, layerwise)
@@ -251,15 +253,15 @@ class FitterIT {
                 .hasMessageMatching(
                         "--fit: name 'one' is taken with other settings: prior is \\w+ there and \\w+ here; accepted are"
                                 + " the same ones, or a new name");
-        assertThat(FitNames.find(connection, "one").orElseThrow().getRun()).isNull();
+        assertThat(FitRegistry.find(connection, "one").orElseThrow().getRun()).isNull();
 
-        Selection all = new Selection("r", null, 0, Long.MAX_VALUE, Set.of(), null);
+        StatisticsSelection all = new StatisticsSelection("r", null, 0, Long.MAX_VALUE, Set.of(), null);
         FitterSettings refit = settings("two").selecting(all);
         try (Fitter fitter = new Fitter(connection, refit, posterior -> {})) {
             fitter.start();
         }
-        assertThat(FitNames.check(connection, refit)).isPresent();
-        Selection wider = new Selection("r", null, 0, Long.MAX_VALUE, Set.of(), 2 * RANK);
+        assertThat(FitRegistry.check(connection, refit)).isPresent();
+        StatisticsSelection wider = new StatisticsSelection("r", null, 0, Long.MAX_VALUE, Set.of(), 2 * RANK);
         for (Map.Entry<FitterSettings, String> other : Map.of(
                         settings("two").selecting(wider),
                                 "--as: name 'two' is taken with other settings: rank is nothing there and 8 here",
@@ -273,7 +275,7 @@ class FitterIT {
                         .hasMessageStartingWith(other.getValue());
             }
         }
-        assertThat(FitNames.find(connection, "default")).isEmpty();
+        assertThat(FitRegistry.find(connection, "default")).isEmpty();
     }
 
     private static FitterSettings prior(FitterSettings settings, PriorStructure prior) {
@@ -291,7 +293,7 @@ class FitterIT {
                 settings.calibrationWindow(),
                 settings.retention(),
                 settings.createTopics(),
-                Selection.ALL);
+                StatisticsSelection.ALL);
     }
 
     private static void replay(Connection connection, FitterSettings settings) {
@@ -370,7 +372,7 @@ class FitterIT {
                 defaults.calibrationWindow(),
                 defaults.retention(),
                 false,
-                Selection.ALL);
+                StatisticsSelection.ALL);
     }
 
     private static Run run() {

@@ -6,16 +6,16 @@ import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Cluster;
+import io.calibrant.fitter.calibration.CalibrationResult;
+import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelledAnswer;
-import io.calibrant.fitter.calibration.Tuned;
-import io.calibrant.fitter.calibration.Tuning;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Selection;
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.infra.topics.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
@@ -156,7 +156,7 @@ class LabelsIT {
                 .isEmpty();
 
         Posterior tuned = last(connection);
-        Tuned expected = expected();
+        CalibrationResult expected = expected();
         assertThat(tuned.getTemperature()).isEqualTo(expected.temperature());
         assertThat(tuned.getVarianceTemperature()).isEqualTo(expected.variance().temperature());
         assertThat(tuned.getVarianceScale()).isEqualTo(expected.variance().scale());
@@ -247,7 +247,7 @@ class LabelsIT {
         assertThat(found.getEce10()).isCloseTo(Metrics.of(questions, 10).ece(), within(1e-9));
     }
 
-    private static Tuned expected() {
+    private static CalibrationResult expected() {
         List<LabelledAnswer> answers = new ArrayList<>();
         for (int i = 1; i < QUESTIONS; i++) {
             Answer answer = answer(i);
@@ -259,7 +259,7 @@ class LabelsIT {
                             .toArray(double[][]::new),
                     LABELS.indexOf(label(i))));
         }
-        return new Tuning().tune(answers);
+        return new Calibrator().tune(answers);
     }
 
     private static String id(int i) {
@@ -370,7 +370,7 @@ class LabelsIT {
                         defaults.calibrationWindow(),
                         defaults.retention(),
                         false,
-                        Selection.ALL),
+                        StatisticsSelection.ALL),
                 posterior -> {});
     }
 

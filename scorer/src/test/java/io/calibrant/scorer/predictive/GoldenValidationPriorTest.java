@@ -8,7 +8,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.calibrant.fitter.calibration.BlockStatistics;
+import io.calibrant.fitter.calibration.BlockJacobian;
 import io.calibrant.fitter.calibration.LabelledAnswer;
 import io.calibrant.fitter.calibration.LabelledStatistics;
 import io.calibrant.fitter.calibration.ValidationPrior;
@@ -146,7 +146,7 @@ class GoldenValidationPriorTest {
     }
 
     /** P and the Gram matrices of what is left, one number after the other. */
-    private static BlockStatistics project(BlockPosterior p, double[][] jacobian) {
+    private static BlockJacobian project(BlockPosterior p, double[][] jacobian) {
         int contrasts = jacobian.length;
         int r = p.s().length;
         int d = p.dimension();
@@ -176,7 +176,7 @@ class GoldenValidationPriorTest {
                 }
             }
         }
-        return new BlockStatistics(on, off);
+        return new BlockJacobian(on, off);
     }
 
     /** By autograd in float64, each contrast its own backward pass. */

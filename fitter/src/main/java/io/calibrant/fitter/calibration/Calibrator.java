@@ -1,0 +1,134 @@
+package io.calibrant.fitter.calibration;
+
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.fitter.metrics.LabelledLogits;
+import io.calibrant.fitter.metrics.TemperatureScaling;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+
+/**
+ * Fits temperature and (T, c) on labelled answers and decides which of them serves (method.md section 5): (T, c) where
+ * its 10-fold cross-validated NLL beats temperature's by more than one standard error of the paired difference, else
+ * temperature. With fewer than 10 labels temperature, without any the evidence. Immutable but for the cache of its
+ * points; safe for use by several threads.
+ */
+public final class Calibrator {
+    /** Parts of the cross-validation. */
+    static final int FOLDS = 10;
+
+    /**
+     * With fewer labels than one a part nobody is asked: temperature serves. (The over-fitted real model, mean of 1,500
+     * random splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs .0013, and
+     * from one label on temperature is far better than the evidence.)
+     */
+    static final int FEWEST = FOLDS;
+
+    /**
+     * Points of the fit: on real answers they move the NLL of other questions by 7e-4 at most against 16,384; 256 by
+     * 2e-3.
+     */
+    static final int POINTS = 512;
+
+    private final Link link;
+    private final VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
+
+    /** With the points of the house. */
+    public Calibrator() {
+        this(POINTS);
+    }
+
+    Calibrator(int points) {
+        this.link = new Link(LinkFunction.MC, points, 0);
+    }
+
+    /**
+     * What the answers decide, whatever their order.
+     *
+     * @param answers one for each question, possibly none; not modified
+     * @throws IllegalArgumentException naming the question, if there are two answers to one or a covariance is
+     *     indefinite
+     */
+    public CalibrationResult tune(Collection<LabelledAnswer> answers) {
+        List<LabelledAnswer> sorted = answers.stream()
+                .sorted(Comparator.comparing(LabelledAnswer::questionId))
+                .toList();
+        for (int i = 1; i < sorted.size(); i++) {
+            if (sorted.get(i).questionId().equals(sorted.get(i - 1).questionId())) {
+                throw new IllegalArgumentException(
+                        "question " + sorted.get(i).questionId() + " has two labelled answers; one each is accepted");
+            }
+        }
+        List<LabelledLogits> logits =
+                sorted.stream().map(LabelledAnswer::logits).toList();
+        List<SampledAnswer> samples = sorted.stream()
+                .map(answer -> SampledAnswer.of(answer.sample(link), answer.label()))
+                .toList();
+        VarianceScaling variance = fit.fit(samples);
+        Optional<CrossValidation> validation = sorted.size() < FEWEST
+                ? Optional.empty()
+                : Optional.of(crossValidate(
+                        Folds.of(sorted.stream().map(LabelledAnswer::questionId).toList(), FOLDS),
+                        logits,
+                        samples,
+                        variance));
+        return new CalibrationResult(
+                sorted.size(),
+                TemperatureScaling.fit(logits),
+                variance,
+                validation,
+                serving(sorted.size(), validation));
+    }
+
+    private static ServedCalibration serving(int labels, Optional<CrossValidation> validation) {
+        if (labels == 0) {
+            return ServedCalibration.EVIDENCE;
+        }
+        return validation.filter(CrossValidation::varianceHelps).isPresent()
+                ? ServedCalibration.TEMPERATURE_VARIANCE
+                : ServedCalibration.TEMPERATURE;
+    }
+
+    private CrossValidation crossValidate(
+            int[] fold, List<LabelledLogits> logits, List<SampledAnswer> samples, VarianceScaling all) {
+        List<List<SampledAnswer>> parts = IntStream.range(0, FOLDS)
+                .mapToObj(part -> chosen(samples, i -> fold[i] == part))
+                .toList();
+        List<VarianceScaling> variances = fit.withoutEach(parts, all);
+        double[] temperatures = IntStream.range(0, FOLDS)
+                .mapToDouble(part -> TemperatureScaling.fit(chosen(logits, i -> fold[i] != part)))
+                .toArray();
+        double[] temperatureNll = new double[fold.length];
+        double[] varianceNll = new double[fold.length];
+        for (int i = 0; i < fold.length; i++) {
+            VarianceScaling variance = variances.get(fold[i]);
+            temperatureNll[i] = logits.get(i).negativeLogLikelihood(temperatures[fold[i]]);
+            varianceNll[i] = samples.get(i).negativeLogLikelihood(variance.temperature(), variance.scale());
+        }
+        return paired(temperatureNll, varianceNll);
+    }
+
+    private static <T> List<T> chosen(List<T> all, IntPredicate who) {
+        return IntStream.range(0, all.size()).filter(who).mapToObj(all::get).toList();
+    }
+
+    private static CrossValidation paired(double[] temperatureNll, double[] varianceNll) {
+        int n = temperatureNll.length;
+        double temperature = 0;
+        double variance = 0;
+        for (int i = 0; i < n; i++) {
+            temperature += temperatureNll[i] / n;
+            variance += varianceNll[i] / n;
+        }
+        double squares = 0;
+        for (int i = 0; i < n; i++) {
+            double off = temperatureNll[i] - varianceNll[i] - (temperature - variance);
+            squares += off * off;
+        }
+        return new CrossValidation(temperature, variance, Math.sqrt(squares / (n - 1) / n));
+    }
+}

@@ -1,0 +1,192 @@
+package io.calibrant.fitter.folding;
+
+import io.calibrant.fitter.linalg.FullSum;
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.linalg.Spectrum;
+import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorCompression;
+import io.calibrant.schemas.avro.FactorForm;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.SharedInput;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.avro.Tensor;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** What is kept and what is told after a fold: one large side, and the small side of every block that reads it. */
+public final class FoldResults {
+    /** Above this dimension the eigenvalues of a full sum are taken only when the factors go out. */
+    private static final int CHEAP_SPECTRUM = 128;
+
+    private FoldResults() {}
+
+    /**
+     * The state after a fold; which batches it holds is not in it yet.
+     *
+     * @param before the state that was there, or null
+     * @param factor of the statistic's own block
+     * @param smalls the batch's small side of each block that shares the input, in the statistic's order
+     */
+    public static Factor state(
+            FitterSettings settings,
+            Statistics value,
+            Factor before,
+            KroneckerFactor factor,
+            List<double[]> smalls,
+            long timestamp) {
+        int r = factor.smallDimension();
+        Instant time = Instant.ofEpochMilli(timestamp);
+        return Factor.newBuilder()
+                .setRunId(value.getRunId())
+                .setCheckpoint(value.getCheckpoint())
+                .setBlock(value.getBlock())
+                .setFit(settings.fit())
+                .setForm(factor.large() instanceof FullSum ? FactorForm.FULL : FactorForm.COLUMNS)
+                .setLarge(FactorRecords.large(factor.large()))
+                .setSmall(Tensors.of(factor.small(), r, r))
+                .setN(factor.n())
+                .setExamples(factor.examples())
+                .setTrace(factor.large().trace())
+                .setDelta(factor.large().delta())
+                .setCompression(compression(settings))
+                .setLogLikelihood(factor.logLikelihood())
+                .setSquaredNorm(value.getSquaredNorm())
+                .setSquaredDistance(value.getSquaredDistance())
+                .setBatches(value.getBatches() + (before == null ? 0 : before.getBatches()))
+                .setBatchesExpected(
+                        value.getBatchesExpected() == null && before != null
+                                ? before.getBatchesExpected()
+                                : value.getBatchesExpected())
+                .setShared(shared(value, before, smalls))
+                .setTimestamp(before != null && before.getTimestamp().isAfter(time) ? before.getTimestamp() : time)
+                .build();
+    }
+
+    /** The fit's compression as records name it. */
+    public static FactorCompression compression(FitterSettings settings) {
+        return FactorCompression.valueOf(settings.compression().name());
+    }
+
+    private static List<SharedInput> shared(Statistics value, Factor before, List<double[]> smalls) {
+        List<SharedInput> shared = new ArrayList<>();
+        for (int i = 0; i < smalls.size(); i++) {
+            SharedInput of = value.getShared().get(i);
+            int r = of.getSmall().getShape().get(0);
+            double[] was = before == null
+                    ? new double[r * r]
+                    : Tensors.doubles(before.getShared().get(i).getSmall());
+            double[] now = KroneckerFactor.addSmall(was, smalls.get(i), value.getForgetting());
+            shared.add(new SharedInput(
+                    of.getBlock(), Tensors.of(now, r, r), of.getSquaredNorm(), of.getSquaredDistance()));
+        }
+        return shared;
+    }
+
+    /**
+     * What goes out, of every block.
+     *
+     * @param due whether the factors themselves do
+     */
+    public static List<FoldResult> folds(Statistics value, Factor state, KroneckerFactor factor, boolean due) {
+        boolean withSpectrum =
+                due || !(factor.large() instanceof FullSum) || factor.large().dimension() <= CHEAP_SPECTRUM;
+        try {
+            Spectrum spectrum = withSpectrum
+                    ? factor.large().spectrum()
+                    : new Spectrum(
+                            new double[0],
+                            factor.large().dimension(),
+                            factor.large().trace());
+            List<FoldResult> folds = new ArrayList<>();
+            for (Factor each : blocks(state)) {
+                int r = each.getSmall().getShape().get(0);
+                double[] small = KroneckerFactor.smallSpectrum(Tensors.doubles(each.getSmall()), r);
+                if (!Double.isFinite(spectrum.sum()
+                        + spectrum.trace()
+                        + state.getDelta()
+                        + factor.n()
+                        + factor.logLikelihood()
+                        + small[0])) {
+                    throw StatisticsParser.unusable(value, "it would make the factors overflow");
+                }
+                folds.add(new FoldResult(update(each, spectrum, withSpectrum, small), withSpectrum, due ? each : null));
+            }
+            return folds;
+        } catch (ArithmeticException e) {
+            throw StatisticsParser.unusable(value, "it would make the factors unusable: " + e.getMessage());
+        }
+    }
+
+    /** The whole factors of every block of a state. */
+    private static List<Factor> blocks(Factor state) {
+        if (state.getShared().isEmpty()) {
+            return List.of(state);
+        }
+        List<Factor> blocks = new ArrayList<>();
+        blocks.add(of(state, state.getBlock(), state.getSmall(), state.getSquaredNorm(), state.getSquaredDistance()));
+        for (SharedInput shared : state.getShared()) {
+            blocks.add(of(
+                    state, shared.getBlock(), shared.getSmall(), shared.getSquaredNorm(), shared.getSquaredDistance()));
+        }
+        return blocks;
+    }
+
+    /** Another block's factors with the same large side, which is not copied. */
+    private static Factor of(Factor state, String block, Tensor small, double squaredNorm, Double squaredDistance) {
+        return new Factor(
+                state.getRunId(),
+                state.getCheckpoint(),
+                block,
+                state.getFit(),
+                state.getLarge(),
+                state.getForm(),
+                small,
+                state.getN(),
+                state.getExamples(),
+                state.getTrace(),
+                state.getDelta(),
+                state.getLogLikelihood(),
+                squaredNorm,
+                squaredDistance,
+                state.getBatches(),
+                state.getBatchesExpected(),
+                state.getFoldedBelow(),
+                state.getFoldedBeyond(),
+                state.getTimestamp(),
+                state.getCompression(),
+                List.of());
+    }
+
+    private static FactorUpdate update(Factor of, Spectrum spectrum, boolean withSpectrum, double[] small) {
+        return FactorUpdate.newBuilder()
+                .setRunId(of.getRunId())
+                .setCheckpoint(of.getCheckpoint())
+                .setBlock(of.getBlock())
+                .setFit(of.getFit())
+                .setBatches(of.getBatches())
+                .setBatchesExpected(of.getBatchesExpected())
+                .setDimension(spectrum.dimension())
+                .setSpectrum(withSpectrum ? list(spectrum.values()) : List.of())
+                .setSmallSpectrum(list(small))
+                .setTrace(spectrum.trace())
+                .setCapturedEnergy(withSpectrum ? spectrum.capturedEnergy() : 1)
+                .setDelta(of.getDelta())
+                .setN(of.getN())
+                .setExamples(of.getExamples())
+                .setLogLikelihood(of.getLogLikelihood())
+                .setSquaredNorm(of.getSquaredNorm())
+                .setSquaredDistance(of.getSquaredDistance())
+                .setParameters(spectrum.dimension() * small.length)
+                .setTimestamp(of.getTimestamp())
+                .build();
+    }
+
+    private static List<Double> list(double[] values) {
+        return Arrays.stream(values).boxed().toList();
+    }
+}

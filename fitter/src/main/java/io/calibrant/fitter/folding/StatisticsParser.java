@@ -1,0 +1,315 @@
+package io.calibrant.fitter.folding;
+
+import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.SharedInput;
+import io.calibrant.schemas.avro.Side;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.schemas.registry.BadRecordException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** What a statistic must be to be folded; every failure is a {@link BadRecordException} that says what was found. */
+public final class StatisticsParser {
+    /** A record of more batches than this is a mistake: it would fill the memory before it fails. */
+    private static final int MOST_BATCHES = 65_536;
+
+    private StatisticsParser() {}
+
+    /** Checks key and value against each other, and the numbers that need no run. */
+    public static void self(String key, Statistics value) {
+        if (key == null) {
+            throw new BadRecordException("statistic without a key, expected runId/checkpoint/block");
+        }
+        if (value == null) {
+            throw new BadRecordException("statistic without a value: nothing can be taken back from a sum");
+        }
+        String expected = Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock());
+        if (!key.equals(expected)) {
+            throw bad(value, "key '" + key + "' does not name it, expected '" + expected + "'");
+        }
+        try {
+            Keys.checkName("run", value.getRunId());
+            Keys.checkName("checkpoint", value.getCheckpoint());
+        } catch (IllegalArgumentException e) {
+            throw bad(value, e.getMessage());
+        }
+        if (value.getBlock().isEmpty() || value.getBlock().indexOf('/') >= 0) {
+            throw bad(value, "a block's name is not empty and has no '/'");
+        }
+        Long batches = value.getBatchesExpected();
+        if (batches != null && batches < 1) {
+            throw bad(value, "batchesExpected " + batches + ", expected 1 or more");
+        }
+        if (value.getBatch() < 0 || (batches != null && value.getBatch() >= batches)) {
+            throw bad(
+                    value,
+                    "batch " + value.getBatch() + ", expected 0 to "
+                            + (batches == null ? "any" : String.valueOf(batches - 1)));
+        }
+        several(value, batches);
+        double forgetting = value.getForgetting();
+        number(value, "forgetting", forgetting, forgetting > 0 && forgetting <= 1, "in (0, 1]");
+        number(value, "n", value.getN(), value.getN() > 0, "above 0");
+        number(value, "examples", value.getExamples(), value.getExamples() > 0, "above 0");
+        number(value, "trace", value.getTrace(), value.getTrace() >= 0, "from 0");
+        number(value, "logLikelihood", value.getLogLikelihood(), true, "finite");
+        number(value, "squaredNorm", value.getSquaredNorm(), value.getSquaredNorm() >= 0, "from 0");
+        Double distance = value.getSquaredDistance();
+        if (distance != null) {
+            number(value, "squaredDistance", distance, distance >= 0, "from 0");
+        }
+        for (SharedInput shared : value.getShared()) {
+            String of = " of shared block " + shared.getBlock();
+            number(value, "squaredNorm" + of, shared.getSquaredNorm(), shared.getSquaredNorm() >= 0, "from 0");
+            Double sharedDistance = shared.getSquaredDistance();
+            if (sharedDistance != null) {
+                number(value, "squaredDistance" + of, sharedDistance, sharedDistance >= 0, "from 0");
+            }
+        }
+    }
+
+    /** The batches of a record that holds several. */
+    private static void several(Statistics value, Long expected) {
+        if (value.getBatches() < 1 || value.getBatches() > MOST_BATCHES) {
+            throw bad(value, "batches " + value.getBatches() + ", expected 1 to " + MOST_BATCHES);
+        }
+        if (value.getStride() < 1) {
+            throw bad(value, "stride " + value.getStride() + ", expected 1 or more");
+        }
+        long reach = (value.getBatches() - 1L) * value.getStride();
+        long end = expected == null ? Long.MAX_VALUE : expected;
+        if (value.getBatch() >= end - reach) {
+            throw bad(
+                    value,
+                    value.getBatches() + " batches with a stride of " + value.getStride()
+                            + " reach beyond the last one, " + (end - 1));
+        }
+    }
+
+    /** Checks that a fit around the initial adapter can know its distance. */
+    public static void priorMean(Statistics value, PriorMean mean) {
+        if (mean == PriorMean.INITIAL
+                && (value.getSquaredDistance() == null
+                        || value.getShared().stream().anyMatch(shared -> shared.getSquaredDistance() == null))) {
+            throw bad(value, "no squaredDistance to the initial adapter, which this fit's prior mean INITIAL needs");
+        }
+    }
+
+    /**
+     * The blocks that a statistic speaks of: its own, then those that read the same input, all of them with the input
+     * as their large side.
+     */
+    public static List<Block> blocks(Statistics value, RunBlocks run) {
+        Block first = block(value, run, value.getBlock());
+        List<Block> blocks = new ArrayList<>(List.of(first));
+        for (SharedInput shared : value.getShared()) {
+            Block block = block(value, run, shared.getBlock());
+            if (blocks.contains(block)) {
+                throw bad(value, "block " + block.getName() + " shares the input with itself");
+            }
+            for (Block each : List.of(first, block)) {
+                if (each.getLargeSide() != Side.INPUT) {
+                    throw bad(
+                            value, "block " + each.getName() + " shares an input, but its large side is its gradient");
+                }
+            }
+            if (large(block) != large(first)) {
+                throw bad(
+                        value,
+                        "shared block " + block.getName() + " has an input of dimension " + large(block) + ", "
+                                + first.getName() + " of " + large(first));
+            }
+            blocks.add(block);
+        }
+        return blocks;
+    }
+
+    private static Block block(Statistics value, RunBlocks run, String name) {
+        Block block = run.blocks().get(name);
+        if (block == null) {
+            throw bad(value, "the run has no such block" + (name.equals(value.getBlock()) ? "" : " as " + name));
+        }
+        return block;
+    }
+
+    /**
+     * Checks the tensors against the run's block, and gives them as numbers. Whether the rows are finite is seen when
+     * they are folded, see {@link #notFolded}.
+     */
+    public static BatchSums sums(Statistics value, Block block, Integer rank, Compression compression) {
+        int d = large(block);
+        int r = small(block);
+        List<Integer> rows = value.getRows().getShape();
+        if (rows.size() != 2 || rows.get(1) != d) {
+            throw bad(value, "rows have shape " + rows + ", the run's block expects [m, " + d + "]");
+        }
+        try {
+            FactorRecords.checkFits(d, rank, compression);
+            double[] small = small(value, "small", value.getSmall(), r);
+            return new BatchSums(
+                    FactorRecords.rows(value.getRows()),
+                    rows.get(0),
+                    value.getTrace(),
+                    small,
+                    value.getN(),
+                    value.getExamples(),
+                    value.getLogLikelihood());
+        } catch (BadRecordException e) {
+            throw e;
+        } catch (IllegalArgumentException e) {
+            throw bad(value, e.getMessage());
+        }
+    }
+
+    /** The small side of a block that shares the input. */
+    public static double[] small(Statistics value, SharedInput shared, Block block) {
+        try {
+            return small(value, "small of shared block " + shared.getBlock(), shared.getSmall(), small(block));
+        } catch (BadRecordException e) {
+            throw e;
+        } catch (IllegalArgumentException e) {
+            throw bad(value, e.getMessage());
+        }
+    }
+
+    private static double[] small(Statistics value, String what, Tensor tensor, int r) {
+        if (!tensor.getShape().equals(List.of(r, r))) {
+            throw bad(
+                    value,
+                    what + " has shape " + tensor.getShape() + ", the run's block expects [" + r + ", " + r + "]");
+        }
+        return symmetric(value, what, finite(value, what, tensor), r);
+    }
+
+    /**
+     * Checks that a block is folded one way, alone or always with the same others: else its rows would count twice.
+     *
+     * @param state of the statistic's own block, null where there is none yet
+     * @param alone whether a block has a state of its own here
+     */
+    public static void oneWay(Statistics value, Factor state, Predicate<String> alone) {
+        List<String> with =
+                value.getShared().stream().map(SharedInput::getBlock).toList();
+        List<String> before = state == null
+                ? with
+                : state.getShared().stream().map(SharedInput::getBlock).toList();
+        if (!with.equals(before)) {
+            throw bad(value, "it shares its input with " + with + ", earlier batches with " + before);
+        }
+        for (String block : with) {
+            if (alone.test(block)) {
+                throw bad(value, "it holds block " + block + ", of which earlier batches came alone");
+            }
+        }
+    }
+
+    /** Checks that a statistic continues what is there. */
+    public static void continues(Statistics value, Factor state, KroneckerFactor factor, List<Block> blocks) {
+        Block block = blocks.get(0);
+        if (factor.large().dimension() != large(block) || factor.smallDimension() != small(block)) {
+            throw bad(
+                    value,
+                    "the factors of this checkpoint have dimensions "
+                            + factor.large().dimension() + " and " + factor.smallDimension() + ", the run's block "
+                            + large(block) + " and " + small(block));
+        }
+        for (int i = 1; i < blocks.size(); i++) {
+            int r = state.getShared().get(i - 1).getSmall().getShape().get(0);
+            if (r != small(blocks.get(i))) {
+                throw bad(
+                        value,
+                        "the factors of shared block " + blocks.get(i).getName() + " have a small side of dimension "
+                                + r + ", the run's block " + small(blocks.get(i)));
+            }
+        }
+        if (state.getBatchesExpected() != null
+                && value.getBatchesExpected() != null
+                && !state.getBatchesExpected().equals(value.getBatchesExpected())) {
+            throw bad(
+                    value,
+                    "batchesExpected " + value.getBatchesExpected() + ", earlier batches of the pass said "
+                            + state.getBatchesExpected());
+        }
+    }
+
+    /** Refuses what cannot be used further, for example an overflow or an indefinite sum. */
+    public static BadRecordException unusable(Statistics value, String why) {
+        return bad(value, why);
+    }
+
+    public static int large(Block block) {
+        return block.getLargeSide() == Side.INPUT ? block.getInputs() : block.getOutputs();
+    }
+
+    public static int small(Block block) {
+        return block.getLargeSide() == Side.INPUT ? block.getOutputs() : block.getInputs();
+    }
+
+    /**
+     * Why a statistic cannot be folded: a row that is not finite, or whose square is not.
+     *
+     * @param cause what the fold said
+     */
+    public static BadRecordException notFolded(Statistics value, ArithmeticException cause) {
+        finite(value, "rows", value.getRows());
+        return unusable(value, "it would make the factors overflow: " + cause.getMessage());
+    }
+
+    private static double[] finite(Statistics statistics, String what, Tensor tensor) {
+        double[] values = Tensors.doubles(tensor);
+        for (int i = 0; i < values.length; i++) {
+            if (!Double.isFinite(values[i])) {
+                throw bad(statistics, what + " holds " + values[i] + " at index " + i + ", expected finite numbers");
+            }
+        }
+        return values;
+    }
+
+    private static double[] symmetric(Statistics statistics, String what, double[] small, int r) {
+        double most = 0;
+        for (double x : small) {
+            most = Math.max(most, Math.abs(x));
+        }
+        double[] mean = new double[small.length];
+        for (int i = 0; i < r; i++) {
+            for (int j = 0; j < r; j++) {
+                double a = small[i * r + j];
+                double b = small[j * r + i];
+                if (Math.abs(a - b) > 1e-4 * most) {
+                    throw bad(
+                            statistics,
+                            what + " is not symmetric: " + a + " at [" + i + ", " + j + "], " + b + " at [" + j + ", "
+                                    + i + "]");
+                }
+                mean[i * r + j] = (a + b) / 2;
+            }
+        }
+        try {
+            KroneckerFactor.smallSpectrum(mean, r);
+        } catch (ArithmeticException e) {
+            throw bad(statistics, what + " is " + e.getMessage());
+        }
+        return mean;
+    }
+
+    private static void number(Statistics statistics, String what, double value, boolean right, String accepted) {
+        if (!right || !Double.isFinite(value)) {
+            throw bad(statistics, what + " is " + value + ", expected a finite number " + accepted);
+        }
+    }
+
+    private static BadRecordException bad(Statistics value, String why) {
+        return new BadRecordException("statistic of run " + value.getRunId() + ", checkpoint " + value.getCheckpoint()
+                + ", block " + value.getBlock() + ", batch " + value.getBatch() + ": " + why);
+    }
+}

@@ -1,0 +1,152 @@
+package io.calibrant.fitter.labels;
+
+import io.calibrant.fitter.metrics.LabelledProbabilities;
+import io.calibrant.fitter.metrics.MetricSums;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Purpose;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.BinaryEncoder;
+
+/**
+ * An answer, as much of it as measuring and tuning need.
+ *
+ * @param version of the posterior that made it; {@link #BORROWED} where another fit made it
+ * @param timestamp milliseconds
+ * @param window length of the window it is counted in, milliseconds
+ * @param labels of the choices
+ * @param map MAP probabilities
+ * @param temperature temperature-scaled ones, null for none
+ * @param served probabilities as served
+ * @param mean contrast means; null unless it is an answer for validation
+ * @param covariance of the contrasts, row-major; null unless it is one for validation that rests on all blocks
+ */
+public record AnswerSummary(
+        String runId,
+        String checkpoint,
+        long version,
+        long timestamp,
+        long window,
+        List<String> labels,
+        List<Double> map,
+        List<Double> temperature,
+        List<Double> served,
+        List<Double> mean,
+        List<Double> covariance) {
+    /**
+     * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T;
+     * its covariance and what was served are its own, so nothing else of it counts.
+     */
+    static final long BORROWED = Long.MAX_VALUE;
+
+    /** Another fit's answer for validation. */
+    public static AnswerSummary borrowed(Answer answer, long timestamp, long window) {
+        AnswerSummary given = of(answer, timestamp, window);
+        return new AnswerSummary(
+                given.runId,
+                given.checkpoint,
+                BORROWED,
+                timestamp,
+                window,
+                given.labels,
+                given.map,
+                null,
+                given.served,
+                given.mean,
+                null);
+    }
+
+    public static AnswerSummary of(Answer answer, long timestamp, long window) {
+        boolean tunes = answer.getPurpose() == Purpose.VALIDATION;
+        List<Double> covariance = new ArrayList<>();
+        answer.getContrastCovariance().forEach(covariance::addAll);
+        return new AnswerSummary(
+                answer.getRunId(),
+                answer.getCheckpoint(),
+                answer.getPosteriorVersion(),
+                timestamp,
+                window,
+                List.copyOf(answer.getLabels()),
+                answer.getMapProbabilities(),
+                answer.getTemperatureProbabilities(),
+                answer.getProbabilities(),
+                tunes ? answer.getContrastMean() : null,
+                tunes && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null);
+    }
+
+    boolean isBorrowed() {
+        return version == BORROWED;
+    }
+
+    /** Whether it stands for the same weights, and is this fit's own or not as the other is. */
+    boolean isLike(AnswerSummary other) {
+        return runId.equals(other.runId) && checkpoint.equals(other.checkpoint) && isBorrowed() == other.isBorrowed();
+    }
+
+    /** What it adds to its window and to the total of its fit. */
+    public CalibrationCounts tally(String label, long contradicting) {
+        if (label == null) {
+            return counted(1, 0, contradicting, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE);
+        }
+        int index = labels.indexOf(label);
+        if (index < 0) {
+            return counted(0, 1, contradicting, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE);
+        }
+        return counted(
+                0,
+                0,
+                contradicting,
+                sums(map, index),
+                temperature == null ? MetricSums.NONE : sums(temperature, index),
+                sums(served, index));
+    }
+
+    private CalibrationCounts counted(
+            long waiting, long unusable, long contradicting, MetricSums ofMap, MetricSums ofTemperature, MetricSums s) {
+        return new CalibrationCounts(waiting, unusable, contradicting, 0, ofMap, ofTemperature, s, timestamp);
+    }
+
+    private static MetricSums sums(List<Double> probabilities, int index) {
+        return MetricSums.of(new LabelledProbabilities(
+                probabilities.stream().mapToDouble(Double::doubleValue).toArray(), index));
+    }
+
+    /** What it says for tuning; null for nothing. */
+    CalibrationAnswer tuning(String label, long labelled) {
+        int index = label == null || mean == null ? -1 : labels.indexOf(label);
+        return index < 0
+                ? null
+                : new CalibrationAnswer(version, index, mean, covariance, Math.max(timestamp, labelled));
+    }
+
+    static void write(AnswerSummary answer, BinaryEncoder out) throws IOException {
+        out.writeString(answer.runId);
+        out.writeString(answer.checkpoint);
+        out.writeLong(answer.version);
+        out.writeLong(answer.timestamp);
+        out.writeLong(answer.window);
+        BinaryForm.strings(answer.labels, out);
+        BinaryForm.doubles(answer.map, out);
+        BinaryForm.doubles(answer.temperature, out);
+        BinaryForm.doubles(answer.served, out);
+        BinaryForm.doubles(answer.mean, out);
+        BinaryForm.doubles(answer.covariance, out);
+    }
+
+    static AnswerSummary read(BinaryDecoder in) throws IOException {
+        return new AnswerSummary(
+                in.readString(),
+                in.readString(),
+                in.readLong(),
+                in.readLong(),
+                in.readLong(),
+                BinaryForm.strings(in),
+                BinaryForm.doubles(in),
+                BinaryForm.doubles(in),
+                BinaryForm.doubles(in),
+                BinaryForm.doubles(in),
+                BinaryForm.doubles(in));
+    }
+}

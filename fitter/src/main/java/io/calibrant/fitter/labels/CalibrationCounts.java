@@ -1,0 +1,98 @@
+package io.calibrant.fitter.labels;
+
+import io.calibrant.fitter.metrics.MetricSums;
+import java.io.IOException;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.kafka.common.serialization.Serde;
+
+/**
+ * What one record of topic calibration counts, or what changes in it. All of it can be taken back exactly.
+ *
+ * @param waiting answers that wait for a label
+ * @param unusable labels that are none of their question's choices
+ * @param contradicting labels that replaced another
+ * @param unanswered labels whose question has no answer
+ * @param map figures of the MAP probabilities
+ * @param temperature figures of the temperature-scaled ones, of the answers that carry them
+ * @param served figures of the probabilities as served
+ * @param newest timestamp of the newest answer that was ever part of it, milliseconds
+ */
+public record CalibrationCounts(
+        long waiting,
+        long unusable,
+        long contradicting,
+        long unanswered,
+        MetricSums map,
+        MetricSums temperature,
+        MetricSums served,
+        long newest) {
+    public static final CalibrationCounts NONE =
+            new CalibrationCounts(0, 0, 0, 0, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE, 0);
+
+    public static final Serde<CalibrationCounts> SERDE =
+            BinaryForm.serde(CalibrationCounts::write, CalibrationCounts::read);
+
+    private static final int COUNTS = 4;
+
+    public CalibrationCounts plus(CalibrationCounts other) {
+        return new CalibrationCounts(
+                waiting + other.waiting,
+                unusable + other.unusable,
+                contradicting + other.contradicting,
+                unanswered + other.unanswered,
+                map.plus(other.map),
+                temperature.plus(other.temperature),
+                served.plus(other.served),
+                Math.max(newest, other.newest));
+    }
+
+    public CalibrationCounts minus(CalibrationCounts other) {
+        return new CalibrationCounts(
+                waiting - other.waiting,
+                unusable - other.unusable,
+                contradicting - other.contradicting,
+                unanswered - other.unanswered,
+                map.minus(other.map),
+                temperature.minus(other.temperature),
+                served.minus(other.served),
+                Math.max(newest, other.newest));
+    }
+
+    /** Whether nothing is counted. */
+    public boolean isEmpty() {
+        return waiting == 0
+                && unusable == 0
+                && contradicting == 0
+                && unanswered == 0
+                && map.equals(MetricSums.NONE)
+                && temperature.equals(MetricSums.NONE)
+                && served.equals(MetricSums.NONE);
+    }
+
+    static void write(CalibrationCounts tally, BinaryEncoder out) throws IOException {
+        long[] all = new long[COUNTS + 3 * MetricSums.LENGTH];
+        all[0] = tally.waiting;
+        all[1] = tally.unusable;
+        all[2] = tally.contradicting;
+        all[3] = tally.unanswered;
+        MetricSums[] sums = {tally.map, tally.temperature, tally.served};
+        for (int i = 0; i < sums.length; i++) {
+            System.arraycopy(sums[i].toLongs(), 0, all, COUNTS + i * MetricSums.LENGTH, MetricSums.LENGTH);
+        }
+        out.writeLong(tally.newest);
+        BinaryForm.sparse(all, out);
+    }
+
+    static CalibrationCounts read(BinaryDecoder in) throws IOException {
+        long newest = in.readLong();
+        long[] all = BinaryForm.sparse(COUNTS + 3 * MetricSums.LENGTH, in);
+        MetricSums[] sums = new MetricSums[3];
+        for (int i = 0; i < sums.length; i++) {
+            long[] own = new long[MetricSums.LENGTH];
+            System.arraycopy(all, COUNTS + i * MetricSums.LENGTH, own, 0, MetricSums.LENGTH);
+            sums[i] = MetricSums.ofLongs(own);
+        }
+        return new CalibrationCounts(all[0], all[1], all[2], all[3], sums[0], sums[1], sums[2], newest);
+    }
+}

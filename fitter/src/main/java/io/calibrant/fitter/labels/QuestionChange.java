@@ -1,0 +1,48 @@
+package io.calibrant.fitter.labels;
+
+import org.apache.kafka.common.serialization.Serde;
+
+/** What an answer or a label changes elsewhere. */
+public sealed interface QuestionChange {
+    /**
+     * A change of one record of topic calibration, by its key.
+     *
+     * @param difference to be added; null where the record is too old and goes
+     */
+    record OfCounts(CalibrationCounts difference) implements QuestionChange {
+        public static final Serde<OfCounts> SERDE = BinaryForm.serde(
+                (change, out) -> {
+                    out.writeBoolean(change.difference != null);
+                    if (change.difference != null) {
+                        CalibrationCounts.write(change.difference, out);
+                    }
+                },
+                in -> new OfCounts(in.readBoolean() ? CalibrationCounts.read(in) : null));
+
+        /**
+         * The record after it; null for none. What ever held an answer stays, so that its time does not depend on
+         * order.
+         */
+        public CalibrationCounts appliedTo(CalibrationCounts before) {
+            CalibrationCounts after = difference == null ? CalibrationCounts.NONE : before.plus(difference);
+            return after.isEmpty() && after.newest() == 0 ? null : after;
+        }
+    }
+
+    /**
+     * A change of what a fit is tuned on, by the fit's key.
+     *
+     * @param answer what the question now says; null where it no longer says anything
+     */
+    record OfAnswer(String questionId, CalibrationAnswer answer) implements QuestionChange, CalibrationInput {
+        public static final Serde<OfAnswer> SERDE = BinaryForm.serde(
+                (change, out) -> {
+                    out.writeString(change.questionId);
+                    out.writeBoolean(change.answer != null);
+                    if (change.answer != null) {
+                        CalibrationAnswer.write(change.answer, out);
+                    }
+                },
+                in -> new OfAnswer(in.readString(), in.readBoolean() ? CalibrationAnswer.read(in) : null));
+    }
+}

@@ -1,0 +1,29 @@
+package io.calibrant.fitter.posteriors;
+
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All that a fit is tuned on, as it is at one moment.
+ *
+ * @param base the posterior whose factors and prior precision are the present ones, as it was before any tuning; its
+ *     version is the first that has them
+ * @param answers the labelled validation answers of this checkpoint, by question
+ * @param spectra of every block of the base, in its order
+ * @param statistics predictive statistics of this checkpoint, by question; empty unless the prior is tuned, too
+ */
+public record CalibrationSet(
+        Posterior base,
+        Map<String, CalibrationAnswer> answers,
+        List<FactorUpdate> spectra,
+        Map<String, PredictiveStatistics> statistics) {
+    public CalibrationSet {
+        answers = Map.copyOf(answers);
+        spectra = List.copyOf(spectra);
+        statistics = Map.copyOf(statistics);
+    }
+}

@@ -1,0 +1,153 @@
+package io.calibrant.fitter.posteriors;
+
+import io.calibrant.fitter.evidence.BlockSpectrum;
+import io.calibrant.fitter.evidence.Evidence;
+import io.calibrant.fitter.linalg.Spectrum;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.Shards;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorMean;
+import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.avro.PriorStructure;
+import io.calibrant.schemas.avro.Run;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/** The posterior of a checkpoint from the spectra of all its blocks (method, section 5a). */
+public final class PosteriorFactory {
+    private final FitterSettings settings;
+
+    public PosteriorFactory(FitterSettings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * The posterior where the evidence is largest. While the pass is not complete, F and the log-likelihood of what has
+     * come are extrapolated to the run's N training questions (method, section 3).
+     *
+     * @param updates the latest of every block, in the run's order
+     */
+    public Posterior posterior(Run run, List<FactorUpdate> updates, long version) {
+        boolean complete = updates.stream()
+                .allMatch(u -> u.getBatchesExpected() != null && u.getBatches() == u.getBatchesExpected());
+        List<BlockSpectrum> spectra = new ArrayList<>();
+        double kept = 0;
+        double traces = 0;
+        long parameters = 0;
+        long batches = Long.MAX_VALUE;
+        Instant latest = Instant.EPOCH;
+        SortedSet<String> waitsFor = new TreeSet<>(Shards.order());
+        for (FactorUpdate update : updates) {
+            Spectrum large = new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace());
+            BlockSpectrum block = spectrum(update);
+            spectra.add(block.times(share(run, update, complete)));
+            kept += Math.min(large.sum(), large.trace());
+            traces += large.trace();
+            parameters += block.parameters();
+            waitsFor.addAll(update.getWaitsFor());
+            batches = Math.min(batches, update.getBatches());
+            latest = latest.isBefore(update.getTimestamp()) ? update.getTimestamp() : latest;
+        }
+        FactorUpdate first = updates.get(0);
+        double logLikelihood = first.getLogLikelihood() * share(run, first, complete);
+        Evidence.Optimum optimum = new Evidence(spectra, logLikelihood).maximise(settings.prior());
+        List<BlockPrecision> precisions = new ArrayList<>();
+        for (int i = 0; i < updates.size(); i++) {
+            precisions.add(new BlockPrecision(
+                    updates.get(i).getBlock(),
+                    optimum.lambdas()[i],
+                    updates.get(i).getBatches()));
+        }
+        return Posterior.newBuilder()
+                .setRunId(first.getRunId())
+                .setCheckpoint(first.getCheckpoint())
+                .setFit(first.getFit())
+                .setVersion(version)
+                .setState(
+                        complete
+                                ? PosteriorState.COMPLETE
+                                : ended(updates) ? PosteriorState.PARTIAL : PosteriorState.LIVE)
+                .setBatches(batches)
+                .setBatchesExpected(first.getBatchesExpected())
+                .setWaitsFor(List.copyOf(waitsFor))
+                .setPrior(PriorStructure.valueOf(settings.prior().name()))
+                .setPriorMean(settings.priorMean())
+                .setResidual(settings.residual())
+                .setBlocks(precisions)
+                .setLogEvidence(optimum.logEvidence())
+                .setLogLikelihood(logLikelihood)
+                .setEffectiveParameters(optimum.effectiveParameters())
+                .setParameters(parameters)
+                .setCapturedEnergy(traces > 0 ? kept / traces : 1)
+                .setTimestamp(latest)
+                .build();
+    }
+
+    /** The spectra of a complete pass, without the share that a partial one is scaled by. */
+    List<BlockSpectrum> spectra(List<FactorUpdate> updates) {
+        return updates.stream().map(this::spectrum).toList();
+    }
+
+    /** The maximum of the evidence of a complete pass. */
+    Evidence.Optimum evidence(List<FactorUpdate> updates) {
+        return of(updates).maximise(settings.prior());
+    }
+
+    /** A complete posterior with other prior precisions, and its evidence there. */
+    Posterior with(double[] lambdas, Posterior complete, List<FactorUpdate> updates) {
+        Evidence evidence = of(updates);
+        List<BlockPrecision> precisions = new ArrayList<>();
+        for (int i = 0; i < lambdas.length; i++) {
+            BlockPrecision block = complete.getBlocks().get(i);
+            precisions.add(new BlockPrecision(block.getBlock(), lambdas[i], block.getBatches()));
+        }
+        return Posterior.newBuilder(complete)
+                .setBlocks(precisions)
+                .setLogEvidence(evidence.at(lambdas))
+                .setEffectiveParameters(evidence.effectiveParameters(lambdas))
+                .setObjective(PriorObjective.EVIDENCE)
+                .setValidationNll(null)
+                .build();
+    }
+
+    private Evidence of(List<FactorUpdate> updates) {
+        return new Evidence(spectra(updates), updates.get(0).getLogLikelihood());
+    }
+
+    private BlockSpectrum spectrum(FactorUpdate update) {
+        return BlockSpectrum.of(
+                update.getBlock(),
+                new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace()),
+                settings.residual(),
+                doubles(update.getSmallSpectrum()),
+                update.getN(),
+                settings.priorMean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
+    }
+
+    /** Whether every block has all the batches of the pass that this fit takes. */
+    private boolean ended(List<FactorUpdate> updates) {
+        return updates.stream().allMatch(update -> hasAll(update, update.getBatches()));
+    }
+
+    /** Whether a block has all the batches of the pass that this fit takes, once it has so many. */
+    public boolean hasAll(FactorUpdate of, long batches) {
+        Long selected = settings.selection()
+                .batches(Keys.block(of.getRunId(), of.getCheckpoint(), of.getBlock()), of.getBatchesExpected());
+        return selected != null && batches >= selected;
+    }
+
+    private static double share(Run run, FactorUpdate update, boolean complete) {
+        return complete || run.getTrainingQuestions() < 1 ? 1 : run.getTrainingQuestions() / update.getExamples();
+    }
+
+    private static double[] doubles(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+}

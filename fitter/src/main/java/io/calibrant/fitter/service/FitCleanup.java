@@ -1,0 +1,81 @@
+package io.calibrant.fitter.service;
+
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.topology.StoreNames;
+import io.calibrant.schemas.Connection;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.errors.InterruptException;
+
+/**
+ * What a fit leaves in Kafka and on this machine besides its results: its consumer group, its internal topics, its
+ * state.
+ */
+public final class FitCleanup {
+    private FitCleanup() {}
+
+    /** How many members its consumer group has: stream threads that run, or that died less than six seconds ago. */
+    public static int members(Connection connection, String fit) {
+        String group = FitterSettings.applicationId(connection.topics(), fit);
+        try (Admin admin = Admin.create(connection.admin())) {
+            return admin.describeConsumerGroups(List.of(group))
+                    .all()
+                    .get()
+                    .get(group)
+                    .members()
+                    .size();
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof GroupIdNotFoundException) {
+                return 0;
+            }
+            throw new KafkaException(e.getCause().getMessage(), e);
+        }
+    }
+
+    /**
+     * Removes them. Nobody may be running.
+     *
+     * @param stateDir where the fit's fitters had their state on this machine
+     * @return what was there, in words
+     * @throws KafkaException if the cluster refuses
+     */
+    public static List<String> delete(Connection connection, String fit, Path stateDir) {
+        String application = FitterSettings.applicationId(connection.topics(), fit);
+        List<String> removed = new ArrayList<>();
+        try (Admin admin = Admin.create(connection.admin())) {
+            Set<String> there = admin.listTopics().names().get();
+            List<String> internal = Stream.concat(
+                            StoreNames.repartitionTopics(application).stream(),
+                            StoreNames.changelogTopics(application).stream())
+                    .filter(there::contains)
+                    .toList();
+            admin.deleteTopics(internal).all().get();
+            internal.forEach(topic -> removed.add("topic " + topic));
+            boolean grouped = admin.listGroups().all().get().stream()
+                    .anyMatch(group -> group.groupId().equals(application));
+            if (grouped) {
+                admin.deleteConsumerGroups(List.of(application)).all().get();
+                removed.add("consumer group " + application);
+            }
+            String cluster = admin.describeCluster().clusterId().get();
+            for (Path state : StateDirectory.of(stateDir.toAbsolutePath(), cluster, application)) {
+                StateDirectory.delete(state);
+                removed.add("state " + state);
+            }
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException(e.getCause().getMessage(), e);
+        }
+        return removed;
+    }
+}

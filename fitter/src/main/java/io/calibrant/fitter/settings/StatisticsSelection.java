@@ -1,0 +1,153 @@
+package io.calibrant.fitter.settings;
+
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.Statistics;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Which statistics a fit folds, and into how many columns: of a refit, which replays a part of the topic or in another
+ * way. What is not selected is passed over as if it had never been sent.
+ *
+ * @param run of this run only; null for all
+ * @param checkpoint of this checkpoint only; null for all
+ * @param from the first batch; 0 for all
+ * @param to the last batch; {@link Long#MAX_VALUE} for all
+ * @param before only what was sent before this time, milliseconds; {@link Long#MAX_VALUE} for all
+ * @param excludedSources without what these sources sent, for example shard 1/3
+ * @param rank columns to keep of the large side; null for as many as the run says
+ * @param present how many batches are there to be folded, by runId/checkpoint/block, where that does not follow from
+ *     the others: of a pass of which retention has dropped a part. No setting: it says when the fit has all it will get
+ */
+public record StatisticsSelection(
+        String run,
+        String checkpoint,
+        long from,
+        long to,
+        long before,
+        Set<String> excludedSources,
+        Integer rank,
+        Map<String, Long> present) {
+    /** Everything, as the run says. */
+    public static final StatisticsSelection ALL =
+            new StatisticsSelection(null, null, 0, Long.MAX_VALUE, Set.of(), null);
+
+    /** A trainer reduces a batch to so many rows for each column of its rank: no rank beyond has a basis. */
+    private static final int ROWS_A_COLUMN = 2;
+
+    /**
+     * Checks every value.
+     *
+     * @throws IllegalArgumentException naming the flag, the value and what is accepted
+     */
+    public StatisticsSelection {
+        if (run != null) {
+            Keys.checkName("--run", run);
+        }
+        if (checkpoint != null) {
+            Keys.checkName("--checkpoint", checkpoint);
+        }
+        if (from < 0) {
+            throw new IllegalArgumentException("--from: " + from + " is not accepted, accepted is 0 or more");
+        }
+        if (to < from) {
+            throw new IllegalArgumentException("--to: " + to + " is not accepted, accepted is " + from + " or more");
+        }
+        if (rank != null && rank < 1) {
+            throw new IllegalArgumentException("--rank: " + rank + " is not accepted, accepted is 1 or more");
+        }
+        excludedSources = Set.copyOf(excludedSources);
+        present = Map.copyOf(present);
+    }
+
+    /** Whenever it was sent, and as many as the pass has. */
+    public StatisticsSelection(
+            String run, String checkpoint, long from, long to, Set<String> excludedSources, Integer rank) {
+        this(run, checkpoint, from, to, Long.MAX_VALUE, excludedSources, rank, Map.of());
+    }
+
+    /** The same of what is there. */
+    public StatisticsSelection withPresent(Map<String, Long> there) {
+        return new StatisticsSelection(run, checkpoint, from, to, before, excludedSources, rank, there);
+    }
+
+    /**
+     * Whether a statistic is selected.
+     *
+     * @param timestamp when it was sent, milliseconds
+     * @throws IllegalArgumentException if the first or the last batch cuts a record in two
+     */
+    public boolean has(Statistics value, long timestamp) {
+        if (timestamp >= before
+                || (run != null && !run.equals(value.getRunId()))
+                || (checkpoint != null && !checkpoint.equals(value.getCheckpoint()))
+                || excludedSources.contains(value.getSource())) {
+            return false;
+        }
+        if (from == 0 && to == Long.MAX_VALUE) {
+            return true; // also what has an impossible number, which is to be refused
+        }
+        long first = value.getBatch();
+        long last = first + (value.getBatches() - 1L) * value.getStride();
+        if (last < from || first > to) {
+            return false;
+        }
+        if (first < from || last > to) {
+            throw new IllegalArgumentException((first < from ? "--from: " + from : "--to: " + to) + " is not accepted,"
+                    + " batches " + first + " to " + last + " of block " + value.getBlock() + " came in one record");
+        }
+        return true;
+    }
+
+    /**
+     * The columns to keep of a run's large sides; null keeps them in full.
+     *
+     * @throws IllegalArgumentException if the run's statistics have too few rows for the rank asked for
+     */
+    public Integer rankOf(Run of) {
+        if (rank != null && of.getRank() != null && rank > ROWS_A_COLUMN * of.getRank()) {
+            throw new IllegalArgumentException("--rank: " + rank + " is not accepted, the statistics of run '"
+                    + of.getRunId() + "' have " + ROWS_A_COLUMN * of.getRank() + " rows a batch (its rank is "
+                    + of.getRank() + "): accepted is 1 to " + ROWS_A_COLUMN * of.getRank());
+        }
+        return rank == null ? of.getRank() : rank;
+    }
+
+    /**
+     * Which of the shards with missing batches are waited for: of a part of the batches none, as it is not said which.
+     */
+    public List<String> awaited(List<String> missing, Long expected) {
+        boolean part = expected != null && (from > 0 || to < expected - 1 || !present.isEmpty());
+        return part
+                ? List.of()
+                : missing.stream()
+                        .filter(shard -> !excludedSources.contains(shard))
+                        .toList();
+    }
+
+    /**
+     * How many batches of a pass are selected, so far as that is known; null for a pass without an end.
+     *
+     * @param key runId/checkpoint/block
+     */
+    public Long batches(String key, Long expected) {
+        if (expected == null) {
+            return null;
+        }
+        if (!present.isEmpty()) {
+            return present.get(key);
+        }
+        long last = Math.min(expected - 1, to);
+        long count = Math.max(0, last - from + 1);
+        for (String source : excludedSources) {
+            Shards.Shard shard = Shards.parse(source);
+            if (shard == null) {
+                return expected; // which batches are its own is not written in its name
+            }
+            count -= from <= last ? shard.share(last + 1) - shard.share(from) : 0;
+        }
+        return count;
+    }
+}

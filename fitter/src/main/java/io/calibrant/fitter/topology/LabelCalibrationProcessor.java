@@ -1,0 +1,221 @@
+package io.calibrant.fitter.topology;
+
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.fitter.labels.CalibrationInput;
+import io.calibrant.fitter.labels.QuestionChange;
+import io.calibrant.fitter.posteriors.CalibrationSet;
+import io.calibrant.fitter.posteriors.LabelCalibration;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.schemas.avro.PriorObjective;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
+
+/**
+ * Tunes each posterior that has all its batches on the labelled validation answers that it has made, and publishes it
+ * under the next version where that changes something. The clock decides when: a while after the last label, so that a
+ * file of labels makes one version and not hundreds. It never decides what.
+ *
+ * <p>The mathematics takes seconds on thousands of labels, and a stream thread that is away for so long loses its
+ * transaction: so it runs beside it, on a copy of what is known, and the thread comes back for the result.
+ */
+final class LabelCalibrationProcessor implements Processor<String, CalibrationInput, String, Posterior> {
+    static final Duration LOOK_EVERY = Duration.ofMillis(500);
+
+    /** Labels that never stop coming are not waited for longer than this many looks. */
+    private static final int MOST_LOOKS = 20;
+
+    /** As many looks as the longest commit interval has. */
+    private static final int IDLE_LOOKS = 1;
+
+    private final PriorObjective objective;
+    private final LabelCalibration retuning;
+    private final Executor executor;
+    private final PendingCalibrations tunings;
+    private final Consumer<Posterior> listener;
+    private ProcessorContext<String, Posterior> context;
+    private KeyValueStore<String, Posterior> posteriors;
+    private KeyValueStore<String, Posterior> bases;
+    private KeyValueStore<String, CalibrationAnswer> answers;
+    private KeyValueStore<String, FactorUpdate> spectra;
+
+    /** Null where labels do not choose the prior. */
+    private KeyValueStore<String, PredictiveStatistics> statistics;
+
+    /** Fits to be tuned, with the looks since they have waited. */
+    private final Map<String, Integer> waiting = new LinkedHashMap<>();
+
+    /** Those of which something new came since the last look. */
+    private final Set<String> restless = new HashSet<>();
+
+    private Job job;
+
+    /** Looks since there was nothing to do: after one more than a commit takes, what was found is committed. */
+    private int idle;
+
+    private record Job(String key, CalibrationSet set, CompletableFuture<Posterior> result) {}
+
+    LabelCalibrationProcessor(
+            PriorObjective objective,
+            LabelCalibration retuning,
+            Executor executor,
+            PendingCalibrations tunings,
+            Consumer<Posterior> listener) {
+        this.objective = objective;
+        this.retuning = retuning;
+        this.executor = executor;
+        this.tunings = tunings;
+        this.listener = listener;
+    }
+
+    @Override
+    public void init(ProcessorContext<String, Posterior> context) {
+        this.context = context;
+        posteriors = context.getStateStore(StoreNames.POSTERIORS);
+        bases = context.getStateStore(StoreNames.BASES);
+        answers = context.getStateStore(StoreNames.LABELLED_ANSWERS);
+        spectra = context.getStateStore(StoreNames.SPECTRA);
+        if (objective == PriorObjective.VALIDATION) {
+            statistics = context.getStateStore(StoreNames.PREDICTIVE);
+        }
+        // What a process that died had not come to; where it had, nothing changes.
+        try (KeyValueIterator<String, CalibrationAnswer> all = answers.all()) {
+            while (all.hasNext()) {
+                waiting.put(fitOf(all.next().key), 0);
+            }
+        }
+        context.schedule(LOOK_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> look());
+        tunings.set(this, true);
+    }
+
+    @Override
+    public void process(Record<String, CalibrationInput> record) {
+        String fit = record.key();
+        if (record.value() instanceof QuestionChange.OfAnswer change) {
+            answers.put(fit + '/' + change.questionId(), change.answer());
+        } else if (record.value() instanceof CalibrationInput.OfPredictive predictive) {
+            statistics.put(fit + '/' + predictive.statistics().getQuestionId(), predictive.statistics());
+        } else if (record.value() instanceof CalibrationInput.OfPosterior made) {
+            if (made.posterior().getState() == PosteriorState.LIVE) {
+                if (bases.get(fit) != null) {
+                    bases.delete(fit);
+                }
+                return;
+            }
+            bases.put(fit, made.posterior());
+        }
+        waiting.putIfAbsent(fit, 0);
+        restless.add(fit);
+        idle = 0;
+        tunings.set(this, true);
+    }
+
+    private void look() {
+        finish();
+        Iterator<Map.Entry<String, Integer>> each = waiting.entrySet().iterator();
+        while (each.hasNext() && job == null) {
+            Map.Entry<String, Integer> fit = each.next();
+            if (!restless.contains(fit.getKey()) || fit.getValue() >= MOST_LOOKS) {
+                each.remove();
+                start(fit.getKey());
+                finish();
+            }
+        }
+        waiting.replaceAll((fit, looks) -> looks + 1);
+        restless.clear();
+        idle = waiting.isEmpty() && job == null ? idle + 1 : 0;
+        tunings.set(this, idle <= IDLE_LOOKS);
+    }
+
+    @Override
+    public void close() {
+        tunings.set(this, false);
+    }
+
+    private void start(String fit) {
+        Posterior base = bases.get(fit);
+        if (base == null) {
+            return; // when there is one, it will be heard of
+        }
+        CalibrationSet set = new CalibrationSet(
+                base,
+                prefixed(answers, fit + '/'),
+                base.getBlocks().stream()
+                        .map(block -> spectra.get(fit + '/' + block.getBlock()))
+                        .toList(),
+                statistics == null ? Map.of() : prefixed(statistics, fit + '/'));
+        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> retuning.of(set), executor));
+    }
+
+    private void finish() {
+        if (job == null || !job.result.isDone()) {
+            return;
+        }
+        Job done = job;
+        job = null;
+        Posterior base = bases.get(done.key);
+        if (base == null || base.getVersion() != done.set.base().getVersion()) {
+            waiting.putIfAbsent(done.key, 0); // other factors came in between
+            return;
+        }
+        Posterior last = posteriors.get(done.key);
+        Posterior tuned = result(done);
+        if (LabelCalibration.same(last, tuned)) {
+            return;
+        }
+        tuned.setVersion(last.getVersion() + 1);
+        posteriors.put(done.key, tuned);
+        if (!LabelCalibration.samePrior(base, tuned)) {
+            bases.put(done.key, LabelCalibration.untuned(tuned));
+        }
+        context.forward(new Record<>(done.key, tuned, tuned.getTimestamp().toEpochMilli()));
+        context.commit();
+        listener.accept(tuned);
+    }
+
+    private static Posterior result(Job done) {
+        try {
+            return done.result.join();
+        } catch (CompletionException e) {
+            throw new IllegalStateException(
+                    "tuning of " + done.key + ": " + e.getCause().getMessage(), e.getCause());
+        }
+    }
+
+    /** What a store holds under a prefix, by the rest of the key. */
+    private static <V> Map<String, V> prefixed(KeyValueStore<String, V> store, String prefix) {
+        Map<String, V> found = new HashMap<>();
+        try (StringSerializer keys = new StringSerializer();
+                KeyValueIterator<String, V> all = store.prefixScan(prefix, keys)) {
+            all.forEachRemaining(each -> found.put(each.key.substring(prefix.length()), each.value));
+        }
+        return found;
+    }
+
+    /** run/checkpoint/fit of run/checkpoint/fit/question; no name has a '/', a question may. */
+    private static String fitOf(String key) {
+        int slash = -1;
+        for (int i = 0; i < 3; i++) {
+            slash = key.indexOf('/', slash + 1);
+        }
+        return key.substring(0, slash);
+    }
+}

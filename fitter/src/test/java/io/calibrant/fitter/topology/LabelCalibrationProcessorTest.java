@@ -1,0 +1,333 @@
+package io.calibrant.fitter.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.fitter.calibration.CalibrationResult;
+import io.calibrant.fitter.calibration.Calibrator;
+import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.avro.Purpose;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Labels of validation answers, and the versions of the posterior that they make. */
+class LabelCalibrationProcessorTest {
+    private static final long COMPLETE = 2;
+    private static final int QUESTIONS = 40;
+
+    @TempDir
+    Path stateDir;
+
+    @Test
+    void shouldTuneOnWhatThisPosteriorsFactorsAnsweredForValidation() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            assertThat(base.getState()).isEqualTo(PosteriorState.COMPLETE);
+            assertThat(base.getVersion()).isEqualTo(COMPLETE);
+            driver.look(3);
+            assertThat(driver.posteriors()).isEmpty(); // no labels, no version
+
+            sendAll(driver, QUESTIONS);
+            // none of these may count: other factors, not for validation, of another fit, without a usable label
+            driver.answer(Answers.validation("live", COMPLETE - 1, 1), 5000);
+            driver.label("live", "A", 5000);
+            driver.answer(Answers.of("asked", 2), 5000);
+            driver.label("asked", "A", 5000);
+            Answer other = Answers.validation("other", COMPLETE, 3);
+            other.setFit("other");
+            driver.answer(other, 5000);
+            driver.label("other", "A", 5000);
+            driver.answer(Answers.validation("unusable", COMPLETE, 4), 5000);
+            driver.label("unusable", "Z", 5000);
+            driver.answer(Answers.validation("unlabelled", COMPLETE, 5), 5000);
+            assertThat(driver.posteriors()).isEmpty();
+
+            driver.look(2);
+            List<Posterior> tuned = driver.posteriors();
+            assertThat(tuned).hasSize(1);
+            shouldBe(tuned.get(0), base, 3, expected(QUESTIONS));
+            assertThat(tuned.get(0).getTimestamp()).isEqualTo(Instant.ofEpochMilli(2000 + QUESTIONS - 1));
+            assertThat(driver.heard).last().isEqualTo(tuned.get(0));
+        }
+    }
+
+    @Test
+    void shouldTakeTheTemperatureOfARefitFromOtherFitsAnswersUntilItHasItsOwn() {
+        StatisticsSelection selection = new StatisticsSelection(Pass.RUN, null, 0, Long.MAX_VALUE, Set.of(), null);
+        FitterSettings refit =
+                Driver.settings().named("refit", PriorObjective.EVIDENCE).selecting(selection);
+        try (Driver driver = new Driver(refit, stateDir.resolve("refit"), Map.of())) {
+            driver.run(Pass.run(Pass.RANK));
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            sendAll(driver, QUESTIONS); // of fit default, whatever version of it
+            // none of these may count: another run, not for validation
+            Answer elsewhere = Answers.validation("elsewhere", 1, 6);
+            elsewhere.setRunId("elsewhere");
+            driver.answer(elsewhere, 5000);
+            driver.label("elsewhere", "A", 5000);
+            driver.answer(Answers.of("asked", 2), 5000);
+            driver.label("asked", "A", 5000);
+            driver.look(2);
+            List<Posterior> tuned = driver.posteriors();
+            assertThat(tuned).hasSize(1);
+            assertThat(tuned.get(0))
+                    .returns((long) QUESTIONS, Posterior::getLabels)
+                    .returns(expected(QUESTIONS).temperature(), Posterior::getTemperature)
+                    .returns(Calibration.TEMPERATURE, Posterior::getCalibration)
+                    .returns(null, Posterior::getVarianceScale)
+                    .returns(base.getBlocks(), Posterior::getBlocks);
+            // nothing of other fits is measured here; one label belongs to no answer of this fit
+            assertThat(driver.calibration().keySet()).allMatch(key -> key.startsWith("//refit/"));
+
+            for (int i = 0; i < QUESTIONS; i++) {
+                Answer own = answer(i);
+                own.setFit("refit");
+                own.setPosteriorVersion(tuned.get(0).getVersion());
+                driver.answer(own, 6000);
+            }
+            driver.look(2);
+            Posterior whole = driver.posteriors().get(0);
+            assertThat(whole.getLabels()).isEqualTo(QUESTIONS);
+            assertThat(whole.getVarianceScale())
+                    .isEqualTo(expected(QUESTIONS).variance().scale());
+        }
+    }
+
+    @Test
+    void shouldMakeANewVersionOnlyWhereSomethingChanged() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            sendAll(driver, QUESTIONS);
+            driver.look(2);
+            Posterior first = driver.posteriors().get(0);
+
+            sendAll(driver, QUESTIONS); // everything once more
+            driver.look(30);
+            assertThat(driver.posteriors()).isEmpty();
+
+            driver.answer(answer(0), 9000);
+            driver.label(id(0), label(0).equals("A") ? "B" : "A", 9000);
+            driver.look(2);
+            Posterior relabelled = driver.posteriors().get(0);
+            assertThat(relabelled.getVersion()).isEqualTo(4);
+            assertThat(relabelled.getLabels()).isEqualTo(QUESTIONS);
+            assertThat(relabelled.getTemperature()).isNotEqualTo(first.getTemperature());
+
+            driver.label(id(0), "Z", 9000);
+            driver.look(2);
+            assertThat(driver.posteriors().get(0).getLabels()).isEqualTo(QUESTIONS - 1);
+
+            driver.label(id(0), label(0), 9000);
+            driver.look(2);
+            shouldBe(driver.posteriors().get(0), base, 6, expected(QUESTIONS));
+
+            // answered again by the tuned version: the same factors, the same raw numbers
+            Answer again = answer(0);
+            again.setPosteriorVersion(6);
+            driver.answer(again, 9100);
+            driver.look(2);
+            assertThat(driver.posteriors()).isEmpty();
+
+            for (int i = 0; i < QUESTIONS; i++) {
+                driver.label(id(i), "Z", 9200);
+            }
+            driver.look(2);
+            Posterior none = driver.posteriors().get(0);
+            assertThat(none.getLabels()).isZero();
+            assertThat(none.getCalibration()).isEqualTo(Calibration.EVIDENCE);
+            assertThat(none.getTemperature()).isNull();
+            assertThat(none.getVarianceScale()).isNull();
+            assertThat(none.getTemperatureNll()).isNull();
+        }
+    }
+
+    @Test
+    void shouldSayTheSameWhateverTheOrder() {
+        List<Posterior> tuned = new ArrayList<>();
+        for (long seed = 0; seed < 4; seed++) {
+            try (Driver driver = driver(Runnable::run)) {
+                List<Runnable> events = new ArrayList<>();
+                for (int i = 0; i < QUESTIONS; i++) {
+                    int question = i;
+                    events.add(() -> driver.answer(answer(question), 2000 + question));
+                    events.add(() -> driver.label(id(question), label(question), 2000 + question));
+                }
+                Collections.shuffle(events, new Random(seed));
+                int before = (int) seed * events.size() / 3; // even all of it before there is a posterior
+                events.subList(0, before).forEach(Runnable::run);
+                pass(driver);
+                events.subList(before, events.size()).forEach(Runnable::run);
+                driver.look(2);
+                tuned.add(driver.posteriors().get(2));
+            }
+        }
+        assertThat(tuned).allMatch(posterior -> posterior.equals(tuned.get(0)));
+        assertThat(tuned.get(0).getLabels()).isEqualTo(QUESTIONS);
+    }
+
+    @Test
+    void shouldWaitUntilNoMoreLabelsComeButNotForEver() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            assertThat(driver.posteriors()).hasSize(2);
+            for (int i = 0; i < 20; i++) {
+                driver.answer(answer(i), 2000);
+                driver.label(id(i), label(i), 2000);
+                driver.look(1);
+            }
+            assertThat(driver.posteriors()).isEmpty();
+            for (int i = 20; i < 30; i++) {
+                driver.answer(answer(i), 2000);
+                driver.label(id(i), label(i), 2000);
+                driver.look(1);
+            }
+            assertThat(driver.posteriors()).hasSize(1);
+            driver.look(2);
+            assertThat(driver.posteriors()).extracting(Posterior::getLabels).containsExactly(30L);
+        }
+    }
+
+    @Test
+    void shouldScaleNoVarianceWhereNoAnswerHasTheWholeOfIt() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            assertThat(driver.posteriors()).hasSize(2);
+            for (int i = 0; i < QUESTIONS; i++) {
+                Answer answer = answer(i);
+                answer.setTier(i % 2 == 0 ? "map" : "last-layer");
+                answer.setContrastCovariance(List.of());
+                driver.answer(answer, 2000);
+                driver.label(id(i), label(i), 2000);
+            }
+            driver.look(2);
+            Posterior temperature = driver.posteriors().get(0);
+            assertThat(temperature.getCalibration()).isEqualTo(Calibration.TEMPERATURE);
+            assertThat(temperature.getTemperature())
+                    .isEqualTo(expected(QUESTIONS).temperature());
+            assertThat(temperature.getVarianceScale()).isNull();
+            assertThat(temperature.getVarianceNll()).isNull();
+
+            sendAll(driver, 25);
+            driver.look(2);
+            Posterior whole = driver.posteriors().get(0);
+            assertThat(whole.getLabels()).isEqualTo(25);
+            assertThat(whole.getVarianceScale())
+                    .isEqualTo(expected(25).variance().scale());
+        }
+    }
+
+    @Test
+    void shouldNotHoldUpTheStreamWhileItComputes() {
+        Queue<Runnable> tasks = new ArrayDeque<>();
+        try (Driver driver = driver(tasks::add)) {
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            sendAll(driver, 30);
+            driver.look(3);
+            assertThat(tasks).hasSize(1);
+            sendAll(driver, QUESTIONS); // goes on meanwhile
+            driver.look(3);
+            assertThat(driver.posteriors()).isEmpty();
+            assertThat(tasks).hasSize(1);
+            tasks.remove().run();
+            driver.look(1);
+            shouldBe(driver.posteriors().get(0), base, 3, expected(30));
+            tasks.remove().run();
+            driver.look(1);
+            shouldBe(driver.posteriors().get(0), base, 4, expected(QUESTIONS));
+            driver.look(30);
+            assertThat(tasks).isEmpty();
+        }
+    }
+
+    private static void shouldBe(Posterior found, Posterior base, long version, CalibrationResult tuned) {
+        assertThat(found.getVersion()).isEqualTo(version);
+        assertThat(found.getLabels()).isEqualTo(tuned.labels());
+        assertThat(found.getTemperature()).isEqualTo(tuned.temperature());
+        assertThat(found.getVarianceTemperature()).isEqualTo(tuned.variance().temperature());
+        assertThat(found.getVarianceScale()).isEqualTo(tuned.variance().scale());
+        assertThat(found.getTemperatureNll())
+                .isEqualTo(tuned.crossValidation().orElseThrow().temperatureNll());
+        assertThat(found.getVarianceNll())
+                .isEqualTo(tuned.crossValidation().orElseThrow().varianceNll());
+        assertThat(found.getNllStandardError())
+                .isEqualTo(tuned.crossValidation().orElseThrow().standardError());
+        assertThat(found.getCalibration().name()).isEqualTo(tuned.serving().name());
+        assertThat(found.getState()).isEqualTo(PosteriorState.COMPLETE);
+        assertThat(found.getBlocks()).isEqualTo(base.getBlocks());
+        assertThat(found.getLogEvidence()).isEqualTo(base.getLogEvidence());
+    }
+
+    private static CalibrationResult expected(int questions) {
+        List<LabelledAnswer> answers = new ArrayList<>();
+        for (int i = 0; i < questions; i++) {
+            Answer answer = answer(i);
+            answers.add(new LabelledAnswer(
+                    id(i),
+                    answer.getContrastMean().stream().mapToDouble(y -> y).toArray(),
+                    answer.getContrastCovariance().stream()
+                            .map(row -> row.stream().mapToDouble(v -> v).toArray())
+                            .toArray(double[][]::new),
+                    Answers.LABELS.indexOf(label(i))));
+        }
+        return new Calibrator().tune(answers);
+    }
+
+    private static String id(int i) {
+        return "q/" + i;
+    }
+
+    private static Answer answer(int i) {
+        Answer answer = Answers.validation(id(i), COMPLETE, i);
+        assertThat(answer.getPurpose()).isEqualTo(Purpose.VALIDATION);
+        return answer;
+    }
+
+    /** The most likely class for two of three. */
+    private static String label(int i) {
+        List<Double> p = answer(i).getMapProbabilities();
+        return Answers.LABELS.get(i % 3 == 0 ? i % 4 : p.indexOf(Collections.max(p)));
+    }
+
+    private static void sendAll(Driver driver, int questions) {
+        for (int i = 0; i < questions; i++) {
+            driver.answer(answer(i), 2000);
+            driver.label(id(i), label(i), 2000 + i);
+        }
+    }
+
+    /** A pass of two batches: version 1 is LIVE, version 2 COMPLETE. */
+    private static void pass(Driver driver) {
+        driver.run(Pass.run(Pass.RANK));
+        for (long batch = 0; batch < COMPLETE; batch++) {
+            for (Block block : Pass.BLOCKS) {
+                driver.send(block, batch, COMPLETE);
+            }
+        }
+    }
+
+    private Driver driver(Executor executor) {
+        return new Driver(Driver.settings(), stateDir.resolve(String.valueOf(System.nanoTime())), Map.of(), executor);
+    }
+}

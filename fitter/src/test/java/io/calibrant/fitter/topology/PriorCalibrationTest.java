@@ -1,0 +1,318 @@
+package io.calibrant.fitter.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calibrant.fitter.calibration.BlockJacobian;
+import io.calibrant.fitter.calibration.CalibrationResult;
+import io.calibrant.fitter.calibration.Calibrator;
+import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledStatistics;
+import io.calibrant.fitter.calibration.ValidationPrior;
+import io.calibrant.fitter.evidence.BlockSpectrum;
+import io.calibrant.fitter.evidence.Evidence;
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.fitter.linalg.Spectrum;
+import io.calibrant.fitter.posteriors.CalibrationSet;
+import io.calibrant.fitter.posteriors.LabelCalibration;
+import io.calibrant.fitter.posteriors.PosteriorFactory;
+import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.BlockProjections;
+import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.registry.BadRecordException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The prior from labels and predictive statistics, through the topology. */
+class PriorCalibrationTest {
+    private static final long COMPLETE = 2;
+    private static final int QUESTIONS = 24;
+
+    @TempDir
+    Path stateDir;
+
+    @Test
+    void shouldChooseThePriorByTheLabelsAndTuneAtThatPrior() {
+        try (Driver driver = driver(PriorObjective.VALIDATION)) {
+            List<FactorUpdate> spectra = pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            assertThat(base.getObjective()).isEqualTo(PriorObjective.EVIDENCE);
+            for (int i = 0; i < QUESTIONS; i++) {
+                driver.answer(answer(i), 2000);
+                driver.label(id(i), label(i), 2000);
+            }
+            driver.look(2);
+            Posterior evidence = driver.posteriors().get(0); // as long as there is nothing to choose a prior by
+            assertThat(evidence.getObjective()).isEqualTo(PriorObjective.EVIDENCE);
+            assertThat(evidence.getLabels()).isEqualTo(QUESTIONS);
+
+            for (int i = 0; i < QUESTIONS; i++) {
+                driver.predictive(statistics(i, spectra), 2000);
+            }
+            PredictiveStatistics otherFactors = statistics(QUESTIONS, spectra);
+            otherFactors.getBlocks().get(1).setBatches(1);
+            driver.predictive(otherFactors, 2000);
+            driver.answer(answer(QUESTIONS), 2000);
+            driver.label(id(QUESTIONS), "A", 2000);
+            PredictiveStatistics otherFit = statistics(0, spectra);
+            otherFit.setFit("other");
+            otherFit.setContrastMean(List.of(9.0, 9.0, 9.0));
+            driver.predictive(otherFit, 2000);
+            driver.look(2);
+
+            List<Posterior> posteriors = driver.posteriors();
+            assertThat(posteriors).hasSize(1);
+            Posterior tuned = posteriors.get(0);
+            shouldBe(tuned, spectra);
+            assertThat(tuned.getVersion()).isEqualTo(4);
+            assertThat(tuned.getBlocks().get(0).getLambda())
+                    .isNotCloseTo(base.getBlocks().get(0).getLambda(), within(1e-6));
+            driver.look(30);
+            assertThat(driver.posteriors()).isEmpty(); // it depends on labels and statistics, not on where it was
+            assertThat(driver.deadLetters()).isEmpty();
+        }
+    }
+
+    private static void shouldBe(Posterior tuned, List<FactorUpdate> updates) {
+        List<BlockSpectrum> spectra = spectra(updates);
+        List<LabelledStatistics> questions = new ArrayList<>();
+        for (int i = 0; i < QUESTIONS; i++) {
+            PredictiveStatistics statistics = statistics(i, updates);
+            questions.add(new LabelledStatistics(
+                    id(i),
+                    answer(i).getContrastMean().stream().mapToDouble(y -> y).toArray(),
+                    statistics.getBlocks().stream()
+                            .map(block -> new BlockJacobian(
+                                    Tensors.doubles(block.getProjections()), Tensors.doubles(block.getRest())))
+                            .toList(),
+                    Answers.LABELS.indexOf(label(i))));
+        }
+        ValidationPrior prior = new ValidationPrior(spectra);
+        ValidationPrior.Optimum optimum = prior.minimise(questions);
+        double lambda = optimum.lambdas()[0];
+        assertThat(tuned.getObjective()).isEqualTo(PriorObjective.VALIDATION);
+        assertThat(tuned.getValidationNll()).isCloseTo(optimum.nll(), within(1e-9));
+        assertThat(tuned.getBlocks())
+                .allSatisfy(block -> assertThat(block.getLambda() / lambda).isCloseTo(1, within(1e-6)));
+        Evidence evidence = new Evidence(spectra, -2.5 - 2.51);
+        assertThat(tuned.getLogEvidence()).isCloseTo(evidence.at(lambda), within(1e-4));
+        assertThat(tuned.getEffectiveParameters()).isCloseTo(evidence.effectiveParameters(lambda), within(1e-4));
+        List<LabelledAnswer> answers = questions.stream()
+                .map(question -> prior.answer(question, optimum.lambdas()))
+                .toList();
+        CalibrationResult expected = new Calibrator().tune(answers);
+        assertThat(tuned.getLabels()).isEqualTo(QUESTIONS);
+        assertThat(tuned.getTemperature()).isCloseTo(expected.temperature(), within(1e-9));
+        assertThat(tuned.getVarianceScale() / expected.variance().scale()).isCloseTo(1, within(1e-4));
+        assertThat(tuned.getCalibration().name()).isEqualTo(expected.serving().name());
+    }
+
+    @Test
+    void shouldEndAtTheSamePosteriorWhateverCameFirst() {
+        List<Posterior> ends = new ArrayList<>();
+        for (long seed = 0; seed < 3; seed++) {
+            try (Driver driver = driver(PriorObjective.VALIDATION)) {
+                List<FactorUpdate> spectra = pass(driver);
+                List<Runnable> events = new ArrayList<>();
+                for (int i = 0; i < QUESTIONS; i++) {
+                    int question = i;
+                    events.add(() -> driver.answer(answer(question), 2000));
+                    events.add(() -> driver.label(id(question), label(question), 2000 + question));
+                    events.add(() -> driver.predictive(statistics(question, spectra), 2000));
+                }
+                Collections.shuffle(events, new Random(seed));
+                for (int i = 0; i < events.size(); i++) {
+                    events.get(i).run();
+                    if (i == events.size() / 2 && seed > 0) {
+                        driver.look(2); // versions in between, with priors of their own
+                    }
+                }
+                driver.look(2);
+                List<Posterior> all = driver.posteriors();
+                Posterior end = all.get(all.size() - 1);
+                assertThat(end.getVersion()).isEqualTo(seed > 0 ? 4 : 3);
+                end.setVersion(0);
+                ends.add(end);
+            }
+        }
+        assertThat(ends).allMatch(end -> end.equals(ends.get(0)));
+    }
+
+    @Test
+    void shouldGoBackToTheEvidenceWhereLabelsNoLongerChoose() {
+        try (Driver driver = driver(PriorObjective.VALIDATION)) {
+            List<FactorUpdate> spectra = pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            for (int i = 0; i < QUESTIONS; i++) {
+                driver.answer(answer(i), 2000);
+                driver.label(id(i), label(i), 2000);
+                driver.predictive(statistics(i, spectra), 2000);
+            }
+            driver.look(2);
+            Posterior chosen = driver.posteriors().get(0);
+            assertThat(chosen.getObjective()).isEqualTo(PriorObjective.VALIDATION);
+
+            LabelCalibration evidenceOnly = new LabelCalibration(
+                    PriorObjective.EVIDENCE, new PosteriorFactory(Driver.settings(PriorObjective.EVIDENCE)));
+            CalibrationAnswer atThatPrior = new CalibrationAnswer(
+                    chosen.getVersion(), 0, List.of(1.0, 0.0, 0.0), Collections.nCopies(9, 0.0), 2000);
+            Posterior back = evidenceOnly.of(
+                    new CalibrationSet(LabelCalibration.untuned(chosen), Map.of("q", atThatPrior), spectra, Map.of()));
+            assertThat(LabelCalibration.samePrior(back, base)).isTrue();
+            assertThat(back.getLogEvidence()).isCloseTo(base.getLogEvidence(), within(1e-9));
+            assertThat(back.getObjective()).isEqualTo(PriorObjective.EVIDENCE);
+            assertThat(back.getValidationNll()).isNull();
+            assertThat(back.getLabels()).isZero(); // its covariance is another prior's
+        }
+    }
+
+    private record Bad(String reason, Consumer<PredictiveStatistics> spoil) {
+        @Override
+        public String toString() {
+            return reason;
+        }
+    }
+
+    static Stream<Bad> spoilt() {
+        return Stream.of(
+                new Bad("key 'q/0' is not the id of its question", s -> s.setQuestionId("q1")),
+                new Bad("run: 'a/b' is not a name", s -> s.setRunId("a/b")),
+                new Bad("3 contrast means for 2 labels", s -> s.setLabels(List.of("A", "B"))),
+                new Bad("contrastMean holds NaN", s -> s.setContrastMean(List.of(1.0, Double.NaN, 0.0))),
+                new Bad("stands in it twice", s -> s.getBlocks().get(0).setBlock(Pass.B.getName())),
+                new Bad(
+                        "projections have shape [3], expected [3, r, k]",
+                        s -> s.getBlocks().get(0).setProjections(Tensors.of(new float[3], 3))),
+                new Bad(
+                        "rest has shape [1, 3, 3], expected [3 or 0, 3, 3]",
+                        s -> s.getBlocks().get(0).setRest(Tensors.of(new float[9], 1, 3, 3))),
+                new Bad("rest hold NaN", s -> s.getBlocks().get(0).setRest(notANumber())));
+    }
+
+    private static io.calibrant.schemas.avro.Tensor notANumber() {
+        float[] values = new float[27];
+        values[5] = Float.NaN;
+        return Tensors.of(values, 3, 3, 3);
+    }
+
+    @ParameterizedTest
+    @MethodSource("spoilt")
+    void shouldPutBadStatisticsAway(Bad bad) {
+        try (Driver driver = driver(PriorObjective.VALIDATION)) {
+            PredictiveStatistics statistics = statistics(0, pass(driver));
+            bad.spoil.accept(statistics);
+            byte[] sent = driver.predictiveRaw(Driver.bytes(id(0)), statistics);
+            var letters = driver.deadLetters();
+            assertThat(letters).hasSize(1);
+            assertThat(letters.get(0).value()).isEqualTo(sent);
+            assertThat(new String(
+                            letters.get(0)
+                                    .headers()
+                                    .lastHeader("__streams.errors.message")
+                                    .value(),
+                            StandardCharsets.UTF_8))
+                    .contains(bad.reason);
+            assertThat(new String(
+                            letters.get(0)
+                                    .headers()
+                                    .lastHeader("__streams.errors.exception")
+                                    .value(),
+                            StandardCharsets.UTF_8))
+                    .isEqualTo(BadRecordException.class.getName());
+        }
+    }
+
+    private static String id(int i) {
+        return "q/" + i;
+    }
+
+    private static Answer answer(int i) {
+        return Answers.validation(id(i), COMPLETE, i);
+    }
+
+    private static String label(int i) {
+        List<Double> p = answer(i).getMapProbabilities();
+        return Answers.LABELS.get(i % 3 == 0 ? i % 4 : p.indexOf(Collections.max(p)));
+    }
+
+    private static PredictiveStatistics statistics(int i, List<FactorUpdate> spectra) {
+        Random random = new Random(1000 + i);
+        List<BlockProjections> blocks = new ArrayList<>();
+        for (FactorUpdate spectrum : spectra) {
+            int r = spectrum.getSmallSpectrum().size();
+            int k = spectrum.getSpectrum().size();
+            float[] projections = new float[3 * r * k];
+            for (int e = 0; e < projections.length; e++) {
+                projections[e] = (float) random.nextGaussian();
+            }
+            boolean whole = spectrum.getDimension() == k;
+            float[] rest = new float[whole ? 0 : r * 9];
+            for (int e = 0; e < rest.length; e++) {
+                rest[e] = e % 9 % 4 == 0 ? 2 : 1; // 2 on the diagonal
+            }
+            blocks.add(new BlockProjections(
+                    spectrum.getBlock(),
+                    COMPLETE,
+                    Tensors.of(projections, 3, r, k),
+                    Tensors.of(rest, whole ? 0 : r, 3, 3)));
+        }
+        return PredictiveStatistics.newBuilder()
+                .setQuestionId(id(i))
+                .setRunId(Pass.RUN)
+                .setCheckpoint(Pass.CHECKPOINT)
+                .setFit("default")
+                .setPosteriorVersion(COMPLETE)
+                .setLabels(Answers.LABELS)
+                .setContrastMean(answer(i).getContrastMean())
+                .setBlocks(blocks)
+                .build();
+    }
+
+    private static List<BlockSpectrum> spectra(List<FactorUpdate> updates) {
+        return updates.stream()
+                .map(update -> BlockSpectrum.of(
+                        update.getBlock(),
+                        new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace()),
+                        true,
+                        doubles(update.getSmallSpectrum()),
+                        update.getN(),
+                        update.getSquaredNorm()))
+                .toList();
+    }
+
+    private static double[] doubles(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    /** A pass of two batches; gives the last update of each block. */
+    private static List<FactorUpdate> pass(Driver driver) {
+        driver.run(Pass.run(Pass.RANK));
+        for (long batch = 0; batch < COMPLETE; batch++) {
+            for (Block block : Pass.BLOCKS) {
+                driver.send(block, batch, COMPLETE);
+            }
+        }
+        List<FactorUpdate> updates = driver.updates();
+        return updates.subList(updates.size() - Pass.BLOCKS.size(), updates.size());
+    }
+
+    private Driver driver(PriorObjective objective) {
+        return new Driver(Driver.settings(objective), stateDir.resolve(String.valueOf(System.nanoTime())), Map.of());
+    }
+}
