@@ -97,9 +97,9 @@ public final class AdaptedModel implements AutoCloseable {
         try {
             StackHook hook = new StackHook(weights, scaling, maps, batch.size());
             int lowest = Math.min(from, model.config().layers());
-            ForwardTape trace = Autograd.unrecorded(() -> model.trace(batch, classRows, hook, lowest, pass));
+            ForwardTape tape = Autograd.unrecorded(() -> model.forwardWithTape(batch, classRows, hook, lowest, pass));
             done = true;
-            return new StackedPass(batch, trace, hook, pass);
+            return new StackedPass(batch, tape, hook, pass);
         } finally {
             if (!done) {
                 pass.close();

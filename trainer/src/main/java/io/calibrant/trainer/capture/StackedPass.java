@@ -12,13 +12,13 @@ import java.util.function.Consumer;
  */
 public final class StackedPass implements AutoCloseable {
     private final TokenBatch batch;
-    private final ForwardTape trace;
+    private final ForwardTape tape;
     private final StackHook hook;
     private final NDManager manager;
 
-    StackedPass(TokenBatch batch, ForwardTape trace, StackHook hook, NDManager manager) {
+    StackedPass(TokenBatch batch, ForwardTape tape, StackHook hook, NDManager manager) {
         this.batch = batch;
-        this.trace = trace;
+        this.tape = tape;
         this.hook = hook;
         this.manager = manager;
     }
@@ -30,7 +30,7 @@ public final class StackedPass implements AutoCloseable {
 
     /** Logits of the class tokens at the last real token, [B, K]. */
     public NDArray logits() {
-        return trace.logits();
+        return tape.logits();
     }
 
     /** The manager that owns this pass's arrays: a place for arrays that should go with it. */
@@ -49,7 +49,7 @@ public final class StackedPass implements AutoCloseable {
     public void backward(NDArray cotangents, Consumer<LinearGradient> visitor) {
         hook.visitor(visitor);
         Autograd.unrecorded(() -> {
-            trace.backward(cotangents, hook);
+            tape.backward(cotangents, hook);
             return null;
         });
     }

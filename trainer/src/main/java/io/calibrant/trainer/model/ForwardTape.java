@@ -6,43 +6,48 @@ import ai.djl.ndarray.NDScope;
 /**
  * A forward pass that was run without a graph, and one backward pass of our own through it: all S cotangents of a batch
  * go back at once, stacked as rows of the same products (method.md section 6, "Cost"), down to the lowest adapted map.
- * What a layer kept is freed as soon as the pass has left it. Belongs to the manager of the forward pass; for one
- * thread.
+ * What a layer kept is freed as soon as the pass has left it. Belongs to the manager of the forward pass. Not
+ * thread-safe; confined to one thread.
  */
 public final class ForwardTape {
-    private final LayerWeights[] weights;
-    private final NDArray norm;
-    private final NDArray classRows;
+    private final DecoderLayer[] layers;
+    private final RmsNorm norm;
+    private final Linear head;
     private final Sequences sequences;
     private final int from;
-    private final LayerTape[] layers;
-    private final NormTape finalNorm = new NormTape();
+    private final DecoderLayer.Tape[] tapes;
+    private final RmsNorm.Tape finalNorm = new RmsNorm.Tape();
     private NDArray logits;
     private boolean used;
 
-    ForwardTape(LayerWeights[] weights, NDArray norm, NDArray classRows, Sequences sequences, int from) {
-        this.weights = weights;
+    /**
+     * @param norm the final one
+     * @param head restricted to the class tokens
+     * @param from the lowest layer that the backward pass will enter
+     */
+    ForwardTape(DecoderLayer[] layers, RmsNorm norm, Linear head, Sequences sequences, int from) {
+        this.layers = layers;
         this.norm = norm;
-        this.classRows = classRows;
+        this.head = head;
         this.sequences = sequences;
         this.from = from;
-        layers = new LayerTape[weights.length];
+        tapes = new DecoderLayer.Tape[layers.length];
     }
 
     Sequences sequences() {
         return sequences;
     }
 
-    NormTape finalNorm() {
+    RmsNorm.Tape finalNorm() {
         return finalNorm;
     }
 
     /** What layer {@code i} is to fill; null if no backward pass will enter it. */
-    LayerTape layer(int i, boolean lastOnly) {
+    DecoderLayer.Tape layer(int i) {
         if (i >= from) {
-            layers[i] = new LayerTape(weights[i], lastOnly);
+            tapes[i] = new DecoderLayer.Tape();
         }
-        return layers[i];
+        return tapes[i];
     }
 
     void keep(NDArray z) {
@@ -63,27 +68,27 @@ public final class ForwardTape {
      */
     public void backward(NDArray cotangents, BackwardHook hook) {
         if (used) {
-            throw new IllegalStateException("a trace goes back once; stack the cotangents");
+            throw new IllegalStateException("a tape goes back once; stack the cotangents");
         }
         used = true;
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             boolean through = from < layers.length;
-            NDArray dn = LinearBackward.back(ModelConfig.HEAD, classRows, cotangents, null, hook, through);
+            NDArray dn = head.backward(cotangents, null, hook, through);
             if (!through) {
                 return;
             }
-            NDArray dx = finalNorm.backward(dn, norm);
+            NDArray dx = norm.backward(dn, finalNorm);
             finalNorm.close();
-            if (!layers[layers.length - 1].lastOnly()) {
+            if (!tapes[layers.length - 1].lastOnly()) {
                 dx = sequences.spread(dx);
             }
             for (int i = layers.length - 1; i >= from; i--) {
                 NDArray after = dx;
                 try (NDScope layer = new NDScope();
-                        LayerTape trace = layers[i]) {
+                        DecoderLayer.Tape tape = tapes[i]) {
                     layer.suppressNotUsedWarning();
-                    dx = trace.backward(after, sequences, hook, i == from);
+                    dx = layers[i].backward(after, sequences, hook, i > from, tape);
                     if (dx != null) {
                         NDScope.unregister(dx);
                     }

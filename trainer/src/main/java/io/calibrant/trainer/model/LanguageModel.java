@@ -13,7 +13,8 @@ import io.calibrant.trainer.safetensors.SafetensorsReader;
 import java.nio.file.Path;
 
 /**
- * A frozen model of the Llama family. Immutable after loading; any number of threads may run passes.
+ * A frozen decoder-only language model: embedding, {@link DecoderLayer}s, final norm and head. Immutable after loading;
+ * any number of threads may run passes.
  *
  * <p>Every pass works in a manager of the caller's, and frees the intermediates of each layer before the next one: what
  * a backward pass needs is kept by the graph, all else is gone, so that memory does not grow with depth.
@@ -26,31 +27,32 @@ public final class LanguageModel implements AutoCloseable {
     private final ModelConfig config;
     private final NDManager manager;
     private final DataType dataType;
-    private final Rope rope;
+    private final RotaryEmbedding rotary;
     private final NDArray embedding;
-    private final LayerWeights[] layers;
-    private final NDArray norm;
+    private final DecoderLayer[] layers;
+    private final RmsNorm norm;
     private final NDArray head;
-    private final NDArray epsilon;
 
     private LanguageModel(ModelConfig config, WeightLoader loader, NDManager manager, DataType dataType) {
         this.config = config;
         this.manager = manager;
         this.dataType = dataType;
-        rope = new Rope(config, manager, dataType);
+        rotary = new RotaryEmbedding(config, manager, dataType);
         // Of a tied pair some files hold only the head.
         String table =
                 config.architecture().tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
         embedding = loader.load(table, config.vocabularySize(), config.width());
-        layers = new LayerWeights[config.layers()];
+        NDArray epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
+        layers = new DecoderLayer[config.layers()];
+        LayerLoader layer = LayerLoader.first(loader, config, epsilon);
         for (int i = 0; i < layers.length; i++) {
-            layers[i] = new LayerWeights(loader, config, i);
+            layers[i] = DecoderLayer.load(layer);
+            layer = layer.next();
         }
-        norm = loader.load("model.norm.weight", config.width());
+        norm = new RmsNorm(loader.load("model.norm.weight", config.width()), epsilon);
         head = config.architecture().tiedHead()
                 ? embedding
                 : loader.load(HEAD, config.vocabularySize(), config.width());
-        epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
     }
 
     /**
@@ -135,7 +137,7 @@ public final class LanguageModel implements AutoCloseable {
             scope.suppressNotUsedWarning();
             Sequences sequences = sequences(batch, pass);
             NDArray x = layers(sequences, hook, true, null);
-            return keep(hook.apply(ModelConfig.HEAD, normalise(x, norm, top(hook), null), classRows, null));
+            return keep(hook.apply(ModelConfig.HEAD, norm.forward(x, top(hook), null), classRows, null));
         }
     }
 
@@ -148,15 +150,15 @@ public final class LanguageModel implements AutoCloseable {
      * @param pass owns the result and all that is kept
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
      */
-    public ForwardTape trace(TokenBatch batch, NDArray classRows, LinearHook hook, int from, NDManager pass) {
+    public ForwardTape forwardWithTape(TokenBatch batch, NDArray classRows, LinearHook hook, int from, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            ForwardTape trace = new ForwardTape(layers, norm, classRows, sequences(batch, pass), from);
-            trace.sequences().keepForBackward();
-            NDArray x = layers(trace.sequences(), hook, true, trace);
-            NDArray normalised = normalise(x, norm, top(hook), trace.finalNorm());
-            trace.keep(keep(hook.apply(ModelConfig.HEAD, normalised, classRows, null)));
-            return trace;
+            Linear classes = new Linear(ModelConfig.HEAD, classRows, null);
+            ForwardTape tape = new ForwardTape(layers, norm, classes, sequences(batch, pass), from);
+            tape.sequences().keepForBackward();
+            NDArray x = norm.forward(layers(tape.sequences(), hook, true, tape), top(hook), tape.finalNorm());
+            tape.keep(keep(classes.forward(x, hook)));
+            return tape;
         }
     }
 
@@ -169,7 +171,7 @@ public final class LanguageModel implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray x = layers(sequences(batch, pass), hook, false, null);
-            return keep(normalise(x, norm, top(hook), null).reshape(batch.size(), batch.tokens(), config.width()));
+            return keep(norm.forward(x, top(hook), null).reshape(batch.size(), batch.tokens(), config.width()));
         }
     }
 
@@ -181,7 +183,7 @@ public final class LanguageModel implements AutoCloseable {
     public NDArray fullLogits(TokenBatch batch, LinearHook hook, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
-            NDArray x = normalise(layers(sequences(batch, pass), hook, false, null), norm, top(hook), null);
+            NDArray x = norm.forward(layers(sequences(batch, pass), hook, false, null), top(hook), null);
             return keep(hook.apply(ModelConfig.HEAD, x, head, null)
                     .reshape(batch.size(), batch.tokens(), config.vocabularySize()));
         }
@@ -195,7 +197,7 @@ public final class LanguageModel implements AutoCloseable {
         for (long id : batch.ids()) {
             checked(id);
         }
-        return new Sequences(batch, rope, pass, dataType);
+        return new Sequences(batch, rotary, pass, dataType);
     }
 
     private long checked(long token) {
@@ -207,7 +209,7 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /** @return [N, D], or with {@code lastOnly} the last real tokens, [B, D] */
-    private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly, ForwardTape trace) {
+    private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly, ForwardTape tape) {
         NDArray x = Embedding.embedding(sequences.ids, embedding, SparseFormat.DENSE)
                 .singletonOrThrow();
         for (int i = 0; i < layers.length; i++) {
@@ -216,8 +218,8 @@ public final class LanguageModel implements AutoCloseable {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
                 boolean lastHere = top && !layers[i].needsAllTokens(hook);
-                LayerTape kept = trace == null ? null : trace.layer(i, lastHere);
-                x = layer(layers[i], x, sequences, hook, new Arithmetic(i >= hook.recordsFrom()), lastHere, kept);
+                LayerPass pass = new LayerPass(sequences, hook, new Arithmetic(i >= hook.recordsFrom()), lastHere);
+                x = layers[i].forward(x, pass, tape == null ? null : tape.layer(i));
                 if (top && !lastHere) {
                     x = sequences.last(x);
                 }
@@ -228,80 +230,9 @@ public final class LanguageModel implements AutoCloseable {
         return x;
     }
 
-    /**
-     * One transformer block: [N, D] to [N, D], or to [B, D] where only the last tokens are wanted.
-     *
-     * @param trace takes what the backward pass needs; null for none
-     */
-    private NDArray layer(
-            LayerWeights w, NDArray x, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTape trace) {
-        NDArray n = normalise(x, w.attentionNorm, a, trace == null ? null : trace.attentionNorm);
-        NDArray heads = attention(w, n, s, hook, a, lastOnly, trace);
-        NDArray y = w.o.addTo(lastOnly ? s.last(x) : x, hook, heads);
-        n = normalise(y, w.feedForwardNorm, a, trace == null ? null : trace.feedForwardNorm);
-        NDArray gate = w.gate.apply(hook, n);
-        NDArray up = w.up.apply(hook, n);
-        NDArray sigmoid = gate.getNDArrayInternal().sigmoid();
-        if (trace == null) {
-            return w.down.addTo(y, hook, a.mul(a.mul(sigmoid, gate), up)); // silu(gate) * up
-        }
-        NDArray silu = sigmoid.mul(gate);
-        trace.keepFeedForward(silu, sigmoid.add(silu).subi(sigmoid.mul(silu)).muli(up));
-        return w.down.addTo(y, hook, silu.mul(up));
-    }
-
-    /**
-     * Grouped-query attention. The G queries of a key/value head are stacked as rows of one product, so that keys and
-     * values are never repeated.
-     *
-     * @param n [N, D], normalised
-     * @return [N or B, H E]
-     */
-    private NDArray attention(
-            LayerWeights w, NDArray n, Sequences s, LinearHook hook, Arithmetic a, boolean lastOnly, LayerTape trace) {
-        long b = s.size;
-        long t = s.tokens;
-        long queries = lastOnly ? 1 : t;
-        long v = config.keyValueHeads();
-        long g = config.group();
-        long e = config.headWidth();
-        NDArray q = s.rope.query(w.q.apply(hook, n).reshape(b, t, v * g, e), a);
-        if (lastOnly) {
-            q = s.last(q.reshape(b * t, v * g * e));
-        }
-        NDArray rows = q.reshape(b, queries, v, g, e).transpose(0, 2, 3, 1, 4).reshape(b * v, g * queries, e);
-        NDArray keys = s.rope.key(w.k.apply(hook, n).reshape(b, t, v, e), a)
-                .transpose(0, 2, 3, 1)
-                .reshape(b * v, e, t);
-        NDArray values =
-                w.v.apply(hook, n).reshape(b, t, v, e).transpose(0, 2, 1, 3).reshape(b * v, t, e);
-        NDArray scores = a.add(rows.batchMatMul(keys).reshape(b, v * g, queries, t), s.mask(lastOnly));
-        NDArray weights = scores.softmax(-1).reshape(b * v, g * queries, t);
-        NDArray heads = weights.batchMatMul(values);
-        if (trace != null) {
-            trace.keepAttention(rows, keys, values, weights, heads);
-        }
-        return heads.reshape(b, v, g, queries, e).transpose(0, 3, 1, 2, 4).reshape(b * queries, v * g * e);
-    }
-
     /** What the final norm may do: nothing in place where anything at all is recorded in the layers below. */
     private Arithmetic top(LinearHook hook) {
         return new Arithmetic(hook.recordsFrom() <= layers.length);
-    }
-
-    /**
-     * RMSNorm: x / sqrt(mean(x^2) + epsilon) * weight, each row of [rows, D].
-     *
-     * @param trace takes what the backward pass needs; null for none
-     */
-    private NDArray normalise(NDArray x, NDArray weight, Arithmetic a, NormTape trace) {
-        NDArray rms = x.square().mean(new int[] {1}, true).add(epsilon).sqrt();
-        NDArray normalised = x.div(rms);
-        if (trace == null) {
-            return a.mul(normalised, weight);
-        }
-        trace.keep(normalised, rms);
-        return normalised.mul(weight);
     }
 
     /** Takes an array out of the scope that would close it; its manager still owns it. */

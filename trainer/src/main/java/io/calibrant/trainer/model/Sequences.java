@@ -17,7 +17,7 @@ final class Sequences {
     final int size;
     final int tokens;
     final NDArray ids;
-    final Rope.Slice rope;
+    final RotaryEmbedding.Slice rotary;
     private final NDArray mask;
     private final NDArray lastMask;
     private final NDArray lastRows;
@@ -25,7 +25,7 @@ final class Sequences {
     private final NDManager pass;
     private final DataType dataType;
 
-    Sequences(TokenBatch batch, Rope rope, NDManager pass, DataType dataType) {
+    Sequences(TokenBatch batch, RotaryEmbedding embedding, NDManager pass, DataType dataType) {
         this.batch = batch;
         this.pass = pass;
         this.dataType = dataType;
@@ -33,7 +33,7 @@ final class Sequences {
         tokens = batch.tokens();
         ids = Constants.array(pass, batch.ids());
         lastRows = Constants.array(pass, batch.lastRows());
-        this.rope = rope.slice(tokens, pass);
+        rotary = embedding.slice(tokens, pass);
         NDArray causal = Constants.array(pass, causal(tokens), new Shape(1, 1, tokens, tokens), dataType);
         if (batch.realTokens() == size * tokens) {
             mask = causal;
@@ -47,7 +47,7 @@ final class Sequences {
 
     /** Takes what a backward pass needs out of the scope that would close it. */
     void keepForBackward() {
-        NDScope.unregister(rope.cosQ(), rope.sinQ(), rope.cosK(), rope.sinK());
+        NDScope.unregister(rotary.cosQ(), rotary.sinQ(), rotary.cosK(), rotary.sinK());
     }
 
     private static double[] causal(int tokens) {

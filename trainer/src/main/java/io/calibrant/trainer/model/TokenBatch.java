@@ -119,16 +119,4 @@ public final class TokenBatch {
         }
         return rows;
     }
-
-    /** Row numbers b T + t of all real tokens, ascending. */
-    public long[] realRows() {
-        long[] rows = new long[realTokens()];
-        int n = 0;
-        for (int i = 0; i < real.length; i++) {
-            if (real[i]) {
-                rows[n++] = i;
-            }
-        }
-        return rows;
-    }
 }

@@ -150,7 +150,7 @@ class PeftTest {
         assertRefused(Map.of("target_modules", List.of("c_attn")), "target_modules", "'c_attn'", "q_proj");
         assertRefused(Map.of("target_modules", List.of()), "target_modules");
         assertRefused(Map.of("r", "eight"), "r must be an integer", "eight");
-        assertRefused(Map.of("r", 0), "rank 0");
+        assertRefused(Map.of("r", 0), "rank must be 1 or more, got 0");
     }
 
     private void assertRefused(Map<String, Object> keys, String... parts) throws IOException {

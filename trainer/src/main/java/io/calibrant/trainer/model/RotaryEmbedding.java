@@ -10,10 +10,12 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 
 /**
- * Rotary position tables, owned by the model. Angles are computed in float64. The attention scale 1 / sqrt(E) is part
- * of the query's tables, so that scaling costs nothing.
+ * Rotary embedding of positions: pairs (i, i + E / 2) of a head are turned by position times frequency. The tables are
+ * owned by the model, their angles computed in float64. The attention scale 1 / sqrt(E) is part of the query's tables,
+ * so that scaling costs nothing. The map is linear and has no weights, so it needs no tape: its backward pass turns the
+ * other way round.
  */
-final class Rope {
+final class RotaryEmbedding {
 
     private static final int FIRST_SIZE = 512;
 
@@ -29,22 +31,22 @@ final class Rope {
     record Slice(NDArray cosQ, NDArray sinQ, NDArray cosK, NDArray sinK) {
 
         /** Rotates and scales queries [B, T, H, E]. */
-        NDArray query(NDArray q, Arithmetic arithmetic) {
+        NDArray queries(NDArray q, Arithmetic arithmetic) {
             return rotate(arithmetic, q, cosQ, sinQ);
         }
 
         /** Rotates keys [B, T, V, E]. */
-        NDArray key(NDArray k, Arithmetic arithmetic) {
+        NDArray keys(NDArray k, Arithmetic arithmetic) {
             return rotate(arithmetic, k, cosK, sinK);
         }
 
         /** Takes gradients by rotated queries [S B, T, H, E] to those by the queries themselves. */
-        NDArray queryBackward(NDArray gradient) {
+        NDArray queriesBackward(NDArray gradient) {
             return rotateBack(gradient, cosQ, sinQ);
         }
 
         /** Takes gradients by rotated keys [S B, T, V, E] to those by the keys themselves. */
-        NDArray keyBackward(NDArray gradient) {
+        NDArray keysBackward(NDArray gradient) {
             return rotateBack(gradient, cosK, sinK);
         }
 
@@ -62,7 +64,7 @@ final class Rope {
         }
     }
 
-    Rope(ModelConfig config, NDManager manager, DataType dataType) {
+    RotaryEmbedding(ModelConfig config, NDManager manager, DataType dataType) {
         this.config = config;
         this.manager = manager;
         this.dataType = dataType;
