@@ -5,8 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.infra.faults.ChildJvm;
-import io.calibrant.infra.topics.CommittedRecords;
+import io.calibrant.testing.ChildJvm;
+import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;

@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.demo.DemoFiles;
-import io.calibrant.infra.topics.CommittedRecords;
+import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;

@@ -1,6 +1,6 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.infra.fitter.RandomStatistics;
+import io.calibrant.testing.RandomStatistics;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;

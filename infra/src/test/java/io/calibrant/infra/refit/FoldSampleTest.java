@@ -3,7 +3,7 @@ package io.calibrant.infra.refit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.infra.fitter.RandomStatistics;
+import io.calibrant.testing.RandomStatistics;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;

@@ -8,7 +8,7 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.cluster.Broker;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.infra.topics.CommittedRecords;
+import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;

@@ -7,9 +7,9 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.infra.faults.ChildJvm;
-import io.calibrant.infra.faults.FaultSeeds;
-import io.calibrant.infra.topics.CommittedRecords;
+import io.calibrant.testing.ChildJvm;
+import io.calibrant.testing.FaultSeeds;
+import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;

@@ -1,0 +1,53 @@
+package io.calibrant.infra.architecture;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The Java sources of all modules. */
+final class Sources {
+    private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+
+    /** From the root to {@code src}: modules may be nested once. */
+    private static final int DEPTH = 3;
+
+    private Sources() {}
+
+    /**
+     * All of them, relative to the root of the project.
+     *
+     * @param kind {@code main} or {@code test}
+     */
+    static List<Path> of(String kind) {
+        return walk(ROOT, DEPTH)
+                .filter(path -> path.endsWith("src") && Files.isDirectory(path.resolve(kind)))
+                .flatMap(src -> walk(src.resolve(kind).resolve("java"), Integer.MAX_VALUE))
+                .filter(path -> path.toString().endsWith(".java"))
+                .map(ROOT::relativize)
+                .sorted()
+                .toList();
+    }
+
+    private static Stream<Path> walk(Path directory, int depth) {
+        if (!Files.isDirectory(directory)) {
+            return Stream.empty();
+        }
+        try (Stream<Path> all = Files.walk(directory, depth)) {
+            return all.toList().stream();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The lines of one of them. */
+    static List<String> lines(Path source) {
+        try {
+            return Files.readAllLines(ROOT.resolve(source));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

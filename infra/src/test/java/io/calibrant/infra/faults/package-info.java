@@ -1,4 +1,0 @@
-/**
- * Faults: services as processes of their own that are killed, stopped and let go on, and what must be true after it.
- */
-package io.calibrant.infra.faults;
