@@ -1,14 +1,11 @@
 package io.calibrant.fitter.faults;
 
-import io.calibrant.testing.GroupMembers;
-import io.calibrant.testing.ChildJvm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.service.AtLeastOnceFitter;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
@@ -19,6 +16,9 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.testing.ChildJvm;
+import io.calibrant.testing.CommittedRecords;
+import io.calibrant.testing.GroupMembers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

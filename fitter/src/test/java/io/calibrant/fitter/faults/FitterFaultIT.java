@@ -1,22 +1,20 @@
 package io.calibrant.fitter.faults;
 
-import io.calibrant.testing.SharedCluster;
-import io.calibrant.testing.FaultSeeds;
-import io.calibrant.testing.BrokerProcess;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.fitter.faults.FaultedFit.Member;
 import io.calibrant.schemas.Connection;
+import io.calibrant.testing.BrokerProcess;
+import io.calibrant.testing.FaultSeeds;
+import io.calibrant.testing.SharedCluster;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -128,7 +126,8 @@ class FitterFaultIT {
         Path log = dir.resolve("broker" + seed + ".log");
         try (BrokerProcess broker = BrokerProcess.start(home, log);
                 FaultedFit fit = FaultedFit.start(
-                        Connection.to(broker.bootstrapServers(), SharedCluster.get().schemaRegistry()),
+                        Connection.to(
+                                broker.bootstrapServers(), SharedCluster.get().schemaRegistry()),
                         dir.resolve("broker-fit" + seed),
                         seed)) {
             finish("2 broker kill -9 x3", seed, fit, played -> {

@@ -1,7 +1,6 @@
 package io.calibrant.fitter.faults;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.testing.RandomStatistics;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Block;
@@ -9,6 +8,7 @@ import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.testing.RandomStatistics;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;

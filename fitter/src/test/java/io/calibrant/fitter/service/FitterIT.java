@@ -1,17 +1,14 @@
 package io.calibrant.fitter.service;
 
-import io.calibrant.testing.SharedCluster;
-import io.calibrant.testing.RandomStatistics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.evidence.PriorStructure;
+import io.calibrant.fitter.faults.PlainFold;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
-import io.calibrant.fitter.faults.PlainFold;
-import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
@@ -23,6 +20,9 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.testing.CommittedRecords;
+import io.calibrant.testing.RandomStatistics;
+import io.calibrant.testing.SharedCluster;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,8 +43,6 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -144,8 +142,12 @@ class FitterIT {
             Factor second = Factor.newBuilder(again.get(block.getName()))
                     .setFit("default")
                     .build();
-            assertThat(connection.serializer(Factor.class).serialize(connection.topics().factors(), second))
-                    .containsExactly(connection.serializer(Factor.class).serialize(connection.topics().factors(), first));
+            assertThat(connection
+                            .serializer(Factor.class)
+                            .serialize(connection.topics().factors(), second))
+                    .containsExactly(connection
+                            .serializer(Factor.class)
+                            .serialize(connection.topics().factors(), first));
         }
         assertThat(posterior(connection, "again").getLogEvidence())
                 .isEqualTo(posterior(connection, "default").getLogEvidence());
@@ -202,8 +204,12 @@ class FitterIT {
         for (Factor factor : factors(connection, "same").values()) {
             Factor live = factors(connection, "default").get(factor.getBlock());
             factor.setFit("default");
-            assertThat(connection.serializer(Factor.class).serialize(connection.topics().factors(), factor))
-                    .containsExactly(connection.serializer(Factor.class).serialize(connection.topics().factors(), live));
+            assertThat(connection
+                            .serializer(Factor.class)
+                            .serialize(connection.topics().factors(), factor))
+                    .containsExactly(connection
+                            .serializer(Factor.class)
+                            .serialize(connection.topics().factors(), live));
         }
         Posterior live = posterior(connection, "default");
         Posterior replayed = posterior(connection, "same");
@@ -313,8 +319,8 @@ class FitterIT {
         try (Fitter fitter = fitter(connection, "default")) {
             assertThatThrownBy(fitter::start)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("topic " + connection.topics().statistics()
-                            + " has 4 partitions, topic " + connection.topics().factors() + " has 3");
+                    .hasMessageContaining("topic " + connection.topics().statistics() + " has 4 partitions, topic "
+                            + connection.topics().factors() + " has 3");
         }
     }
 

@@ -1,12 +1,10 @@
 package io.calibrant.fitter.service;
 
-import io.calibrant.testing.SharedCluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
-import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelledAnswer;
@@ -16,7 +14,6 @@ import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
-import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -35,6 +32,8 @@ import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.testing.CommittedRecords;
+import io.calibrant.testing.SharedCluster;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,8 +57,6 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -217,8 +214,8 @@ class LabelsIT {
         try (Fitter fitter = fitter(connection, dir.resolve("cut"))) {
             assertThatThrownBy(fitter::start)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("topic " + connection.topics().answers()
-                            + " has 4 partitions, topic " + connection.topics().labels() + " has 3");
+                    .hasMessageContaining("topic " + connection.topics().answers() + " has 4 partitions, topic "
+                            + connection.topics().labels() + " has 3");
         }
     }
 

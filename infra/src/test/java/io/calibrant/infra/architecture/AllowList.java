@@ -59,7 +59,8 @@ record AllowList(String name, Set<String> allowed) {
                 .collect(Collectors.joining(" "))
                 .strip();
         int begin = comment.lastIndexOf(BEGIN);
-        String paragraph = begin < 0 ? "" : comment.substring(begin + BEGIN.length()).strip();
+        String paragraph =
+                begin < 0 ? "" : comment.substring(begin + BEGIN.length()).strip();
         if (!PARAGRAPH.matcher(paragraph).matches()) {
             throw new AssertionError(source + ": the last paragraph must be '" + BEGIN
                     + "{@code a.package}, {@code another}.' or '" + BEGIN + "nothing but the JDK.', got '" + paragraph

@@ -9,15 +9,17 @@ import org.junit.jupiter.api.Test;
 
 class AllowListTest {
     private static AllowList parse(String... paragraph) {
-        return AllowList.parse("A.java", List.of(("/**\n * Text.\n *\n" + String.join("\n", paragraph)
-                + "\n */\npackage a.b;").split("\n")));
+        return AllowList.parse(
+                "A.java",
+                List.of(("/**\n * Text.\n *\n" + String.join("\n", paragraph) + "\n */\npackage a.b;").split("\n")));
     }
 
     @Test
     void shouldReadNamesThatGoOverLines() {
         AllowList list = parse(" * <p>May depend on: {@code a.c}, {@code org.apache.kafka.common},", " * {@code d}.");
         assertThat(list).isEqualTo(new AllowList("a.b", Set.of("a.c", "org.apache.kafka.common", "d")));
-        assertThat(List.of("a.b", "a.c", "a.c.e", "d", "java.util", "javax.net.ssl")).allMatch(list::allows);
+        assertThat(List.of("a.b", "a.c", "a.c.e", "d", "java.util", "javax.net.ssl"))
+                .allMatch(list::allows);
         assertThat(List.of("a.b.c", "a.cc", "a", "org.apache.kafka.streams", "javas"))
                 .noneMatch(list::allows);
     }

@@ -55,8 +55,8 @@ final class ArchitectureTest {
             "org.apache");
 
     /** They bring all services together. */
-    private static final Set<String> MAY_USE_ALL = Set.of(
-            "io.calibrant.infra.commands", "io.calibrant.infra.bench", "io.calibrant.infra.demo");
+    private static final Set<String> MAY_USE_ALL =
+            Set.of("io.calibrant.infra.commands", "io.calibrant.infra.bench", "io.calibrant.infra.demo");
 
     private static String[] andBelow(String... packages) {
         return Arrays.stream(packages).map(each -> each + "..").toArray(String[]::new);
@@ -76,21 +76,24 @@ final class ArchitectureTest {
                 continue;
             }
             for (Dependency dependency : each.getDirectDependenciesFromSelf()) {
-                String target = dependency.getTargetClass().getBaseComponentType().getPackageName();
+                String target =
+                        dependency.getTargetClass().getBaseComponentType().getPackageName();
                 used.computeIfAbsent(list.name(), name -> new TreeSet<>()).add(target);
                 if (!list.allows(target)) {
                     wrong.add(list.name() + " must not depend on " + target + ", " + each.getSimpleName() + " does");
                 }
             }
         }
-        lists.values().forEach(list -> list.allowed().forEach(allowed -> {
-            if (used.getOrDefault(list.name(), Set.of()).stream().noneMatch(each -> AllowList.isIn(each, allowed))) {
-                wrong.add(list.name() + " may depend on " + allowed + ", and does not");
-            }
-            if (TOO_WIDE.contains(allowed) && !MAY_USE_ALL.contains(list.name())) {
-                wrong.add(list.name() + " may depend on " + allowed + ", which says too little");
-            }
-        }));
+        lists.values()
+                .forEach(list -> list.allowed().forEach(allowed -> {
+                    if (used.getOrDefault(list.name(), Set.of()).stream()
+                            .noneMatch(each -> AllowList.isIn(each, allowed))) {
+                        wrong.add(list.name() + " may depend on " + allowed + ", and does not");
+                    }
+                    if (TOO_WIDE.contains(allowed) && !MAY_USE_ALL.contains(list.name())) {
+                        wrong.add(list.name() + " may depend on " + allowed + ", which says too little");
+                    }
+                }));
         assertThat(wrong).isEmpty();
     }
 
@@ -216,7 +219,9 @@ final class ArchitectureTest {
             }
         }
         byName.values().removeIf(packages -> packages.size() == 1);
-        assertThat(byName).as("names of classes, and the packages that have one").isEmpty();
+        assertThat(byName)
+                .as("names of classes, and the packages that have one")
+                .isEmpty();
     }
 
     @ArchTest

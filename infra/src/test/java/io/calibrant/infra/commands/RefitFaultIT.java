@@ -5,13 +5,13 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.testing.ChildJvm;
-import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.testing.ChildJvm;
+import io.calibrant.testing.CommittedRecords;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

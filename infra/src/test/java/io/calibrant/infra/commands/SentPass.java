@@ -1,6 +1,5 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.testing.RandomStatistics;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
@@ -8,6 +7,7 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.testing.RandomStatistics;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;

@@ -3,13 +3,13 @@ package io.calibrant.infra.refit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.testing.RandomStatistics;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.registry.AvroDeserializer;
+import io.calibrant.testing.RandomStatistics;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

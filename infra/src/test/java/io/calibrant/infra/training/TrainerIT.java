@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
-import io.calibrant.testing.CommittedRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -21,6 +20,7 @@ import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.testing.CommittedRecords;
 import io.calibrant.trainer.ProgressListener;
 import io.calibrant.trainer.Shard;
 import io.calibrant.trainer.Streaming;

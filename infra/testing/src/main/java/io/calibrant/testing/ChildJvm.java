@@ -23,7 +23,10 @@ public final class ChildJvm implements AutoCloseable {
     /** Starts a command of the program, with the log that users see; on the class path of infra's tests only. */
     public static ChildJvm calibrant(Path log, String... arguments) throws IOException {
         return start(
-                log, List.of("-Dlogback.configurationFile=logback.xml"), "io.calibrant.infra.commands.Calibrant", arguments);
+                log,
+                List.of("-Dlogback.configurationFile=logback.xml"),
+                "io.calibrant.infra.commands.Calibrant",
+                arguments);
     }
 
     /** Starts a main class. */
@@ -31,8 +34,7 @@ public final class ChildJvm implements AutoCloseable {
         return start(log, List.of(), main, arguments);
     }
 
-    private static ChildJvm start(Path log, List<String> options, String main, String... arguments)
-            throws IOException {
+    private static ChildJvm start(Path log, List<String> options, String main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx400m",

@@ -1,6 +1,5 @@
 package io.calibrant.scorer.service;
 
-import io.calibrant.scorer.TinyRun;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -15,6 +14,7 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.scorer.TinyRun;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedModel;

@@ -1,12 +1,9 @@
 package io.calibrant.scorer.serving;
 
-import io.calibrant.testing.SharedCluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
-import io.calibrant.scorer.TinyModel;
-import io.calibrant.scorer.TinyRun;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
@@ -14,11 +11,14 @@ import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.scorer.TinyModel;
+import io.calibrant.scorer.TinyRun;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.BadQuestionException;
 import io.calibrant.scorer.answering.Outcome;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.answering.TokenizedQuestion;
+import io.calibrant.testing.SharedCluster;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.TokenBatch;
@@ -29,7 +29,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.errors.WakeupException;
