@@ -3,9 +3,9 @@ package io.calibrant.infra.bench;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
+import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.curvature.Rows;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -15,7 +15,7 @@ import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
-import io.calibrant.trainer.statistics.BatchPlace;
+import io.calibrant.trainer.statistics.BatchRange;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.Publisher;
 import io.calibrant.trainer.statistics.RowType;
@@ -93,19 +93,19 @@ record FitterLoad(int layers, int width, int batches) {
                 Map.of());
         Checkpoint checkpoint = new Checkpoint("step-1", adapter, adapter);
         Random random = new Random(0);
-        List<Rows> pool = new ArrayList<>();
+        List<FactorRows> pool = new ArrayList<>();
         for (int i = 0; i < POOL; i++) {
             pool.add(rows(random, ROWS, width));
         }
-        Rows headInput = rows(random, QUESTIONS, width);
-        Rows headGradient = rows(random, classes.size(), classes.size());
+        FactorRows headInput = rows(random, QUESTIONS, width);
+        FactorRows headGradient = rows(random, classes.size(), classes.size());
         double[] small = small(random);
         try (Publisher publisher = Publisher.open(connection, run, "0/1", RowType.F32)) {
             publisher.checkpoint(checkpoint);
             for (int batch = 0; batch < batches; batch++) {
                 List<BlockStatistics> blocks = new ArrayList<>();
                 String input = "";
-                Rows shared = null;
+                FactorRows shared = null;
                 for (LoraMatrices matrices : adapter.matrices().values()) {
                     LinearShape linear = matrices.linear();
                     boolean head = linear.path().equals(ModelConfig.HEAD);
@@ -115,31 +115,32 @@ record FitterLoad(int layers, int width, int batches) {
                         input = ModelConfig.inputOf(linear.path());
                         shared = head ? headInput : another(pool.get((2 * batch + blocks.size()) % POOL));
                     }
-                    Rows gradient = head ? headGradient : another(pool.get((2 * batch + blocks.size() + 1) % POOL));
+                    FactorRows gradient =
+                            head ? headGradient : another(pool.get((2 * batch + blocks.size() + 1) % POOL));
                     blocks.add(new BlockStatistics(linear.path() + ".lora_A", shared, small, LORA_RANK, n));
                     blocks.add(new BlockStatistics(linear.path() + ".lora_B", gradient, small, LORA_RANK, n));
                 }
                 publisher.statistics(
                         checkpoint,
-                        new BatchPlace(batch, 1, (long) batches),
+                        new BatchRange(batch, 1, (long) batches),
                         new CurvatureSum(blocks, QUESTIONS, -QUESTIONS * 0.5, 1, 1));
             }
         }
     }
 
     /** The same numbers as another object: blocks that hold one object share one record. */
-    private static Rows another(Rows rows) {
-        return new Rows(rows.values(), rows.count(), rows.width(), rows.trace());
+    private static FactorRows another(FactorRows rows) {
+        return new FactorRows(rows.values(), rows.count(), rows.width(), rows.trace());
     }
 
-    private static Rows rows(Random random, int count, int width) {
+    private static FactorRows rows(Random random, int count, int width) {
         float[] values = new float[count * width];
         double trace = 0;
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) (random.nextGaussian() / (1 + i / width));
             trace += (double) values[i] * values[i];
         }
-        return new Rows(values, count, width, 1.25 * trace); // a quarter was lost when the rows were reduced
+        return new FactorRows(values, count, width, 1.25 * trace); // a quarter was lost when the rows were reduced
     }
 
     private static double[] small(Random random) {

@@ -7,6 +7,7 @@ import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -21,11 +22,6 @@ import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.serving.ServingSettings;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.Trainer;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
@@ -34,6 +30,10 @@ import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -205,11 +205,11 @@ final class ScorerPathBench {
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,
                 Optional.of(10),
-                Validation.NONE,
+                ValidationSource.NONE,
                 Optional.empty(),
                 settings.computeDevice(),
                 new Shard(0, 1),
-                Streaming.NONE,
+                StreamingSettings.NONE,
                 0,
                 false,
                 Optional.empty());

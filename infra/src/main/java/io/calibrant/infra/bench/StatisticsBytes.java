@@ -6,7 +6,7 @@ import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureFold;
 import io.calibrant.trainer.curvature.CurvatureSum;
-import io.calibrant.trainer.curvature.Rows;
+import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
@@ -176,12 +176,12 @@ public final class StatisticsBytes {
 
     /** What a batch says of some maps, as {@link io.calibrant.trainer.curvature.Curvature} leaves it. */
     private List<BlockStatistics> batch(List<LinearShape> linears, boolean shared) {
-        Map<String, Rows> inputs = new HashMap<>();
+        Map<String, FactorRows> inputs = new HashMap<>();
         List<BlockStatistics> blocks = new ArrayList<>();
         for (LinearShape linear : linears) {
             boolean head = linear.path().equals(ModelConfig.HEAD);
             int rows = head ? BATCH : 2 * RANK;
-            Rows input = inputs.computeIfAbsent(
+            FactorRows input = inputs.computeIfAbsent(
                     shared ? ModelConfig.inputOf(linear.path()) : linear.path(), x -> rows(rows, linear.inputs()));
             double[] small = new double[LORA_RANK * LORA_RANK];
             Arrays.fill(small, 0.5);
@@ -192,9 +192,9 @@ public final class StatisticsBytes {
         return blocks;
     }
 
-    private Rows rows(int count, int width) {
+    private FactorRows rows(int count, int width) {
         float[] values = drawn.computeIfAbsent(count * width, StatisticsBytes::normal);
-        return new Rows(values, count, width, count * width);
+        return new FactorRows(values, count, width, count * width);
     }
 
     private static float[] normal(int count) {

@@ -5,18 +5,18 @@ import io.calibrant.infra.bench.Turns.Turn;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.Trainer;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -55,8 +55,9 @@ public final class StreamingBench {
                 Connection connection = cluster.connection();
                 TopicAdmin.createMissing(connection);
                 Turns turns = new Turns(settings.repetitions());
-                TrainerSettings plain = settings("plain", model, questions, turns.steps(), Streaming.NONE);
-                TrainerSettings streamed = settings("streamed", model, questions, turns.steps(), Streaming.DEFAULT);
+                TrainerSettings plain = settings("plain", model, questions, turns.steps(), StreamingSettings.NONE);
+                TrainerSettings streamed =
+                        settings("streamed", model, questions, turns.steps(), StreamingSettings.DEFAULT);
                 turns.run(
                         listener -> new Trainer(plain, connection, listener),
                         listener -> new Trainer(streamed, connection, listener));
@@ -101,7 +102,7 @@ public final class StreamingBench {
     }
 
     /** What {@code train} does unless told otherwise. */
-    private TrainerSettings settings(String run, Path model, Path questions, int steps, Streaming streaming) {
+    private TrainerSettings settings(String run, Path model, Path questions, int steps, StreamingSettings streaming) {
         return new TrainerSettings(
                 run,
                 model,
@@ -119,7 +120,7 @@ public final class StreamingBench {
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,
                 Optional.of(10),
-                Validation.NONE,
+                ValidationSource.NONE,
                 Optional.empty(),
                 settings.computeDevice(),
                 Shard.WHOLE,

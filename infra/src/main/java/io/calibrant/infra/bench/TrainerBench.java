@@ -3,15 +3,15 @@ package io.calibrant.infra.bench;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.curvature.KfacEstimator;
+import io.calibrant.trainer.finetuning.FineTuning;
+import io.calibrant.trainer.finetuning.FineTuningSettings;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.tuning.FineTuning;
-import io.calibrant.trainer.tuning.TuningSettings;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -57,7 +57,7 @@ public final class TrainerBench {
             figures.accept(Figure.ratio(
                     "trainer.step.capture_overhead", step[1], "forward and backward without capture", step[0], "s"));
 
-            Curvature exact = new Curvature(KfacApproximation.EXPAND, FisherType.EXACT, RANK, "bench", 0);
+            KfacEstimator exact = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EXACT, RANK, "bench", 0);
             double curvature = Timing.seconds(settings.repetitions(), () -> exact.measure(adapted, prompts, 0, 0));
             figures.accept(Figure.ratio(
                     "trainer.curvature_exact.forwards", curvature, "plain forward of the same batch", forward, "s"));
@@ -78,7 +78,7 @@ public final class TrainerBench {
                 adapted,
                 prompts,
                 0,
-                new TuningSettings(settings.repetitions() + 1, prompts.size(), 1e-5, 0.01, 0),
+                new FineTuningSettings(settings.repetitions() + 1, prompts.size(), 1e-5, 0.01, 0),
                 (done, loss, rate, examples) -> {
                     long now = System.nanoTime();
                     if (done > 1) {
@@ -122,7 +122,7 @@ public final class TrainerBench {
                     adapted,
                     prompts,
                     0,
-                    new TuningSettings(steps, settings.batch(), 1e-4, 0.01, 0),
+                    new FineTuningSettings(steps, settings.batch(), 1e-4, 0.01, 0),
                     (done, loss, rate, examples) -> {
                         if (done == settled) {
                             resident[0] = Memory.resident();

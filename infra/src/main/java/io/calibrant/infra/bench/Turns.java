@@ -1,9 +1,9 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.trainer.ProgressListener;
-import io.calibrant.trainer.ProgressListener.Event;
-import io.calibrant.trainer.ProgressListener.Phase;
-import io.calibrant.trainer.Trainer;
+import io.calibrant.trainer.service.ProgressListener;
+import io.calibrant.trainer.service.ProgressListener.Event;
+import io.calibrant.trainer.service.ProgressListener.Phase;
+import io.calibrant.trainer.service.Trainer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

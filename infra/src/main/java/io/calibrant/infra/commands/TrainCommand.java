@@ -1,16 +1,16 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.StateKeeping;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.Trainer;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
+import io.calibrant.schemas.Shard;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StateSettings;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.RowType;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -255,7 +255,7 @@ final class TrainCommand implements Callable<Integer> {
         TrainerSettings settings = settings();
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
-        if (settings.validation().equals(Validation.NONE)) {
+        if (settings.validation().equals(ValidationSource.NONE)) {
             out.note(CalibrationWords.RISK);
         }
         try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(out))) {
@@ -289,7 +289,7 @@ final class TrainCommand implements Callable<Integer> {
                 Optional.ofNullable(output),
                 ComputeDevice.parse(device),
                 Shard.parse(shard),
-                new Streaming(
+                new StreamingSettings(
                         statisticsEvery,
                         halfLife == null ? OptionalDouble.empty() : OptionalDouble.of(halfLife),
                         batchesPerRecord,
@@ -298,7 +298,7 @@ final class TrainCommand implements Callable<Integer> {
                 checkpointEvery,
                 createTopics,
                 Optional.ofNullable(stateDir)
-                        .map(directory -> new StateKeeping(directory, Duration.ofSeconds(stateEvery))));
+                        .map(directory -> new StateSettings(directory, Duration.ofSeconds(stateEvery))));
     }
 
     private Optional<Integer> rank() {
@@ -313,17 +313,17 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private Validation validation() {
+    private ValidationSource validation() {
         if (validation != null && !validation.equals(NONE)) {
             if (validationFraction != null) {
                 throw new ParameterException(
                         spec.commandLine(), "--validation and --validation-fraction: accepted is one of them");
             }
-            return Validation.of(Path.of(validation));
+            return ValidationSource.of(Path.of(validation));
         }
         if (validation != null) {
-            return Validation.NONE;
+            return ValidationSource.NONE;
         }
-        return Validation.heldOut(validationFraction != null ? validationFraction : steps > 0 ? HELD_OUT : 0);
+        return ValidationSource.heldOut(validationFraction != null ? validationFraction : steps > 0 ? HELD_OUT : 0);
     }
 }

@@ -1,6 +1,6 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.trainer.ProgressListener;
+import io.calibrant.trainer.service.ProgressListener;
 import java.time.Duration;
 import java.util.Locale;
 

@@ -6,15 +6,15 @@ import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.scorer.answering.Tier;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -72,7 +72,7 @@ class OptionsTest {
                 .returns(KfacApproximation.REDUCE, TrainerSettings::kfac)
                 .returns(FisherType.MC, TrainerSettings::fisher)
                 .returns(Optional.of(6), TrainerSettings::rank)
-                .returns(Validation.heldOut(0.4), TrainerSettings::validation)
+                .returns(ValidationSource.heldOut(0.4), TrainerSettings::validation)
                 .returns(Optional.of(Path.of("out")), TrainerSettings::output)
                 .returns("gpu:2", settings -> settings.device().toString())
                 .returns(new Shard(1, 3), TrainerSettings::shard)
@@ -81,9 +81,9 @@ class OptionsTest {
         assertThat(parse(new TrainCommand(), least + "--rank full --validation v")
                         .settings())
                 .returns(Optional.empty(), TrainerSettings::rank)
-                .returns(Validation.of(Path.of("v")), TrainerSettings::validation);
+                .returns(ValidationSource.of(Path.of("v")), TrainerSettings::validation);
         assertThat(parse(new TrainCommand(), least + "--validation none").settings())
-                .returns(Validation.NONE, TrainerSettings::validation);
+                .returns(ValidationSource.NONE, TrainerSettings::validation);
     }
 
     @Test

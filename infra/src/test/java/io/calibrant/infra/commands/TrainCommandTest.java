@@ -2,8 +2,8 @@ package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.calibrant.trainer.ProgressListener.Event;
-import io.calibrant.trainer.ProgressListener.Phase;
+import io.calibrant.trainer.service.ProgressListener.Event;
+import io.calibrant.trainer.service.ProgressListener.Phase;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -57,11 +57,11 @@ class TrainCommandTest {
 
         assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--shard", "2/2"))
                 .isEqualTo(1);
-        assertThat(lastLine()).contains("--shard: found 2/2, accepted is i/N");
+        assertThat(lastLine()).contains("--shard must be i/N with i from 0 to N - 1, got '2/2'");
 
         assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--shard", "3/2"))
                 .isEqualTo(1);
-        assertThat(lastLine()).contains("--shard: found 3/2, accepted is i/N");
+        assertThat(lastLine()).contains("--shard must be i/N with i from 0 to N - 1, got '3/2'");
 
         for (String[] bad : new String[][] {
             {"--half-life", "0.5", "--half-life: found 0.5, accepted is 1 step or more, and finite"},

@@ -18,6 +18,7 @@ import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.TextReport;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
@@ -25,10 +26,6 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
@@ -37,6 +34,9 @@ import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -92,7 +92,7 @@ abstract class WholeLoopTests {
                     Optional.of(GOLDEN.resolve("adapter_mcq")),
                     0,
                     rank,
-                    Validation.NONE));
+                    ValidationSource.NONE));
             Map<String, Answer> answers = services.ask(test);
             Posterior posterior = services.posterior(answers.get(test.get(0).id()));
 
@@ -144,7 +144,7 @@ abstract class WholeLoopTests {
                     Optional.empty(),
                     600,
                     Optional.of(10),
-                    Validation.heldOut(0.2)));
+                    ValidationSource.heldOut(0.2)));
             Question impossible = new Question(
                     "impossible",
                     "What is no token?",
@@ -268,7 +268,7 @@ abstract class WholeLoopTests {
             Optional<Path> adapter,
             int steps,
             Optional<Integer> rank,
-            Validation validation) {
+            ValidationSource validation) {
         return new TrainerSettings(
                 run,
                 model,
@@ -290,7 +290,7 @@ abstract class WholeLoopTests {
                 Optional.empty(),
                 ComputeDevice.CPU,
                 Shard.WHOLE,
-                Streaming.DEFAULT,
+                StreamingSettings.DEFAULT,
                 0,
                 true,
                 Optional.empty());

@@ -10,6 +10,7 @@ import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.AdapterBlock;
@@ -19,16 +20,15 @@ import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.CommittedRecords;
-import io.calibrant.trainer.ProgressListener;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.Trainer;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.service.ProgressListener;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.RowType;
 import java.io.IOException;
@@ -57,7 +57,7 @@ import org.junit.jupiter.api.Test;
 class LiveStatisticsIT extends GoldenTraining {
     @Test
     void shouldStreamEveryStepAndKeepCheckpointsApart() throws IOException {
-        Streaming streaming = new Streaming(1, OptionalDouble.of(4), 1, RowType.F32, 64_000_000);
+        StreamingSettings streaming = new StreamingSettings(1, OptionalDouble.of(4), 1, RowType.F32, 64_000_000);
 
         Trainer.run(settings("r", 8, 1e-3, 10, streaming, 3), connection, event -> {});
 
@@ -107,7 +107,7 @@ class LiveStatisticsIT extends GoldenTraining {
 
         // and nothing of this changes what is trained
         Connection plain = connection();
-        Trainer.run(settings("r", 8, 1e-3, 10, Streaming.NONE, 0), plain, event -> {});
+        Trainer.run(settings("r", 8, 1e-3, 10, StreamingSettings.NONE, 0), plain, event -> {});
         assertThat(statistics(plain)).extracting(Statistics::getCheckpoint).containsOnly("step-8");
         Map<String, float[]> weights = new HashMap<>();
         CommittedRecords.of(plain, plain.topics().adapters(), AdapterBlock.class)
@@ -120,7 +120,7 @@ class LiveStatisticsIT extends GoldenTraining {
 
     @Test
     void shouldFoldStepsIntoOneRecord() throws IOException {
-        Streaming streaming = new Streaming(2, OptionalDouble.of(4), 3, RowType.F32, 64_000_000);
+        StreamingSettings streaming = new StreamingSettings(2, OptionalDouble.of(4), 3, RowType.F32, 64_000_000);
 
         Trainer.run(settings("r", 9, 1e-3, 10, streaming, 0), connection, event -> {});
 
@@ -152,7 +152,7 @@ class LiveStatisticsIT extends GoldenTraining {
     @Test
     void shouldGiveThePosteriorOfOneEpochAfterThreeAtALearningRateOfZero() throws IOException {
         TopicAdmin.createMissing(connection);
-        Streaming streaming = new Streaming(1, OptionalDouble.empty(), 1, RowType.F32, 64_000_000);
+        StreamingSettings streaming = new StreamingSettings(1, OptionalDouble.empty(), 1, RowType.F32, 64_000_000);
         Trainer.run(settings("one", 3, 0, 0, streaming, 0), connection, event -> {});
         Trainer.run(settings("three", 9, 0, 0, streaming, 0), connection, event -> {});
 
@@ -206,7 +206,7 @@ class LiveStatisticsIT extends GoldenTraining {
             String address = broker[0].bootstrapServers();
             int port = Integer.parseInt(address.substring(address.indexOf(':') + 1));
             Connection there = new Connection(address, connection.schemaRegistry(), "gone.", Map.of());
-            Streaming small = new Streaming(1, OptionalDouble.empty(), 1, RowType.F32, 1);
+            StreamingSettings small = new StreamingSettings(1, OptionalDouble.empty(), 1, RowType.F32, 1);
             Trainer.run(settings("r", 12, 1e-3, 10, small, 0), there, new ProgressListener() {
                 @Override
                 public void progressed(Event event) {
@@ -243,7 +243,7 @@ class LiveStatisticsIT extends GoldenTraining {
     @Test
     void shouldWaitForABrokerThatIsSlow() throws Exception {
         List<String> lines = new ArrayList<>();
-        Streaming small = new Streaming(1, OptionalDouble.empty(), 1, RowType.F32, 1);
+        StreamingSettings small = new StreamingSettings(1, OptionalDouble.empty(), 1, RowType.F32, 1);
         TopicAdmin.createMissing(connection);
         quota(20_000.0);
         long begun = System.nanoTime();
@@ -288,7 +288,7 @@ class LiveStatisticsIT extends GoldenTraining {
 
     @Test
     void shouldStopWhereAnotherProcessPublishesTheSameShard() throws IOException {
-        TrainerSettings settings = settings("r", 6, 1e-3, 10, Streaming.DEFAULT, 0);
+        TrainerSettings settings = settings("r", 6, 1e-3, 10, StreamingSettings.DEFAULT, 0);
         AtomicBoolean begun = new AtomicBoolean();
 
         assertThatThrownBy(() -> Trainer.run(settings, connection, event -> {
@@ -335,7 +335,8 @@ class LiveStatisticsIT extends GoldenTraining {
 
     /** @param rank 0 for all */
     private static TrainerSettings settings(
-            String run, int steps, double rate, int rank, Streaming streaming, int checkpointEvery) throws IOException {
+            String run, int steps, double rate, int rank, StreamingSettings streaming, int checkpointEvery)
+            throws IOException {
         List<String> lines = Files.readAllLines(GOLDEN.resolve("data_mcq").resolve("train.jsonl"));
         return new TrainerSettings(
                 run,
@@ -354,7 +355,7 @@ class LiveStatisticsIT extends GoldenTraining {
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,
                 rank == 0 ? Optional.empty() : Optional.of(rank),
-                Validation.NONE,
+                ValidationSource.NONE,
                 Optional.empty(),
                 ComputeDevice.CPU,
                 Shard.WHOLE,

@@ -9,6 +9,7 @@ import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Factor;
@@ -20,18 +21,17 @@ import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.ChildJvm;
 import io.calibrant.testing.CommittedRecords;
 import io.calibrant.testing.FaultSeeds;
-import io.calibrant.trainer.ProgressListener;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.StateKeeping;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.Trainer;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.service.ProgressListener;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StateSettings;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.RowType;
 import java.io.IOException;
@@ -200,15 +200,15 @@ class TrainerFaultIT extends GoldenTraining {
                         KfacApproximation.EXPAND,
                         FisherType.EXACT,
                         Optional.of(10),
-                        Validation.heldOut(0.2),
+                        ValidationSource.heldOut(0.2),
                         Optional.of(states.resolve("adapter")),
                         ComputeDevice.CPU,
                         Shard.WHOLE,
-                        new Streaming(1, OptionalDouble.empty(), 2, RowType.F32, 64_000_000),
+                        new StreamingSettings(1, OptionalDouble.empty(), 2, RowType.F32, 64_000_000),
                         0,
                         true,
                         Optional.empty())
-                .keeping(new StateKeeping(states, Duration.ofHours(1)));
+                .keeping(new StateSettings(states, Duration.ofHours(1)));
     }
 
     private record Lines(List<String> lines, Consumer<ProgressListener.Event> events) implements ProgressListener {

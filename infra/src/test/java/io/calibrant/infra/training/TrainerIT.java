@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Device;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.AdapterBlock;
@@ -21,18 +22,12 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.testing.CommittedRecords;
-import io.calibrant.trainer.ProgressListener;
-import io.calibrant.trainer.Shard;
-import io.calibrant.trainer.Streaming;
-import io.calibrant.trainer.Trainer;
-import io.calibrant.trainer.TrainerSettings;
-import io.calibrant.trainer.Validation;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
-import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.ComputeDevice;
@@ -42,6 +37,11 @@ import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.service.ProgressListener;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,7 +69,9 @@ class TrainerIT extends GoldenTraining {
     @Test
     void shouldPublishTheCurvatureOfAnAdapterTrainedElsewhere() throws IOException {
         Trainer.run(
-                settings("golden", 0, first(32), Validation.NONE, Optional.empty(), Shard.WHOLE), connection, e -> {});
+                settings("golden", 0, first(32), ValidationSource.NONE, Optional.empty(), Shard.WHOLE),
+                connection,
+                e -> {});
 
         Run run = read(connection.topics().runs(), Run.class).get(0).value();
         assertThat(run.getBlocks()).hasSize(14);
@@ -112,10 +114,10 @@ class TrainerIT extends GoldenTraining {
         Path questions = first(10);
         Optional<Integer> rank = Optional.of(10);
 
-        Trainer.run(settings("s", 0, questions, Validation.NONE, rank, new Shard(1, 2)), connection, e -> {});
-        Trainer.run(settings("s", 0, questions, Validation.NONE, rank, new Shard(0, 2)), connection, e -> {});
+        Trainer.run(settings("s", 0, questions, ValidationSource.NONE, rank, new Shard(1, 2)), connection, e -> {});
+        Trainer.run(settings("s", 0, questions, ValidationSource.NONE, rank, new Shard(0, 2)), connection, e -> {});
         Connection whole = connection();
-        Trainer.run(settings("s", 0, questions, Validation.NONE, rank, Shard.WHOLE), whole, e -> {});
+        Trainer.run(settings("s", 0, questions, ValidationSource.NONE, rank, Shard.WHOLE), whole, e -> {});
 
         Map<String, Statistics> shards = byBlockAndBatch(connection);
         Map<String, Statistics> one = byBlockAndBatch(whole);
@@ -137,7 +139,7 @@ class TrainerIT extends GoldenTraining {
 
     @Test
     void shouldSendTheSameStatisticsAgain() throws IOException {
-        TrainerSettings settings = settings("again", 0, first(8), Validation.NONE, Optional.of(10), Shard.WHOLE);
+        TrainerSettings settings = settings("again", 0, first(8), ValidationSource.NONE, Optional.of(10), Shard.WHOLE);
 
         Trainer.run(settings, connection, e -> {});
         Trainer.run(settings, connection, e -> {});
@@ -152,24 +154,24 @@ class TrainerIT extends GoldenTraining {
     @Test
     void shouldRefuseARunThatIsThereWithOtherSettings() throws IOException {
         Path questions = first(8);
-        TrainerSettings first = settings("once", 0, questions, Validation.NONE, Optional.of(10), Shard.WHOLE);
+        TrainerSettings first = settings("once", 0, questions, ValidationSource.NONE, Optional.of(10), Shard.WHOLE);
         Trainer.run(first, connection, e -> {});
         List<Integer> before = counts();
 
         refused(
-                settings("once", 0, questions, Validation.NONE, Optional.of(4), Shard.WHOLE),
+                settings("once", 0, questions, ValidationSource.NONE, Optional.of(4), Shard.WHOLE),
                 "rank is 10 there and 4 here");
         refused(
-                settings("once", 3, questions, Validation.NONE, Optional.of(10), Shard.WHOLE),
+                settings("once", 3, questions, ValidationSource.NONE, Optional.of(10), Shard.WHOLE),
                 "steps is 0 there and 3 here");
         refused(
-                settings("once", 0, first(10), Validation.NONE, Optional.of(10), Shard.WHOLE),
+                settings("once", 0, first(10), ValidationSource.NONE, Optional.of(10), Shard.WHOLE),
                 "trainingQuestions is 8 there and 10 here");
         List<String> lines = new ArrayList<>(Files.readAllLines(questions));
         Collections.swap(lines, 2, 5);
         Path swapped = Files.write(directory.resolve("swapped.jsonl"), lines);
         refused(
-                settings("once", 0, swapped, Validation.NONE, Optional.of(10), Shard.WHOLE),
+                settings("once", 0, swapped, ValidationSource.NONE, Optional.of(10), Shard.WHOLE),
                 "questionsDigest is sha256:");
         assertThat(counts()).as("nothing was published").isEqualTo(before);
 
@@ -194,7 +196,7 @@ class TrainerIT extends GoldenTraining {
 
     @Test
     void shouldMeasureWithTheConventionFisherAndSeedThatItIsTold() throws IOException {
-        TrainerSettings plain = settings("told", 0, first(8), Validation.NONE, Optional.empty(), Shard.WHOLE);
+        TrainerSettings plain = settings("told", 0, first(8), ValidationSource.NONE, Optional.empty(), Shard.WHOLE);
         TrainerSettings told = new TrainerSettings(
                 plain.run(),
                 plain.model(),
@@ -212,11 +214,11 @@ class TrainerIT extends GoldenTraining {
                 KfacApproximation.REDUCE,
                 FisherType.MC,
                 Optional.empty(),
-                Validation.NONE,
+                ValidationSource.NONE,
                 Optional.empty(),
                 ComputeDevice.CPU,
                 Shard.WHOLE,
-                Streaming.DEFAULT,
+                StreamingSettings.DEFAULT,
                 0,
                 true,
                 Optional.empty());
@@ -230,7 +232,7 @@ class TrainerIT extends GoldenTraining {
         Map<String, Statistics> published = byBlockAndBatch(connection);
         List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(told.questions());
         SpecialTokens special = SpecialTokens.read(told.model());
-        Curvature curvature = new Curvature(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
+        KfacEstimator curvature = new KfacEstimator(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(told.model());
                 LanguageModel llama = LanguageModel.load(told.model(), Device.cpu())) {
             ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
@@ -275,11 +277,11 @@ class TrainerIT extends GoldenTraining {
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,
                 Optional.of(4),
-                Validation.heldOut(0.2),
+                ValidationSource.heldOut(0.2),
                 Optional.of(output),
                 ComputeDevice.CPU,
                 Shard.WHOLE,
-                Streaming.DEFAULT,
+                StreamingSettings.DEFAULT,
                 0,
                 true,
                 Optional.empty());
@@ -323,7 +325,7 @@ class TrainerIT extends GoldenTraining {
         TopicAdmin.createMissing(connection);
         complete("again", "step-1");
         TrainerSettings settings =
-                settings("again", 0, first(8), Validation.heldOut(0.25), Optional.of(10), Shard.WHOLE);
+                settings("again", 0, first(8), ValidationSource.heldOut(0.25), Optional.of(10), Shard.WHOLE);
         CountDownLatch waiting = new CountDownLatch(1);
         CompletableFuture<Void> training = CompletableFuture.runAsync(() -> Trainer.run(settings, connection, event -> {
             if (event.phase() == ProgressListener.Phase.FITTING) {
@@ -392,7 +394,7 @@ class TrainerIT extends GoldenTraining {
     }
 
     private void refused(Path model, Path adapter, String... parts) throws IOException {
-        TrainerSettings good = settings("bad", 0, first(8), Validation.NONE, Optional.of(10), Shard.WHOLE);
+        TrainerSettings good = settings("bad", 0, first(8), ValidationSource.NONE, Optional.of(10), Shard.WHOLE);
         TrainerSettings bad = new TrainerSettings(
                 good.run(),
                 model,
@@ -410,11 +412,11 @@ class TrainerIT extends GoldenTraining {
                 good.kfac(),
                 good.fisher(),
                 good.rank(),
-                Validation.NONE,
+                ValidationSource.NONE,
                 Optional.empty(),
                 ComputeDevice.CPU,
                 Shard.WHOLE,
-                Streaming.DEFAULT,
+                StreamingSettings.DEFAULT,
                 0,
                 true,
                 Optional.empty());
@@ -434,7 +436,7 @@ class TrainerIT extends GoldenTraining {
     }
 
     private static TrainerSettings settings(
-            String run, int steps, Path questions, Validation validation, Optional<Integer> rank, Shard shard) {
+            String run, int steps, Path questions, ValidationSource validation, Optional<Integer> rank, Shard shard) {
         return new TrainerSettings(
                 run,
                 GOLDEN.resolve("model"),
@@ -456,7 +458,7 @@ class TrainerIT extends GoldenTraining {
                 Optional.empty(),
                 ComputeDevice.CPU,
                 shard,
-                Streaming.DEFAULT,
+                StreamingSettings.DEFAULT,
                 0,
                 true,
                 Optional.empty());

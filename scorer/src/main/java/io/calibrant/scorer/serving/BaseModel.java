@@ -2,7 +2,7 @@ package io.calibrant.scorer.serving;
 
 import ai.djl.Device;
 import io.calibrant.schemas.avro.Run;
-import io.calibrant.trainer.ModelDigest;
+import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.PromptTokenizer;

@@ -16,10 +16,10 @@ import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
-import io.calibrant.trainer.curvature.Curvature;
+import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.curvature.Rows;
+import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
@@ -119,7 +119,7 @@ class Bfloat16GoldenTest {
     }
 
     private static List<BatchCurvature> pass(AdaptedModel model, List<EncodedPrompt> prompts, Integer rank) {
-        Curvature curvature = new Curvature(KfacApproximation.EXPAND, FisherType.EXACT, rank, "golden", 0);
+        KfacEstimator curvature = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EXACT, rank, "golden", 0);
         List<BatchCurvature> batches = new ArrayList<>();
         for (int from = 0; from < prompts.size(); from += BATCH) {
             batches.add(curvature.measure(model, prompts.subList(from, from + BATCH), 2, from / BATCH));
@@ -139,7 +139,7 @@ class Bfloat16GoldenTest {
         for (BatchCurvature batch : pass) {
             logLikelihood += batch.logLikelihood();
             for (BlockStatistics block : batch.blocks()) {
-                Rows rows = block.rows();
+                FactorRows rows = block.rows();
                 KroneckerFactor before = factors.getOrDefault(
                         block.block(), KroneckerFactor.empty(rows.width(), block.smallWidth(), rank));
                 BatchSums sums = new BatchSums(

@@ -10,4 +10,4 @@ package io.calibrant.trainer.curvature;
  * @param n row instances that entered the sums: F = A (x) S / n
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-public record BlockStatistics(String block, Rows rows, double[] small, int smallWidth, double n) {}
+public record BlockStatistics(String block, FactorRows rows, double[] small, int smallWidth, double n) {}

@@ -65,7 +65,7 @@ public final class CurvatureFold {
         if (folded == 0) {
             begin(batch, measured);
         }
-        IdentityHashMap<Rows, Boolean> seen = new IdentityHashMap<>();
+        IdentityHashMap<FactorRows, Boolean> seen = new IdentityHashMap<>();
         for (int i = 0; i < blocks.size(); i++) {
             BlockStatistics block = measured.blocks().get(i);
             for (int j = 0; j < small[i].length; j++) {
@@ -87,7 +87,7 @@ public final class CurvatureFold {
         if (folded == 0) {
             return Optional.empty();
         }
-        IdentityHashMap<LargeSum, Rows> reduced = new IdentityHashMap<>();
+        IdentityHashMap<LargeSum, FactorRows> reduced = new IdentityHashMap<>();
         List<BlockStatistics> sums = new ArrayList<>();
         for (int i = 0; i < blocks.size(); i++) {
             sums.add(new BlockStatistics(
@@ -121,7 +121,7 @@ public final class CurvatureFold {
         n = new double[count];
         blocks = measured.blocks().stream().map(BlockStatistics::block).toList();
         large = new ArrayList<>();
-        IdentityHashMap<Rows, LargeSum> shared = new IdentityHashMap<>();
+        IdentityHashMap<FactorRows, LargeSum> shared = new IdentityHashMap<>();
         for (int i = 0; i < count; i++) {
             BlockStatistics block = measured.blocks().get(i);
             small[i] = new double[block.small().length];
@@ -142,7 +142,7 @@ public final class CurvatureFold {
             this.width = width;
         }
 
-        void add(Rows rows) {
+        void add(FactorRows rows) {
             float root = (float) Math.sqrt(gamma);
             for (int i = 0; gamma < 1 && i < used; i++) {
                 values[i] *= root;
@@ -159,11 +159,11 @@ public final class CurvatureFold {
             }
         }
 
-        Rows rows() {
+        FactorRows rows() {
             if (rank != null && used / width > 2 * rank) {
                 reduce();
             }
-            return new Rows(Arrays.copyOf(values, used), used / width, width, trace);
+            return new FactorRows(Arrays.copyOf(values, used), used / width, width, trace);
         }
 
         private void reduce() {

@@ -6,7 +6,7 @@ import java.util.List;
 /**
  * What one batch, or several folded one after the other, say about the curvature of every block: one record a block.
  *
- * @param blocks in the order of the forward pass; blocks that read the same input hold the same {@link Rows}
+ * @param blocks in the order of the forward pass; blocks that read the same input hold the same {@link FactorRows}
  * @param examples of the batches, forgotten among themselves
  * @param logLikelihood sum of log p(true label), likewise, nats
  * @param batches how many batches
@@ -22,7 +22,7 @@ public record CurvatureSum(
     /** About how many bytes the numbers take at 4 and 8 bytes each; rows that blocks share count once. */
     public long bytes() {
         long bytes = 0;
-        IdentityHashMap<Rows, Boolean> seen = new IdentityHashMap<>();
+        IdentityHashMap<FactorRows, Boolean> seen = new IdentityHashMap<>();
         for (BlockStatistics block : blocks) {
             bytes += 8L * block.small().length;
             if (seen.put(block.rows(), true) == null) {

@@ -41,15 +41,15 @@ final class RowReduction {
      * @param powerSteps {@link #THOROUGH} or {@link #QUICK}
      * @param seed decides what is drawn: the same rows and seed give the same bytes
      */
-    static Rows reduce(NDArray rows, Integer rank, int powerSteps, long seed) {
+    static FactorRows reduce(NDArray rows, Integer rank, int powerSteps, long seed) {
         int m = Math.toIntExact(rows.getShape().get(0));
         int d = Math.toIntExact(rows.getShape().get(1));
         if (m == 0) {
-            return new Rows(new float[0], 0, d, 0);
+            return new FactorRows(new float[0], 0, d, 0);
         }
         if (rank == null || m <= 2 * rank) {
             float[] values = rows.toFloatArray();
-            return new Rows(values, m, d, squares(values));
+            return new FactorRows(values, m, d, squares(values));
         }
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
@@ -65,27 +65,27 @@ final class RowReduction {
         return sum;
     }
 
-    private static Rows root(NDArray rows, int d) {
+    private static FactorRows root(NDArray rows, int d) {
         double[] gram = gram(rows.toType(DataType.FLOAT64, false).transpose());
         double trace = 0;
         for (int i = 0; i < d; i++) {
             trace += gram[i * d + i];
         }
-        double[] root = new SymmetricEigen(gram, d).scaled(0, 0.5);
+        double[] root = new GramEigen(gram, d).scaled(0, 0.5);
         float[] values = new float[root.length];
         for (int i = 0; i < root.length; i++) {
             values[i] = (float) root[i];
         }
-        return new Rows(values, values.length / d, d, trace);
+        return new FactorRows(values, values.length / d, d, trace);
     }
 
-    private static Rows leading(NDArray rows, int d, int columns, int powerSteps, long seed) {
+    private static FactorRows leading(NDArray rows, int d, int columns, int powerSteps, long seed) {
         double trace = 0;
         for (float norm : rows.norm(new int[] {1}).toFloatArray()) {
             trace += (double) norm * norm;
         }
         if (trace == 0) {
-            return new Rows(new float[0], 0, d, 0);
+            return new FactorRows(new float[0], 0, d, 0);
         }
         double unit = 1 / Math.sqrt(trace); // keeps products of rows as small as a saturated model's within float32
         // Everything lies down, [l, m] and [l, d]: the library's products take long rows faster than long columns.
@@ -97,16 +97,16 @@ final class RowReduction {
             NDArray left = powerSteps == QUICK ? basis : orthonormal(basis, 1);
             NDArray right = left == null ? null : orthonormal(left.matMul(rows), unit);
             if (right == null) {
-                return new Rows(new float[0], 0, d, trace);
+                return new FactorRows(new float[0], 0, d, trace);
             }
             basis = right.matMul(transposed);
         }
         basis = orthonormal(basis, 1);
         if (basis == null) {
-            return new Rows(new float[0], 0, d, trace);
+            return new FactorRows(new float[0], 0, d, trace);
         }
         float[] values = basis.matMul(rows).toFloatArray();
-        return new Rows(values, values.length / d, d, trace);
+        return new FactorRows(values, values.length / d, d, trace);
     }
 
     /** Omega^T [l, d]: numbers of one size and random signs, as good as normal ones here and 64 of them in one draw. */
@@ -157,7 +157,7 @@ final class RowReduction {
         NDArray basis = rows;
         for (int round = 0; round < 2; round++) {
             int count = Math.toIntExact(basis.getShape().get(0));
-            SymmetricEigen eigen = new SymmetricEigen(round == 0 ? gram : gram(basis), count);
+            GramEigen eigen = new GramEigen(round == 0 ? gram : gram(basis), count);
             int kept = eigen.above(ROUNDING);
             if (kept == 0) {
                 return null;

@@ -4,6 +4,6 @@
  *
  * <p>Letters: B batch, T tokens of the longest prompt, K class tokens of the run, C choices of a question.
  *
- * <p>May depend on: Jackson and DJL's tokenizers. No Kafka, no Avro, no NDArray.
+ * <p>May depend on: {@code ai.djl.huggingface}, {@code com.fasterxml.jackson}.
  */
 package io.calibrant.trainer.prompts;

@@ -49,7 +49,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * sends the same records byte for byte (but for the process's start and progress times), and each (run, checkpoint,
  * block, batch) counts once at the fitter.
  */
-public final class Publisher implements Outbox.Receiver, AutoCloseable {
+public final class Publisher implements SendQueue.Receiver, AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     /** The broker ends a transaction that is open for longer; Kafka's default. */
     private static final Duration TRANSACTION = Duration.ofMinutes(1);
@@ -237,7 +237,7 @@ public final class Publisher implements Outbox.Receiver, AutoCloseable {
      *
      * @param place which batches they are
      */
-    public void statistics(Checkpoint checkpoint, BatchPlace place, CurvatureSum curvature) {
+    public void statistics(Checkpoint checkpoint, BatchRange place, CurvatureSum curvature) {
         Records.Origin origin =
                 new Records.Origin(checkpoint.name(), checkpoint.squaredNorms(), checkpoint.squaredDistances());
         transaction(() -> Records.statistics(run.runId(), sender, origin, place, curvature)

@@ -14,7 +14,7 @@ import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
-import io.calibrant.trainer.curvature.Rows;
+import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -143,7 +143,7 @@ final class Records {
      * for.
      */
     static Stream<Statistics> statistics(
-            String runId, Sender sender, Origin origin, BatchPlace place, CurvatureSum curvature) {
+            String runId, Sender sender, Origin origin, BatchRange place, CurvatureSum curvature) {
         return sharing(curvature.blocks()).stream()
                 .map(blocks -> statistics(runId, sender, origin, place, curvature, blocks));
     }
@@ -152,13 +152,13 @@ final class Records {
             String runId,
             Sender sender,
             Origin origin,
-            BatchPlace place,
+            BatchRange place,
             CurvatureSum curvature,
             List<BlockStatistics> sharing) {
         Map<String, Double> norms = origin.squaredNorms();
         Map<String, Double> distances = origin.squaredDistances();
         BlockStatistics block = sharing.get(0);
-        Rows rows = block.rows();
+        FactorRows rows = block.rows();
         return Statistics.newBuilder()
                 .setRunId(runId)
                 .setCheckpoint(origin.checkpoint())
@@ -193,7 +193,7 @@ final class Records {
 
     /** Blocks that hold the same rows, together, in the order of the forward pass. */
     static List<List<BlockStatistics>> sharing(List<BlockStatistics> blocks) {
-        IdentityHashMap<Rows, List<BlockStatistics>> byRows = new IdentityHashMap<>();
+        IdentityHashMap<FactorRows, List<BlockStatistics>> byRows = new IdentityHashMap<>();
         List<List<BlockStatistics>> sharing = new ArrayList<>();
         for (BlockStatistics block : blocks) {
             List<BlockStatistics> together = byRows.get(block.rows());

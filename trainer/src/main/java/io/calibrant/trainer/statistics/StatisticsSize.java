@@ -53,7 +53,7 @@ public final class StatisticsSize implements AutoCloseable {
                         run,
                         new Records.Sender("0/1", System.currentTimeMillis(), rowType),
                         new Records.Origin(Checkpoint.LIVE, some, some),
-                        new BatchPlace(batch, 1, null),
+                        new BatchRange(batch, 1, null),
                         sum)
                 .map(record -> new Size(
                         1,

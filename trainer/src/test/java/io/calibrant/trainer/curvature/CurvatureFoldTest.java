@@ -93,11 +93,11 @@ class CurvatureFoldTest {
                 sum = fold.add(b, batch);
             }
 
-            Rows rows = sum.orElseThrow().blocks().get(0).rows();
+            FactorRows rows = sum.orElseThrow().blocks().get(0).rows();
             assertThat(rows.count()).isEqualTo(2 * K);
             assertThat(rows.trace()).isCloseTo(trace, within(1e-9 * trace));
-            double[] kept = new SymmetricEigen(gram(rows), D).scaled(0, 0.5);
-            double[] best = new SymmetricEigen(exact, D).scaled(0, 0.5);
+            double[] kept = new GramEigen(gram(rows), D).scaled(0, 0.5);
+            double[] best = new GramEigen(exact, D).scaled(0, 0.5);
             double energy = energy(kept);
             double bestEnergy = energyOfLargest(best, 2 * K);
             System.out.printf(
@@ -141,7 +141,7 @@ class CurvatureFoldTest {
     /** Three blocks, the first and the last with the same rows; a few directions are strong. */
     private static BatchCurvature batch(int seed, int rows) {
         Random random = new Random(seed);
-        Rows shared = rows(random, rows);
+        FactorRows shared = rows(random, rows);
         List<BlockStatistics> blocks = new ArrayList<>();
         blocks.add(new BlockStatistics("q.lora_A", shared, small(random), 2, rows));
         blocks.add(new BlockStatistics("q.lora_B", rows(random, rows), small(random), 2, rows));
@@ -149,14 +149,14 @@ class CurvatureFoldTest {
         return new BatchCurvature(blocks, 2, -seed);
     }
 
-    private static Rows rows(Random random, int count) {
+    private static FactorRows rows(Random random, int count) {
         float[] values = new float[count * D];
         double trace = 0;
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) (random.nextGaussian() * Math.pow(1 + i % D, -1.5));
             trace += (double) values[i] * values[i];
         }
-        return new Rows(values, count, D, trace);
+        return new FactorRows(values, count, D, trace);
     }
 
     private static double[] small(Random random) {
@@ -164,7 +164,7 @@ class CurvatureFoldTest {
         return new double[] {2 + a, a, a, 2 - a};
     }
 
-    private static double[] gram(Rows rows) {
+    private static double[] gram(FactorRows rows) {
         double[] gram = new double[D * D];
         for (int m = 0; m < rows.count(); m++) {
             for (int i = 0; i < D; i++) {

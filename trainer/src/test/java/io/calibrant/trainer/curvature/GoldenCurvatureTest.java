@@ -166,8 +166,8 @@ class GoldenCurvatureTest {
             BatchCurvature reduced =
                     curvature(KfacApproximation.EXPAND, FisherType.EXACT, k).measure(model, batch, pad, b);
             for (int i = 0; i < full.blocks().size(); i++) {
-                Rows all = full.blocks().get(i).rows();
-                Rows few = reduced.blocks().get(i).rows();
+                FactorRows all = full.blocks().get(i).rows();
+                FactorRows few = reduced.blocks().get(i).rows();
                 assertThat(few.count()).isLessThanOrEqualTo(2 * k);
                 assertThat(few.trace()).isCloseTo(all.trace(), within(1e-5 * all.trace()));
                 assertThat(reduced.blocks().get(i).small())
@@ -190,7 +190,7 @@ class GoldenCurvatureTest {
     @Test
     void shouldRepeatABatchByteForByte() {
         List<EncodedPrompt> batch = prompts.subList(0, 4);
-        Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EXACT, 10);
+        KfacEstimator curvature = curvature(KfacApproximation.EXPAND, FisherType.EXACT, 10);
 
         BatchCurvature first = curvature.measure(model, batch, pad, 3);
         BatchCurvature again = curvature.measure(model, batch, pad, 3);
@@ -209,7 +209,7 @@ class GoldenCurvatureTest {
 
     @Test
     void shouldTakeTheEmpiricalFisherFromATrainingPassUndoingItsMean() {
-        Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null);
+        KfacEstimator curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null);
         Sums live = new Sums();
         for (int b = 0; b < 8; b++) {
             live.add(ofTraining(b, curvature).get(0));
@@ -253,7 +253,7 @@ class GoldenCurvatureTest {
 
     @Test
     void shouldGiveTheSameBytesByHoweverManyThreads() {
-        Curvature curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 10);
+        KfacEstimator curvature = curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 10);
         try (MathThreads two = new MathThreads(2);
                 MathThreads three = new MathThreads(3)) {
             List<BlockStatistics> byTwo = ofTraining(3, two, curvature).get(0).blocks();
@@ -270,14 +270,14 @@ class GoldenCurvatureTest {
         }
     }
 
-    private static List<BatchCurvature> ofTraining(int number, Curvature... curvatures) {
+    private static List<BatchCurvature> ofTraining(int number, KfacEstimator... curvatures) {
         try (MathThreads threads = MathThreads.on(TestDevice.get())) {
             return ofTraining(number, threads, curvatures);
         }
     }
 
     /** One batch's training pass without dropout (the stored adapter has none) over the mean loss, measured by each. */
-    private static List<BatchCurvature> ofTraining(int number, MathThreads threads, Curvature... curvatures) {
+    private static List<BatchCurvature> ofTraining(int number, MathThreads threads, KfacEstimator... curvatures) {
         List<EncodedPrompt> batch = prompts.subList(4 * number, 4 * number + 4);
         TokenBatch tokens =
                 TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);
@@ -297,7 +297,7 @@ class GoldenCurvatureTest {
     }
 
     private static Sums measure(KfacApproximation convention, FisherType fisher, Integer rank, int count, int size) {
-        Curvature curvature = curvature(convention, fisher, rank);
+        KfacEstimator curvature = curvature(convention, fisher, rank);
         long[] stored = inputs.longs("train.mc_labels");
         Sums sums = new Sums();
         for (int start = 0; start < count; start += size) {
@@ -322,8 +322,8 @@ class GoldenCurvatureTest {
         return sums;
     }
 
-    private static Curvature curvature(KfacApproximation convention, FisherType fisher, Integer rank) {
-        return new Curvature(convention, fisher, rank, "golden", 0);
+    private static KfacEstimator curvature(KfacApproximation convention, FisherType fisher, Integer rank) {
+        return new KfacEstimator(convention, fisher, rank, "golden", 0);
     }
 
     private static void check(String what, double[] actual, double[] expected) {
@@ -331,7 +331,7 @@ class GoldenCurvatureTest {
         assertThat(Sums.distance(actual, expected)).as(what).isLessThan(TOLERANCE);
     }
 
-    private static double energy(Rows rows) {
+    private static double energy(FactorRows rows) {
         double sum = 0;
         for (float value : rows.values()) {
             sum += (double) value * value;
@@ -339,7 +339,7 @@ class GoldenCurvatureTest {
         return sum;
     }
 
-    private static double best(Rows rows, int count) {
+    private static double best(FactorRows rows, int count) {
         int d = rows.width();
         double[] gram = new double[d * d];
         float[] values = rows.values();

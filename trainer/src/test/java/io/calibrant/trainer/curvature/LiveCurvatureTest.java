@@ -7,10 +7,10 @@ import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.finetuning.FineTuning;
+import io.calibrant.trainer.finetuning.FineTuningListener;
+import io.calibrant.trainer.finetuning.FineTuningSettings;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.tuning.FineTuning;
-import io.calibrant.trainer.tuning.TuningListener;
-import io.calibrant.trainer.tuning.TuningSettings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,26 +30,27 @@ class LiveCurvatureTest {
     void shouldCaptureInputsBeforeTheDropout() throws IOException {
         try (TinyRun run = new TinyRun(directory, 0.5, 4);
                 MathThreads threads = MathThreads.on(TestDevice.get())) {
-            Curvature curvature = new Curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null, "r", 0);
+            KfacEstimator curvature = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null, "r", 0);
             List<EncodedPrompt> batch = new ArrayList<>();
             List<BatchCurvature> live = new ArrayList<>();
-            FineTuning.run(run.model(), run.prompts(), PAD, new TuningSettings(2, 4, 0, 0, 1), new TuningListener() {
-                @Override
-                public boolean captures(int step) {
-                    return step == 2;
-                }
+            FineTuning.run(
+                    run.model(), run.prompts(), PAD, new FineTuningSettings(2, 4, 0, 0, 1), new FineTuningListener() {
+                        @Override
+                        public boolean captures(int step) {
+                            return step == 2;
+                        }
 
-                @Override
-                public void captured(int step, Pass pass, List<EncodedPrompt> prompts) {
-                    batch.addAll(prompts);
-                    live.add(curvature.ofTraining(pass, run.model().weights(), prompts, step - 1, threads));
-                }
+                        @Override
+                        public void captured(int step, Pass pass, List<EncodedPrompt> prompts) {
+                            batch.addAll(prompts);
+                            live.add(curvature.ofTraining(pass, run.model().weights(), prompts, step - 1, threads));
+                        }
 
-                @Override
-                public boolean stepped(int step, double loss, double rate, long examples) {
-                    return true;
-                }
-            });
+                        @Override
+                        public boolean stepped(int step, double loss, double rate, long examples) {
+                            return true;
+                        }
+                    });
 
             assertThat(live).as("only the step that asked for it").hasSize(1);
             BatchCurvature evaluated = curvature.measure(run.model(), batch, PAD, 1);

@@ -26,7 +26,7 @@ class RowReductionTest {
     void shouldSendFewRowsAsTheyAre() {
         float[] values = random(10, 37, 1);
 
-        Rows rows = RowReduction.reduce(manager.create(values, new Shape(10, 37)), K, RowReduction.THOROUGH, 7);
+        FactorRows rows = RowReduction.reduce(manager.create(values, new Shape(10, 37)), K, RowReduction.THOROUGH, 7);
 
         assertThat(rows.values()).isEqualTo(values);
         assertThat(rows.count()).isEqualTo(10);
@@ -37,7 +37,8 @@ class RowReductionTest {
     void shouldSendAllRowsUnreducedWithoutARank() {
         float[] values = random(101, 7, 1);
 
-        Rows rows = RowReduction.reduce(manager.create(values, new Shape(101, 7)), null, RowReduction.THOROUGH, 7);
+        FactorRows rows =
+                RowReduction.reduce(manager.create(values, new Shape(101, 7)), null, RowReduction.THOROUGH, 7);
 
         assertThat(rows.values()).isEqualTo(values);
         assertThat(rows.count()).isEqualTo(101);
@@ -48,7 +49,7 @@ class RowReductionTest {
         float[] values = random(101, 7, 1);
         double[] exact = gram(values, 101, 7);
 
-        Rows rows = RowReduction.reduce(manager.create(values, new Shape(101, 7)), K, RowReduction.THOROUGH, 7);
+        FactorRows rows = RowReduction.reduce(manager.create(values, new Shape(101, 7)), K, RowReduction.THOROUGH, 7);
 
         assertThat(rows.count()).isEqualTo(7);
         assertThat(relative(gram(rows.values(), 7, 7), exact)).isLessThan(1e-6);
@@ -63,7 +64,8 @@ class RowReductionTest {
             double[] spectrum = spectrum(exact, 67);
             double best = Arrays.stream(spectrum).limit(2 * K).sum();
 
-            Rows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
+            FactorRows rows =
+                    RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
 
             assertThat(rows.count()).isEqualTo(2 * K);
             double captured = trace(gram(rows.values(), rows.count(), 67), 67);
@@ -80,7 +82,7 @@ class RowReductionTest {
         float[] values = powerLaw(113, 67, 1, 3);
         double[] difference = gram(values, 113, 67);
 
-        Rows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
+        FactorRows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
         double[] reduced = gram(rows.values(), rows.count(), 67);
         for (int i = 0; i < difference.length; i++) {
             difference[i] -= reduced[i];
@@ -105,7 +107,8 @@ class RowReductionTest {
                 }
             }
 
-            Rows rows = RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
+            FactorRows rows =
+                    RowReduction.reduce(manager.create(values, new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
 
             assertThat(rows.count()).isBetween(3, 2 * K);
             assertThat(relative(gram(rows.values(), rows.count(), 67), gram(values, 113, 67)))
@@ -118,8 +121,8 @@ class RowReductionTest {
         for (double decay : new double[] {0.5, 1, 2}) {
             NDArray rows = manager.create(powerLaw(113, 67, decay, 3), new Shape(113, 67));
 
-            Rows quick = RowReduction.reduce(rows, K, RowReduction.QUICK, 7);
-            Rows thorough = RowReduction.reduce(rows, K, RowReduction.THOROUGH, 7);
+            FactorRows quick = RowReduction.reduce(rows, K, RowReduction.QUICK, 7);
+            FactorRows thorough = RowReduction.reduce(rows, K, RowReduction.THOROUGH, 7);
 
             double share = trace(gram(quick.values(), quick.count(), 67), 67)
                     / trace(gram(thorough.values(), thorough.count(), 67), 67);
@@ -147,7 +150,7 @@ class RowReductionTest {
             exact[j] += (double) values[i * 67 + j] * values[i * 67 + j];
         }
 
-        Rows rows = RowReduction.reduce(manager.create(values, new Shape(60, 67)), 10, powerSteps, 7);
+        FactorRows rows = RowReduction.reduce(manager.create(values, new Shape(60, 67)), 10, powerSteps, 7);
 
         double[] found = gram(rows.values(), rows.count(), 67);
         for (int j = 0; j < 20; j++) {
@@ -159,16 +162,16 @@ class RowReductionTest {
 
     @Test
     void shouldReduceZeroRowsToNone() {
-        Rows zero = RowReduction.reduce(manager.zeros(new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
+        FactorRows zero = RowReduction.reduce(manager.zeros(new Shape(113, 67)), K, RowReduction.THOROUGH, 7);
         assertThat(zero.count()).isZero();
         assertThat(zero.width()).isEqualTo(67);
         assertThat(zero.trace()).isZero();
 
-        Rows none = RowReduction.reduce(manager.zeros(new Shape(0, 67)), K, RowReduction.THOROUGH, 7);
+        FactorRows none = RowReduction.reduce(manager.zeros(new Shape(0, 67)), K, RowReduction.THOROUGH, 7);
         assertThat(none.count()).isZero();
         assertThat(none.width()).isEqualTo(67);
 
-        Rows narrow = RowReduction.reduce(manager.zeros(new Shape(113, 7)), K, RowReduction.THOROUGH, 7);
+        FactorRows narrow = RowReduction.reduce(manager.zeros(new Shape(113, 7)), K, RowReduction.THOROUGH, 7);
         assertThat(narrow.count()).isZero();
     }
 

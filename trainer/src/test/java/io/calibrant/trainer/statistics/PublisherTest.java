@@ -18,11 +18,11 @@ import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.BlockStatistics;
-import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.CurvatureSum;
+import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.curvature.Rows;
+import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -126,7 +126,7 @@ class PublisherTest {
         Checkpoint checkpoint = new Checkpoint("step-0", adapter, null);
         BatchCurvature measured = measure();
 
-        publisher.statistics(checkpoint, new BatchPlace(3, 2, 9L), CurvatureSum.of(measured));
+        publisher.statistics(checkpoint, new BatchRange(3, 2, 9L), CurvatureSum.of(measured));
 
         assertThat(producer.commitCount()).isEqualTo(1);
         assertThat(producer.history()).hasSize(10);
@@ -163,7 +163,7 @@ class PublisherTest {
 
         publisher.statistics(
                 new Checkpoint("step-0", adapter, adapter),
-                new BatchPlace(3, 1, null),
+                new BatchRange(3, 1, null),
                 new CurvatureSum(blocks, 4, -1, 2, 0.5));
 
         assertThat(producer.history()).hasSize(2);
@@ -189,7 +189,7 @@ class PublisherTest {
         BatchCurvature measured = measure();
         new Publisher(() -> other, CONNECTION, describe(), "1/2", RowType.BF16, 7)
                 .statistics(
-                        new Checkpoint("step-0", adapter, null), new BatchPlace(0, 1, 1L), CurvatureSum.of(measured));
+                        new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(measured));
 
         Statistics record = read(other.history().get(0), Statistics.class);
         float[] exact = measured.blocks().get(0).rows().values();
@@ -224,14 +224,14 @@ class PublisherTest {
         Checkpoint checkpoint = new Checkpoint("step-0", adapter, null);
         publisher.run();
         publisher.checkpoint(checkpoint);
-        publisher.statistics(checkpoint, new BatchPlace(0, 2, 2L), CurvatureSum.of(measure()));
+        publisher.statistics(checkpoint, new BatchRange(0, 2, 2L), CurvatureSum.of(measure()));
 
         MockProducer<String, byte[]> second = new MockProducer<>(
                 org.apache.kafka.common.Cluster.empty(), true, null, new StringSerializer(), new ByteArraySerializer());
         Publisher again = open(second, 7);
         again.run();
         again.checkpoint(checkpoint);
-        again.statistics(checkpoint, new BatchPlace(0, 2, 2L), CurvatureSum.of(measure()));
+        again.statistics(checkpoint, new BatchRange(0, 2, 2L), CurvatureSum.of(measure()));
 
         assertThat(second.history()).hasSameSizeAs(producer.history());
         for (int i = 0; i < second.history().size(); i++) {
@@ -283,7 +283,7 @@ class PublisherTest {
                         small.blocks().get(0),
                         new BlockStatistics(
                                 small.blocks().get(1).block(),
-                                new Rows(new float[count * width], count, width, 0),
+                                new FactorRows(new float[count * width], count, width, 0),
                                 new double[16],
                                 4,
                                 4)),
@@ -291,7 +291,7 @@ class PublisherTest {
                 -1);
 
         assertThatThrownBy(() -> publisher.statistics(
-                        new Checkpoint("step-0", adapter, null), new BatchPlace(0, 1, 1L), CurvatureSum.of(large)))
+                        new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(large)))
                 .isInstanceOf(PublishingException.class)
                 .hasMessageContaining("r1/step-0/" + small.blocks().get(1).block())
                 .hasMessageContaining("accepted are " + Topics.MAX_RECORD_BYTES)
@@ -324,7 +324,7 @@ class PublisherTest {
     }
 
     private static BatchCurvature measure() {
-        return new Curvature(KfacApproximation.EXPAND, FisherType.EXACT, 3, "r1", 0)
+        return new KfacEstimator(KfacApproximation.EXPAND, FisherType.EXACT, 3, "r1", 0)
                 .measure(tiny.model(), tiny.prompts().subList(0, 4), 2, 0);
     }
 

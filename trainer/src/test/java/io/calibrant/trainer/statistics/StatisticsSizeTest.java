@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.curvature.BatchCurvature;
-import io.calibrant.trainer.curvature.Curvature;
 import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import java.nio.file.Path;
 import java.util.Map;
@@ -31,7 +31,7 @@ class StatisticsSizeTest {
         try (TinyRun tiny = new TinyRun(directory, 0, 8);
                 StatisticsSize size = new StatisticsSize(CONNECTION)) {
             Adapter adapter = tiny.model().weights().snapshot();
-            BatchCurvature measured = new Curvature(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 3, "r1", 0)
+            BatchCurvature measured = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 3, "r1", 0)
                     .measure(tiny.model(), tiny.prompts().subList(0, 4), 2, 0);
             MockProducer<String, byte[]> producer = new MockProducer<>(
                     org.apache.kafka.common.Cluster.empty(),
@@ -57,7 +57,7 @@ class StatisticsSizeTest {
             new Publisher(() -> producer, CONNECTION, run, "0/1", rowType, System.currentTimeMillis())
                     .statistics(
                             new Checkpoint(Checkpoint.LIVE, adapter, adapter),
-                            new BatchPlace(1000, 1, null),
+                            new BatchRange(1000, 1, null),
                             CurvatureSum.of(measured));
 
             long sent = producer.history().stream()

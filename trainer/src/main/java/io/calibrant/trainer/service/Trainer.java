@@ -1,0 +1,373 @@
+package io.calibrant.trainer.service;
+
+import ai.djl.Device;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.digest.Digest;
+import io.calibrant.trainer.digest.ModelDigest;
+import io.calibrant.trainer.finetuning.FineTuning;
+import io.calibrant.trainer.finetuning.FineTuningListener;
+import io.calibrant.trainer.finetuning.FineTuningSettings;
+import io.calibrant.trainer.finetuning.FineTuningState;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.service.ProgressListener.Event;
+import io.calibrant.trainer.service.ProgressListener.Phase;
+import io.calibrant.trainer.settings.StateSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.state.PassProgress;
+import io.calibrant.trainer.state.StateFile;
+import io.calibrant.trainer.state.StateKeeper;
+import io.calibrant.trainer.state.TrainerState;
+import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.FitWatch;
+import io.calibrant.trainer.statistics.PublishedRun;
+import io.calibrant.trainer.statistics.Publisher;
+import io.calibrant.trainer.statistics.RunDescription;
+import io.calibrant.trainer.statistics.SendQueue;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+
+/**
+ * From files to records: loads model, adapter and questions, fine-tunes and streams the statistics of its steps, writes
+ * the adapter, measures the curvature at every checkpoint in evaluation mode, and publishes all of it. Nothing is
+ * published before every file has been read and checked. Where it keeps its state it goes on from the last one.
+ */
+public final class Trainer implements AutoCloseable {
+    /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
+    private static final int STEPS_PER_RECORD = 5;
+
+    /** So long validation questions wait for the posterior they are for. */
+    private static final Duration FIT_PATIENCE = Duration.ofMinutes(10);
+
+    private static final Duration FIT_POLL = Duration.ofMillis(500);
+
+    private final TrainerSettings settings;
+    private final Connection connection;
+    private final ProgressListener listener;
+    private volatile boolean stopping;
+
+    /** Prepares a trainer; {@link #run()} does the work in the caller's thread. */
+    public Trainer(TrainerSettings settings, Connection connection, ProgressListener listener) {
+        this.settings = settings;
+        this.connection = connection;
+        this.listener = listener;
+    }
+
+    /** Runs a trainer to its end; see {@link #run()}. */
+    public static void run(TrainerSettings settings, Connection connection, ProgressListener listener) {
+        try (Trainer trainer = new Trainer(settings, connection, listener)) {
+            trainer.run();
+        }
+    }
+
+    /**
+     * Does everything, or as much as there is time for until {@link #close()} is called by another thread.
+     *
+     * @return whether all was done
+     * @throws RuntimeException whose message is one line: a file that is missing, damaged or does not fit, a question
+     *     that cannot be asked, a broker that does not answer
+     */
+    public boolean run() {
+        event(Phase.LOADING, 0, 1, OptionalDouble.empty(), Optional.empty());
+        ModelConfig config = ModelConfig.read(settings.model());
+        TrainingSet set = TrainingSet.read(settings, config);
+        Adapter initial = adapter(config, set);
+        Device device = settings.device().resolve();
+        ReachabilityCheck.check(connection);
+        if (settings.createTopics()) {
+            TopicAdmin.createMissing(connection);
+        }
+        RunDescription run = describe(initial, set);
+        PublishedRun.requireSame(connection, run);
+        Optional<StateFile> file = stateFile(run);
+        Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
+        file.ifPresent(f -> {
+            f.prepare();
+            listener.warned(StateFile.describe(settings, f.path(), from));
+        });
+        if (from.isPresent() && from.get().complete()) {
+            write(from.get().tuning().adapter(), config);
+            event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
+            return true;
+        }
+        try (LanguageModel llama = LanguageModel.load(settings.model(), device);
+                AdaptedModel model = new AdaptedModel(
+                        llama, from.map(state -> state.tuning().adapter()).orElse(initial))) {
+            event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());
+            try (Publisher publisher = Publisher.open(
+                    connection,
+                    run,
+                    settings.shard().toString(),
+                    settings.streaming().rowType())) {
+                publisher.run();
+                try (SendQueue outbox =
+                        SendQueue.of(publisher, settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
+                    StateKeeper keeper = new StateKeeper(
+                            file,
+                            settings.state().map(StateSettings::every).orElse(Duration.ZERO),
+                            outbox,
+                            () -> stopping);
+                    return publish(model, initial, set, publisher, outbox, keeper, from);
+                }
+            }
+        }
+    }
+
+    private boolean publish(
+            AdaptedModel model,
+            Adapter initial,
+            TrainingSet set,
+            Publisher publisher,
+            SendQueue outbox,
+            StateKeeper keeper,
+            Optional<TrainerState> from) {
+        CurvaturePass pass =
+                new CurvaturePass(settings, model, set, publisher, outbox, keeper, listener, () -> stopping);
+        if (!tune(model, initial, set, publisher, outbox, pass, keeper, from)) {
+            return false;
+        }
+        Adapter now = settings.steps() > 0 ? model.weights().snapshot() : initial;
+        write(now, model.model().config());
+        FineTuningState end = FineTuningState.last(settings.steps(), now);
+        PassProgress passed = from.filter(state -> state.tuning().step() == settings.steps())
+                .map(TrainerState::pass)
+                .orElse(PassProgress.NONE);
+        Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
+        if (!pass.run(checkpoint, true, passed, () -> end) || !outbox.flush()) {
+            return false;
+        }
+        if (settings.shard().index() == 0 && !set.validation().isEmpty()) {
+            if (!awaitFit(set) || !outbox.send(0, () -> publisher.validation(set.validation()))) {
+                return false;
+            }
+        }
+        keeper.keep(end, PassProgress.NONE, true);
+        if (!outbox.flush()) {
+            return false;
+        }
+        event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
+        return true;
+    }
+
+    private void write(Adapter adapter, ModelConfig config) {
+        settings.output()
+                .ifPresent(directory ->
+                        Peft.write(directory, adapter, config, settings.model().toString()));
+    }
+
+    private Optional<StateFile> stateFile(RunDescription run) {
+        return settings.state().map(keeping -> {
+            Map<String, String> all = new LinkedHashMap<>();
+            all.put("run", settings.run());
+            all.put("shard", settings.shard().toString());
+            all.putAll(PublishedRun.place(connection));
+            all.putAll(PublishedRun.settings(run));
+            return new StateFile(keeping.file(settings.run(), settings.shard()), all);
+        });
+    }
+
+    private Adapter adapter(ModelConfig config, TrainingSet set) {
+        int[] classTokens = set.classTokens().ids();
+        if (settings.adapter().isPresent()) {
+            return Peft.read(settings.adapter().get(), config, classTokens);
+        }
+        LoraSettings lora = new LoraSettings(
+                settings.loraRank(), settings.loraAlpha(), settings.loraDropout(), false, settings.loraTargets());
+        return Adapter.initialise(config, lora, classTokens, settings.seed());
+    }
+
+    /** An adapter that was trained elsewhere does not say where it started. */
+    private Adapter initialIfKnown(Adapter initial) {
+        return settings.adapter().isPresent() && settings.steps() == 0 ? null : initial;
+    }
+
+    private RunDescription describe(Adapter adapter, TrainingSet set) {
+        Map<String, String> record = new TreeMap<>();
+        record.put("steps", Integer.toString(settings.steps()));
+        record.put("batchSize", Integer.toString(settings.batchSize()));
+        record.put("learningRate", Double.toString(settings.learningRate()));
+        record.put("weightDecay", Double.toString(TrainerSettings.WEIGHT_DECAY));
+        record.put("optimizer", "AdamW");
+        record.put("schedule", "linear");
+        record.put("questionsDigest", set.digest());
+        record.put("adapterDigest", digest(adapter));
+        record.put("statisticsEvery", Integer.toString(settings.streaming().every()));
+        record.put(
+                "halfLife",
+                settings.streaming().halfLife().isEmpty()
+                        ? "none"
+                        : Double.toString(settings.streaming().halfLife().getAsDouble()));
+        record.put("batchesPerRecord", Integer.toString(settings.streaming().batchesPerRecord()));
+        record.put("statisticsType", settings.streaming().rowType().name());
+        record.put("checkpointEvery", Integer.toString(settings.checkpointEvery()));
+        record.put("validationQuestions", Integer.toString(set.validation().size()));
+        return new RunDescription(
+                settings.run(),
+                String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
+                ModelDigest.of(settings.model()),
+                adapter,
+                set.classTokens(),
+                set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())
+                        ? Prompt.TRUE_FALSE
+                        : Prompt.MULTIPLE_CHOICE,
+                settings.maxLength(),
+                settings.kfac(),
+                settings.fisher(),
+                settings.rank().orElse(null),
+                set.prompts().size(),
+                settings.seed(),
+                record);
+    }
+
+    /** Of the weights that the run starts from. */
+    private static String digest(Adapter adapter) {
+        Digest digest = new Digest();
+        adapter.matrices()
+                .forEach((path, matrices) -> digest.add(path).add(matrices.a()).add(matrices.b()));
+        return digest.hex();
+    }
+
+    private boolean tune(
+            AdaptedModel model,
+            Adapter initial,
+            TrainingSet set,
+            Publisher publisher,
+            SendQueue outbox,
+            CurvaturePass pass,
+            StateKeeper keeper,
+            Optional<TrainerState> from) {
+        int begun = from.map(state -> state.tuning().step()).orElse(0);
+        if (begun == settings.steps()) {
+            return !stopping;
+        }
+        FineTuningSettings tuned = new FineTuningSettings(
+                settings.steps(),
+                settings.batchSize(),
+                settings.learningRate(),
+                TrainerSettings.WEIGHT_DECAY,
+                settings.seed());
+        try (LiveStatistics live = new LiveStatistics(settings, model, initial, publisher, outbox);
+                FineTuning tuning =
+                        new FineTuning(model, set.prompts(), set.pad(), tuned, from.map(TrainerState::tuning))) {
+            if (settings.measures(begun)
+                    && !pass.run(
+                            checkpoint(begun, model, initial),
+                            false,
+                            from.orElseThrow().pass(),
+                            tuning::state)) {
+                return false;
+            }
+            long start = System.nanoTime();
+            event(Phase.FINE_TUNING, begun, settings.steps(), OptionalDouble.empty(), Optional.empty());
+            tuning.run(new FineTuningListener() {
+                @Override
+                public boolean captures(int step) {
+                    return live.captures(step);
+                }
+
+                @Override
+                public void captured(int step, Pass training, List<EncodedPrompt> prompts) {
+                    live.captured(step, training, prompts);
+                }
+
+                @Override
+                public boolean stepped(int step, double loss, double rate, long examples) {
+                    event(
+                            Phase.FINE_TUNING,
+                            step,
+                            settings.steps(),
+                            OptionalDouble.of(loss),
+                            remaining(start, step - begun, settings.steps() - begun));
+                    if (step % STEPS_PER_RECORD == 0 || step == settings.steps()) {
+                        outbox.send(0, () -> publisher.fineTuning(step, settings.steps(), loss, rate, examples));
+                    }
+                    if (step < settings.steps() && settings.measures(step)) {
+                        live.end(); // a state has no room for half a record
+                        pass.run(checkpoint(step, model, initial), false, PassProgress.NONE, tuning::state);
+                    } else if (step < settings.steps() && live.isEmpty() && keeper.isDue()) {
+                        keeper.keep(tuning.state(), PassProgress.NONE, false);
+                    }
+                    return !stopping;
+                }
+            });
+            if (!stopping) {
+                live.end(); // who goes on would send the same batches in a whole record
+            }
+        }
+        return !stopping;
+    }
+
+    private static Checkpoint checkpoint(int step, AdaptedModel model, Adapter initial) {
+        return new Checkpoint(TrainerSettings.checkpoint(step), model.weights().snapshot(), initial);
+    }
+
+    /**
+     * Validation questions are for the posterior of this checkpoint. A scorer takes no question before it has a
+     * complete posterior; but where one of an older checkpoint is there, it would answer with that: then the new one is
+     * waited for.
+     *
+     * @return false if the trainer was closed meanwhile
+     */
+    private boolean awaitFit(TrainingSet set) {
+        try (FitWatch watch = new FitWatch(connection, settings.run(), listener::warned)) {
+            while (!watch.isCaughtUp()) {
+                if (stopping) {
+                    return false;
+                }
+                watch.poll(FIT_POLL);
+            }
+            String checkpoint = settings.checkpoint();
+            Optional<String> older = watch.completeBeside(checkpoint);
+            if (older.isEmpty()) {
+                return !stopping;
+            }
+            long batches = ((long) set.prompts().size() + settings.batchSize() - 1) / settings.batchSize();
+            long end = System.nanoTime() + FIT_PATIENCE.toNanos();
+            while (!watch.isComplete(checkpoint)) {
+                if (stopping) {
+                    return false;
+                }
+                if (System.nanoTime() > end) {
+                    listener.warned("note: checkpoint " + checkpoint + " of run '" + settings.run()
+                            + "' has no complete posterior after " + FIT_PATIENCE.toMinutes()
+                            + " min (is a fitter running? calibrant fit): the validation questions are sent now, and a"
+                            + " scorer that still serves " + older.get() + " answers them with that");
+                    break;
+                }
+                event(Phase.FITTING, watch.batches(checkpoint), batches, OptionalDouble.empty(), Optional.empty());
+                watch.poll(FIT_POLL);
+            }
+            return !stopping;
+        }
+    }
+
+    static Optional<Duration> remaining(long start, long done, long total) {
+        return done == 0
+                ? Optional.empty()
+                : Optional.of(Duration.ofNanos((System.nanoTime() - start) / done * (total - done)));
+    }
+
+    private void event(Phase phase, long done, long total, OptionalDouble loss, Optional<Duration> remaining) {
+        listener.progressed(new Event(phase, done, total, loss, remaining));
+    }
+
+    /** Makes {@link #run()} return after the step or batch it is at. What was published stays. */
+    @Override
+    public void close() {
+        stopping = true;
+    }
+}

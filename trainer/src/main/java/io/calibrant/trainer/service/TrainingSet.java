@@ -1,0 +1,113 @@
+package io.calibrant.trainer.service;
+
+import io.calibrant.trainer.digest.Digest;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * The questions of a run, read, split, encoded and checked before anything else happens.
+ *
+ * @param prompts the training questions, in file order
+ * @param validation the questions that are not trained on, in file order; may be empty
+ * @param classTokens all labels of both
+ * @param pad id that fills batches
+ */
+record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, ClassTokens classTokens, int pad) {
+    /**
+     * Reads all of it.
+     *
+     * @throws IllegalArgumentException one line: a file that is no question file, a question without an answer, a label
+     *     that is not one token, a prompt longer than {@code --max-length} or the model's context
+     */
+    static TrainingSet read(TrainerSettings settings, ModelConfig config) {
+        List<Question> training = new ArrayList<>(labelled(settings.questions()));
+        List<Question> validation = settings.validation()
+                .file()
+                .map(TrainingSet::labelled)
+                .orElseGet(() -> holdOut(training, settings.validation().fraction(), settings.seed()));
+        SpecialTokens special = SpecialTokens.read(settings.model());
+        try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
+            List<Question> all = new ArrayList<>(training);
+            all.addAll(validation);
+            ClassTokens classTokens = ClassTokens.lookup(tokenizer, all);
+            List<EncodedPrompt> prompts = training.stream()
+                    .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
+                    .toList();
+            prompts.forEach(prompt -> checkLength(prompt, settings.questions(), settings, config));
+            Path validationFile = settings.validation().file().orElse(settings.questions());
+            validation.forEach(question -> checkLength(
+                    EncodedPrompt.of(question, tokenizer, classTokens, special.eos()),
+                    validationFile,
+                    settings,
+                    config));
+            return new TrainingSet(prompts, validation, classTokens, special.pad());
+        }
+    }
+
+    /** Of all that the training questions bring into the statistics, in their order. */
+    String digest() {
+        Digest digest = new Digest();
+        for (EncodedPrompt prompt : prompts) {
+            digest.add(prompt.question().id())
+                    .add(prompt.ids())
+                    .add(prompt.classes())
+                    .add(prompt.question().answer());
+        }
+        return digest.hex();
+    }
+
+    private static List<Question> labelled(Path file) {
+        List<Question> questions = QuestionFile.read(file);
+        for (Question question : questions) {
+            if (question.answer() == null) {
+                throw new IllegalArgumentException("question file " + file + ": question '" + question.id()
+                        + "' has no answer, accepted are labelled questions");
+            }
+        }
+        return questions;
+    }
+
+    /** Moves a seeded part of the questions out; both parts keep their order. */
+    private static List<Question> holdOut(List<Question> training, double fraction, long seed) {
+        int size = training.size();
+        int wanted = (int) Math.min(ValidationSource.MOST_HELD_OUT, Math.round(fraction * size));
+        int count = Math.min(fraction > 0 ? Math.max(1, wanted) : 0, size - 1);
+        BitSet chosen = new BitSet(size);
+        SplittableRandom random = new SplittableRandom(seed ^ 0x686f6c646f7574L);
+        while (chosen.cardinality() < count) {
+            chosen.set(random.nextInt(size));
+        }
+        List<Question> held = new ArrayList<>();
+        List<Question> kept = new ArrayList<>();
+        for (int i = 0; i < size; i++) {
+            (chosen.get(i) ? held : kept).add(training.get(i));
+        }
+        training.clear();
+        training.addAll(kept);
+        return held;
+    }
+
+    private static void checkLength(EncodedPrompt prompt, Path file, TrainerSettings settings, ModelConfig config) {
+        String what = "question file " + file + ": question '"
+                + prompt.question().id() + "' is " + prompt.length() + " tokens long, ";
+        if (prompt.length() > settings.maxLength()) {
+            throw new IllegalArgumentException(what + "--max-length accepts " + settings.maxLength());
+        }
+        if (prompt.length() > config.maxPositions()) {
+            throw new IllegalArgumentException(what + "the model's context (max_position_embeddings of "
+                    + settings.model().resolve("config.json") + ") accepts " + config.maxPositions());
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package io.calibrant.trainer.settings;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Which labelled questions are sent as validation questions after the curvature pass.
+ *
+ * @param fraction of the training questions that are held out, 0 to below 1
+ * @param file a question file, instead
+ */
+public record ValidationSource(double fraction, Optional<Path> file) {
+    /** Nothing. */
+    public static final ValidationSource NONE = new ValidationSource(0, Optional.empty());
+
+    /** At most so many questions are held out. */
+    public static final int MOST_HELD_OUT = 400;
+
+    /** @throws IllegalArgumentException naming value and accepted range */
+    public ValidationSource {
+        if (!(fraction >= 0 && fraction < 1)) {
+            throw new IllegalArgumentException(
+                    "--validation-fraction: found " + fraction + ", accepted is 0 or more, below 1");
+        }
+        if (file.isPresent() && fraction > 0) {
+            throw new IllegalArgumentException(
+                    "--validation and --validation-fraction: found both, accepted is one of them");
+        }
+    }
+
+    /** A part of the training questions. */
+    public static ValidationSource heldOut(double fraction) {
+        return new ValidationSource(fraction, Optional.empty());
+    }
+
+    /** The labelled questions of a file. */
+    public static ValidationSource of(Path file) {
+        return new ValidationSource(0, Optional.of(file));
+    }
+}

@@ -1,0 +1,64 @@
+package io.calibrant.trainer.state;
+
+import io.calibrant.trainer.finetuning.FineTuningState;
+import io.calibrant.trainer.statistics.SendQueue;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Keeps a trainer's state every now and then, or nothing where nobody asked for it. A state goes through the outbox,
+ * behind all that was sent before it: when it is written, that is committed.
+ */
+public final class StateKeeper {
+    private final Optional<StateFile> file;
+    private final Duration every;
+    private final SendQueue outbox;
+    private final BooleanSupplier stopping;
+    private long last = System.nanoTime();
+
+    /**
+     * Keeps nothing yet.
+     *
+     * @param file empty: nothing is kept at all
+     * @param stopping whether the trainer is to end
+     */
+    public StateKeeper(Optional<StateFile> file, Duration every, SendQueue outbox, BooleanSupplier stopping) {
+        this.file = file;
+        this.every = every;
+        this.outbox = outbox;
+        this.stopping = stopping;
+    }
+
+    /** Whether states are kept at all. */
+    public boolean isOn() {
+        return file.isPresent();
+    }
+
+    /** Whether a state is to be kept: enough time has passed, or the trainer is to end. */
+    public boolean isDue() {
+        return file.isPresent() && (stopping.getAsBoolean() || System.nanoTime() - last >= every.toNanos());
+    }
+
+    /**
+     * Keeps a state now. Everything that belongs to it must have been given to the outbox.
+     *
+     * @param tuning may be null where nothing is kept
+     */
+    public void keep(FineTuningState tuning, PassProgress pass, boolean complete) {
+        if (!isOn()) {
+            return;
+        }
+        TrainerState state = new TrainerState(tuning, pass, complete);
+        outbox.send(bytes(state.tuning()), () -> file.get().write(state));
+        last = System.nanoTime();
+    }
+
+    private static long bytes(FineTuningState tuning) {
+        long weights = tuning.adapter().matrices().values().stream()
+                .mapToLong(
+                        m -> (long) m.rank() * (m.linear().inputs() + m.linear().outputs()))
+                .sum();
+        return Float.BYTES * weights * (tuning.first().isEmpty() ? 1 : 3);
+    }
+}

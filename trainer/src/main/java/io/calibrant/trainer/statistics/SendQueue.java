@@ -1,0 +1,201 @@
+package io.calibrant.trainer.statistics;
+
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+
+/**
+ * Sends in a thread of its own, in the order in which it was asked to, so that a training step waits for a broker no
+ * longer than this buffer is full. Nothing is dropped: where the buffer is full the asker waits, says so after a second
+ * and every half minute, and says when it goes on.
+ *
+ * <p>For one asking thread, in which all lines are said.
+ */
+public final class SendQueue implements AutoCloseable {
+    private static final Duration FIRST_LINE = Duration.ofSeconds(1);
+    private static final Duration NEXT_LINE = Duration.ofSeconds(30);
+    private static final Duration LAST_PATIENCE = Duration.ofSeconds(10);
+    private static final long POLL_MILLIS = 100;
+
+    private final long capacity;
+    private final Receiver receiver;
+    private final BooleanSupplier stopping;
+    private final Consumer<String> lines;
+    private final Queue<Letter> letters = new ArrayDeque<>();
+    private final Thread thread;
+    private long bytes;
+    private int unsent;
+    private boolean closed;
+    private boolean refused;
+    private RuntimeException failure;
+
+    private record Letter(long bytes, Runnable sending) {}
+
+    /** Where everything goes; asked by any thread. */
+    interface Receiver {
+        /** Its address, for the lines. */
+        String address();
+
+        /** What keeps it from taking records at the moment. */
+        Optional<String> trouble();
+
+        /** From here on it is not to be waited for any longer. */
+        void giveUp();
+    }
+
+    /**
+     * Starts the thread.
+     *
+     * @param capacity bytes that may wait to be sent; a larger letter is taken when nothing waits
+     * @param receiver what the letters send to; its {@code giveUp} is called where closing takes too long
+     * @param stopping whether the asker is to stop waiting
+     * @param lines hears that the asker waits, and that it goes on
+     */
+    SendQueue(long capacity, Receiver receiver, BooleanSupplier stopping, Consumer<String> lines) {
+        this.capacity = capacity;
+        this.receiver = receiver;
+        this.stopping = stopping;
+        this.lines = lines;
+        thread = new Thread(this::work, "calibrant-outbox");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** An outbox of what a publisher sends; see the constructor. */
+    public static SendQueue of(Publisher publisher, long capacity, BooleanSupplier stopping, Consumer<String> lines) {
+        return new SendQueue(capacity, publisher, stopping, lines);
+    }
+
+    /**
+     * Takes something to send, as soon as there is room.
+     *
+     * @param size about how many bytes it is
+     * @return false if the asker was stopped while it waited: then it is not sent, nor is anything after it
+     * @throws RuntimeException what an earlier one has failed with
+     */
+    public boolean send(long size, Runnable sending) {
+        synchronized (this) {
+            if (refused || !await(() -> unsent == 0 || bytes + size <= capacity)) {
+                refused = true; // a gap would be taken for the end by whoever comes after it
+                return false;
+            }
+            letters.add(new Letter(size, sending));
+            bytes += size;
+            unsent++;
+            notifyAll();
+            return true;
+        }
+    }
+
+    /**
+     * Waits until everything is sent.
+     *
+     * @return false if the asker was stopped while it waited
+     * @throws RuntimeException what one of them has failed with
+     */
+    public synchronized boolean flush() {
+        return await(() -> unsent == 0);
+    }
+
+    private boolean await(BooleanSupplier done) {
+        long begun = System.nanoTime();
+        long next = begun + FIRST_LINE.toNanos();
+        boolean said = false;
+        while (failure == null && !done.getAsBoolean()) {
+            if (stopping.getAsBoolean()) {
+                return false;
+            }
+            if (System.nanoTime() > next) {
+                lines.accept(String.format(
+                        Locale.ROOT,
+                        "waiting: broker %s does not take records as fast as they are made (%d batches, %.1f MB are to"
+                                + " be sent, nothing is dropped)%s",
+                        receiver.address(),
+                        unsent,
+                        bytes / 1e6,
+                        receiver.trouble().map(why -> ": " + why).orElse("")));
+                said = true;
+                next = System.nanoTime() + NEXT_LINE.toNanos();
+            }
+            try {
+                wait(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return false;
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+        if (said) {
+            lines.accept(String.format(
+                    Locale.ROOT,
+                    "going on: broker %s takes records again after %.0f s",
+                    receiver.address(),
+                    (System.nanoTime() - begun) / 1e9));
+        }
+        return true;
+    }
+
+    private void work() {
+        while (true) {
+            Letter letter;
+            synchronized (this) {
+                while (letters.isEmpty() && !closed) {
+                    try {
+                        wait();
+                    } catch (InterruptedException e) {
+                        return;
+                    }
+                }
+                letter = letters.poll();
+                if (letter == null) {
+                    return;
+                }
+            }
+            try {
+                letter.sending.run();
+            } catch (RuntimeException e) {
+                synchronized (this) {
+                    failure = e;
+                    notifyAll();
+                }
+                return;
+            }
+            synchronized (this) {
+                bytes -= letter.bytes;
+                unsent--;
+                notifyAll();
+            }
+        }
+    }
+
+    /**
+     * Ends the thread once it has sent what it was given. Where that takes longer than ten seconds, says how much is
+     * not sent.
+     */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closed = true;
+            notifyAll();
+        }
+        try {
+            thread.join(LAST_PATIENCE.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        synchronized (this) {
+            if (unsent > 0 && failure == null) {
+                letters.clear();
+                receiver.giveUp();
+                lines.accept("broker " + receiver.address() + " does not take records: " + unsent
+                        + " batches of statistics or news of progress are not sent");
+            }
+        }
+    }
+}
