@@ -35,6 +35,24 @@ enum Family {
         int window(ConfigFile file) {
             return switchedWindow(file);
         }
+    },
+    /** Qwen 3: an RMSNorm on every head of q and k; the window of Qwen 2; the width of a head is not D / H. */
+    QWEN3("Qwen3ForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            boolean attention = file.isTrue("attention_bias");
+            return plain.withBiases(new Biases(attention, attention, false)).withHeadNorms();
+        }
+
+        @Override
+        int window(ConfigFile file) {
+            return switchedWindow(file);
+        }
+
+        @Override
+        int headWidth(ConfigFile file, int width, int heads) {
+            return 128;
+        }
     };
 
     /** The key of the sliding window. */

@@ -74,6 +74,10 @@ final class NaiveModel {
             double[][] q = linear(prefix + "self_attn.q_proj", n);
             double[][] k = linear(prefix + "self_attn.k_proj", n);
             double[][] v = linear(prefix + "self_attn.v_proj", n);
+            if (weights.contains(prefix + "self_attn.q_norm.weight")) {
+                q = headNorm(q, weight(prefix + "self_attn.q_norm.weight"));
+                k = headNorm(k, weight(prefix + "self_attn.k_norm.weight"));
+            }
             add(x, linear(prefix + "self_attn.o_proj", attention(q, k, v)));
             double[][] m = norm(x, weight(prefix + "post_attention_layernorm.weight"));
             double[][] gate = linear(prefix + "mlp.gate_proj", m);
@@ -110,6 +114,24 @@ final class NaiveModel {
             }
             for (int j = 0; j < c.width(); j++) {
                 y[i][j] = x[i][j] / Math.sqrt(sum / c.width() + c.normEpsilon()) * weight[j];
+            }
+        }
+        return y;
+    }
+
+    /** Every head of every token by itself. */
+    private double[][] headNorm(double[][] x, double[] weight) {
+        int e = c.headWidth();
+        double[][] y = new double[x.length][x[0].length];
+        for (int t = 0; t < x.length; t++) {
+            for (int start = 0; start < x[t].length; start += e) {
+                double sum = 0;
+                for (int i = 0; i < e; i++) {
+                    sum += x[t][start + i] * x[t][start + i];
+                }
+                for (int i = 0; i < e; i++) {
+                    y[t][start + i] = x[t][start + i] / Math.sqrt(sum / e + c.normEpsilon()) * weight[i];
+                }
             }
         }
         return y;

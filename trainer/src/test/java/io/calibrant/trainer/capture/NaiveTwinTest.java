@@ -80,6 +80,19 @@ class NaiveTwinTest {
                                 .set("tie_word_embeddings", true)
                                 .set("sliding_window", 4),
                         ALL),
+                Arguments.of("qwen3", new TinyModel().set("model_type", "qwen3"), ALL),
+                Arguments.of(
+                        "qwen3, biases, tied, one key/value head",
+                        new TinyModel()
+                                .set("model_type", "qwen3")
+                                .set("num_key_value_heads", 1)
+                                .set("attention_bias", true)
+                                .set("tie_word_embeddings", true),
+                        ALL),
+                Arguments.of(
+                        "qwen3, the top layer's k alone",
+                        new TinyModel().set("model_type", "qwen3"),
+                        "model.layers.2.self_attn.k_proj"),
                 Arguments.of(
                         "mistral", new TinyModel().set("model_type", "mistral").set("sliding_window", 64), ALL),
                 Arguments.of(

@@ -60,6 +60,25 @@ class ModelConfigTest {
     }
 
     @Test
+    void shouldKnowWhereQwen3DiffersFromLlama() {
+        ModelConfig llama = read(new TinyModel());
+        ModelConfig qwen = read(new TinyModel().set("model_type", "qwen3"));
+        assertThat(llama.architecture().headNorms()).isFalse();
+        assertThat(qwen.architecture().headNorms()).isTrue();
+        assertThat(qwen.architecture().biases()).isEqualTo(Architecture.Biases.NONE);
+        assertThat(qwen.linears()).isEqualTo(llama.linears());
+        assertThat(read(new TinyModel().set("model_type", "qwen3").set("head_dim", null))
+                        .headWidth())
+                .isEqualTo(128);
+        assertRefused(
+                new TinyModel()
+                        .set("model_type", "qwen3")
+                        .set("sliding_window", 32)
+                        .set("use_sliding_window", true),
+                "sliding_window must be null, or max_position_embeddings 64 or more, got 32");
+    }
+
+    @Test
     void shouldReadLlama3Scaling() {
         Map<String, Object> scaling = Map.of(
                 "rope_type", "llama3",
@@ -131,7 +150,7 @@ class ModelConfigTest {
                 directory.resolve("config.json"), "{\"model_type\":\"gpt2\",\"architectures\":[\"GPT2LMHeadModel\"]}");
         assertThatThrownBy(() -> ModelConfig.read(directory))
                 .isInstanceOf(ModelFileException.class)
-                .hasMessageContainingAll("model_type", "'gpt2'", "LlamaForCausalLM", "mistral", "qwen2");
+                .hasMessageContainingAll("model_type", "'gpt2'", "LlamaForCausalLM", "mistral", "qwen2", "qwen3");
         Files.writeString(
                 directory.resolve("config.json"),
                 "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForSequenceClassification\"]}");

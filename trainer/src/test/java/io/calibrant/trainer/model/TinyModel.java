@@ -36,8 +36,9 @@ public final class TinyModel {
             config.set(key, JSON.valueToTree(value));
         }
         if (key.equals("model_type") && value != null) {
-            String name = value.equals("llama") ? "Llama" : value.equals("mistral") ? "Mistral" : "Qwen2";
-            config.putArray("architectures").add(name + "ForCausalLM");
+            String name = value.toString();
+            config.putArray("architectures")
+                    .add(Character.toUpperCase(name.charAt(0)) + name.substring(1) + "ForCausalLM");
         }
         return this;
     }
@@ -103,6 +104,10 @@ public final class TinyModel {
         for (int i = 0; i < c.layers(); i++) {
             shapes.put("model.layers." + i + ".input_layernorm.weight", new long[] {c.width()});
             shapes.put("model.layers." + i + ".post_attention_layernorm.weight", new long[] {c.width()});
+            if (c.architecture().headNorms()) {
+                shapes.put("model.layers." + i + ".self_attn.q_norm.weight", new long[] {c.headWidth()});
+                shapes.put("model.layers." + i + ".self_attn.k_norm.weight", new long[] {c.headWidth()});
+            }
         }
         shapes.put("model.norm.weight", new long[] {c.width()});
         return shapes;
