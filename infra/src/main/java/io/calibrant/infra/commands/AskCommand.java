@@ -1,8 +1,10 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.Question;
@@ -52,7 +54,7 @@ final class AskCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        checkNames(run, fit);
+        NameChecks.runAndFit(run, fit);
         if (tier != null) {
             Tier.of("--tier", tier);
         }
@@ -62,15 +64,5 @@ final class AskCommand implements Callable<Integer> {
         new Output(spec)
                 .note(asked.size() + " questions sent to " + connection.topics().questions());
         return ExitCode.OK;
-    }
-
-    /** Refuses names that cannot be a run's or a fit's; null is none. */
-    static void checkNames(String run, String fit) {
-        if (run != null) {
-            Keys.checkName("--run", run);
-        }
-        if (fit != null) {
-            Keys.checkName("--fit", fit);
-        }
     }
 }

@@ -8,6 +8,7 @@ import io.calibrant.infra.bench.ScorerBench;
 import io.calibrant.infra.bench.StatisticsBytes;
 import io.calibrant.infra.bench.StreamingBench;
 import io.calibrant.infra.bench.TrainerBench;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.util.ArrayList;

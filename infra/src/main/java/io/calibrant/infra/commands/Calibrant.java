@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.PrintConfigFirst;
+import io.calibrant.infra.commands.options.SettingsChain;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.OutputStreamWriter;

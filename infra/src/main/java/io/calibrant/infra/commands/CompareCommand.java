@@ -3,6 +3,11 @@ package io.calibrant.infra.commands;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.output.CalibrationWords;
+import io.calibrant.infra.commands.output.EvaluationPrinter;
+import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.PosteriorFields;
 import io.calibrant.infra.evaluation.PairedAnswers;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.BlockPrecision;
@@ -120,13 +125,13 @@ final class CompareCommand implements Callable<Integer> {
     private void print(Output output, Pair pair, PairedAnswers answers) {
         List<List<String>> rows = new ArrayList<>();
         row(rows, pair, "state", each -> each.getState().toString());
-        row(rows, pair, "batches", FitsCommand::batches);
+        row(rows, pair, "batches", PosteriorFields::batches);
         row(rows, pair, "prior", each -> each.getPrior() + " around " + each.getPriorMean());
         row(rows, pair, "residual", each -> each.getResidual() ? "on" : "off");
         row(rows, pair, "log evidence", each -> Output.number(each.getLogEvidence()));
         row(rows, pair, "effective parameters", each -> Output.number(each.getEffectiveParameters()));
         row(rows, pair, "captured energy", each -> Output.number(each.getCapturedEnergy()));
-        row(rows, pair, "lambda", FitsCommand::lambda);
+        row(rows, pair, "lambda", PosteriorFields::lambda);
         row(rows, pair, "temperature", each -> Output.number(each.getTemperature()));
         row(rows, pair, "variance scale", each -> Output.number(each.getVarianceScale()));
         row(rows, pair, "serves", CalibrationWords::of);
@@ -190,13 +195,13 @@ final class CompareCommand implements Callable<Integer> {
         object.put("run", pair.first.getRunId());
         object.put("checkpoint", pair.first.getCheckpoint());
         object.set("fits", Output.json(List.of(one, other)));
-        object.set("first", FitsCommand.object(pair.first));
-        object.set("second", FitsCommand.object(pair.second));
+        object.set("first", PosteriorFields.object(pair.first));
+        object.set("second", PosteriorFields.object(pair.second));
         object.put("questions", answers.first().size());
         if (!answers.first().isEmpty()) {
-            EvaluateCommand.metrics(object.putObject("firstMetrics"), Metrics.of(answers.first()));
-            EvaluateCommand.metrics(object.putObject("secondMetrics"), Metrics.of(answers.second()));
-            EvaluateCommand.differences(
+            EvaluationPrinter.metrics(object.putObject("firstMetrics"), Metrics.of(answers.first()));
+            EvaluationPrinter.metrics(object.putObject("secondMetrics"), Metrics.of(answers.second()));
+            EvaluationPrinter.differences(
                     object.putObject("secondMinusFirst"), PairedBootstrap.of(answers.second(), answers.first()));
         }
         return object;

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.output.EvaluationPrinter;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.demo.Demo;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoSettings;
@@ -130,7 +132,7 @@ final class DemoCommand implements Callable<Integer> {
                         .refused()
                         .forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
                 output.note("");
-                EvaluateCommand.print(output, outcome.evaluated().evaluation(), json);
+                EvaluationPrinter.print(output, outcome.evaluated().evaluation(), json);
                 String rest = System.lineSeparator()
                         + TextReport.examples(outcome.evaluated().evaluation())
                         + System.lineSeparator() + "Report: " + outcome.report();

@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.demo.DemoModel;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;

@@ -1,24 +1,20 @@
 package io.calibrant.infra.commands;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.calibrant.fitter.metrics.Metrics;
-import io.calibrant.fitter.metrics.PairedBootstrap;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.output.DetailsFile;
+import io.calibrant.infra.commands.output.EvaluationPrinter;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.Evaluator;
-import io.calibrant.infra.report.Diagnostics;
-import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.HtmlReport;
-import io.calibrant.infra.report.Method;
-import io.calibrant.infra.report.Score;
-import io.calibrant.infra.report.TextReport;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -95,7 +91,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        AskCommand.checkNames(run, fit);
+        NameChecks.runAndFit(run, fit);
         if (timeout < 1) {
             throw new ParameterException(
                     spec.commandLine(), "--timeout: " + timeout + " is not accepted, accepted are seconds from 1");
@@ -119,7 +115,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 .evaluate(labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar));
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
-        print(output, evaluated.evaluation(), json);
+        EvaluationPrinter.print(output, evaluated.evaluation(), json);
         if (details != null) {
             new DetailsFile(details).write(evaluated);
             output.note("Details: " + details.toAbsolutePath().normalize());
@@ -134,66 +130,5 @@ final class EvaluateCommand implements Callable<Integer> {
             output.note("Report: " + html.toAbsolutePath().normalize());
         }
         return ExitCode.OK;
-    }
-
-    /** The figures: a table, or one object a method. */
-    static void print(Output output, Evaluation evaluation, boolean json) {
-        if (!json) {
-            output.line(TextReport.table(evaluation).stripTrailing());
-            return;
-        }
-        output.note(evaluation.temperatureNote());
-        for (Method method : Method.values()) {
-            ObjectNode object = Output.object();
-            object.put("method", method.key());
-            metrics(object, evaluation.metrics(method));
-            if (method != Method.MAP) {
-                differences(object.putObject("minusMap"), evaluation.againstMap(method));
-            }
-            Diagnostics diagnostics = evaluation.diagnostics();
-            Diagnostics.Sets sets = diagnostics.conformal().get(method);
-            if (sets != null) {
-                ObjectNode conformal = object.putObject("conformal");
-                conformal.put("alpha", diagnostics.alpha());
-                conformal.put("validation", diagnostics.validation());
-                conformal.put("coverage", sets.coverage());
-                conformal.put("size", sets.size());
-            }
-            if (method == Method.CALIBRATED) {
-                areas(object, "aurocWrong", diagnostics.wrong());
-                areas(object, "aurocUnfamiliar", diagnostics.unfamiliar());
-            }
-            output.json(object);
-        }
-    }
-
-    /** How many questions, and what is measured on them. */
-    static void metrics(ObjectNode object, Metrics metrics) {
-        object.put("n", metrics.n());
-        object.put("acc", metrics.accuracy());
-        object.put("nll", metrics.nll());
-        object.put("ece", metrics.ece());
-        object.put("brier", metrics.brier());
-    }
-
-    /** By how much the metrics differ, each with its interval. */
-    static void differences(ObjectNode object, PairedBootstrap difference) {
-        interval(object.putObject("acc"), difference.accuracy());
-        interval(object.putObject("nll"), difference.nll());
-        interval(object.putObject("ece"), difference.ece());
-        interval(object.putObject("brier"), difference.brier());
-    }
-
-    private static void interval(ObjectNode object, PairedBootstrap.Interval interval) {
-        object.put("estimate", interval.estimate());
-        object.put("lower", interval.lower());
-        object.put("upper", interval.upper());
-    }
-
-    private static void areas(ObjectNode object, String name, Map<Score, Double> areas) {
-        if (!areas.isEmpty()) {
-            ObjectNode each = object.putObject(name);
-            areas.forEach((score, area) -> each.put(score.key(), area));
-        }
     }
 }

@@ -4,9 +4,13 @@ import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.options.PriorOptions;
+import io.calibrant.infra.commands.output.FitProgress;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
-import io.calibrant.scorer.serving.ServingSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -117,7 +121,7 @@ final class FitCommand implements Callable<Integer> {
     /** What the options say. */
     FitterSettings settings() {
         FitterSettings defaults = FitterSettings.defaults();
-        checkFreeName("--fit", fit);
+        NameChecks.newFit("--fit", fit);
         return new FitterSettings(
                 fit,
                 stateDir == null ? defaults.stateDir() : stateDir,
@@ -133,14 +137,5 @@ final class FitCommand implements Callable<Integer> {
                 Duration.ofDays(retention),
                 createTopics,
                 StatisticsSelection.ALL);
-    }
-
-    /** Refuses the word that scorers have for whichever fit was completed last. */
-    static void checkFreeName(String flag, String name) {
-        if (name.equals(ServingSettings.LATEST_COMPLETE)) {
-            throw new IllegalArgumentException(
-                    flag + ": '" + name + "' is not accepted as a name: scorers and questions mean by"
-                            + " it whichever fit was completed last");
-        }
     }
 }

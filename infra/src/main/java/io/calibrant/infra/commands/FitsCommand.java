@@ -1,23 +1,23 @@
 package io.calibrant.infra.commands;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.service.FitCleanup;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.output.CalibrationWords;
+import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.PosteriorFields;
 import io.calibrant.infra.topics.FitRemoval;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;
-import io.calibrant.schemas.avro.PriorStructure;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.TopicReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -101,7 +101,7 @@ final class FitsCommand implements Callable<Integer> {
         }
         if (json) {
             posteriors.forEach(posterior -> {
-                ObjectNode object = object(posterior);
+                ObjectNode object = PosteriorFields.object(posterior);
                 object.put("refit", isRefit(names.get(posterior.getFit())));
                 output.json(object);
             });
@@ -154,10 +154,10 @@ final class FitsCommand implements Callable<Integer> {
                     each.getRunId(),
                     each.getCheckpoint(),
                     each.getFit(),
-                    each.getState() + FitProgress.waiting(each),
+                    each.getState() + PosteriorFields.waiting(each),
                     Long.toString(each.getVersion()),
-                    batches(each),
-                    lambda(each),
+                    PosteriorFields.batches(each),
+                    PosteriorFields.lambda(each),
                     Output.number(each.getLogEvidence()),
                     Output.number(each.getEffectiveParameters()),
                     Output.number(each.getTemperature()),
@@ -195,69 +195,5 @@ final class FitsCommand implements Callable<Integer> {
             }
         });
         output.table(HEADER, rows);
-    }
-
-    /** Folded/in the pass, where that is known. */
-    static String batches(Posterior posterior) {
-        return posterior.getBatches() + "/"
-                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected());
-    }
-
-    /** The prior precision, or the range of them. */
-    static String lambda(Posterior posterior) {
-        DoubleSummaryStatistics lambdas = posterior.getBlocks().stream()
-                .mapToDouble(BlockPrecision::getLambda)
-                .summaryStatistics();
-        if (lambdas.getCount() == 0) {
-            return "-";
-        }
-        return posterior.getPrior() == PriorStructure.SCALAR
-                ? Output.number(lambdas.getMax())
-                : Output.number(lambdas.getMin()) + ".." + Output.number(lambdas.getMax());
-    }
-
-    /** Batches that it rests on / batches of the pass; null for a pass without an end. */
-    private static Double coverage(Posterior posterior) {
-        Long expected = posterior.getBatchesExpected();
-        return expected == null ? null : (Double) ((double) posterior.getBatches() / expected);
-    }
-
-    /** The fields of the contract, in its order, then what labels decided. */
-    static ObjectNode object(Posterior posterior) {
-        ObjectNode object = Output.object();
-        object.put("run", posterior.getRunId());
-        object.put("checkpoint", posterior.getCheckpoint());
-        object.put("fit", posterior.getFit());
-        object.put("state", posterior.getState().toString());
-        object.put("version", posterior.getVersion());
-        object.put("batches", posterior.getBatches());
-        object.put("batchesExpected", posterior.getBatchesExpected());
-        if (posterior.getPrior() == PriorStructure.LAYERWISE) {
-            ObjectNode lambdas = object.putObject("lambda");
-            posterior.getBlocks().forEach(block -> lambdas.put(block.getBlock(), block.getLambda()));
-        } else {
-            object.put(
-                    "lambda",
-                    posterior.getBlocks().isEmpty()
-                            ? null
-                            : (Double) posterior.getBlocks().get(0).getLambda());
-        }
-        object.put("logEvidence", posterior.getLogEvidence());
-        object.put("effectiveParameters", posterior.getEffectiveParameters());
-        object.put("temperature", posterior.getTemperature());
-        object.put("varianceScale", posterior.getVarianceScale());
-        object.put("capturedEnergy", posterior.getCapturedEnergy());
-        object.put("labels", posterior.getLabels());
-        object.put("calibration", posterior.getCalibration().toString());
-        object.put("varianceTemperature", posterior.getVarianceTemperature());
-        object.put("temperatureNll", posterior.getTemperatureNll());
-        object.put("varianceNll", posterior.getVarianceNll());
-        object.put("nllStandardError", posterior.getNllStandardError());
-        object.put("objective", posterior.getObjective().toString());
-        object.put("validationNll", posterior.getValidationNll());
-        ArrayNode waitsFor = object.putArray("waitsFor");
-        posterior.getWaitsFor().forEach(waitsFor::add);
-        object.put("coverage", coverage(posterior));
-        return object;
     }
 }

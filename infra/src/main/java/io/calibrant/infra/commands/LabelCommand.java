@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.prompts.Question;

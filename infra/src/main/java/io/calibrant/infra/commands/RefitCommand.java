@@ -6,6 +6,12 @@ import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.options.PriorOptions;
+import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.RefitOutcome;
+import io.calibrant.infra.commands.output.RefitProgress;
 import io.calibrant.infra.refit.Gap;
 import io.calibrant.infra.refit.Planner;
 import io.calibrant.infra.refit.RefitPlan;
@@ -157,7 +163,7 @@ final class RefitCommand implements Callable<Integer> {
             }
             return ExitCode.OK;
         }
-        boolean wasDone = plan.begun() && RefitEnd.isDone(posteriors(connection, output), plan);
+        boolean wasDone = plan.begun() && RefitOutcome.isDone(posteriors(connection, output), plan);
         output.note((plan.begun() ? wasDone ? "looking for new labels: " : "going on: " : "") + summary(plan));
         RefitProgress progress = new RefitProgress(output::note, System::nanoTime, plan.checkpoints());
         try (Fitter fitter = new Fitter(connection, plan.settings(), progress)) {
@@ -173,12 +179,12 @@ final class RefitCommand implements Callable<Integer> {
         List<Posterior> made = posteriors(connection, output);
         for (Posterior each : made) {
             if (json) {
-                output.json(RefitEnd.object(each, wasDone));
+                output.json(RefitOutcome.object(each, wasDone));
             } else {
-                output.line(RefitEnd.describe(each, wasDone));
+                output.line(RefitOutcome.describe(each, wasDone));
             }
         }
-        if (!RefitEnd.isDone(made, plan)) {
+        if (!RefitOutcome.isDone(made, plan)) {
             output.note("note: not all that is selected has become a posterior: "
                     + (plan.missing().isEmpty()
                             ? "see topic " + connection.topics().fitterDeadLetters()
@@ -190,7 +196,7 @@ final class RefitCommand implements Callable<Integer> {
     /** What the options say. */
     FitterSettings settings(Instant now) {
         Keys.checkName("--as", name);
-        FitCommand.checkFreeName("--as", name);
+        NameChecks.newFit("--as", name);
         if (to != null && toDatetime != null) {
             throw new ParameterException(spec.commandLine(), "--to and --to-datetime: accepted is one of them");
         }

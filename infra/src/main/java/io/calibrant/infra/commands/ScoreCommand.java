@@ -1,26 +1,22 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.ScoreProgress;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.avro.Calibration;
-import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
-import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.serving.ServingSettings;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -142,7 +138,7 @@ final class ScoreCommand implements Callable<Integer> {
             TopicAdmin.createMissing(connection);
         }
         Output output = new Output(spec);
-        try (Scorer scorer = new Scorer(connection, settings, new Progress(output::note))) {
+        try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(output::note))) {
             return UntilInterrupted.run(scorer, () -> {
                 scorer.run();
                 return ExitCode.OK;
@@ -164,64 +160,5 @@ final class ScoreCommand implements Callable<Integer> {
                 new ServingSettings(runs, model, fit, ComputeDevice.parse(device)),
                 new AnsweringSettings(link, points, Tier.of("--tier", tier)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
-    }
-
-    /** Progress of the service, on standard error. */
-    static final class Progress implements ScorerListener {
-        private final Consumer<String> lines;
-        private final Set<String> measured = new HashSet<>();
-        private boolean warned;
-        private long answered;
-        private long rejected;
-        private long tokens;
-        private long padding;
-
-        Progress(Consumer<String> lines) {
-            this.lines = lines;
-        }
-
-        @Override
-        public synchronized void waiting(String reason) {
-            lines.accept("waiting: " + reason);
-        }
-
-        @Override
-        public synchronized void serving(Posterior posterior) {
-            lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
-                    + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
-                    + CalibrationWords.partial(posterior) + ", "
-                    + CalibrationWords.of(posterior));
-            if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
-                warned = true;
-                lines.accept(CalibrationWords.RISK);
-            }
-        }
-
-        @Override
-        public synchronized void committed(Committed poll) {
-            answered += poll.answered();
-            rejected += poll.rejected();
-            tokens += poll.tokens();
-            padding += poll.padding();
-            if (poll.answered() + poll.rejected() > 0) {
-                lines.accept(String.format(
-                        Locale.ROOT,
-                        "answered %d, dead letters %d, padding %.1f%% of the tokens",
-                        answered,
-                        rejected,
-                        tokens == 0 ? 0 : 100.0 * padding / tokens));
-            }
-        }
-
-        @Override
-        public synchronized void measured(String run, int bytes) {
-            if (measured.add(run)) {
-                lines.accept(String.format(
-                        Locale.ROOT,
-                        "run %s: predictive statistics of a validation question take %.1f KB",
-                        run,
-                        bytes / 1024.0));
-            }
-        }
     }
 }

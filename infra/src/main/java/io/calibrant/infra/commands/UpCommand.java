@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.cluster.Cluster;
+import io.calibrant.infra.commands.output.Output;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

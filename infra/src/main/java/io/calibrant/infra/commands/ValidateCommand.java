@@ -1,5 +1,8 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
@@ -49,7 +52,7 @@ final class ValidateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        AskCommand.checkNames(run, fit);
+        NameChecks.runAndFit(run, fit);
         List<Question> labelled = QuestionFile.read(questions);
         for (Question question : labelled) {
             if (question.answer() == null) {

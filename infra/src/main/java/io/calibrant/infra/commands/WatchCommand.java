@@ -1,6 +1,9 @@
 package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.WatchObjects;
 import io.calibrant.infra.live.FitHistory;
 import io.calibrant.infra.live.RunHistory;
 import io.calibrant.infra.watch.Watch;

@@ -19,7 +19,7 @@ final class EventStream {
     private EventStream() {}
 
     /** Until the page is gone or the feed is closed. */
-    static void serve(HttpExchange exchange, Feed feed, Selection selection) throws IOException {
+    static void serve(HttpExchange exchange, Feed feed, PageSelection selection) throws IOException {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream; charset=utf-8");
         exchange.sendResponseHeaders(200, 0);
         Map<String, String> sent = new HashMap<>();

@@ -164,7 +164,8 @@ public final class Monitor implements AutoCloseable {
             EventStream.serve(
                     exchange,
                     feed,
-                    new Selection(wanted.get("run"), wanted.get("checkpoint"), wanted.get("fit"), wanted.get("block")));
+                    new PageSelection(
+                            wanted.get("run"), wanted.get("checkpoint"), wanted.get("fit"), wanted.get("block")));
         } finally {
             pages.release();
         }

@@ -37,7 +37,7 @@ final class Sections {
     private Sections() {}
 
     /** All sections by name. */
-    static Map<String, ObjectNode> of(LiveState state, Feed.Health health, Selection selection, long now) {
+    static Map<String, ObjectNode> of(LiveState state, Feed.Health health, PageSelection selection, long now) {
         Map<String, ObjectNode> sections = new LinkedHashMap<>();
         String run = selection.runIn(state);
         FitHistory fit = selection.fitIn(state);
@@ -54,7 +54,7 @@ final class Sections {
     }
 
     private static ObjectNode status(
-            LiveState state, Feed.Health health, Selection selection, String run, FitHistory fit) {
+            LiveState state, Feed.Health health, PageSelection selection, String run, FitHistory fit) {
         ObjectNode object = JSON.createObjectNode();
         object.put("reading", health.reading());
         object.put("problem", health.problem());

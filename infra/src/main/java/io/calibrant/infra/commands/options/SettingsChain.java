@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.options;
 
 import io.calibrant.schemas.Configuration;
 import io.calibrant.schemas.Connection;
@@ -20,7 +20,7 @@ import picocli.CommandLine.ParseResult;
  * Lets every flag be set in the file of {@code --command-config} and in the environment too: {@code --batch-size} is
  * {@code calibrant.batch.size} there and {@code CALIBRANT_BATCH_SIZE} here. {@link Configuration} says which one wins.
  */
-final class SettingsChain implements IDefaultValueProvider {
+public final class SettingsChain implements IDefaultValueProvider {
     private static final String COMMAND_CONFIG = "--command-config";
 
     /** Flags that ask for something to be done or shown once; nobody sets these for good. */
@@ -48,7 +48,7 @@ final class SettingsChain implements IDefaultValueProvider {
      *
      * @throws IllegalArgumentException if the file cannot be read or sets a {@code calibrant.*} key that nobody knows
      */
-    static SettingsChain of(CommandLine root, String[] arguments, Map<String, String> environment) {
+    public static SettingsChain of(CommandLine root, String[] arguments, Map<String, String> environment) {
         Set<String> keys = new TreeSet<>(Set.of(Connection.SERIALIZER, Connection.DESERIALIZER, Connection.SERDE));
         root.getSubcommands()
                 .values()

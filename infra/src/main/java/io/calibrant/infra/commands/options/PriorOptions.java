@@ -1,11 +1,11 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.options;
 
 import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.schemas.avro.PriorMean;
 import picocli.CommandLine.Option;
 
 /** The prior of a fit, live or from the topics. */
-final class PriorOptions {
+public final class PriorOptions {
     @Option(
             names = "--prior",
             defaultValue = "SCALAR",
@@ -19,11 +19,13 @@ final class PriorOptions {
                     + " Default: ${DEFAULT-VALUE}.")
     private PriorMean mean;
 
-    PriorStructure structure() {
+    /** Whether all blocks share one prior precision. */
+    public PriorStructure structure() {
         return structure;
     }
 
-    PriorMean mean() {
+    /** Where the prior has its mean. */
+    public PriorMean mean() {
         return mean;
     }
 }

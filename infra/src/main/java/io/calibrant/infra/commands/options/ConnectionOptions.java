@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.options;
 
 import io.calibrant.schemas.Configuration;
 import io.calibrant.schemas.Connection;
@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 
 /** The flags of every command that talks to Kafka. */
 @SuppressWarnings("UnusedVariable") // picocli fills the fields, SettingsChain says which source counts
-final class ConnectionOptions {
+public final class ConnectionOptions {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec mixee;
 
@@ -52,7 +52,7 @@ final class ConnectionOptions {
      * @throws ParameterException if an address is missing
      * @throws IllegalArgumentException if one is malformed
      */
-    Connection connection() {
+    public Connection connection() {
         Configuration configuration = SettingsChain.resolve(mixee);
         try {
             configuration.requireAddresses();
@@ -67,7 +67,7 @@ final class ConnectionOptions {
      *
      * @throws org.apache.kafka.common.KafkaException naming the address that does not answer
      */
-    Connection reachable() {
+    public Connection reachable() {
         Connection connection = connection();
         ReachabilityCheck.check(connection);
         return connection;

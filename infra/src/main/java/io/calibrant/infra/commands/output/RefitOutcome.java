@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.refit.RefitPlan;
@@ -7,11 +7,11 @@ import io.calibrant.schemas.avro.PosteriorState;
 import java.util.List;
 
 /** What has become of a refit. */
-final class RefitEnd {
-    private RefitEnd() {}
+public final class RefitOutcome {
+    private RefitOutcome() {}
 
     /** Whether every checkpoint that has an end is at it, and the others hold what there was. */
-    static boolean isDone(List<Posterior> posteriors, RefitPlan plan) {
+    public static boolean isDone(List<Posterior> posteriors, RefitPlan plan) {
         return plan.checkpoints().entrySet().stream()
                 .allMatch(checkpoint -> posteriors.stream()
                         .anyMatch(posterior -> posterior.getCheckpoint().equals(checkpoint.getKey())
@@ -21,10 +21,10 @@ final class RefitEnd {
     }
 
     /** A line for people: what it is, and what it still waits for. */
-    static String describe(Posterior posterior, boolean wasDone) {
+    public static String describe(Posterior posterior, boolean wasDone) {
         return posterior.getRunId() + "/" + posterior.getCheckpoint() + "/" + posterior.getFit() + ": "
                 + (wasDone ? "done already, " : "")
-                + posterior.getState() + ", " + FitsCommand.batches(posterior) + " batches, log evidence "
+                + posterior.getState() + ", " + PosteriorFields.batches(posterior) + " batches, log evidence "
                 + Output.number(posterior.getLogEvidence()) + ", captured energy "
                 + Output.number(posterior.getCapturedEnergy()) + ", " + labels(posterior);
     }
@@ -50,8 +50,8 @@ final class RefitEnd {
     }
 
     /** The fields of {@code fits}, and two of its own. */
-    static ObjectNode object(Posterior posterior, boolean wasDone) {
-        ObjectNode object = FitsCommand.object(posterior);
+    public static ObjectNode object(Posterior posterior, boolean wasDone) {
+        ObjectNode object = PosteriorFields.object(posterior);
         object.put("wasDone", wasDone);
         object.put("waitsForValidation", posterior.getState() != PosteriorState.LIVE && waitsForValidation(posterior));
         return object;

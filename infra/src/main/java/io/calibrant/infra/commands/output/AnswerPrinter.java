@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.schemas.avro.Answer;
@@ -7,17 +7,19 @@ import java.util.List;
 import java.util.Locale;
 
 /** Answers as they come: JSON objects, or lines of a table whose widths are fixed beforehand. */
-final class AnswerPrinter {
+public final class AnswerPrinter {
     private final Output output;
     private final boolean json;
     private boolean first = true;
 
-    AnswerPrinter(Output output, boolean json) {
+    /** @param json whether each answer becomes a JSON object, else a line of the table */
+    public AnswerPrinter(Output output, boolean json) {
         this.output = output;
         this.json = json;
     }
 
-    void print(Answer answer) {
+    /** Prints one answer; before the first one, the header of the table. */
+    public void print(Answer answer) {
         if (json) {
             output.json(object(answer));
             return;
@@ -47,7 +49,7 @@ final class AnswerPrinter {
      * The fields of the contract, in its order; temperatureProbabilities is absent until labels are known, coverage
      * unless it is below 1.
      */
-    static ObjectNode object(Answer answer) {
+    private static ObjectNode object(Answer answer) {
         ObjectNode object = Output.object();
         object.put("questionId", answer.getQuestionId());
         object.put("run", answer.getRunId());

@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -12,10 +12,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** An evaluation question by question, JSON lines. */
-record DetailsFile(Path file) {
-    /** @throws IllegalArgumentException naming the file if it cannot be written */
-    void write(Evaluated evaluated) {
+/**
+ * An evaluation question by question, JSON lines.
+ *
+ * @param file is overwritten; its directory is created where it is missing
+ */
+public record DetailsFile(Path file) {
+    /**
+     * Writes one line for each question.
+     *
+     * @throws IllegalArgumentException naming the file if it cannot be written
+     */
+    public void write(Evaluated evaluated) {
         try {
             if (file.toAbsolutePath().getParent() != null) {
                 Files.createDirectories(file.toAbsolutePath().getParent());

@@ -7,4 +7,4 @@ import io.calibrant.schemas.avro.Answer;
  *
  * @param truth index of the true choice
  */
-record Validation(Answer answer, int truth) {}
+record LabelledAnswer(Answer answer, int truth) {}

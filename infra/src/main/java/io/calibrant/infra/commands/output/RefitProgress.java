@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
@@ -8,7 +8,7 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /** How far a refit is, in a line a second: batches of all its checkpoints, and what remains at the rate so far. */
-final class RefitProgress implements Consumer<Posterior> {
+public final class RefitProgress implements Consumer<Posterior> {
     private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
 
     private final Consumer<String> lines;
@@ -20,7 +20,7 @@ final class RefitProgress implements Consumer<Posterior> {
     private long told;
 
     /** @param selected batches to be folded, by checkpoint */
-    RefitProgress(Consumer<String> lines, LongSupplier nanos, Map<String, Long> selected) {
+    public RefitProgress(Consumer<String> lines, LongSupplier nanos, Map<String, Long> selected) {
         this.lines = lines;
         this.nanos = nanos;
         this.selected = Map.copyOf(selected);

@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -12,28 +12,30 @@ import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 
 /** Results for machines, one JSON object a line, or for people, a table. */
-final class Output {
+public final class Output {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final PrintWriter out;
     private final PrintWriter err;
 
-    Output(CommandSpec command) {
+    /** @param command its writers take what is printed */
+    public Output(CommandSpec command) {
         out = command.commandLine().getOut();
         err = command.commandLine().getErr();
     }
 
     /** An empty object; fields keep the order in which they are put. */
-    static ObjectNode object() {
+    public static ObjectNode object() {
         return JSON.createObjectNode();
     }
 
     /** Any list or map of plain values as JSON. */
-    static JsonNode json(Object value) {
+    public static JsonNode json(Object value) {
         return JSON.valueToTree(value);
     }
 
-    void json(ObjectNode object) {
+    /** A result as JSON, in a line. */
+    public void json(ObjectNode object) {
         try {
             line(JSON.writeValueAsString(object));
         } catch (JsonProcessingException e) {
@@ -42,24 +44,24 @@ final class Output {
     }
 
     /** A line of the result. */
-    void line(String text) {
+    public void line(String text) {
         out.println(text);
         out.flush();
     }
 
     /** Whether nobody reads the result any more. */
-    boolean broken() {
+    public boolean broken() {
         return out.checkError();
     }
 
     /** A line that is no result. */
-    void note(String text) {
+    public void note(String text) {
         err.println(text);
         err.flush();
     }
 
     /** A table, its columns as wide as they need to be. */
-    void table(List<String> header, List<List<String>> rows) {
+    public void table(List<String> header, List<List<String>> rows) {
         List<List<String>> all = new ArrayList<>();
         all.add(header);
         all.addAll(rows);
@@ -79,19 +81,19 @@ final class Output {
     }
 
     /** A number as people read it, or - for none. */
-    static String number(Double value) {
+    public static String number(Double value) {
         return value == null ? "-" : String.format(Locale.ROOT, "%.4g", value);
     }
 
     /** A number of bytes as people read it. */
-    static String bytes(long bytes) {
+    public static String bytes(long bytes) {
         return bytes < 1_000_000
                 ? String.format(Locale.ROOT, "%.1f KB", bytes / 1e3)
                 : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
     }
 
     /** A time as people read it. */
-    static String duration(double seconds) {
+    public static String duration(double seconds) {
         long whole = Math.max(1, Math.round(seconds));
         return whole < 120
                 ? whole + " s"

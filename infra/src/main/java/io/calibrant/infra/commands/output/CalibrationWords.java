@@ -1,20 +1,21 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 
 /** How people are told what served probabilities rest on. */
-final class CalibrationWords {
+public final class CalibrationWords {
     /** What it risks to serve without labels, and how to give some; said once by the commands that can know. */
-    static final String RISK =
+    public static final String RISK =
             "note: prior: evidence only. Without labelled validation questions the evidence alone chooses the calibration,"
                     + " which can make a model worse, its accuracy included; 'calibrant validate --questions FILE' gives"
                     + " labels, 'calibrant evaluate' shows what they say";
 
     private CalibrationWords() {}
 
-    static String of(Calibration calibration) {
+    /** What the probabilities rest on, for example {@code calibration: temperature}. */
+    public static String of(Calibration calibration) {
         return switch (calibration) {
             case EVIDENCE -> "prior: evidence only";
             case TEMPERATURE -> "calibration: temperature";
@@ -22,7 +23,8 @@ final class CalibrationWords {
         };
     }
 
-    static String of(Posterior posterior) {
+    /** As {@link #of(Calibration)}, with the number of labels where these decided. */
+    public static String of(Posterior posterior) {
         String words = of(posterior.getCalibration());
         return posterior.getCalibration() == Calibration.EVIDENCE
                 ? words
@@ -30,7 +32,7 @@ final class CalibrationWords {
     }
 
     /** That a posterior rests on a part of a pass and always will; empty otherwise. */
-    static String partial(Posterior posterior) {
+    public static String partial(Posterior posterior) {
         return posterior.getState() == PosteriorState.PARTIAL
                 ? ", partial: " + posterior.getBatches() + " of " + posterior.getBatchesExpected() + " batches"
                 : "";

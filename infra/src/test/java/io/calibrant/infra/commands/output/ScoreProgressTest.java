@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 class ScoreProgressTest {
     private final List<String> lines = new ArrayList<>();
-    private final ScoreCommand.Progress progress = new ScoreCommand.Progress(lines::add);
+    private final ScoreProgress progress = new ScoreProgress(lines::add);
 
     @Test
     void shouldSayWhatIsServedAndOnceWhatTheEvidenceAloneRisks() {

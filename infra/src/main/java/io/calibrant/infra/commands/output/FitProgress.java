@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Posterior;
@@ -6,13 +6,12 @@ import io.calibrant.schemas.avro.PosteriorState;
 import java.time.Duration;
 import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /** How far each run is, in a line a second and at the end of its pass. */
-final class FitProgress implements Consumer<Posterior> {
+public final class FitProgress implements Consumer<Posterior> {
     private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
 
     private record Pass(long began, long atBegin, long told) {}
@@ -21,7 +20,13 @@ final class FitProgress implements Consumer<Posterior> {
     private final LongSupplier nanos;
     private final Map<String, Pass> passes = new HashMap<>();
 
-    FitProgress(Consumer<String> lines, LongSupplier nanos) {
+    /**
+     * Progress as lines of text.
+     *
+     * @param lines takes each line
+     * @param nanos the time, as of {@link System#nanoTime()}
+     */
+    public FitProgress(Consumer<String> lines, LongSupplier nanos) {
         this.lines = lines;
         this.nanos = nanos;
     }
@@ -60,20 +65,12 @@ final class FitProgress implements Consumer<Posterior> {
         DoubleSummaryStatistics lambda = posterior.getBlocks().stream()
                 .mapToDouble(BlockPrecision::getLambda)
                 .summaryStatistics();
-        return posterior.getBlocks().size() + " blocks, " + FitsCommand.batches(posterior) + " batches"
-                + waiting(posterior) + ", lambda "
+        return posterior.getBlocks().size() + " blocks, " + PosteriorFields.batches(posterior) + " batches"
+                + PosteriorFields.waiting(posterior) + ", lambda "
                 + Output.number(lambda.getMin())
                 + (lambda.getMax() > lambda.getMin() ? " to " + Output.number(lambda.getMax()) : "")
                 + ", log evidence " + Output.number(posterior.getLogEvidence())
                 + (posterior.getLabels() == 0 ? "" : ", " + tuned(posterior));
-    }
-
-    /** Which shards of a shared pass are not through. */
-    static String waiting(Posterior posterior) {
-        List<String> shards = posterior.getWaitsFor();
-        return shards.isEmpty()
-                ? ""
-                : ", waits for shard" + (shards.size() > 1 ? "s " : " ") + String.join(", ", shards);
     }
 
     private static String tuned(Posterior posterior) {

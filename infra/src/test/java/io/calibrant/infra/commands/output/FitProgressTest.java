@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

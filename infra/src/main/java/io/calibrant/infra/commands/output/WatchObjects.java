@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.live.FitHistory;
@@ -8,10 +8,11 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 
 /** What {@code watch --jsonl} prints; 'update' is always first and says which kind an object is. */
-final class WatchObjects {
+public final class WatchObjects {
     private WatchObjects() {}
 
-    static ObjectNode progress(Progress progress) {
+    /** What a trainer has said. */
+    public static ObjectNode progress(Progress progress) {
         ObjectNode object = Output.object();
         object.put("update", "progress");
         object.put("run", progress.getRunId());
@@ -26,8 +27,12 @@ final class WatchObjects {
         return object;
     }
 
-    /** @param lagSeconds null where it is not known */
-    static ObjectNode factors(FactorUpdate update, Double lagSeconds) {
+    /**
+     * The factors of a block.
+     *
+     * @param lagSeconds null where it is not known
+     */
+    public static ObjectNode factors(FactorUpdate update, Double lagSeconds) {
         ObjectNode object = Output.object();
         object.put("update", "factors");
         object.put("run", update.getRunId());
@@ -53,18 +58,14 @@ final class WatchObjects {
      *
      * @param trainer null where the trainer has said nothing
      */
-    static ObjectNode posterior(Posterior posterior, FitHistory fit, RunHistory trainer) {
+    public static ObjectNode posterior(Posterior posterior, FitHistory fit, RunHistory trainer) {
         ObjectNode object = Output.object();
         object.put("update", "posterior");
-        object.setAll(FitsCommand.object(posterior));
+        object.setAll(PosteriorFields.object(posterior));
         Progress step = trainer == null ? null : trainer.latestStep();
         object.put("step", step == null ? null : (Long) step.getStep());
         object.put("loss", step == null ? null : step.getLoss());
         object.put("learningRate", step == null ? null : step.getLearningRate());
-        Long expected = posterior.getBatchesExpected();
-        object.put(
-                "coverage",
-                expected == null || expected == 0 ? null : (Double) ((double) posterior.getBatches() / expected));
         object.put("lagSeconds", trainer == null ? null : trainer.lagSeconds(fit));
         return object;
     }

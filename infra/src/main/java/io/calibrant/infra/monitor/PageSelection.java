@@ -6,7 +6,7 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /** What a page wants to see; null where it does not care. */
-record Selection(String run, String checkpoint, String fit, String block) {
+record PageSelection(String run, String checkpoint, String fit, String block) {
 
     /**
      * The run to show: the one that was asked for, else the one that changed last, else any; null where there is none.

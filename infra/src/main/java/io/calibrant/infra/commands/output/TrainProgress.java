@@ -1,17 +1,18 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.output;
 
 import io.calibrant.trainer.service.ProgressListener;
 import java.time.Duration;
 import java.util.Locale;
 
 /** A trainer's progress as lines for people: at most one in two seconds, and one at the end of every phase. */
-final class TrainProgress implements ProgressListener {
+public final class TrainProgress implements ProgressListener {
     private static final Duration QUIET = Duration.ofSeconds(2);
 
     private final Output output;
     private long last = System.nanoTime() - QUIET.toNanos();
 
-    TrainProgress(Output output) {
+    /** @param output takes the lines, as notes */
+    public TrainProgress(Output output) {
         this.output = output;
     }
 

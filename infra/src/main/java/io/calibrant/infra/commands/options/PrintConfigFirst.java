@@ -1,4 +1,4 @@
-package io.calibrant.infra.commands;
+package io.calibrant.infra.commands.options;
 
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
@@ -8,7 +8,7 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.RunLast;
 
 /** Runs the command, or with {@code --print-config} shows its settings instead. */
-final class PrintConfigFirst implements IExecutionStrategy {
+public final class PrintConfigFirst implements IExecutionStrategy {
     @Override
     public int execute(ParseResult result) {
         ParseResult last = result;

@@ -1,0 +1,32 @@
+package io.calibrant.infra.commands.options;
+
+import io.calibrant.schemas.Keys;
+import io.calibrant.scorer.serving.ServingSettings;
+
+/** Which names of runs and fits a flag accepts. */
+public final class NameChecks {
+    private NameChecks() {}
+
+    /**
+     * The name of a fit that is to be made: not the word that scorers have for the fit that was completed last.
+     *
+     * @param flag the flag that gives the name
+     */
+    public static void newFit(String flag, String name) {
+        if (name.equals(ServingSettings.LATEST_COMPLETE)) {
+            throw new IllegalArgumentException(
+                    flag + ": '" + name + "' is not accepted as a name: scorers and questions mean by"
+                            + " it whichever fit was completed last");
+        }
+    }
+
+    /** The run and the fit that questions name, either of which may be null for none. */
+    public static void runAndFit(String run, String fit) {
+        if (run != null) {
+            Keys.checkName("--run", run);
+        }
+        if (fit != null) {
+            Keys.checkName("--fit", fit);
+        }
+    }
+}

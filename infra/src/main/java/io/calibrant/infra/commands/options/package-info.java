@@ -1,0 +1,7 @@
+/**
+ * Groups of flags that several commands share, and where their values come from: the command line, the environment, the
+ * file of {@code --command-config}, or the built-in default.
+ *
+ * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.scorer.serving}, {@code picocli}.
+ */
+package io.calibrant.infra.commands.options;

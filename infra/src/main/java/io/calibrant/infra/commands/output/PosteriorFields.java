@@ -1,0 +1,86 @@
+package io.calibrant.infra.commands.output;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PriorStructure;
+import java.util.DoubleSummaryStatistics;
+import java.util.List;
+
+/** The fields of a posterior as commands show them, to people and as JSON. */
+public final class PosteriorFields {
+    private PosteriorFields() {}
+
+    /** Which shards of a shared pass are not through. */
+    public static String waiting(Posterior posterior) {
+        List<String> shards = posterior.getWaitsFor();
+        return shards.isEmpty()
+                ? ""
+                : ", waits for shard" + (shards.size() > 1 ? "s " : " ") + String.join(", ", shards);
+    }
+
+    /** Folded/in the pass, where that is known. */
+    public static String batches(Posterior posterior) {
+        return posterior.getBatches() + "/"
+                + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected());
+    }
+
+    /** The prior precision, or the range of them. */
+    public static String lambda(Posterior posterior) {
+        DoubleSummaryStatistics lambdas = posterior.getBlocks().stream()
+                .mapToDouble(BlockPrecision::getLambda)
+                .summaryStatistics();
+        if (lambdas.getCount() == 0) {
+            return "-";
+        }
+        return posterior.getPrior() == PriorStructure.SCALAR
+                ? Output.number(lambdas.getMax())
+                : Output.number(lambdas.getMin()) + ".." + Output.number(lambdas.getMax());
+    }
+
+    /** Batches that it rests on / batches of the pass; null where a pass has no batches or no end. */
+    private static Double coverage(Posterior posterior) {
+        Long expected = posterior.getBatchesExpected();
+        return expected == null || expected == 0 ? null : (Double) ((double) posterior.getBatches() / expected);
+    }
+
+    /** The fields of the contract, in its order, then what labels decided. */
+    public static ObjectNode object(Posterior posterior) {
+        ObjectNode object = Output.object();
+        object.put("run", posterior.getRunId());
+        object.put("checkpoint", posterior.getCheckpoint());
+        object.put("fit", posterior.getFit());
+        object.put("state", posterior.getState().toString());
+        object.put("version", posterior.getVersion());
+        object.put("batches", posterior.getBatches());
+        object.put("batchesExpected", posterior.getBatchesExpected());
+        if (posterior.getPrior() == PriorStructure.LAYERWISE) {
+            ObjectNode lambdas = object.putObject("lambda");
+            posterior.getBlocks().forEach(block -> lambdas.put(block.getBlock(), block.getLambda()));
+        } else {
+            object.put(
+                    "lambda",
+                    posterior.getBlocks().isEmpty()
+                            ? null
+                            : (Double) posterior.getBlocks().get(0).getLambda());
+        }
+        object.put("logEvidence", posterior.getLogEvidence());
+        object.put("effectiveParameters", posterior.getEffectiveParameters());
+        object.put("temperature", posterior.getTemperature());
+        object.put("varianceScale", posterior.getVarianceScale());
+        object.put("capturedEnergy", posterior.getCapturedEnergy());
+        object.put("labels", posterior.getLabels());
+        object.put("calibration", posterior.getCalibration().toString());
+        object.put("varianceTemperature", posterior.getVarianceTemperature());
+        object.put("temperatureNll", posterior.getTemperatureNll());
+        object.put("varianceNll", posterior.getVarianceNll());
+        object.put("nllStandardError", posterior.getNllStandardError());
+        object.put("objective", posterior.getObjective().toString());
+        object.put("validationNll", posterior.getValidationNll());
+        ArrayNode waitsFor = object.putArray("waitsFor");
+        posterior.getWaitsFor().forEach(waitsFor::add);
+        object.put("coverage", coverage(posterior));
+        return object;
+    }
+}

@@ -1,0 +1,69 @@
+package io.calibrant.infra.commands.output;
+
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.scorer.service.ScorerListener;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** What a scorer does, in lines for people: what it serves, and how much it has answered. */
+public final class ScoreProgress implements ScorerListener {
+    private final Consumer<String> lines;
+    private final Set<String> measured = new HashSet<>();
+    private boolean warned;
+    private long answered;
+    private long rejected;
+    private long tokens;
+    private long padding;
+
+    /** @param lines takes each line of text */
+    public ScoreProgress(Consumer<String> lines) {
+        this.lines = lines;
+    }
+
+    @Override
+    public synchronized void waiting(String reason) {
+        lines.accept("waiting: " + reason);
+    }
+
+    @Override
+    public synchronized void serving(Posterior posterior) {
+        lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
+                + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
+                + CalibrationWords.partial(posterior) + ", "
+                + CalibrationWords.of(posterior));
+        if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
+            warned = true;
+            lines.accept(CalibrationWords.RISK);
+        }
+    }
+
+    @Override
+    public synchronized void committed(Committed poll) {
+        answered += poll.answered();
+        rejected += poll.rejected();
+        tokens += poll.tokens();
+        padding += poll.padding();
+        if (poll.answered() + poll.rejected() > 0) {
+            lines.accept(String.format(
+                    Locale.ROOT,
+                    "answered %d, dead letters %d, padding %.1f%% of the tokens",
+                    answered,
+                    rejected,
+                    tokens == 0 ? 0 : 100.0 * padding / tokens));
+        }
+    }
+
+    @Override
+    public synchronized void measured(String run, int bytes) {
+        if (measured.add(run)) {
+            lines.accept(String.format(
+                    Locale.ROOT,
+                    "run %s: predictive statistics of a validation question take %.1f KB",
+                    run,
+                    bytes / 1024.0));
+        }
+    }
+}
