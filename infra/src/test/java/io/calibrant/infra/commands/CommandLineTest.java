@@ -130,14 +130,14 @@ class CommandLineTest {
             "score", "--run", "a,b", "--model", "m", "--bootstrap-server", "h:1", "--schema-registry", "http://h"
         };
         assertThat(Ran.calibrant(Map.of(), with(score, "--tier", "some")).err())
-                .isEqualTo("calibrant score: --tier: 'some' is not accepted: [all, last-layer, map] are\n");
+                .isEqualTo("calibrant score: --tier must be all, last-layer or map, got 'some'\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--threads", "0")).err())
-                .isEqualTo("calibrant score: --threads: 0 is not accepted: 1 to 64 are\n");
+                .isEqualTo("calibrant score: --threads must be 1 to 64, got 0\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--linger-ms", "-1")).err())
-                .isEqualTo("calibrant score: --linger-ms: -1 is not accepted: 0 to 10000 are\n");
+                .isEqualTo("calibrant score: --linger-ms must be 0 to 10000, got -1\n");
         score[2] = "a,a";
         assertThat(Ran.calibrant(Map.of(), score).err())
-                .contains("--run: [a, a] is not accepted: one run or several different ones are");
+                .contains("--run must be one run or several different ones, R1,R2, got 'a,a'");
         assertThat(Ran.calibrant(
                                 Map.of(),
                                 "fit",

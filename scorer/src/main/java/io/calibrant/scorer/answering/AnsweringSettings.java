@@ -17,7 +17,11 @@ public record AnsweringSettings(LinkFunction link, int points, Tier tier) {
     public static final AnsweringSettings DEFAULTS =
             new AnsweringSettings(LinkFunction.MC, Link.DEFAULT_POINTS, Tier.ALL);
 
-    /** @throws IllegalArgumentException naming the flag, the value and what is accepted */
+    /**
+     * Checks the number of points.
+     *
+     * @throws IllegalArgumentException naming flag, value and what is accepted
+     */
     public AnsweringSettings {
         Objects.requireNonNull(tier, "tier");
         new Link(Objects.requireNonNull(link, "link"), points, 0); // checks the number of points

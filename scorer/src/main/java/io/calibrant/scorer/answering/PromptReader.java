@@ -1,5 +1,6 @@
 package io.calibrant.scorer.answering;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -45,18 +46,21 @@ public final class PromptReader {
             only.ifPresent(tokens -> tokens.indices(question));
             EncodedPrompt prompt = EncodedPrompt.of(question, tokenizer, own, eos);
             if (prompt.length() > config.maxPositions()) {
-                throw new BadQuestionException("the prompt of question '" + question.id() + "' has " + prompt.length()
-                        + " tokens: the model's context is " + config.maxPositions());
+                throw new BadQuestionException(Require.message(
+                        "the prompt of question '" + question.id() + "'",
+                        prompt.length(),
+                        "at most " + config.maxPositions() + " tokens, the model's context"));
             }
             int[] ids = own.ids();
             int[] tokens = new int[prompt.classes().length];
             for (int c = 0; c < tokens.length; c++) {
                 tokens[c] = ids[prompt.classes()[c]];
                 if (tokens[c] >= config.vocabularySize()) {
-                    throw new BadQuestionException("label '"
-                            + question.choices().get(c).label() + "' of question '" + question.id() + "' is token "
-                            + tokens[c] + ", which the model does not have: accepted are tokens below "
-                            + config.vocabularySize());
+                    throw new BadQuestionException(Require.message(
+                            "the token of label '" + question.choices().get(c).label() + "' of question '"
+                                    + question.id() + "'",
+                            tokens[c],
+                            "below " + config.vocabularySize() + ", the size of the model's vocabulary"));
                 }
             }
             return new TokenizedQuestion(question, prompt.ids(), tokens, purpose);

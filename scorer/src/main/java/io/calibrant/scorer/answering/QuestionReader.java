@@ -1,5 +1,6 @@
 package io.calibrant.scorer.answering;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
@@ -8,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.errors.SerializationException;
@@ -59,11 +61,11 @@ public final class QuestionReader {
      */
     public Read read(ConsumerRecord<byte[], byte[]> record) throws BadQuestionException {
         if (record.key() == null) {
-            throw new BadQuestionException("the key is null: accepted is the question's id, a string");
+            throw new BadQuestionException(Require.message("key", null, "the question's id, a string"));
         }
         String id = text(record.key());
         if (record.value() == null) {
-            throw new BadQuestionException("the value is null: accepted is a question");
+            throw new BadQuestionException(Require.message("value", null, "a question"));
         }
         return new Read(id, decode(record));
     }
@@ -95,11 +97,8 @@ public final class QuestionReader {
         if (named == null) {
             return read.purpose() == Purpose.VALIDATION ? Tier.ALL : tier;
         }
-        try {
-            return Tier.of("tier", named);
-        } catch (IllegalArgumentException e) {
-            throw new BadQuestionException(e.getMessage(), e);
-        }
+        return Tier.find(named)
+                .orElseThrow(() -> new BadQuestionException(Require.message("tier", named, Tier.ACCEPTED)));
     }
 
     private io.calibrant.schemas.avro.Question decode(ConsumerRecord<byte[], byte[]> record)
@@ -121,7 +120,8 @@ public final class QuestionReader {
                     .decode(ByteBuffer.wrap(key))
                     .toString();
         } catch (CharacterCodingException e) {
-            throw new BadQuestionException("the key is not valid UTF-8: accepted is the question's id, a string", e);
+            throw new BadQuestionException(
+                    Require.message("key", HexFormat.of().formatHex(key), "the question's id in UTF-8"), e);
         }
     }
 }

@@ -1,9 +1,10 @@
 package io.calibrant.scorer.answering;
 
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.trainer.model.ModelConfig;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -17,6 +18,9 @@ public enum Tier {
     LAST_LAYER("last-layer"),
     /** None: the plain forward pass, a covariance of zero and a novelty of 1. */
     MAP("map");
+
+    /** The labels, as a message lists them. */
+    static final String ACCEPTED = "all, last-layer or map";
 
     private final String label;
 
@@ -32,17 +36,16 @@ public enum Tier {
     /**
      * The tier of a label.
      *
-     * @param what what names it, for the message
-     * @throws IllegalArgumentException naming the value and what is accepted
+     * @param flag what names it, for the message
+     * @throws ConfigurationException naming flag, value and what is accepted
      */
-    public static Tier of(String what, String label) {
-        for (Tier tier : values()) {
-            if (tier.label.equals(label)) {
-                return tier;
-            }
-        }
-        List<String> labels = Arrays.stream(values()).map(Tier::label).toList();
-        throw new IllegalArgumentException(what + ": '" + label + "' is not accepted: " + labels + " are");
+    public static Tier of(String flag, String label) {
+        return find(label).orElseThrow(() -> new ConfigurationException(flag, label, ACCEPTED));
+    }
+
+    /** The tier of a label; empty for any other text. */
+    static Optional<Tier> find(String label) {
+        return Arrays.stream(values()).filter(tier -> tier.label.equals(label)).findFirst();
     }
 
     /** Which of the adapted maps, by module path, carry the covariance. */

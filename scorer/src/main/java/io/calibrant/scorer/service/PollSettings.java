@@ -1,5 +1,7 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
 import java.time.Duration;
 
 /**
@@ -17,20 +19,15 @@ public record PollSettings(int batchSize, Duration linger, int threads) {
     private static final Duration LONGEST_LINGER = Duration.ofSeconds(10);
     private static final int MOST_THREADS = 64;
 
-    /** @throws IllegalArgumentException naming the flag, the value and what is accepted */
+    /**
+     * Checks the numbers.
+     *
+     * @throws ConfigurationException naming flag, value and what is accepted
+     */
     public PollSettings {
-        if (batchSize < 1 || batchSize > MOST_QUESTIONS) {
-            throw new IllegalArgumentException(
-                    "--batch-size: " + batchSize + " is not accepted: 1 to " + MOST_QUESTIONS + " are");
-        }
-        if (linger.isNegative() || linger.compareTo(LONGEST_LINGER) > 0) {
-            throw new IllegalArgumentException("--linger-ms: " + linger.toMillis() + " is not accepted: 0 to "
-                    + LONGEST_LINGER.toMillis() + " are");
-        }
-        if (threads < 1 || threads > MOST_THREADS) {
-            throw new IllegalArgumentException(
-                    "--threads: " + threads + " is not accepted: 1 to " + MOST_THREADS + " are");
-        }
+        Require.between("--batch-size", batchSize, 1, MOST_QUESTIONS);
+        Require.between("--linger-ms", linger.toMillis(), 0, LONGEST_LINGER.toMillis());
+        Require.between("--threads", threads, 1, MOST_THREADS);
     }
 
     /** The same settings with another batch size. */

@@ -1,6 +1,7 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PredictiveStatistics;
@@ -242,9 +243,11 @@ final class QuestionLoop implements AutoCloseable {
             try {
                 if (!settings.serving().runs().contains(target.run())) {
                     if (lease.unknown().contains(target.run())) {
-                        throw new BadQuestionException("run '" + target.run()
-                                + "' is not on the topics: accepted is a run that was trained, or none for this scorer's "
-                                + settings.serving().runs().get(0));
+                        throw new BadQuestionException(Require.message(
+                                "run",
+                                target.run(),
+                                "one on topic " + topics.runs() + ", or empty for '"
+                                        + settings.serving().runs().get(0) + "'"));
                     }
                     continue;
                 }

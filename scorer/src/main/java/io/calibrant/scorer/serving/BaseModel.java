@@ -1,6 +1,7 @@
 package io.calibrant.scorer.serving;
 
 import ai.djl.Device;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.model.ComputeDevice;
@@ -41,7 +42,7 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
     /**
      * Checks that the run was trained on this model.
      *
-     * @throws IllegalArgumentException naming both digests if it was not; a run without a digest is not checked
+     * @throws ConfigurationException naming both digests if it was not; a run without a digest is not checked
      */
     void requireModelOf(Run run) {
         if (run.getModelDigest().isEmpty()) {
@@ -49,8 +50,11 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
         }
         String own = ModelDigest.of(directory);
         if (!own.equals(run.getModelDigest())) {
-            throw new IllegalArgumentException("--model: " + directory + " (" + own + ") is not the base model of run '"
-                    + run.getRunId() + "': accepted is " + run.getModelId() + " (" + run.getModelDigest() + ")");
+            throw new ConfigurationException(
+                    "--model",
+                    directory + " (" + own + ")",
+                    "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " (" + run.getModelDigest()
+                            + ")");
         }
     }
 

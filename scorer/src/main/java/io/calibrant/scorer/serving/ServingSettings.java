@@ -1,6 +1,8 @@
 package io.calibrant.scorer.serving;
 
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -23,14 +25,19 @@ public record ServingSettings(List<String> runs, Path model, String fit, Compute
     /** In place of a fit's name: whichever of the run's fits was completed last. */
     public static final String LATEST_COMPLETE = "latest-complete";
 
-    /** @throws IllegalArgumentException naming the flag, the value and what is accepted */
+    /**
+     * Checks names and runs.
+     *
+     * @throws ConfigurationException naming flag, value and what is accepted
+     */
     public ServingSettings {
         runs = List.copyOf(runs);
         runs.forEach(run -> Keys.checkName("--run", run));
-        if (runs.isEmpty() || new HashSet<>(runs).size() < runs.size()) {
-            throw new IllegalArgumentException(
-                    "--run: " + runs + " is not accepted: one run or several different ones are, R1,R2");
-        }
+        Require.that(
+                !runs.isEmpty() && new HashSet<>(runs).size() == runs.size(),
+                "--run",
+                String.join(",", runs),
+                "one run or several different ones, R1,R2");
         Keys.checkName("--fit", fit);
         Objects.requireNonNull(model, "model");
         Objects.requireNonNull(device, "device");

@@ -65,7 +65,7 @@ class QuestionReaderTest {
         QuestionReader.Read read = reader.read(record("q", question));
         assertThatThrownBy(() -> reader.tier(read))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessage("tier: 'some' is not accepted: [all, last-layer, map] are");
+                .hasMessage("tier must be all, last-layer or map, got 'some'");
     }
 
     @ParameterizedTest
@@ -108,9 +108,11 @@ class QuestionReaderTest {
         assertRejected(bytes("q", badText), "UTF-8");
         assertRejected(bytes("q", another), "cannot be read as");
         assertRejected(bytes("q", new byte[0]), "too short");
-        assertRejected(bytes("q", null), "value is null");
-        assertRejected(bytes(null, good), "key is null");
-        assertRejected(new ConsumerRecord<>(TOPIC, 0, 0, new byte[] {(byte) 0xc0, 1}, good), "key is not valid UTF-8");
+        assertRejected(bytes("q", null), "value must be a question, got nothing");
+        assertRejected(bytes(null, good), "key must be the question's id, a string, got nothing");
+        assertRejected(
+                new ConsumerRecord<>(TOPIC, 0, 0, new byte[] {(byte) 0xc0, 1}, good),
+                "key must be the question's id in UTF-8, got 'c001'");
     }
 
     @Test

@@ -28,6 +28,6 @@ class TierTest {
             assertThat(Tier.of("--tier", tier.label())).isEqualTo(tier);
         }
         assertThatThrownBy(() -> Tier.of("--tier", "ALL"))
-                .hasMessage("--tier: 'ALL' is not accepted: [all, last-layer, map] are");
+                .hasMessage("--tier must be all, last-layer or map, got 'ALL'");
     }
 }

@@ -149,7 +149,7 @@ class ScorerIT {
         assertThat(reasons.get("magic")).contains("magic byte 0x2a");
         assertThat(reasons.get("unknown-schema")).contains("schema id");
         assertThat(reasons.get("not-utf-8")).contains("UTF-8");
-        assertThat(reasons.get("null")).contains("key is null");
+        assertThat(reasons.get("null")).contains("key must be the question's id, a string, got nothing");
     }
 
     @Test
@@ -370,7 +370,7 @@ class ScorerIT {
         assertThat(seen.partial).containsOnly("part");
         Map<String, String> reasons = reasons();
         assertThat(reasons).containsOnlyKeys("run-unheard", "fit-unheard", "fit-live");
-        assertThat(reasons.get("run-unheard")).contains("run 'unheard' is not on the topics");
+        assertThat(reasons.get("run-unheard")).contains("run must be one on topic ", "got 'unheard'");
         assertThat(reasons.get("fit-unheard")).contains("run 'two' has no posterior of fit 'unheard'", "[default]");
         assertThat(reasons.get("fit-live")).contains("is not complete in fit 'live'", "6 of 7 batches");
         // Another fit is the same adapter, another run is not; up to what a batch rounds.
@@ -399,7 +399,7 @@ class ScorerIT {
         await().atMost(PATIENCE).until(() -> answers().size() >= 6 && !reasons().isEmpty());
 
         assertThat(reasons()).containsOnlyKeys("none");
-        assertThat(reasons().get("none")).isEqualTo("tier: 'none' is not accepted: [all, last-layer, map] are");
+        assertThat(reasons().get("none")).isEqualTo("tier must be all, last-layer or map, got 'none'");
         Map<String, String> tiers = new TreeMap<>();
         answers().forEach(answer -> tiers.put(answer.getQuestionId(), answer.getTier()));
         assertThat(tiers)

@@ -16,16 +16,18 @@ class ScorerSettingsTest {
     @Test
     void shouldNameFlagValueAndWhatIsAccepted() {
         assertThatThrownBy(() -> ScorerSettings.of("a/b", MODEL)).hasMessageContaining("--run: 'a/b'");
-        assertThatThrownBy(() -> settings(List.of(), "f", 4096, 8, 5, 1)).hasMessageContaining("--run: []");
+        assertThatThrownBy(() -> settings(List.of(), "f", 4096, 8, 5, 1))
+                .hasMessageContaining("--run must be one run or several different ones, R1,R2, got ''");
         assertThatThrownBy(() -> settings(List.of("r", "r"), "f", 4096, 8, 5, 1))
-                .hasMessageContaining("--run: [r, r] is not accepted: one run or several different ones are");
+                .hasMessageContaining("--run must be one run or several different ones, R1,R2, got 'r,r'");
         assertThatThrownBy(() -> settings(List.of("r"), "", 4096, 8, 5, 1)).hasMessageContaining("--fit: ''");
         assertThatThrownBy(() -> settings(List.of("r"), "f", 0, 8, 5, 1)).hasMessageContaining("--points: 0");
-        assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 0, 5, 1)).hasMessageContaining("--batch-size: 0");
+        assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 0, 5, 1))
+                .hasMessageContaining("--batch-size must be 1 to 1024, got 0");
         assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 8, -1, 1))
-                .hasMessageContaining("--linger-ms: -1 is not accepted: 0 to 10000 are");
+                .hasMessageContaining("--linger-ms must be 0 to 10000, got -1");
         assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 8, 5, 0))
-                .hasMessageContaining("--threads: 0 is not accepted: 1 to 64 are");
+                .hasMessageContaining("--threads must be 1 to 64, got 0");
     }
 
     @Test
