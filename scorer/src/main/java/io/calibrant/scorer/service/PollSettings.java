@@ -12,12 +12,12 @@ import java.time.Duration;
  * @param threads how many take questions at once, on one copy of the model
  */
 public record PollSettings(int batchSize, Duration linger, int threads) {
-    /** Unless told otherwise. */
-    public static final PollSettings DEFAULTS = new PollSettings(8, Duration.ofMillis(5), 1);
-
     private static final int MOST_QUESTIONS = 1024;
     private static final Duration LONGEST_LINGER = Duration.ofSeconds(10);
     private static final int MOST_THREADS = 64;
+
+    /** Unless told otherwise. */
+    public static final PollSettings DEFAULTS = new PollSettings(8, Duration.ofMillis(5), 1);
 
     /**
      * Checks the numbers.
