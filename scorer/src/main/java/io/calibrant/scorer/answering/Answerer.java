@@ -5,13 +5,13 @@ import io.calibrant.fitter.link.Softmax;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.predictive.Predictive;
-import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** Answers questions with one version of one posterior. Thread-safe. */
 public final class Answerer {
@@ -42,24 +42,28 @@ public final class Answerer {
     /**
      * Answers questions in one batch; if that fails, each on its own, so that one question costs nothing but itself.
      *
-     * @param predictor of the posterior at {@code tier}
-     * @param places class tokens of the predictor's model; all choices of the questions are among them
+     * @param predict mean and covariance of prompts in their order, from the posterior at {@code tier}: of a
+     *     {@link io.calibrant.scorer.predictive.Predictor}, predict or measure
+     * @param places class tokens of the model that predicts; all choices of the questions are among them
      * @param measured whether their predictive statistics are wanted
      * @return in the order of the questions
      */
     public List<Outcome> answer(
-            Predictor predictor, ClassPlaces places, Tier tier, List<TokenizedQuestion> questions, boolean measured) {
+            Function<List<EncodedPrompt>, List<Predictive>> predict,
+            ClassPlaces places,
+            Tier tier,
+            List<TokenizedQuestion> questions,
+            boolean measured) {
         List<EncodedPrompt> prompts = questions.stream().map(places::place).toList();
         List<Predictive> predictives;
         try {
-            predictives = measured ? predictor.measure(prompts) : predictor.predict(prompts);
+            predictives = predict.apply(prompts);
         } catch (IllegalArgumentException | ArithmeticException e) {
             if (questions.size() == 1) {
                 return List.of(rejected(questions.get(0), e));
             }
             List<Outcome> outcomes = new ArrayList<>();
-            questions.forEach(
-                    question -> outcomes.addAll(answer(predictor, places, tier, List.of(question), measured)));
+            questions.forEach(question -> outcomes.addAll(answer(predict, places, tier, List.of(question), measured)));
             return outcomes;
         }
         List<Outcome> outcomes = new ArrayList<>();

@@ -6,6 +6,7 @@ import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.BlockProjections;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
+import io.calibrant.scorer.predictive.ContrastProjections;
 import io.calibrant.scorer.predictive.Predictive;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,7 +24,7 @@ final class StatisticsRecords {
             batches.put(block.getBlock(), block.getBatches());
         }
         List<BlockProjections> blocks = new ArrayList<>();
-        for (io.calibrant.scorer.predictive.BlockProjections block : predictive.projections()) {
+        for (ContrastProjections block : predictive.projections()) {
             blocks.add(new BlockProjections(
                     block.block(),
                     batches.get(block.block()),

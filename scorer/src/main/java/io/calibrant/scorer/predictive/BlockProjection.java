@@ -117,7 +117,7 @@ final class BlockProjection implements AutoCloseable {
      * @param contrasts C - 1 of each question; what comes after its own is left out
      * @return of every question
      */
-    List<BlockProjections> measure(NDArray jacobian, int... contrasts) {
+    List<ContrastProjections> measure(NDArray jacobian, int... contrasts) {
         int most = (int) jacobian.getShape().get(1);
         int r = (int) q.getShape().get(0);
         int k = (int) kept;
@@ -133,7 +133,7 @@ final class BlockProjection implements AutoCloseable {
                 NDArray byRow = rest.transpose(0, 2, 1, 3); // [B, r, most, d]
                 grams = byRow.matMul(byRow.transpose(0, 1, 3, 2)).toDoubleArray();
             }
-            List<BlockProjections> result = new ArrayList<>();
+            List<ContrastProjections> result = new ArrayList<>();
             for (int b = 0; b < contrasts.length; b++) {
                 int own = contrasts[b];
                 float[] p = new float[own * r * k];
@@ -147,7 +147,7 @@ final class BlockProjection implements AutoCloseable {
                     int c = i / own % own;
                     g[i] = (float) grams[((b * left + j) * most + c) * most + i % own];
                 }
-                result.add(new BlockProjections(block, own, r, k, p, left, g));
+                result.add(new ContrastProjections(block, own, r, k, p, left, g));
             }
             return result;
         }

@@ -7,13 +7,13 @@ public final class Predictive {
     private final double[] mean;
     private final double[][] covariance;
     private final double novelty;
-    private final List<BlockProjections> projections;
+    private final List<ContrastProjections> projections;
 
     Predictive(double[] mean, double[][] covariance, double novelty) {
         this(mean, covariance, novelty, List.of());
     }
 
-    private Predictive(double[] mean, double[][] covariance, double novelty, List<BlockProjections> projections) {
+    private Predictive(double[] mean, double[][] covariance, double novelty, List<ContrastProjections> projections) {
         this.projections = List.copyOf(projections);
         this.mean = mean;
         this.covariance = covariance;
@@ -35,11 +35,11 @@ public final class Predictive {
     }
 
     /** What each block gave to the covariance; empty unless it was asked for. */
-    public List<BlockProjections> projections() {
+    public List<ContrastProjections> projections() {
         return projections;
     }
 
-    Predictive with(List<BlockProjections> ofBlocks) {
+    Predictive with(List<ContrastProjections> ofBlocks) {
         return new Predictive(mean, covariance, novelty, ofBlocks);
     }
 

@@ -193,7 +193,7 @@ public final class Predictor implements AutoCloseable {
                 prompts.stream().mapToInt(prompt -> prompt.classes().length - 1).toArray();
         ContrastGrams grams =
                 new ContrastGrams(active.length, Arrays.stream(active).max().orElseThrow());
-        List<List<BlockProjections>> projections = new ArrayList<>();
+        List<List<ContrastProjections>> projections = new ArrayList<>();
         prompts.forEach(prompt -> projections.add(new ArrayList<>()));
         double[] logits;
         if (blocks.isEmpty()) {
@@ -252,7 +252,7 @@ public final class Predictor implements AutoCloseable {
      * @param projections of every question, to which those of the blocks are added; null where they are not wanted
      */
     private void add(
-            LinearGradient gradient, ContrastGrams grams, int[] active, List<List<BlockProjections>> projections) {
+            LinearGradient gradient, ContrastGrams grams, int[] active, List<List<ContrastProjections>> projections) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             Blocks of = blocks.get(gradient.path());
@@ -276,10 +276,10 @@ public final class Predictor implements AutoCloseable {
             NDArray jacobian,
             ContrastGrams grams,
             int[] active,
-            List<List<BlockProjections>> projections) {
+            List<List<ContrastProjections>> projections) {
         projection.add(jacobian, grams);
         if (projections != null) {
-            List<BlockProjections> measured = projection.measure(jacobian, active);
+            List<ContrastProjections> measured = projection.measure(jacobian, active);
             for (int i = 0; i < active.length; i++) {
                 projections.get(i).add(measured.get(i));
             }

@@ -8,6 +8,7 @@ import io.calibrant.scorer.answering.Outcome;
 import io.calibrant.scorer.answering.PromptReader;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.answering.TokenizedQuestion;
+import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.prompts.Question;
 import java.util.List;
 import java.util.Set;
@@ -71,6 +72,12 @@ public final class FitModel {
      * @return in the order of the questions
      */
     public List<Outcome> answer(Tier tier, List<TokenizedQuestion> questions, boolean measured) {
-        return answerer.answer(predictors.predictor(tier), predictors.weights().classes(), tier, questions, measured);
+        Predictor predictor = predictors.predictor(tier);
+        return answerer.answer(
+                measured ? predictor::measure : predictor::predict,
+                predictors.weights().classes(),
+                tier,
+                questions,
+                measured);
     }
 }

@@ -212,7 +212,7 @@ class PredictorTest {
                 double[][] covariance = expected.get(i).covariance();
                 double[][] found = new double[covariance.length][covariance.length];
                 assertThat(measured.get(i).projections()).hasSameSizeAs(other);
-                for (BlockProjections block : measured.get(i).projections()) {
+                for (ContrastProjections block : measured.get(i).projections()) {
                     BlockPosterior of = other.stream()
                             .filter(b -> b.block().equals(block.block()))
                             .findFirst()
@@ -231,7 +231,7 @@ class PredictorTest {
         }
     }
 
-    private static void add(double[][] covariance, BlockProjections block, BlockPosterior of) {
+    private static void add(double[][] covariance, ContrastProjections block, BlockPosterior of) {
         int contrasts = covariance.length;
         for (int c = 0; c < contrasts; c++) {
             for (int e = 0; e < contrasts; e++) {

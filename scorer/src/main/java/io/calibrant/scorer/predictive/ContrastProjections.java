@@ -16,5 +16,5 @@ package io.calibrant.scorer.predictive;
  * @param rest [restRows, C - 1, C - 1] row-major, the Gram matrices R_c,j . R_c',j of what is
  */
 @SuppressWarnings("ArrayRecordComponent") // dense numbers that go on the wire, compared by nobody
-public record BlockProjections(
+public record ContrastProjections(
         String block, int contrasts, int small, int kept, float[] projections, int restRows, float[] rest) {}

@@ -1,0 +1,158 @@
+package io.calibrant.scorer.answering;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ModelSizes;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.ClassToken;
+import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.Question;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** With a tokenizer of whole words: a label is one token exactly if it is one of the words. */
+class PromptReaderTest {
+    private static final List<String> WORDS =
+            List.of("<unk>", "</s>", ":", ".", "Answer", "True", "False", "A", "B", "C", "word", "alien");
+    private static final int CONTEXT = 40;
+    private static final int EOS = 1;
+
+    @TempDir
+    private static Path directory;
+
+    private static PromptTokenizer tokenizer;
+
+    @BeforeAll
+    static void load() throws IOException {
+        List<String> vocabulary = new ArrayList<>();
+        for (String word : WORDS) {
+            vocabulary.add('"' + word + "\": " + WORDS.indexOf(word));
+        }
+        Files.writeString(directory.resolve("tokenizer.json"), """
+                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+                 "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+                 "model": {"type": "WordLevel", "vocab": {%s}, "unk_token": "<unk>"}}
+                """.formatted(String.join(", ", vocabulary)));
+        tokenizer = PromptTokenizer.load(directory);
+    }
+
+    @AfterAll
+    static void close() {
+        tokenizer.close();
+    }
+
+    @Test
+    void shouldEncodeTheChoicesAsTokenIdsInTheirOrder() throws BadQuestionException {
+        TokenizedQuestion read = reader().read(question("B", "C", "A"), Purpose.VALIDATION);
+
+        assertThat(read.choices()).containsExactly(token("B"), token("C"), token("A"));
+        assertThat(read.choiceCount()).isEqualTo(3);
+        assertThat(read.prompt()).contains(token("Answer"), token("word"));
+        assertThat(read.length()).isEqualTo(read.prompt().length);
+        assertThat(read.purpose()).isEqualTo(Purpose.VALIDATION);
+        assertThat(read.question().id()).isEqualTo("q");
+    }
+
+    @Test
+    void shouldEndATrueFalsePromptWithTheEndOfSequence() throws BadQuestionException {
+        long[] prompt = reader().read(question("True", "False"), Purpose.ANSWER).prompt();
+        long[] without = new PromptReader(tokenizer, OptionalInt.empty(), config(WORDS.size()), Optional.empty())
+                .read(question("True", "False"), Purpose.ANSWER)
+                .prompt();
+
+        assertThat(prompt).endsWith(EOS).hasSize(without.length + 1).startsWith(without);
+        assertThat(reader().read(question("A", "B"), Purpose.ANSWER).prompt()).doesNotContain(EOS);
+    }
+
+    @Test
+    void shouldRefuseAQuestionThatIsTooLong() throws BadQuestionException {
+        int fixed = reader().read(stem(0), Purpose.ANSWER).length();
+
+        assertThat(reader().read(stem(CONTEXT - fixed), Purpose.ANSWER).length())
+                .isEqualTo(CONTEXT);
+        assertThatThrownBy(() -> reader().read(stem(CONTEXT - fixed + 1), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessage("the prompt of question 'q' must be at most 40 tokens, the model's context, got 41");
+    }
+
+    @Test
+    void shouldRefuseALabelThatIsNotOneToken() {
+        assertThatThrownBy(() -> reader().read(question("A", "word word"), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining("label 'word word' of question 'q'");
+    }
+
+    @Test
+    void shouldRefuseTwoLabelsThatAreOneToken() {
+        assertThatThrownBy(() -> reader().read(question("unheard", "of"), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining("same token 0");
+    }
+
+    /** The tokenizer may know words that were added beyond the embedding table. */
+    @Test
+    void shouldRefuseALabelBeyondTheVocabularyOfTheModel() {
+        PromptReader smaller =
+                new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size() - 1), Optional.empty());
+
+        assertThatThrownBy(() -> smaller.read(question("A", "alien"), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessage("the token of label 'alien' of question 'q' must be below 11, the size of the model's"
+                        + " vocabulary, got 11");
+    }
+
+    @Test
+    void shouldRefuseALabelThatAnAdaptedHeadHasNoRowFor() throws BadQuestionException {
+        ClassTokens only =
+                new ClassTokens(List.of(new ClassToken("A", token("A")), new ClassToken("B", token("B"))));
+        PromptReader adapted =
+                new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size()), Optional.of(only));
+
+        assertThat(adapted.read(question("B", "A"), Purpose.ANSWER).choices()).containsExactly(token("B"), token("A"));
+        assertThatThrownBy(() -> adapted.read(question("A", "C"), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageContaining("label 'C' of question 'q'");
+    }
+
+    private static PromptReader reader() {
+        return new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size()), Optional.empty());
+    }
+
+    private static ModelConfig config(int vocabulary) {
+        return ModelConfig.llama(new ModelSizes(vocabulary, 8, 1, 2, 2, 4, 8, CONTEXT), true);
+    }
+
+    private static int token(String word) {
+        return WORDS.indexOf(word);
+    }
+
+    private static Question stem(int words) {
+        return question("word" + " word".repeat(words), List.of("A", "B"));
+    }
+
+    private static Question question(String... labels) {
+        return question("word", List.of(labels));
+    }
+
+    private static Question question(String stem, List<String> labels) {
+        return new Question(
+                "q",
+                stem,
+                null,
+                labels.stream().map(label -> new Choice(label, "word")).toList(),
+                null);
+    }
+}
