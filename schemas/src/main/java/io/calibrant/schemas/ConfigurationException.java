@@ -77,9 +77,9 @@ public final class ConfigurationException extends IllegalArgumentException {
         return Optional.ofNullable(origin);
     }
 
-    /** The one form of message, {@code KEY must be ACCEPTED, got VALUE}. */
+    /** The one form of message for what is not configuration: {@code KEY must be ACCEPTED, got VALUE}, unmasked. */
     static String message(String key, Object value, String accepted) {
-        return form(key, shown(key, value), accepted);
+        return form(key, value == null ? "nothing" : quoted(value, text(value)), accepted);
     }
 
     private static String form(String key, String shown, String accepted) {
@@ -90,7 +90,10 @@ public final class ConfigurationException extends IllegalArgumentException {
         if (value == null) {
             return "nothing";
         }
-        String text = Configuration.masked(key, text(value));
+        return quoted(value, Configuration.masked(key, text(value)));
+    }
+
+    private static String quoted(Object value, String text) {
         return value instanceof CharSequence || value instanceof Path ? "'" + text + "'" : text;
     }
 

@@ -95,6 +95,9 @@ class RequireTest {
         assertThat(Require.message("choices", 0, "2 to 26 choices"))
                 .isEqualTo("choices must be 2 to 26 choices, got 0");
         assertThat(Require.message("file", Path.of("a"), "a file")).isEqualTo("file must be a file, got 'a'");
+        // What is not configuration holds no secret, whatever word its key contains.
+        assertThat(Require.message("the token of label 'A'", 7, "below 5"))
+                .isEqualTo("the token of label 'A' must be below 5, got 7");
     }
 
     private static void accepted(ThrowingCallable check) {

@@ -12,7 +12,6 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
-import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.scorer.predictive.ContrastProjections;
@@ -21,7 +20,6 @@ import io.calibrant.scorer.predictive.Predictives;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -68,7 +66,8 @@ class AnswererTest {
         expected.put("tier", "last-layer");
         expected.put("coverage", 0.75);
 
-        Answer answer = answered(answer(Tier.LAST_LAYER, question("q", 70, 71, 72)).get(0));
+        Answer answer =
+                answered(answer(Tier.LAST_LAYER, question("q", 70, 71, 72)).get(0));
 
         Map<String, Object> fields = new LinkedHashMap<>();
         for (Schema.Field field : Answer.getClassSchema().getFields()) {
@@ -79,11 +78,10 @@ class AnswererTest {
 
     @Test
     void shouldLeaveTheTemperatureOutUntilItIsKnown() {
-        Posterior evidence = Posterior.newBuilder(POSTERIOR)
-                .setCalibration(Calibration.EVIDENCE)
-                .setTemperature(null)
-                .setBatchesExpected(null)
-                .build();
+        Posterior evidence = posterior();
+        evidence.setCalibration(Calibration.EVIDENCE);
+        evidence.setTemperature(null);
+        evidence.setBatchesExpected(null);
 
         Answer answer = answered(answerer.with(evidence)
                 .answer(this::predict, PLACES, Tier.ALL, List.of(question("q", 70, 71, 72)), false)
@@ -108,7 +106,9 @@ class AnswererTest {
                 List.of(question("one", 72, 70, 71), question("two", 70, 71, 72)),
                 false);
 
-        assertThat(outcomes).extracting(outcome -> answered(outcome).getQuestionId()).containsExactly("one", "two");
+        assertThat(outcomes)
+                .extracting(outcome -> answered(outcome).getQuestionId())
+                .containsExactly("one", "two");
         assertThat(asked).containsExactly(List.of("one", "two"));
         assertThat(prompts.get(0).classes()).containsExactly(2, 0, 1);
         assertThat(prompts.get(1).classes()).containsExactly(0, 1, 2);
@@ -117,17 +117,13 @@ class AnswererTest {
     @Test
     void shouldRejectTheOneQuestionThatFailsAndAnswerThoseBesideIt() {
         List<Outcome> outcomes = answer(
-                Tier.ALL,
-                question("one", 70, 71, 72),
-                question("bad", 70, 71, 72),
-                question("three", 70, 71, 72));
+                Tier.ALL, question("one", 70, 71, 72), question("bad", 70, 71, 72), question("three", 70, 71, 72));
 
         assertThat(asked)
                 .containsExactly(List.of("one", "bad", "three"), List.of("one"), List.of("bad"), List.of("three"));
         assertThat(answered(outcomes.get(0)).getQuestionId()).isEqualTo("one");
         assertThat(answered(outcomes.get(2)).getQuestionId()).isEqualTo("three");
-        assertThat(((Outcome.Rejected) outcomes.get(1)).reason())
-                .hasMessage("question 'bad': the covariance is NaN");
+        assertThat(((Outcome.Rejected) outcomes.get(1)).reason()).hasMessage("question 'bad': the covariance is NaN");
     }
 
     @Test
@@ -147,10 +143,10 @@ class AnswererTest {
     void shouldSendStatisticsOnlyWhereTheyAreMeasured() {
         List<TokenizedQuestion> questions = List.of(question("q", 70, 71, 72));
 
-        Outcome.Answered plain = (Outcome.Answered)
-                answerer.answer(this::predict, PLACES, Tier.ALL, questions, false).get(0);
-        Outcome.Answered measured = (Outcome.Answered)
-                answerer.answer(this::predict, PLACES, Tier.ALL, questions, true).get(0);
+        Outcome.Answered plain = (Outcome.Answered) answerer.answer(this::predict, PLACES, Tier.ALL, questions, false)
+                .get(0);
+        Outcome.Answered measured = (Outcome.Answered) answerer.answer(this::predict, PLACES, Tier.ALL, questions, true)
+                .get(0);
 
         assertThat(plain.statistics()).isEmpty();
         PredictiveStatistics statistics = measured.statistics().orElseThrow();
@@ -204,23 +200,17 @@ class AnswererTest {
     }
 
     private static Posterior posterior() {
-        return Posterior.newBuilder()
-                .setRunId("run")
-                .setCheckpoint("step-9")
-                .setFit("a fit")
-                .setVersion(12)
-                .setState(PosteriorState.PARTIAL)
-                .setBatches(3)
-                .setBatchesExpected(4L)
-                .setBlocks(List.of(new BlockPrecision("m.lora_A", 2.0, 3L)))
-                .setLogEvidence(-1)
-                .setLogLikelihood(-1)
-                .setEffectiveParameters(1)
-                .setCapturedEnergy(1)
-                .setTimestamp(Instant.EPOCH)
-                .setCalibration(Calibration.TEMPERATURE)
-                .setTemperature(1.7)
-                .build();
+        Posterior posterior = new Posterior();
+        posterior.setRunId("run");
+        posterior.setCheckpoint("step-9");
+        posterior.setFit("a fit");
+        posterior.setVersion(12);
+        posterior.setBatches(3);
+        posterior.setBatchesExpected(4L);
+        posterior.setBlocks(List.of(new BlockPrecision("m.lora_A", 2.0, 3L)));
+        posterior.setCalibration(Calibration.TEMPERATURE);
+        posterior.setTemperature(1.7);
+        return posterior;
     }
 
     private static List<Double> list(double[] values) {

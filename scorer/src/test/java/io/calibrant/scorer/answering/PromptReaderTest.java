@@ -116,8 +116,7 @@ class PromptReaderTest {
 
     @Test
     void shouldRefuseALabelThatAnAdaptedHeadHasNoRowFor() throws BadQuestionException {
-        ClassTokens only =
-                new ClassTokens(List.of(new ClassToken("A", token("A")), new ClassToken("B", token("B"))));
+        ClassTokens only = new ClassTokens(List.of(new ClassToken("A", token("A")), new ClassToken("B", token("B"))));
         PromptReader adapted =
                 new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size()), Optional.of(only));
 
