@@ -13,32 +13,39 @@ import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** What is kept and what is told after a fold: one large side, and the small side of every block that reads it. */
-public final class FoldResults {
+/**
+ * What a fold leaves: the state that is kept, of one large side and the small side of every block that reads it, and
+ * what is published of each of these blocks.
+ *
+ * @param state the whole state, under the first of its blocks
+ * @param blocks one result for each block
+ */
+public record FoldResults(Factor state, List<FoldResult> blocks) {
     /** Above this dimension the eigenvalues of a full sum are taken only when the factors go out. */
     private static final int CHEAP_SPECTRUM = 128;
 
-    private FoldResults() {}
-
     /**
-     * The state after a fold; which batches it holds is not in it yet.
+     * The state after a fold.
      *
-     * @param before the state that was there, or null
-     * @param factor of the statistic's own block
-     * @param smalls the batch's small side of each block that shares the input, in the statistic's order
+     * @param before the state that was there; null for none
+     * @param factor the factor of the contribution's own block after the fold
+     * @param folded the batches that it holds now
+     * @param timestamp of the contribution, milliseconds
      */
-    public static Factor state(
+    static Factor state(
             FitterSettings settings,
-            Statistics value,
+            Contribution contribution,
             Factor before,
             KroneckerFactor factor,
-            List<double[]> smalls,
+            FoldedBatches folded,
             long timestamp) {
+        Statistics value = contribution.statistics();
         int r = factor.smallDimension();
         Instant time = Instant.ofEpochMilli(timestamp);
         return Factor.newBuilder()
@@ -62,13 +69,15 @@ public final class FoldResults {
                         value.getBatchesExpected() == null && before != null
                                 ? before.getBatchesExpected()
                                 : value.getBatchesExpected())
-                .setShared(shared(value, before, smalls))
+                .setShared(shared(value, before, contribution.smalls()))
+                .setFoldedBelow(folded.below())
+                .setFoldedBeyond(folded.beyond())
                 .setTimestamp(before != null && before.getTimestamp().isAfter(time) ? before.getTimestamp() : time)
                 .build();
     }
 
     /** The fit's compression as records name it. */
-    public static FactorCompression compression(FitterSettings settings) {
+    static FactorCompression compression(FitterSettings settings) {
         return FactorCompression.valueOf(settings.compression().name());
     }
 
@@ -88,11 +97,16 @@ public final class FoldResults {
     }
 
     /**
-     * What goes out, of every block.
+     * The results of a fold.
      *
-     * @param due whether the factors themselves do
+     * @param state after it
+     * @param factor the factor of the contribution's own block after it
+     * @param due whether the factors themselves are published
+     * @param waitsFor the shards that still have batches to send
+     * @throws BadRecordException if the state is no longer finite, or its small side no longer a sum of outer products
      */
-    public static List<FoldResult> folds(Statistics value, Factor state, KroneckerFactor factor, boolean due) {
+    static FoldResults of(
+            Contribution contribution, Factor state, KroneckerFactor factor, boolean due, List<String> waitsFor) {
         boolean withSpectrum =
                 due || !(factor.large() instanceof FullSum) || factor.large().dimension() <= CHEAP_SPECTRUM;
         try {
@@ -102,8 +116,8 @@ public final class FoldResults {
                             new double[0],
                             factor.large().dimension(),
                             factor.large().trace());
-            List<FoldResult> folds = new ArrayList<>();
-            for (Factor each : blocks(state)) {
+            List<FoldResult> results = new ArrayList<>();
+            for (Factor each : ofEveryBlock(state)) {
                 int r = each.getSmall().getShape().get(0);
                 double[] small = KroneckerFactor.smallSpectrum(Tensors.doubles(each.getSmall()), r);
                 if (!Double.isFinite(spectrum.sum()
@@ -112,18 +126,20 @@ public final class FoldResults {
                         + factor.n()
                         + factor.logLikelihood()
                         + small[0])) {
-                    throw StatisticsParser.unusable(value, "it would make the factors overflow");
+                    throw contribution.refused("it would make the factors overflow");
                 }
-                folds.add(new FoldResult(update(each, spectrum, withSpectrum, small), withSpectrum, due ? each : null));
+                FactorUpdate update = update(each, spectrum, withSpectrum, small);
+                update.setWaitsFor(waitsFor);
+                results.add(new FoldResult(update, withSpectrum, due ? each : null));
             }
-            return folds;
+            return new FoldResults(state, results);
         } catch (ArithmeticException e) {
-            throw StatisticsParser.unusable(value, "it would make the factors unusable: " + e.getMessage());
+            throw contribution.refused("it would make the factors unusable: " + e.getMessage());
         }
     }
 
     /** The whole factors of every block of a state. */
-    private static List<Factor> blocks(Factor state) {
+    private static List<Factor> ofEveryBlock(Factor state) {
         if (state.getShared().isEmpty()) {
             return List.of(state);
         }

@@ -1,13 +1,12 @@
 package io.calibrant.fitter.folding;
 
 import io.calibrant.fitter.linalg.BatchSums;
-import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Block;
-import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Side;
@@ -16,22 +15,67 @@ import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Predicate;
 
-/** What a statistic must be to be folded; every failure is a {@link BadRecordException} that says what was found. */
+/**
+ * Makes a {@link Contribution} of a record of statistics, its run and the settings of a fit. What cannot be folded is
+ * refused by a {@link BadRecordException} that says what was expected and what was found.
+ */
 public final class StatisticsParser {
     /** A record of more batches than this is a mistake: it would fill the memory before it fails. */
     private static final int MOST_BATCHES = 65_536;
 
-    private StatisticsParser() {}
+    private final FitterSettings settings;
+
+    /** Where a run is looked up. */
+    @FunctionalInterface
+    public interface Runs {
+        /**
+         * The run of an id; null where it is unknown.
+         *
+         * @param timestamp of the record that asks, milliseconds
+         * @throws BadRecordException if the run's own record is unreadable
+         */
+        RunBlocks find(String runId, long timestamp);
+    }
+
+    /** A parser for a fit. */
+    public StatisticsParser(FitterSettings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Parses a record. The run is looked up only after everything has been checked that needs no run.
+     *
+     * @param key of the record; null is refused
+     * @param value of the record; null is refused
+     * @param timestamp of the record, milliseconds
+     * @throws BadRecordException if the record cannot be folded, whatever the factors
+     * @throws IllegalArgumentException if the fit asks for a higher rank than the run's statistics have
+     */
+    public Contribution parse(String key, Statistics value, long timestamp, Runs runs) {
+        self(key, value);
+        priorMean(value);
+        RunBlocks run = runs.find(value.getRunId(), timestamp);
+        if (run == null) {
+            throw bad(value, "the run is unknown: topic runs does not have it");
+        }
+        List<Block> blocks = blocks(value, run);
+        Integer rank = settings.selection().rankOf(run.run());
+        BatchSums sums = sums(value, blocks.get(0), rank);
+        List<double[]> smalls = new ArrayList<>();
+        for (int i = 1; i < blocks.size(); i++) {
+            smalls.add(small(value, value.getShared().get(i - 1), blocks.get(i)));
+        }
+        return new Contribution(value, blocks, rank, sums, smalls);
+    }
 
     /** Checks key and value against each other, and the numbers that need no run. */
-    public static void self(String key, Statistics value) {
+    private static void self(String key, Statistics value) {
         if (key == null) {
             throw new BadRecordException("statistic without a key, expected runId/checkpoint/block");
         }
         if (value == null) {
-            throw new BadRecordException("statistic without a value: nothing can be taken back from a sum");
+            throw new BadRecordException("null value: statistics cannot be retracted");
         }
         String expected = Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock());
         if (!key.equals(expected)) {
@@ -97,8 +141,8 @@ public final class StatisticsParser {
     }
 
     /** Checks that a fit around the initial adapter can know its distance. */
-    public static void priorMean(Statistics value, PriorMean mean) {
-        if (mean == PriorMean.INITIAL
+    private void priorMean(Statistics value) {
+        if (settings.priorMean() == PriorMean.INITIAL
                 && (value.getSquaredDistance() == null
                         || value.getShared().stream().anyMatch(shared -> shared.getSquaredDistance() == null))) {
             throw bad(value, "no squaredDistance to the initial adapter, which this fit's prior mean INITIAL needs");
@@ -109,7 +153,7 @@ public final class StatisticsParser {
      * The blocks that a statistic speaks of: its own, then those that read the same input, all of them with the input
      * as their large side.
      */
-    public static List<Block> blocks(Statistics value, RunBlocks run) {
+    private static List<Block> blocks(Statistics value, RunBlocks run) {
         Block first = block(value, run, value.getBlock());
         List<Block> blocks = new ArrayList<>(List.of(first));
         for (SharedInput shared : value.getShared()) {
@@ -123,11 +167,11 @@ public final class StatisticsParser {
                             value, "block " + each.getName() + " shares an input, but its large side is its gradient");
                 }
             }
-            if (large(block) != large(first)) {
+            if (RunBlocks.large(block) != RunBlocks.large(first)) {
                 throw bad(
                         value,
-                        "shared block " + block.getName() + " has an input of dimension " + large(block) + ", "
-                                + first.getName() + " of " + large(first));
+                        "shared block " + block.getName() + " has an input of dimension " + RunBlocks.large(block) + ", "
+                                + first.getName() + " of " + RunBlocks.large(first));
             }
             blocks.add(block);
         }
@@ -144,17 +188,17 @@ public final class StatisticsParser {
 
     /**
      * Checks the tensors against the run's block, and gives them as numbers. Whether the rows are finite is seen when
-     * they are folded, see {@link #notFolded}.
+     * they are folded, see {@link Contribution#notFolded}.
      */
-    public static BatchSums sums(Statistics value, Block block, Integer rank, Compression compression) {
-        int d = large(block);
-        int r = small(block);
+    private BatchSums sums(Statistics value, Block block, Integer rank) {
+        int d = RunBlocks.large(block);
+        int r = RunBlocks.small(block);
         List<Integer> rows = value.getRows().getShape();
         if (rows.size() != 2 || rows.get(1) != d) {
             throw bad(value, "rows have shape " + rows + ", the run's block expects [m, " + d + "]");
         }
         try {
-            FactorRecords.checkFits(d, rank, compression);
+            FactorRecords.checkFits(d, rank, settings.compression());
             double[] small = small(value, "small", value.getSmall(), r);
             return new BatchSums(
                     FactorRecords.rows(value.getRows()),
@@ -172,9 +216,9 @@ public final class StatisticsParser {
     }
 
     /** The small side of a block that shares the input. */
-    public static double[] small(Statistics value, SharedInput shared, Block block) {
+    private static double[] small(Statistics value, SharedInput shared, Block block) {
         try {
-            return small(value, "small of shared block " + shared.getBlock(), shared.getSmall(), small(block));
+            return small(value, "small of shared block " + shared.getBlock(), shared.getSmall(), RunBlocks.small(block));
         } catch (BadRecordException e) {
             throw e;
         } catch (IllegalArgumentException e) {
@@ -191,81 +235,8 @@ public final class StatisticsParser {
         return symmetric(value, what, finite(value, what, tensor), r);
     }
 
-    /**
-     * Checks that a block is folded one way, alone or always with the same others: else its rows would count twice.
-     *
-     * @param state of the statistic's own block, null where there is none yet
-     * @param alone whether a block has a state of its own here
-     */
-    public static void oneWay(Statistics value, Factor state, Predicate<String> alone) {
-        List<String> with =
-                value.getShared().stream().map(SharedInput::getBlock).toList();
-        List<String> before = state == null
-                ? with
-                : state.getShared().stream().map(SharedInput::getBlock).toList();
-        if (!with.equals(before)) {
-            throw bad(value, "it shares its input with " + with + ", earlier batches with " + before);
-        }
-        for (String block : with) {
-            if (alone.test(block)) {
-                throw bad(value, "it holds block " + block + ", of which earlier batches came alone");
-            }
-        }
-    }
-
-    /** Checks that a statistic continues what is there. */
-    public static void continues(Statistics value, Factor state, KroneckerFactor factor, List<Block> blocks) {
-        Block block = blocks.get(0);
-        if (factor.large().dimension() != large(block) || factor.smallDimension() != small(block)) {
-            throw bad(
-                    value,
-                    "the factors of this checkpoint have dimensions "
-                            + factor.large().dimension() + " and " + factor.smallDimension() + ", the run's block "
-                            + large(block) + " and " + small(block));
-        }
-        for (int i = 1; i < blocks.size(); i++) {
-            int r = state.getShared().get(i - 1).getSmall().getShape().get(0);
-            if (r != small(blocks.get(i))) {
-                throw bad(
-                        value,
-                        "the factors of shared block " + blocks.get(i).getName() + " have a small side of dimension "
-                                + r + ", the run's block " + small(blocks.get(i)));
-            }
-        }
-        if (state.getBatchesExpected() != null
-                && value.getBatchesExpected() != null
-                && !state.getBatchesExpected().equals(value.getBatchesExpected())) {
-            throw bad(
-                    value,
-                    "batchesExpected " + value.getBatchesExpected() + ", earlier batches of the pass said "
-                            + state.getBatchesExpected());
-        }
-    }
-
-    /** Refuses what cannot be used further, for example an overflow or an indefinite sum. */
-    public static BadRecordException unusable(Statistics value, String why) {
-        return bad(value, why);
-    }
-
-    public static int large(Block block) {
-        return block.getLargeSide() == Side.INPUT ? block.getInputs() : block.getOutputs();
-    }
-
-    public static int small(Block block) {
-        return block.getLargeSide() == Side.INPUT ? block.getOutputs() : block.getInputs();
-    }
-
-    /**
-     * Why a statistic cannot be folded: a row that is not finite, or whose square is not.
-     *
-     * @param cause what the fold said
-     */
-    public static BadRecordException notFolded(Statistics value, ArithmeticException cause) {
-        finite(value, "rows", value.getRows());
-        return unusable(value, "it would make the factors overflow: " + cause.getMessage());
-    }
-
-    private static double[] finite(Statistics statistics, String what, Tensor tensor) {
+    /** The numbers of a tensor, all of which must be finite. */
+    static double[] finite(Statistics statistics, String what, Tensor tensor) {
         double[] values = Tensors.doubles(tensor);
         for (int i = 0; i < values.length; i++) {
             if (!Double.isFinite(values[i])) {
@@ -308,7 +279,8 @@ public final class StatisticsParser {
         }
     }
 
-    private static BadRecordException bad(Statistics value, String why) {
+    /** The exception that refuses a record, naming it. */
+    static BadRecordException bad(Statistics value, String why) {
         return new BadRecordException("statistic of run " + value.getRunId() + ", checkpoint " + value.getCheckpoint()
                 + ", block " + value.getBlock() + ", batch " + value.getBatch() + ": " + why);
     }

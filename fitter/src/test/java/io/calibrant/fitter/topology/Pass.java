@@ -37,11 +37,11 @@ final class Pass {
     }
 
     static int d(Block block) {
-        return StatisticsParser.large(block);
+        return block.getLargeSide() == Side.INPUT ? block.getInputs() : block.getOutputs();
     }
 
     static int r(Block block) {
-        return StatisticsParser.small(block);
+        return block.getLargeSide() == Side.INPUT ? block.getOutputs() : block.getInputs();
     }
 
     static String key(Block block) {

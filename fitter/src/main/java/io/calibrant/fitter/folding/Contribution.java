@@ -1,0 +1,108 @@
+package io.calibrant.fitter.folding;
+
+import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.SharedInput;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.registry.BadRecordException;
+import java.util.List;
+
+/**
+ * What one record of statistics adds to the factors of its blocks: checked against its key, its run and the settings of
+ * the fit. Only {@link StatisticsParser} makes it, so that none exists that is invalid on its own. Two things are left
+ * to {@link FactorState}: whether it continues the factors that are there, and whether its rows are finite, which the
+ * fold finds out as it reads them. The rows stay where they lie in the record's bytes.
+ */
+public final class Contribution {
+    private final Statistics statistics;
+    private final List<Block> blocks;
+    private final Integer rank;
+    private final BatchSums sums;
+    private final List<double[]> smalls;
+
+    /**
+     * Everything must have been checked.
+     *
+     * @param blocks the block of the record, then those that share its input
+     * @param rank columns to keep of the large side; null for all
+     * @param sums of the record's own block
+     * @param smalls small sides [r r] of the blocks that share the input, in their order
+     */
+    Contribution(Statistics statistics, List<Block> blocks, Integer rank, BatchSums sums, List<double[]> smalls) {
+        this.statistics = statistics;
+        this.blocks = List.copyOf(blocks);
+        this.rank = rank;
+        this.sums = sums;
+        this.smalls = List.copyOf(smalls);
+    }
+
+    /** The run that it belongs to. */
+    public String runId() {
+        return statistics.getRunId();
+    }
+
+    /** The checkpoint that it was taken at. */
+    public String checkpoint() {
+        return statistics.getCheckpoint();
+    }
+
+    /** The name of its own block, under which the state of all its blocks is kept. */
+    public String block() {
+        return statistics.getBlock();
+    }
+
+    /** The record itself. */
+    Statistics statistics() {
+        return statistics;
+    }
+
+    /** Its own block, then those that share its input. */
+    List<Block> blocks() {
+        return blocks;
+    }
+
+    /** Columns to keep of the large side; null for all. */
+    Integer rank() {
+        return rank;
+    }
+
+    /** Its numbers for its own block. */
+    BatchSums sums() {
+        return sums;
+    }
+
+    /** Small sides [r r] of the blocks that share the input, in their order. */
+    List<double[]> smalls() {
+        return smalls;
+    }
+
+    /** The names of the blocks that share its input. */
+    List<String> sharedBlocks() {
+        return statistics.getShared().stream().map(SharedInput::getBlock).toList();
+    }
+
+    /** How many of its batches are folded already. */
+    int alreadyIn(FoldedBatches folded) {
+        return folded.count(statistics.getBatch(), statistics.getBatches(), statistics.getStride());
+    }
+
+    /** These batches and its own, none of which is among them. */
+    FoldedBatches addedTo(FoldedBatches folded) {
+        return folded.plus(statistics.getBatch(), statistics.getBatches(), statistics.getStride());
+    }
+
+    /** The exception that refuses it, for a reason that only shows together with the factors that are there. */
+    BadRecordException refused(String why) {
+        return StatisticsParser.bad(statistics, why);
+    }
+
+    /**
+     * The exception that refuses it after its fold failed: a row that is not finite, or whose square is not.
+     *
+     * @param cause what the fold said
+     */
+    BadRecordException notFolded(ArithmeticException cause) {
+        StatisticsParser.finite(statistics, "rows", statistics.getRows());
+        return refused("it would make the factors overflow: " + cause.getMessage());
+    }
+}

@@ -1,0 +1,142 @@
+package io.calibrant.fitter.folding;
+
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.SharedInput;
+import io.calibrant.schemas.registry.BadRecordException;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * What a fit has folded of one block so far, and of the blocks that share its input: one large side, and a small side
+ * of each. Not modified by a fold, which gives a new record.
+ */
+public final class FactorState {
+    /** Factors are published every so many batches, and at the end of the pass. */
+    public static final int DUE_EVERY = 32;
+
+    private final FitterSettings settings;
+    private final Factor record;
+
+    /**
+     * The state that a record holds.
+     *
+     * @param record as it was stored; null where nothing is folded yet
+     * @throws IllegalStateException if the record was made with another compression than the fit's
+     */
+    public FactorState(FitterSettings settings, Factor record) {
+        if (record != null && record.getCompression() != FoldResults.compression(settings)) {
+            throw new IllegalStateException("fit '" + settings.fit() + "' was made with --compression "
+                    + record.getCompression() + ", not " + settings.compression() + ": take another --fit");
+        }
+        this.settings = settings;
+        this.record = record;
+    }
+
+    /**
+     * Folds a contribution in, once.
+     *
+     * @param hasOwnState whether a block has a state of its own in this fit and checkpoint
+     * @param timestamp of the contribution, milliseconds
+     * @return the new state and what is published; empty where all its batches are folded already
+     * @throws BadRecordException if the contribution does not continue what is there, or would make it unusable
+     */
+    public Optional<FoldResults> fold(Contribution contribution, Predicate<String> hasOwnState, long timestamp) {
+        requireSameBlocks(contribution, hasOwnState);
+        FoldedBatches folded = record == null
+                ? new FoldedBatches(0, List.of())
+                : new FoldedBatches(record.getFoldedBelow(), record.getFoldedBeyond());
+        int already = contribution.alreadyIn(folded);
+        int batches = contribution.statistics().getBatches();
+        if (already == batches) {
+            return Optional.empty(); // each batch counts once, however often it is sent
+        }
+        if (already > 0) {
+            throw contribution.refused(
+                    already + " of its " + batches + " batches are folded already, the others are not");
+        }
+        KroneckerFactor factor = folded(contribution);
+        FoldedBatches now = contribution.addedTo(folded);
+        Factor next = FoldResults.state(settings, contribution, record, factor, now, timestamp);
+        StatisticsSelection selection = settings.selection();
+        Long expected = next.getBatchesExpected();
+        List<String> waitsFor =
+                selection.awaited(MissingShards.of(contribution.statistics(), now, expected), expected);
+        return Optional.of(FoldResults.of(contribution, next, factor, isDue(next), waitsFor));
+    }
+
+    private KroneckerFactor folded(Contribution contribution) {
+        KroneckerFactor before;
+        if (record == null) {
+            Block block = contribution.blocks().get(0);
+            before = KroneckerFactor.empty(
+                    RunBlocks.large(block), RunBlocks.small(block), contribution.rank(), settings.compression());
+        } else {
+            before = FactorRecords.factor(record, contribution.rank());
+            requireContinued(contribution, before);
+        }
+        try {
+            return before.fold(contribution.sums(), contribution.statistics().getForgetting());
+        } catch (ArithmeticException e) {
+            throw contribution.notFolded(e);
+        }
+    }
+
+    /** A block is folded one way, alone or always with the same others: else its rows would count twice. */
+    private void requireSameBlocks(Contribution contribution, Predicate<String> hasOwnState) {
+        List<String> with = contribution.sharedBlocks();
+        List<String> before = record == null
+                ? with
+                : record.getShared().stream().map(SharedInput::getBlock).toList();
+        if (!with.equals(before)) {
+            throw contribution.refused("it shares its input with " + with + ", earlier batches with " + before);
+        }
+        for (String block : with) {
+            if (hasOwnState.test(block)) {
+                throw contribution.refused("it holds block " + block + ", of which earlier batches came alone");
+            }
+        }
+    }
+
+    /** It must have the dimensions of what is there, and belong to a pass of the same length. */
+    private void requireContinued(Contribution contribution, KroneckerFactor factor) {
+        List<Block> blocks = contribution.blocks();
+        int d = RunBlocks.large(blocks.get(0));
+        int r = RunBlocks.small(blocks.get(0));
+        if (factor.large().dimension() != d || factor.smallDimension() != r) {
+            throw contribution.refused("the factors of this checkpoint have dimensions "
+                    + factor.large().dimension() + " and " + factor.smallDimension() + ", the run's block " + d
+                    + " and " + r);
+        }
+        for (int i = 1; i < blocks.size(); i++) {
+            int found = record.getShared().get(i - 1).getSmall().getShape().get(0);
+            int expected = RunBlocks.small(blocks.get(i));
+            if (found != expected) {
+                throw contribution.refused("the factors of shared block "
+                        + blocks.get(i).getName() + " have a small side of dimension " + found + ", the run's block "
+                        + expected);
+            }
+        }
+        Long said = record.getBatchesExpected();
+        Long says = contribution.statistics().getBatchesExpected();
+        if (said != null && says != null && !said.equals(says)) {
+            throw contribution.refused("batchesExpected " + says + ", earlier batches of the pass said " + said);
+        }
+    }
+
+    /** Whether the factors are published after this fold. */
+    private boolean isDue(Factor next) {
+        long before = record == null ? 0 : record.getBatches();
+        String key = Keys.block(next.getRunId(), next.getCheckpoint(), next.getBlock());
+        return next.getBatches() / DUE_EVERY > before / DUE_EVERY
+                || Objects.equals(
+                        next.getBatches(), settings.selection().batches(key, next.getBatchesExpected()));
+    }
+}
