@@ -67,8 +67,7 @@ public final class FactorState {
         Factor next = FoldResults.state(settings, contribution, record, factor, now, timestamp);
         StatisticsSelection selection = settings.selection();
         Long expected = next.getBatchesExpected();
-        List<String> waitsFor =
-                selection.awaited(MissingShards.of(contribution.statistics(), now, expected), expected);
+        List<String> waitsFor = selection.awaited(MissingShards.of(contribution.statistics(), now, expected), expected);
         return Optional.of(FoldResults.of(contribution, next, factor, isDue(next), waitsFor));
     }
 
@@ -136,7 +135,6 @@ public final class FactorState {
         long before = record == null ? 0 : record.getBatches();
         String key = Keys.block(next.getRunId(), next.getCheckpoint(), next.getBlock());
         return next.getBatches() / DUE_EVERY > before / DUE_EVERY
-                || Objects.equals(
-                        next.getBatches(), settings.selection().batches(key, next.getBatchesExpected()));
+                || Objects.equals(next.getBatches(), settings.selection().batches(key, next.getBatchesExpected()));
     }
 }

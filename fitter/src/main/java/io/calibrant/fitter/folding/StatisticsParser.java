@@ -170,8 +170,8 @@ public final class StatisticsParser {
             if (RunBlocks.large(block) != RunBlocks.large(first)) {
                 throw bad(
                         value,
-                        "shared block " + block.getName() + " has an input of dimension " + RunBlocks.large(block) + ", "
-                                + first.getName() + " of " + RunBlocks.large(first));
+                        "shared block " + block.getName() + " has an input of dimension " + RunBlocks.large(block)
+                                + ", " + first.getName() + " of " + RunBlocks.large(first));
             }
             blocks.add(block);
         }
@@ -218,7 +218,8 @@ public final class StatisticsParser {
     /** The small side of a block that shares the input. */
     private static double[] small(Statistics value, SharedInput shared, Block block) {
         try {
-            return small(value, "small of shared block " + shared.getBlock(), shared.getSmall(), RunBlocks.small(block));
+            return small(
+                    value, "small of shared block " + shared.getBlock(), shared.getSmall(), RunBlocks.small(block));
         } catch (BadRecordException e) {
             throw e;
         } catch (IllegalArgumentException e) {

@@ -170,7 +170,8 @@ class DeadLetterTest {
         shouldPutAwayTheKey(new byte[] {(byte) 0xff, 1}, "does not name it");
         try (Driver driver = driver(Driver.settings())) {
             driver.send(Pass.key(Pass.A), null);
-            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), null, "null value: statistics cannot be retracted");
+            shouldBeTheOneDeadLetter(
+                    driver, Driver.bytes(Pass.key(Pass.A)), null, "null value: statistics cannot be retracted");
         }
     }
 

@@ -1,6 +1,5 @@
 package io.calibrant.fitter.topology;
 
-import io.calibrant.fitter.folding.StatisticsParser;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
