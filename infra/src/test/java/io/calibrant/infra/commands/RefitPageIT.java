@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.demo.DemoFiles;
+import io.calibrant.infra.documents.Page;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
@@ -37,7 +38,6 @@ import org.junit.jupiter.api.io.TempDir;
  * in {@code &} is a process of its own, the others run here; each must exit with 0.
  */
 class RefitPageIT extends OnOneCluster {
-    private static final Path PAGE = Path.of("docs", "refit.md");
     private static final String LAUNCHER = "./infra/calibrant ";
 
     @TempDir
@@ -134,13 +134,10 @@ class RefitPageIT extends OnOneCluster {
     }
 
     /** The lines of the page's shell blocks, without the launcher. */
-    private static List<String> commands() throws IOException {
+    private static List<String> commands() {
         List<String> commands = new ArrayList<>();
-        boolean inside = false;
-        for (String line : Files.readAllLines(PAGE)) {
-            if (line.startsWith("```")) {
-                inside = line.equals("```sh");
-            } else if (inside) {
+        for (String block : Page.read("infra/docs/refit.md").blocks("sh")) {
+            for (String line : block.lines().toList()) {
                 assertThat(line).startsWith(LAUNCHER);
                 commands.add(line.substring(LAUNCHER.length()).strip());
             }

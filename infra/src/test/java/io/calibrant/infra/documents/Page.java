@@ -19,14 +19,15 @@ import java.util.stream.Stream;
  * @param path from the repository's root
  * @param lines as they stand in the file
  */
-record Page(Path path, List<String> lines) {
+public record Page(Path path, List<String> lines) {
     /** The repository's root; tests run in the directory of their module. */
-    static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+    public static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
 
     private static final String FENCE = "```";
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
 
-    static Page read(Path path) {
+    /** The page of a path from the repository's root. */
+    public static Page read(Path path) {
         try {
             return new Page(path, Files.readAllLines(ROOT.resolve(path)));
         } catch (IOException e) {
@@ -34,12 +35,13 @@ record Page(Path path, List<String> lines) {
         }
     }
 
-    static Page read(String path) {
+    /** The page of a path from the repository's root. */
+    public static Page read(String path) {
         return read(Path.of(path));
     }
 
     /** Every page: those at the root, of each module, in {@code infra/docs} and in {@code .github}. */
-    static List<Page> all() {
+    public static List<Page> all() {
         List<Page> pages = new ArrayList<>();
         for (String folder : List.of("", ".github", "schemas", "trainer", "fitter", "scorer", "infra", "infra/docs")) {
             try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
@@ -54,7 +56,7 @@ record Page(Path path, List<String> lines) {
     }
 
     /** The lines outside of code blocks. */
-    List<String> prose() {
+    public List<String> prose() {
         List<String> prose = new ArrayList<>();
         boolean code = false;
         for (String line : lines) {
@@ -68,7 +70,7 @@ record Page(Path path, List<String> lines) {
     }
 
     /** The texts of the code blocks of a language, in order. */
-    List<String> blocks(String language) {
+    public List<String> blocks(String language) {
         List<String> blocks = new ArrayList<>();
         StringBuilder block = null;
         for (String line : lines) {
@@ -85,7 +87,7 @@ record Page(Path path, List<String> lines) {
     }
 
     /** The headings without their number signs. */
-    List<String> headings() {
+    public List<String> headings() {
         return prose().stream()
                 .filter(line -> line.matches("#{1,6} .*"))
                 .map(line -> line.replaceFirst("#+ ", "").strip())
@@ -93,7 +95,7 @@ record Page(Path path, List<String> lines) {
     }
 
     /** The fragments that links may name, as GitHub makes them from the headings. */
-    Set<String> anchors() {
+    public Set<String> anchors() {
         return headings().stream()
                 .map(heading -> heading.toLowerCase(Locale.ROOT)
                         .replaceAll("[^\\p{L}\\p{N} _-]", "")
@@ -102,7 +104,7 @@ record Page(Path path, List<String> lines) {
     }
 
     /** The targets of all links and pictures. */
-    List<String> links() {
+    public List<String> links() {
         return prose().stream()
                 .flatMap(line -> LINK.matcher(line).results())
                 .map((MatchResult link) -> link.group(1))

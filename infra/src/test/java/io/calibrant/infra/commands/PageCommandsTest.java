@@ -1,0 +1,44 @@
+package io.calibrant.infra.commands;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.infra.documents.Page;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** Every command in a shell block of a page is one that the command line accepts. Nothing is run. */
+class PageCommandsTest {
+    private static final String LAUNCHER = "./infra/calibrant ";
+
+    @Test
+    void shouldTakeEveryCommandOfThePages() {
+        List<String> refused = new ArrayList<>();
+        int commands = 0;
+        for (Page page : Page.all()) {
+            for (String block : page.blocks("sh")) {
+                for (String line : block.replace("\\\n", " ").split("\n", -1)) {
+                    if (line.startsWith(LAUNCHER)) {
+                        commands++;
+                        check(page, line, refused);
+                    }
+                }
+            }
+        }
+        assertThat(refused).isEmpty();
+        assertThat(commands).as("commands found").isGreaterThan(40);
+    }
+
+    private static void check(Page page, String line, List<String> refused) {
+        String command = line.substring(LAUNCHER.length()).replaceFirst("( +#.*| *&| *>.*)+$", "");
+        List<String> words = new ArrayList<>(Arrays.asList(command.split(" +", -1)));
+        words.add("--help"); // which is printed, and required options may then be missing; unknown ones may not
+        Ran ran = Ran.calibrant(Map.of(), words.toArray(String[]::new));
+        if (ran.code() != 0) {
+            refused.add(
+                    page + ": " + line + ": " + ran.err().lines().findFirst().orElse(""));
+        }
+    }
+}
