@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.infra.documents.Page;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
 
 /** Every command in a shell block of a page is one that the command line accepts. Nothing is run. */
 class PageCommandsTest {
@@ -33,12 +33,12 @@ class PageCommandsTest {
 
     private static void check(Page page, String line, List<String> refused) {
         String command = line.substring(LAUNCHER.length()).replaceFirst("( +#.*| *&| *>.*)+$", "");
-        List<String> words = new ArrayList<>(Arrays.asList(command.split(" +", -1)));
-        words.add("--help"); // which is printed, and required options may then be missing; unknown ones may not
-        Ran ran = Ran.calibrant(Map.of(), words.toArray(String[]::new));
-        if (ran.code() != 0) {
-            refused.add(
-                    page + ": " + line + ": " + ran.err().lines().findFirst().orElse(""));
+        try {
+            new CommandLine(Calibrant.class)
+                    .setCaseInsensitiveEnumValuesAllowed(true)
+                    .parseArgs(command.split(" +", -1));
+        } catch (ParameterException e) {
+            refused.add(page + ": " + line + ": " + e.getMessage());
         }
     }
 }

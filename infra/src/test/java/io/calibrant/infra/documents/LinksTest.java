@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.Test;
 class LinksTest {
     private static final Pattern TEST = Pattern.compile("`([A-Z]\\w*[a-z](?:Test|IT))(?:#(\\w+))?`");
     private static final Pattern PACKAGE = Pattern.compile("`(io\\.calibrant\\.[a-z.]+[a-z])(?:\\.([A-Z]\\w+))?`");
+    private static final Pattern CLASS = Pattern.compile("`([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+)(?:[.#(][^`]*)?`");
+    private static final Pattern NAMED_TYPE = Pattern.compile("\"(?:record|enum)\", *\"name\": *\"(\\w+)\"");
     private static final Pattern FILE =
             Pattern.compile("`((?:schemas|trainer|fitter|scorer|infra|\\.github|\\.ci|\\.mvn)/[\\w./-]+)`");
 
@@ -89,6 +92,28 @@ class LinksTest {
             for (MatchResult file : matches(FILE, page)) {
                 if (!file.group(1).contains("/target/") && !Files.exists(Page.ROOT.resolve(file.group(1)))) {
                     missing.add(page + ": " + file.group());
+                }
+            }
+        }
+        assertThat(missing).isEmpty();
+    }
+
+    @Test
+    void shouldNameClassesThatExist() {
+        Set<String> classes = new TreeSet<>();
+        for (String ending : List.of(".java", ".avsc")) {
+            Sources.ending(ending).keySet().stream()
+                    .map(path -> path.getFileName().toString().replace(ending, ""))
+                    .forEach(classes::add);
+        }
+        Sources.ending(".avsc").values().stream()
+                .flatMap(schema -> NAMED_TYPE.matcher(schema).results())
+                .forEach(type -> classes.add(type.group(1)));
+        List<String> missing = new ArrayList<>();
+        for (Page page : Page.all()) {
+            for (MatchResult name : matches(CLASS, page)) {
+                if (!classes.contains(name.group(1))) {
+                    missing.add(page + ": " + name.group());
                 }
             }
         }
