@@ -77,7 +77,7 @@ final class StatisticsScan {
                             if (key == null
                                     || record.value() == null
                                     || !Keys.runOf(key).equals(selection.run())) {
-                                return ReadResult.TAKEN;
+                                return ReadResult.taken();
                             }
                             ReadResult<Statistics> result = decoder.decode(record);
                             if (result instanceof ReadResult.Read<Statistics> read) {

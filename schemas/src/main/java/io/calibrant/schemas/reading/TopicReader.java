@@ -45,6 +45,9 @@ public final class TopicReader implements AutoCloseable {
     /** How long a call may take that is made again where it fails. */
     private static final Duration CALL = Duration.ofSeconds(5);
 
+    /** The same of a call that is not. */
+    private static final Duration OPENING = Duration.ofSeconds(20);
+
     /** A bounded reader that does not wait for outages gives up after so long without progress. */
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
@@ -127,7 +130,7 @@ public final class TopicReader implements AutoCloseable {
     private boolean insist(String topic) {
         while (true) {
             try {
-                return add(topic, outages.areWaitedFor() ? CALL : PATIENCE);
+                return add(topic, outages.areWaitedFor() ? CALL : OPENING);
             } catch (RetriableException e) {
                 if (!outages.areWaitedFor()) {
                     throw new TimeoutException(

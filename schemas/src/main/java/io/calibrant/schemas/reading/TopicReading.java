@@ -45,7 +45,7 @@ public final class TopicReading {
     public TopicReading bytes(String topic, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         return results(topic, record -> {
             each.accept(record);
-            return ReadResult.TAKEN;
+            return ReadResult.taken();
         });
     }
 
@@ -65,7 +65,7 @@ public final class TopicReading {
         decoders.add(decoder);
         return results(topic, record -> {
             if (!keys.test(TopicRecord.key(record))) {
-                return ReadResult.TAKEN;
+                return ReadResult.taken();
             }
             ReadResult<V> result = decoder.decode(record);
             if (result instanceof ReadResult.Read<V> read) {

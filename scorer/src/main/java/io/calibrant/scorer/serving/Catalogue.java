@@ -9,8 +9,9 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Run;
-import io.calibrant.schemas.registry.RegistryUnavailableException;
-import java.nio.charset.StandardCharsets;
+import io.calibrant.schemas.reading.ReadResult;
+import io.calibrant.schemas.reading.RecordDecoder;
+import io.calibrant.schemas.reading.TopicRecord;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -22,10 +23,6 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.SerializationException;
-import org.apache.kafka.common.serialization.Deserializer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What there is to serve of some runs: posteriors, and where the factors and adapters lie that they stand on, in
@@ -33,13 +30,13 @@ import org.slf4j.LoggerFactory;
  * of checkpoints. Records of other runs are dropped by their key alone. Not thread-safe.
  */
 final class Catalogue {
-    private static final Logger LOG = LoggerFactory.getLogger(Catalogue.class);
+    private static final ReadResult<Boolean> NO_NEWS = new ReadResult.Read<>(false);
 
     private final Topics topics;
     private final Set<String> served;
-    private final Deserializer<Run> runs;
-    private final Deserializer<Factor> factors;
-    private final Deserializer<Posterior> posteriors;
+    private final RecordDecoder<Run> runs;
+    private final RecordDecoder<Factor> factors;
+    private final RecordDecoder<Posterior> posteriors;
 
     private final Set<String> known = new HashSet<>();
     private final Map<String, Run> runOf = new HashMap<>();
@@ -53,9 +50,9 @@ final class Catalogue {
     Catalogue(Connection connection, List<String> served) {
         this.topics = connection.topics();
         this.served = Set.copyOf(served);
-        this.runs = connection.deserializer(Run.class);
-        this.factors = connection.deserializer(Factor.class);
-        this.posteriors = connection.deserializer(Posterior.class);
+        this.runs = new RecordDecoder<>(connection, Run.class);
+        this.factors = new RecordDecoder<>(connection, Factor.class);
+        this.posteriors = new RecordDecoder<>(connection, Posterior.class);
     }
 
     /** The topics it is made of. */
@@ -64,45 +61,37 @@ final class Catalogue {
     }
 
     /**
-     * Takes one record. One that cannot be read is passed over with a warning.
+     * Takes one record.
      *
-     * @return whether it says anything new of a served run
-     * @throws RuntimeException if the registry cannot be asked: the record is to be given again
+     * @return whether it says anything new of a served run, or why it cannot be read
      */
-    boolean accept(ConsumerRecord<byte[], byte[]> record) {
-        if (record.key() == null) {
-            return false;
+    ReadResult<Boolean> accept(ConsumerRecord<byte[], byte[]> record) {
+        String key = TopicRecord.key(record);
+        if (key == null) {
+            return NO_NEWS;
         }
         String topic = record.topic();
-        String key = new String(record.key(), StandardCharsets.UTF_8);
         if (topic.equals(topics.runs())) {
             put(known, key, record.value());
         }
         if (!served.contains(Keys.runOf(key))) {
-            return false;
+            return NO_NEWS;
         }
-        try {
-            RecordPosition place = new RecordPosition(new TopicPartition(topic, record.partition()), record.offset());
-            if (topic.equals(topics.runs())) {
-                put(runOf, key, runs.deserialize(topic, record.value()));
-            } else if (topic.equals(topics.adapters())) {
-                put(adapterOf, key, record.value() == null ? null : place);
-            } else if (topic.equals(topics.factors())) {
-                Factor factor = factors.deserialize(topic, record.value());
-                put(factorsOf, key, factor == null ? null : new Factors(place, factor.getBatches()));
-            } else if (topic.equals(topics.posteriors())) {
-                put(posteriorOf, key, posteriors.deserialize(topic, record.value()));
-            } else {
-                return false;
-            }
-            return true;
-        } catch (SerializationException e) {
-            if (RegistryUnavailableException.isTransient(e)) {
-                throw e;
-            }
-            LOG.warn("passed over {}-{} offset {}: {}", topic, record.partition(), record.offset(), e.getMessage());
-            return false;
+        RecordPosition place = new RecordPosition(new TopicPartition(topic, record.partition()), record.offset());
+        if (topic.equals(topics.runs())) {
+            return runs.decode(record).map(run -> put(runOf, key, run));
         }
+        if (topic.equals(topics.adapters())) {
+            return new ReadResult.Read<>(put(adapterOf, key, record.value() == null ? null : place));
+        }
+        if (topic.equals(topics.factors())) {
+            return factors.decode(record)
+                    .map(factor ->
+                            put(factorsOf, key, factor == null ? null : new Factors(place, factor.getBatches())));
+        }
+        return topic.equals(topics.posteriors())
+                ? posteriors.decode(record).map(posterior -> put(posteriorOf, key, posterior))
+                : NO_NEWS;
     }
 
     /** Whether a run is on the topics, served or not. */
@@ -224,12 +213,14 @@ final class Catalogue {
         return Keys.blockFit(posterior.getRunId(), posterior.getCheckpoint(), block, posterior.getFit());
     }
 
-    private static <V> void put(Map<String, V> map, String key, V value) {
+    /** Returns that this is news. */
+    private static <V> boolean put(Map<String, V> map, String key, V value) {
         if (value == null) {
             map.remove(key);
         } else {
             map.put(key, value);
         }
+        return true;
     }
 
     private static void put(Set<String> set, String key, byte[] value) {

@@ -1,27 +1,33 @@
 package io.calibrant.scorer.serving;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.reading.ReadResult;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
+import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
 import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads the topics of a catalogue from their beginning, in no consumer group, goes on with what arrives, and fetches
  * single records again.
  */
 final class TopicFollower implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(TopicFollower.class);
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Duration POLL = Duration.ofSeconds(1);
 
@@ -30,93 +36,65 @@ final class TopicFollower implements AutoCloseable {
 
     private final Connection connection;
     private final Catalogue catalogue;
-    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final TopicReader reader;
     private KafkaConsumer<byte[], byte[]> fetcher;
+    private boolean news;
 
     /**
      * Finds the topics and goes to their beginning.
      *
-     * @throws IllegalStateException naming the address if no broker answers, or the topic that does not exist
+     * @throws IllegalStateException naming the topics that are missing
+     * @throws TimeoutException naming the address if no broker answers
      */
     TopicFollower(Connection connection, Catalogue catalogue) {
         this.connection = connection;
         this.catalogue = catalogue;
-        this.consumer = open();
-        try {
-            List<TopicPartition> partitions = new ArrayList<>();
-            for (String topic : catalogue.sources()) {
-                partitions.addAll(partitions(topic));
-            }
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-        } catch (RuntimeException e) {
-            consumer.close();
-            throw e;
-        }
+        TopicReading reading = TopicReading.of(connection).badRecords(LOG::warn);
+        catalogue.sources().forEach(topic -> reading.results(topic, this::take));
+        reader = reading.follow();
     }
 
-    private KafkaConsumer<byte[], byte[]> open() {
-        Map<String, Object> configs = new HashMap<>(connection.consumer(null));
-        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        return new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-    }
-
-    private List<TopicPartition> partitions(String topic) {
-        try {
-            List<PartitionInfo> found = consumer.partitionsFor(topic, PATIENCE);
-            if (found == null || found.isEmpty()) {
-                throw new IllegalStateException("topic '" + topic + "' does not exist at "
-                        + connection.bootstrapServers() + ": create the topics first (calibrant topics --apply)");
-            }
-            return found.stream()
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-        } catch (TimeoutException e) {
-            throw new IllegalStateException("no broker answers at " + connection.bootstrapServers(), e);
-        }
+    private ReadResult<Boolean> take(ConsumerRecord<byte[], byte[]> record) {
+        return catalogue.accept(record).map(isNews -> {
+            news |= isNews;
+            return isNews;
+        });
     }
 
     /**
      * Reads up to the present end of all topics: what was committed before the call is in the catalogue after it.
      *
      * @return whether any of it concerns a served run
+     * @throws RegistryUnavailableException if a record's schema cannot be asked for: that record comes again
      */
     boolean catchUp() {
-        boolean news = false;
-        Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
-        while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-            news |= poll(POLL);
-        }
-        return news;
+        reader.markEnd();
+        reader.readToEnd();
+        return takeNews();
     }
 
     /**
      * Hands on what has arrived.
      *
      * @return whether any of it concerns a served run
-     * @throws RuntimeException if the registry cannot be asked: the records that it stands for come again
+     * @throws RegistryUnavailableException if a record's schema cannot be asked for: that record comes again
      */
     boolean poll(Duration timeout) {
-        boolean news = false;
-        Map<TopicPartition, Long> unread = new HashMap<>();
-        RuntimeException failure = null;
-        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(timeout)) {
-            if (failure == null) {
-                try {
-                    news |= catalogue.accept(record);
-                } catch (RuntimeException e) {
-                    failure = e;
-                }
-            }
-            if (failure != null) {
-                unread.putIfAbsent(new TopicPartition(record.topic(), record.partition()), record.offset());
-            }
-        }
-        if (failure != null) {
-            unread.forEach(consumer::seek);
-            throw failure;
-        }
-        return news;
+        reader.poll(timeout);
+        return takeNews();
+    }
+
+    /** What came before a failure counts, too. */
+    private boolean takeNews() {
+        boolean taken = news;
+        news = false;
+        return taken;
+    }
+
+    private KafkaConsumer<byte[], byte[]> open() {
+        Map<String, Object> configs = new HashMap<>(connection.consumer(null));
+        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        return new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
     /**
@@ -169,14 +147,14 @@ final class TopicFollower implements AutoCloseable {
 
     /** Makes a waiting {@link #poll} or {@link #catchUp} throw a WakeupException; from any thread. */
     void wakeup() {
-        consumer.wakeup();
+        reader.wakeup();
     }
 
     @Override
     public void close() {
-        consumer.close();
+        reader.close();
         if (fetcher != null) {
-            fetcher.close();
+            fetcher.close(CloseOptions.timeout(Duration.ZERO));
         }
     }
 }

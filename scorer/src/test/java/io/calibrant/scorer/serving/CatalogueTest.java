@@ -15,6 +15,7 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
+import io.calibrant.schemas.reading.ReadResult;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
@@ -184,8 +185,9 @@ class CatalogueTest {
     }
 
     private boolean accept(String topic, String key, byte[] value) {
-        return catalogue.accept(new ConsumerRecord<>(
+        ReadResult<Boolean> result = catalogue.accept(new ConsumerRecord<>(
                 topic, 0, offset++, key == null ? null : key.getBytes(StandardCharsets.UTF_8), value));
+        return result instanceof ReadResult.Read<Boolean> read && read.value();
     }
 
     private void whole(String checkpoint, long time) {
