@@ -59,8 +59,8 @@ class FitWatchIT {
                 .setParameters(1664)
                 .setCapturedEnergy(0.65)
                 .build();
-        try (KafkaProducer<String, Posterior> producer = new KafkaProducer<>(
-                direct.producer(), new StringSerializer(), direct.serializer(Posterior.class))) {
+        try (KafkaProducer<String, Posterior> producer =
+                new KafkaProducer<>(direct.producer(), new StringSerializer(), direct.serializer(Posterior.class))) {
             String key = Keys.fit("r1", "final", "default");
             producer.send(new ProducerRecord<>(direct.topics().posteriors(), key, posterior))
                     .get();

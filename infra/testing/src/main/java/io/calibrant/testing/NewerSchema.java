@@ -1,4 +1,4 @@
-package io.calibrant.infra.faults;
+package io.calibrant.testing;
 
 import io.calibrant.schemas.Connection;
 import java.nio.ByteBuffer;

@@ -1,4 +1,4 @@
-package io.calibrant.infra.faults;
+package io.calibrant.testing;
 
 import java.io.IOException;
 import java.io.InputStream;
