@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * What a package may depend on, as its package-info says in its last paragraph: "May depend on: " and names of packages,
- * each in a code tag, or "May depend on: nothing but the JDK."
+ * What a package may depend on, as its package-info says in its last paragraph: "May depend on: " and names of
+ * packages, each in a code tag, or "May depend on: nothing but the JDK."
  *
  * <p>Each name is a package with its subpackages. The package itself and {@code java} and {@code javax} go without
  * saying.
