@@ -88,13 +88,14 @@ class PublisherRetryIT {
     void shouldSendAgainByANewProducerWhatTheBrokerHasEnded() {
         Connection connection = new Connection(broker.bootstrapServers(), "mock://publisher-retry", "again.", Map.of());
         TopicAdmin.createMissing(connection);
-        try (Publisher publisher = publisher(connection, TIMEOUT)) {
+        TransactionalSender sender = sender(connection, TIMEOUT);
+        try (Publisher publisher = publisher(sender, connection)) {
             producers.get(0).hold = true;
 
             publisher.run();
 
             assertThat(producers).as("the fenced producer, and a new one").hasSize(2);
-            assertThat(publisher.trouble()).isEmpty();
+            assertThat(sender.trouble()).isEmpty();
             assertThat(CommittedRecords.of(connection, connection.topics().runs(), Run.class))
                     .as("the ended transaction's record is seen by nobody, the new one's once")
                     .hasSize(1);
@@ -107,8 +108,8 @@ class PublisherRetryIT {
     void shouldStopWhereTheFenceCannotBeTheBrokersOwn() {
         Connection connection = new Connection(broker.bootstrapServers(), "mock://publisher-retry", "other.", Map.of());
         TopicAdmin.createMissing(connection);
-        try (Publisher publisher = publisher(connection, Duration.ofMinutes(1));
-                Publisher other = publisher(connection, Duration.ofMinutes(1))) {
+        try (Publisher publisher = publisher(sender(connection, Duration.ofMinutes(1)), connection);
+                Publisher other = publisher(sender(connection, Duration.ofMinutes(1)), connection)) {
             assertThatThrownBy(publisher::run)
                     .isInstanceOf(PublishingException.class)
                     .hasMessage("another process has started to publish shard 0/1 of run 'r': this one stops");
@@ -120,11 +121,16 @@ class PublisherRetryIT {
         }
     }
 
-    private Publisher publisher(Connection connection, Duration timeout) {
+    private static Publisher publisher(TransactionalSender sender, Connection connection) {
+        return new Publisher(sender, connection, run(), new Records.Process("0/1", 0, RowType.F32));
+    }
+
+    private TransactionalSender sender(Connection connection, Duration timeout) {
         Map<String, Object> configs = connection.producer();
         configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, ID);
         configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, Long.toString(timeout.toMillis()));
-        return new Publisher(() -> open(configs, connection), connection, run(), "0/1", RowType.F32, 0, timeout);
+        return new TransactionalSender(
+                () -> open(configs, connection), connection.bootstrapServers(), "r", "0/1", timeout);
     }
 
     private Producer<String, byte[]> open(Map<String, Object> configs, Connection connection) {

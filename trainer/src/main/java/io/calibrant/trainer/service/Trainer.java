@@ -115,7 +115,7 @@ public final class Trainer implements AutoCloseable {
                     settings.streaming().rowType())) {
                 publisher.run();
                 try (SendQueue outbox =
-                        SendQueue.of(publisher, settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
+                        publisher.queue(settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
                     StateKeeper keeper = new StateKeeper(
                             file,
                             settings.state().map(StateSettings::every).orElse(Duration.ZERO),

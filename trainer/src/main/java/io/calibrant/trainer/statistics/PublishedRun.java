@@ -40,7 +40,7 @@ public final class PublishedRun {
      *     the address if the broker does not answer, or a topic that is missing
      */
     public static void requireSame(Connection connection, RunDescription run) {
-        Publisher.checkTopics(connection);
+        TrainerTopics.require(connection);
         Run found;
         try {
             found = read(connection, run.runId());

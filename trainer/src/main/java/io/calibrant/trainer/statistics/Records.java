@@ -130,7 +130,7 @@ final class Records {
     }
 
     /** Which process sends, and how: source, when it started (milliseconds), how rows go over the wire. */
-    record Sender(String source, long epoch, RowType rowType) {}
+    record Process(String source, long epoch, RowType rowType) {}
 
     /**
      * At which weights statistics were taken: the checkpoint's name, and by block how large and how far from where it
@@ -143,16 +143,16 @@ final class Records {
      * for.
      */
     static Stream<Statistics> statistics(
-            String runId, Sender sender, Origin origin, BatchRange place, CurvatureSum curvature) {
+            String runId, Process process, Origin origin, BatchRange batches, CurvatureSum curvature) {
         return sharing(curvature.blocks()).stream()
-                .map(blocks -> statistics(runId, sender, origin, place, curvature, blocks));
+                .map(blocks -> statistics(runId, process, origin, batches, curvature, blocks));
     }
 
     private static Statistics statistics(
             String runId,
-            Sender sender,
+            Process process,
             Origin origin,
-            BatchRange place,
+            BatchRange batches,
             CurvatureSum curvature,
             List<BlockStatistics> sharing) {
         Map<String, Double> norms = origin.squaredNorms();
@@ -163,14 +163,14 @@ final class Records {
                 .setRunId(runId)
                 .setCheckpoint(origin.checkpoint())
                 .setBlock(block.block())
-                .setBatch(place.first())
+                .setBatch(batches.first())
                 .setBatches(curvature.batches())
-                .setStride(place.stride())
+                .setStride(batches.stride())
                 .setForgetting(curvature.forgetting())
-                .setBatchesExpected(place.expected())
-                .setSource(sender.source())
-                .setEpoch(sender.epoch())
-                .setRows(sender.rowType().tensor(rows.values(), rows.count(), rows.width()))
+                .setBatchesExpected(batches.expected())
+                .setSource(process.source())
+                .setEpoch(process.epoch())
+                .setRows(process.rowType().tensor(rows.values(), rows.count(), rows.width()))
                 .setSmall(small(block))
                 .setN(block.n())
                 .setExamples(curvature.examples())

@@ -65,11 +65,6 @@ public final class SendQueue implements AutoCloseable {
         thread.start();
     }
 
-    /** An outbox of what a publisher sends; see the constructor. */
-    public static SendQueue of(Publisher publisher, long capacity, BooleanSupplier stopping, Consumer<String> lines) {
-        return new SendQueue(capacity, publisher, stopping, lines);
-    }
-
     /**
      * Takes something to send, as soon as there is room.
      *

@@ -26,13 +26,12 @@ import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
@@ -57,7 +56,11 @@ class PublisherTest {
 
     private static Publisher open(MockProducer<String, byte[]> producer, long epoch) {
         producer.initTransactions();
-        return new Publisher(() -> producer, CONNECTION, describe(), "1/2", RowType.F32, epoch);
+        return new Publisher(sender(producer), CONNECTION, describe(), new Records.Process("1/2", epoch, RowType.F32));
+    }
+
+    private static TransactionalSender sender(MockProducer<String, byte[]> producer) {
+        return new TransactionalSender(() -> producer, "b:1", "r1", "1/2", Duration.ofMinutes(1));
     }
 
     @BeforeAll
@@ -187,7 +190,7 @@ class PublisherTest {
                 org.apache.kafka.common.Cluster.empty(), true, null, new StringSerializer(), new ByteArraySerializer());
         other.initTransactions();
         BatchCurvature measured = measure();
-        new Publisher(() -> other, CONNECTION, describe(), "1/2", RowType.BF16, 7)
+        new Publisher(sender(other), CONNECTION, describe(), new Records.Process("1/2", 7, RowType.BF16))
                 .statistics(
                         new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(measured));
 
@@ -201,22 +204,6 @@ class PublisherTest {
         assertThat(Tensors.doubles(record.getSmall()))
                 .isEqualTo(measured.blocks().get(0).small());
         assertThat(record.getTrace()).isEqualTo(measured.blocks().get(0).rows().trace());
-    }
-
-    @Test
-    void shouldSendAgainWhatItDoesNotKnowToBeCommitted() {
-        producer.commitTransactionException = new org.apache.kafka.common.errors.TimeoutException("gone");
-        CompletableFuture<Void> sending = CompletableFuture.runAsync(publisher::run);
-        while (publisher.trouble().isEmpty()) {
-            Thread.onSpinWait();
-        }
-        assertThat(sending).isNotDone();
-
-        producer.commitTransactionException = null;
-        sending.join();
-
-        assertThat(publisher.trouble()).isEmpty();
-        only(TOPICS.runs(), "r1", Run.class);
     }
 
     @Test
@@ -294,33 +281,10 @@ class PublisherTest {
                         new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(large)))
                 .isInstanceOf(PublishingException.class)
                 .hasMessageContaining("r1/step-0/" + small.blocks().get(1).block())
-                .hasMessageContaining("accepted are " + Topics.MAX_RECORD_BYTES)
+                .hasMessageContaining("must be at most " + Topics.MAX_RECORD_BYTES + " bytes, got ")
                 .hasMessageContaining("--batch-size");
         assertThat(producer.history()).isEmpty();
         assertThat(producer.commitCount()).isZero();
-    }
-
-    @Test
-    void shouldSayThatAnotherProcessHasTakenOver() {
-        producer.fenceProducer();
-
-        assertThatThrownBy(publisher::run)
-                .isInstanceOf(PublishingException.class)
-                .hasCauseInstanceOf(ProducerFencedException.class)
-                .hasMessageContaining("another process has started to publish shard 1/2 of run 'r1'");
-    }
-
-    @Test
-    void shouldSendInLargeBatchesUnlessAnotherSizeIsAskedFor() {
-        Connection asked = new Connection("127.0.0.1:9", "mock://publisher-test", "x.", Map.of("batch.size", "16384"));
-
-        assertThat(Publisher.configs(CONNECTION, "r1", "0/1")).containsEntry("batch.size", "1048576");
-        assertThat(Publisher.configs(asked, "r1", "0/1")).containsEntry("batch.size", "16384");
-    }
-
-    @Test
-    void shouldGiveEveryShardATransactionalIdOfItsOwn() {
-        assertThat(Publisher.transactionalId(CONNECTION, "r1", "1/2")).isEqualTo("x.calibrant-trainer-r1-1-of-2");
     }
 
     private static BatchCurvature measure() {

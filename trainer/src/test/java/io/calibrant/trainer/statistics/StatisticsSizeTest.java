@@ -11,6 +11,7 @@ import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -54,7 +55,11 @@ class StatisticsSizeTest {
                     8,
                     5,
                     Map.of());
-            new Publisher(() -> producer, CONNECTION, run, "0/1", rowType, System.currentTimeMillis())
+            new Publisher(
+                            new TransactionalSender(() -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1)),
+                            CONNECTION,
+                            run,
+                            new Records.Process("0/1", System.currentTimeMillis(), rowType))
                     .statistics(
                             new Checkpoint(Checkpoint.LIVE, adapter, adapter),
                             new BatchRange(1000, 1, null),
