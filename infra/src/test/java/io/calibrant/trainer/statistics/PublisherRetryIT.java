@@ -112,7 +112,7 @@ class PublisherRetryIT {
                 Publisher other = publisher(sender(connection, Duration.ofMinutes(1)), connection)) {
             assertThatThrownBy(publisher::run)
                     .isInstanceOf(PublishingException.class)
-                    .hasMessage("another process has started to publish shard 0/1 of run 'r': this one stops");
+                    .hasMessage("another source has started to publish shard 0/1 of run 'r': this one stops");
 
             other.run();
             assertThat(producers).as("nobody has opened another one").hasSize(2);
@@ -122,7 +122,7 @@ class PublisherRetryIT {
     }
 
     private static Publisher publisher(TransactionalSender sender, Connection connection) {
-        return new Publisher(sender, connection, run(), new Records.Process("0/1", 0, RowType.F32));
+        return new Publisher(sender, connection, run(), new Records.Source("0/1", 0, RowType.F32));
     }
 
     private TransactionalSender sender(Connection connection, Duration timeout) {

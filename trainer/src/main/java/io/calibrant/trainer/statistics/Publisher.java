@@ -26,7 +26,7 @@ import org.apache.kafka.common.serialization.Serializer;
  * reader of committed records sees all blocks of a batch or none. How transactions are sent, and sent again, is the
  * business of {@link TransactionalSender}.
  *
- * <p>A rerun sends the same records byte for byte (except the process's start and progress times), and each (run,
+ * <p>A rerun sends the same records byte for byte (except the time the process started, and those of progress), and each (run,
  * checkpoint, block, batch) counts once at the fitter. Not thread-safe.
  */
 public final class Publisher implements AutoCloseable {
@@ -36,7 +36,7 @@ public final class Publisher implements AutoCloseable {
     private final TransactionalSender sender;
     private final Topics topics;
     private final RunDescription run;
-    private final Records.Process process;
+    private final Records.Source source;
     private final Serializer<Run> runs;
     private final Serializer<AdapterBlock> adapters;
     private final Serializer<Statistics> statistics;
@@ -45,10 +45,10 @@ public final class Publisher implements AutoCloseable {
     private final Serializer<Label> labels;
 
     /** @param sender closed with this */
-    Publisher(TransactionalSender sender, Connection connection, RunDescription run, Records.Process process) {
+    Publisher(TransactionalSender sender, Connection connection, RunDescription run, Records.Source source) {
         this.sender = sender;
         this.run = run;
-        this.process = process;
+        this.source = source;
         topics = connection.topics();
         runs = connection.serializer(Run.class);
         adapters = connection.serializer(AdapterBlock.class);
@@ -71,7 +71,7 @@ public final class Publisher implements AutoCloseable {
                 TransactionalSender.open(connection, run.runId(), source),
                 connection,
                 run,
-                new Records.Process(source, System.currentTimeMillis(), rowType));
+                new Records.Source(source, System.currentTimeMillis(), rowType));
     }
 
     /**
@@ -119,7 +119,7 @@ public final class Publisher implements AutoCloseable {
     public void statistics(Checkpoint checkpoint, BatchRange batches, CurvatureSum curvature) {
         Records.Origin origin =
                 new Records.Origin(checkpoint.name(), checkpoint.squaredNorms(), checkpoint.squaredDistances());
-        sender.send(transaction -> Records.statistics(run.runId(), process, origin, batches, curvature)
+        sender.send(transaction -> Records.statistics(run.runId(), source, origin, batches, curvature)
                 .forEach(record ->
                         add(transaction, topics.statistics(), Records.key(record), statistics, record)));
     }
@@ -167,7 +167,7 @@ public final class Publisher implements AutoCloseable {
         return Progress.newBuilder()
                 .setRunId(run.runId())
                 .setPhase(phase)
-                .setSource(process.source())
+                .setSource(source.shard())
                 .setTimestamp(Instant.ofEpochMilli(System.currentTimeMillis()));
     }
 

@@ -129,8 +129,8 @@ final class Records {
                 .build();
     }
 
-    /** Which process sends, and how: source, when it started (milliseconds), how rows go over the wire. */
-    record Process(String source, long epoch, RowType rowType) {}
+    /** The process that sends: its shard, when it started (milliseconds), how it sends rows. */
+    record Source(String shard, long epoch, RowType rowType) {}
 
     /**
      * At which weights statistics were taken: the checkpoint's name, and by block how large and how far from where it
@@ -143,14 +143,14 @@ final class Records {
      * for.
      */
     static Stream<Statistics> statistics(
-            String runId, Process process, Origin origin, BatchRange batches, CurvatureSum curvature) {
+            String runId, Source source, Origin origin, BatchRange batches, CurvatureSum curvature) {
         return sharing(curvature.blocks()).stream()
-                .map(blocks -> statistics(runId, process, origin, batches, curvature, blocks));
+                .map(blocks -> statistics(runId, source, origin, batches, curvature, blocks));
     }
 
     private static Statistics statistics(
             String runId,
-            Process process,
+            Source source,
             Origin origin,
             BatchRange batches,
             CurvatureSum curvature,
@@ -168,9 +168,9 @@ final class Records {
                 .setStride(batches.stride())
                 .setForgetting(curvature.forgetting())
                 .setBatchesExpected(batches.expected())
-                .setSource(process.source())
-                .setEpoch(process.epoch())
-                .setRows(process.rowType().tensor(rows.values(), rows.count(), rows.width()))
+                .setSource(source.shard())
+                .setEpoch(source.epoch())
+                .setRows(source.rowType().tensor(rows.values(), rows.count(), rows.width()))
                 .setSmall(small(block))
                 .setN(block.n())
                 .setExamples(curvature.examples())

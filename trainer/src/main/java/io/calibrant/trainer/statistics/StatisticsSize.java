@@ -51,7 +51,7 @@ public final class StatisticsSize implements AutoCloseable {
                 .collect(Collectors.toMap(Function.identity(), block -> 1.0));
         return Records.statistics(
                         run,
-                        new Records.Process("0/1", System.currentTimeMillis(), rowType),
+                        new Records.Source("0/1", System.currentTimeMillis(), rowType),
                         new Records.Origin(Checkpoint.LIVE, some, some),
                         new BatchRange(batch, 1, null),
                         sum)

@@ -56,7 +56,7 @@ class PublisherTest {
 
     private static Publisher open(MockProducer<String, byte[]> producer, long epoch) {
         producer.initTransactions();
-        return new Publisher(sender(producer), CONNECTION, describe(), new Records.Process("1/2", epoch, RowType.F32));
+        return new Publisher(sender(producer), CONNECTION, describe(), new Records.Source("1/2", epoch, RowType.F32));
     }
 
     private static TransactionalSender sender(MockProducer<String, byte[]> producer) {
@@ -190,7 +190,7 @@ class PublisherTest {
                 org.apache.kafka.common.Cluster.empty(), true, null, new StringSerializer(), new ByteArraySerializer());
         other.initTransactions();
         BatchCurvature measured = measure();
-        new Publisher(sender(other), CONNECTION, describe(), new Records.Process("1/2", 7, RowType.BF16))
+        new Publisher(sender(other), CONNECTION, describe(), new Records.Source("1/2", 7, RowType.BF16))
                 .statistics(
                         new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(measured));
 

@@ -59,7 +59,7 @@ class StatisticsSizeTest {
                             new TransactionalSender(() -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1)),
                             CONNECTION,
                             run,
-                            new Records.Process("0/1", System.currentTimeMillis(), rowType))
+                            new Records.Source("0/1", System.currentTimeMillis(), rowType))
                     .statistics(
                             new Checkpoint(Checkpoint.LIVE, adapter, adapter),
                             new BatchRange(1000, 1, null),
