@@ -26,8 +26,8 @@ import org.apache.kafka.common.serialization.Serializer;
  * reader of committed records sees all blocks of a batch or none. How transactions are sent, and sent again, is the
  * business of {@link TransactionalSender}.
  *
- * <p>A rerun sends the same records byte for byte (except the time the process started, and those of progress), and each (run,
- * checkpoint, block, batch) counts once at the fitter. Not thread-safe.
+ * <p>A rerun sends the same records byte for byte (except the time the process started, and those of progress), and
+ * each (run, checkpoint, block, batch) counts once at the fitter. Not thread-safe.
  */
 public final class Publisher implements AutoCloseable {
     /** Key, headers and batch overhead in a record of the largest size take less than this. */
@@ -120,8 +120,7 @@ public final class Publisher implements AutoCloseable {
         Records.Origin origin =
                 new Records.Origin(checkpoint.name(), checkpoint.squaredNorms(), checkpoint.squaredDistances());
         sender.send(transaction -> Records.statistics(run.runId(), source, origin, batches, curvature)
-                .forEach(record ->
-                        add(transaction, topics.statistics(), Records.key(record), statistics, record)));
+                .forEach(record -> add(transaction, topics.statistics(), Records.key(record), statistics, record)));
     }
 
     /**

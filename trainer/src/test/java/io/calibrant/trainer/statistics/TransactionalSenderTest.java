@@ -45,9 +45,7 @@ class TransactionalSenderTest {
             assertThat(producers.get(0).commitCount()).isEqualTo(1);
             assertThat(producers.get(0).history())
                     .extracting(ProducerRecord::topic, ProducerRecord::key)
-                    .containsExactly(
-                            tuple("t", "a"),
-                            tuple("u", "b"));
+                    .containsExactly(tuple("t", "a"), tuple("u", "b"));
             assertThat(sender.trouble()).isEmpty();
         }
     }
