@@ -5,6 +5,7 @@ import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.SharedInput;
@@ -33,8 +34,10 @@ public final class FactorState {
      */
     public FactorState(FitterSettings settings, Factor record) {
         if (record != null && record.getCompression() != FoldResults.compression(settings)) {
-            throw new IllegalStateException("fit '" + settings.fit() + "' was made with --compression "
-                    + record.getCompression() + ", not " + settings.compression() + ": take another --fit");
+            throw new IllegalStateException(Require.message(
+                    "--compression",
+                    settings.compression(),
+                    record.getCompression() + " for fit '" + settings.fit() + "', or --fit a new name"));
         }
         this.settings = settings;
         this.record = record;

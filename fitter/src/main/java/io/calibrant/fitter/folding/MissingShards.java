@@ -1,10 +1,10 @@
 package io.calibrant.fitter.folding;
 
-import io.calibrant.fitter.settings.Shards;
-import io.calibrant.fitter.settings.Shards.Shard;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Statistics;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Which shards of a pass still have batches to send. */
 public final class MissingShards {
@@ -21,15 +21,15 @@ public final class MissingShards {
      * @param expected batches of the pass; null for a pass without an end
      */
     public static List<String> of(Statistics of, FoldedBatches folded, Long expected) {
-        Shard source = Shards.parse(of.getSource());
-        int shards = source == null ? of.getStride() : source.count();
+        Optional<Shard> source = Shard.find(of.getSource());
+        int shards = source.isEmpty() ? of.getStride() : source.get().count();
         if (expected == null || shards < 2 || shards > MOST) {
             return List.of();
         }
         long[] left = new long[shards];
         for (int i = 0; i < shards; i++) {
             Shard shard = new Shard(i, shards);
-            left[i] = shard.share(expected) - shard.share(folded.below());
+            left[i] = shard.batchesBelow(expected) - shard.batchesBelow(folded.below());
         }
         for (long batch : folded.beyond()) {
             left[(int) (batch % shards)]--;

@@ -142,7 +142,7 @@ public final class StatisticsParser {
 
     /** Checks that a fit around the initial adapter can know its distance. */
     private void priorMean(Statistics value) {
-        if (settings.priorMean() == PriorMean.INITIAL
+        if (settings.prior().mean() == PriorMean.INITIAL
                 && (value.getSquaredDistance() == null
                         || value.getShared().stream().anyMatch(shared -> shared.getSquaredDistance() == null))) {
             throw bad(value, "no squaredDistance to the initial adapter, which this fit's prior mean INITIAL needs");

@@ -4,8 +4,8 @@ import io.calibrant.fitter.evidence.BlockSpectrum;
 import io.calibrant.fitter.evidence.Evidence;
 import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Shards;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
@@ -16,6 +16,7 @@ import io.calibrant.schemas.avro.PriorStructure;
 import io.calibrant.schemas.avro.Run;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -43,7 +44,7 @@ public final class PosteriorFactory {
         long parameters = 0;
         long batches = Long.MAX_VALUE;
         Instant latest = Instant.EPOCH;
-        SortedSet<String> waitsFor = new TreeSet<>(Shards.order());
+        SortedSet<String> waitsFor = new TreeSet<>(Comparator.comparing(Shard::parse));
         for (FactorUpdate update : updates) {
             Spectrum large = new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace());
             BlockSpectrum block = spectrum(update);
@@ -57,7 +58,8 @@ public final class PosteriorFactory {
         }
         FactorUpdate first = updates.get(0);
         double logLikelihood = first.getLogLikelihood() * share(run, first, complete);
-        Evidence.Optimum optimum = new Evidence(spectra, logLikelihood).maximise(settings.prior());
+        Evidence.Optimum optimum =
+                new Evidence(spectra, logLikelihood).maximise(settings.prior().structure());
         List<BlockPrecision> precisions = new ArrayList<>();
         for (int i = 0; i < updates.size(); i++) {
             precisions.add(new BlockPrecision(
@@ -77,9 +79,9 @@ public final class PosteriorFactory {
                 .setBatches(batches)
                 .setBatchesExpected(first.getBatchesExpected())
                 .setWaitsFor(List.copyOf(waitsFor))
-                .setPrior(PriorStructure.valueOf(settings.prior().name()))
-                .setPriorMean(settings.priorMean())
-                .setResidual(settings.residual())
+                .setPrior(PriorStructure.valueOf(settings.prior().structure().name()))
+                .setPriorMean(settings.prior().mean())
+                .setResidual(settings.prior().residual())
                 .setBlocks(precisions)
                 .setLogEvidence(optimum.logEvidence())
                 .setLogLikelihood(logLikelihood)
@@ -97,7 +99,7 @@ public final class PosteriorFactory {
 
     /** The maximum of the evidence of a complete pass. */
     Evidence.Optimum evidence(List<FactorUpdate> updates) {
-        return of(updates).maximise(settings.prior());
+        return of(updates).maximise(settings.prior().structure());
     }
 
     /** A complete posterior with other prior precisions, and its evidence there. */
@@ -125,10 +127,10 @@ public final class PosteriorFactory {
         return BlockSpectrum.of(
                 update.getBlock(),
                 new Spectrum(doubles(update.getSpectrum()), update.getDimension(), update.getTrace()),
-                settings.residual(),
+                settings.prior().residual(),
                 doubles(update.getSmallSpectrum()),
                 update.getN(),
-                settings.priorMean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
+                settings.prior().mean() == PriorMean.INITIAL ? update.getSquaredDistance() : update.getSquaredNorm());
     }
 
     /** Whether every block has all the batches of the pass that this fit takes. */

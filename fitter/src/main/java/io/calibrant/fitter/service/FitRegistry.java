@@ -3,6 +3,7 @@ package io.calibrant.fitter.service;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.Fit;
@@ -44,7 +45,7 @@ public final class FitRegistry {
     /** What is no setting: names, times, and what a refit found. */
     private static final List<String> NO_SETTINGS = List.of("fit", "createdAt", "present");
 
-    private static final String NEW = "; accepted is a new name";
+    private static final String LIVE = "a live fit";
 
     private FitRegistry() {}
 
@@ -78,15 +79,15 @@ public final class FitRegistry {
         if (there.isPresent()) {
             String run = there.get().getRun();
             if ((run != null) != settings.isRefit()) {
-                throw new IllegalStateException(
-                        taken(settings) + (run == null ? " by a live fit" : " by a refit of run '" + run + "'") + NEW);
+                throw refused(
+                        settings, "a new name, not that of " + (run == null ? LIVE : "a refit of run '" + run + "'"));
             }
             String difference = difference(there.get(), record(settings));
             if (difference != null) {
-                throw new IllegalStateException(taken(settings) + " with other settings: " + difference);
+                throw refused(settings, "a new name, or come with the settings it stands for (" + difference + ")");
             }
         } else if (settings.isRefit() && isUsed(connection, settings)) {
-            throw new IllegalStateException(taken(settings) + " by a live fit" + NEW);
+            throw refused(settings, "a new name, not that of " + LIVE);
         }
         return there;
     }
@@ -135,8 +136,9 @@ public final class FitRegistry {
                 "fit '" + settings.fit() + "' is being started many times at once: start one, then the others");
     }
 
-    private static String taken(FitterSettings settings) {
-        return (settings.isRefit() ? "--as" : "--fit") + ": name '" + settings.fit() + "' is taken";
+    private static IllegalStateException refused(FitterSettings settings, String accepted) {
+        return new IllegalStateException(
+                Require.message(settings.isRefit() ? "--as" : "--fit", settings.fit(), accepted));
     }
 
     /** Whether somebody has used a name that stands for nothing. */
@@ -169,10 +171,10 @@ public final class FitRegistry {
                 .setExcludedSources(new ArrayList<>(new TreeSet<>(selection.excludedSources())))
                 .setRank(selection.rank())
                 .setCompression(FactorCompression.valueOf(settings.compression().name()))
-                .setPrior(PriorStructure.valueOf(settings.prior().name()))
-                .setPriorMean(settings.priorMean())
-                .setResidual(settings.residual())
-                .setObjective(settings.objective())
+                .setPrior(PriorStructure.valueOf(settings.prior().structure().name()))
+                .setPriorMean(settings.prior().mean())
+                .setResidual(settings.prior().residual())
+                .setObjective(settings.prior().objective())
                 .setPresent(selection.present())
                 .build();
     }
@@ -183,8 +185,7 @@ public final class FitRegistry {
             Object before = there.get(field.pos());
             Object now = here.get(field.pos());
             if (!NO_SETTINGS.contains(field.name()) && !Objects.equals(before, now)) {
-                return field.name() + " is " + words(before) + " there and " + words(now)
-                        + " here; accepted are the same ones, or a new name";
+                return field.name() + " " + words(before) + ", not " + words(now);
             }
         }
         return null;

@@ -85,7 +85,7 @@ public final class Fitter implements AutoCloseable {
      */
     public void start() {
         ReachabilityCheck.check(connection);
-        if (settings.createTopics()) {
+        if (settings.streaming().createTopics()) {
             TopicAdmin.createMissing(connection);
         }
         int partitions;
@@ -96,7 +96,7 @@ public final class Fitter implements AutoCloseable {
             fitting = settings.selecting(settings.selection()
                     .withPresent(FitRegistry.take(connection, settings).getPresent()));
             stateDirectory = StateDirectory.take(
-                    settings.stateDir().toAbsolutePath(),
+                    settings.streaming().stateDir().toAbsolutePath(),
                     admin.describeCluster().clusterId().get());
         } catch (InterruptedException e) {
             throw new InterruptException(e);

@@ -53,7 +53,7 @@ final class ReplayEnd {
     static ReplayEnd now(Connection connection, FitterSettings settings, BooleanSupplier tuned) {
         Topics topics = connection.topics();
         List<String> inputs = new ArrayList<>(List.of(topics.statistics(), topics.answers(), topics.labels()));
-        if (settings.objective() == PriorObjective.VALIDATION) {
+        if (settings.prior().objective() == PriorObjective.VALIDATION) {
             inputs.add(topics.predictiveStatistics());
         }
         try (Admin admin = Admin.create(connection.admin())) {

@@ -41,14 +41,17 @@ public final class StreamsConfigs {
         configs.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         configs.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
         configs.put(StreamsConfig.STATE_DIR_CONFIG, stateDir.toString());
-        configs.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, settings.threads());
+        configs.put(
+                StreamsConfig.NUM_STREAM_THREADS_CONFIG, settings.streaming().threads());
         configs.put(
                 StreamsConfig.COMMIT_INTERVAL_MS_CONFIG,
                 Math.min(
                         MOST_COMMIT_MS,
-                        BACKLOG_COMMITS * settings.commitInterval().toMillis()));
+                        BACKLOG_COMMITS * settings.streaming().commitInterval().toMillis()));
         configs.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, CompactState.class);
-        configs.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, settings.cacheBytes());
+        configs.put(
+                StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG,
+                settings.streaming().cacheBytes());
         // Internal topics carry what ours carry.
         configs.put(StreamsConfig.topicPrefix(TopicConfig.MAX_MESSAGE_BYTES_CONFIG), Topics.MAX_RECORD_BYTES);
         configs.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, RECORDS_AT_ONCE);

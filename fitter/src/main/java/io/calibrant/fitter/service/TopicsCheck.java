@@ -10,7 +10,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.errors.InterruptException;
 
-/** Whether the topics are there, and cut so that what belongs together meets. */
+/** Whether the topics exist, and those that are joined are co-partitioned. */
 final class TopicsCheck {
     private static final int LOOKS = 10;
 
@@ -25,7 +25,7 @@ final class TopicsCheck {
     /**
      * Checks them.
      *
-     * @return the partitions of topic statistics, into which everything about a fit is cut
+     * @return the number of partitions of topic statistics, and of every repartition topic
      * @throws IllegalStateException naming what is missing, or two topics whose numbers of partitions differ
      */
     int check() {
@@ -43,21 +43,17 @@ final class TopicsCheck {
             throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
                     + " missing: create with 'calibrant topics --apply', or start with --create-topics");
         }
-        equal(partitions, topics.answers(), topics.labels(), "answers would not meet their labels");
-        equal(
-                partitions,
-                topics.statistics(),
-                topics.factors(),
-                "a block's factors would not be where its statistics are");
+        requireCopartitioned(partitions, topics.answers(), topics.labels());
+        requireCopartitioned(partitions, topics.statistics(), topics.factors());
         return partitions.get(topics.statistics());
     }
 
-    private static void equal(Map<String, Integer> partitions, String one, String other, String orElse) {
+    private static void requireCopartitioned(Map<String, Integer> partitions, String one, String other) {
         int first = partitions.get(one);
         int second = partitions.get(other);
         if (first != second) {
-            throw new IllegalStateException("topic " + one + " has " + first + " partitions, topic " + other + " has "
-                    + second + ": they must be as many, or " + orElse + "; delete one and create it anew");
+            throw new IllegalStateException("topics " + one + " and " + other + " must be co-partitioned: " + first
+                    + " and " + second + " partitions; delete one and create it again");
         }
     }
 

@@ -1,10 +1,14 @@
 package io.calibrant.fitter.settings;
 
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -40,7 +44,7 @@ public record StatisticsSelection(
     /**
      * Checks every value.
      *
-     * @throws IllegalArgumentException naming the flag, the value and what is accepted
+     * @throws ConfigurationException naming the flag, the value and what is accepted
      */
     public StatisticsSelection {
         if (run != null) {
@@ -49,14 +53,10 @@ public record StatisticsSelection(
         if (checkpoint != null) {
             Keys.checkName("--checkpoint", checkpoint);
         }
-        if (from < 0) {
-            throw new IllegalArgumentException("--from: " + from + " is not accepted, accepted is 0 or more");
-        }
-        if (to < from) {
-            throw new IllegalArgumentException("--to: " + to + " is not accepted, accepted is " + from + " or more");
-        }
-        if (rank != null && rank < 1) {
-            throw new IllegalArgumentException("--rank: " + rank + " is not accepted, accepted is 1 or more");
+        Require.atLeast("--from", from, 0);
+        Require.atLeast("--to", to, from);
+        if (rank != null) {
+            Require.atLeast("--rank", rank, 1);
         }
         excludedSources = Set.copyOf(excludedSources);
         present = Map.copyOf(present);
@@ -77,7 +77,7 @@ public record StatisticsSelection(
      * Whether a statistic is selected.
      *
      * @param timestamp when it was sent, milliseconds
-     * @throws IllegalArgumentException if the first or the last batch cuts a record in two
+     * @throws ConfigurationException if the first or the last batch cuts a record in two
      */
     public boolean has(Statistics value, long timestamp) {
         if (timestamp >= before
@@ -95,8 +95,11 @@ public record StatisticsSelection(
             return false;
         }
         if (first < from || last > to) {
-            throw new IllegalArgumentException((first < from ? "--from: " + from : "--to: " + to) + " is not accepted,"
-                    + " batches " + first + " to " + last + " of block " + value.getBlock() + " came in one record");
+            throw new ConfigurationException(
+                    first < from ? "--from" : "--to",
+                    first < from ? from : to,
+                    "on the edge of a record: batches " + first + " to " + last + " of block " + value.getBlock()
+                            + " came in one");
         }
         return true;
     }
@@ -104,13 +107,16 @@ public record StatisticsSelection(
     /**
      * The columns to keep of a run's large sides; null keeps them in full.
      *
-     * @throws IllegalArgumentException if the run's statistics have too few rows for the rank asked for
+     * @throws ConfigurationException if the run's statistics have too few rows for the rank asked for
      */
     public Integer rankOf(Run of) {
         if (rank != null && of.getRank() != null && rank > ROWS_A_COLUMN * of.getRank()) {
-            throw new IllegalArgumentException("--rank: " + rank + " is not accepted, the statistics of run '"
-                    + of.getRunId() + "' have " + ROWS_A_COLUMN * of.getRank() + " rows a batch (its rank is "
-                    + of.getRank() + "): accepted is 1 to " + ROWS_A_COLUMN * of.getRank());
+            int rows = ROWS_A_COLUMN * of.getRank();
+            throw new ConfigurationException(
+                    "--rank",
+                    rank,
+                    "1 to " + rows + ", the rows a batch of run '" + of.getRunId() + "' has (its rank is "
+                            + of.getRank() + ")");
         }
         return rank == null ? of.getRank() : rank;
     }
@@ -142,11 +148,13 @@ public record StatisticsSelection(
         long last = Math.min(expected - 1, to);
         long count = Math.max(0, last - from + 1);
         for (String source : excludedSources) {
-            Shards.Shard shard = Shards.parse(source);
-            if (shard == null) {
+            Optional<Shard> shard = Shard.find(source);
+            if (shard.isEmpty()) {
                 return expected; // which batches are its own is not written in its name
             }
-            count -= from <= last ? shard.share(last + 1) - shard.share(from) : 0;
+            count -= from <= last
+                    ? shard.get().batchesBelow(last + 1) - shard.get().batchesBelow(from)
+                    : 0;
         }
         return count;
     }

@@ -35,7 +35,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
         context.schedule(
                 FORGET_EVERY,
                 PunctuationType.STREAM_TIME,
-                now -> join.forget(now - settings.retention().toMillis(), now));
+                now -> join.forget(now - settings.labels().retention().toMillis(), now));
     }
 
     @Override
@@ -48,7 +48,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
         }
         AnswerCheck.answer(record.key(), answer);
         AnswerSummary given = AnswerSummary.of(
-                answer, record.timestamp(), settings.calibrationWindow().toMillis());
+                answer, record.timestamp(), settings.labels().window().toMillis());
         join.change(record.key(), record.timestamp(), question -> question.with(given));
     }
 
@@ -67,7 +67,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
             return; // whose it is puts it away
         }
         AnswerSummary given = AnswerSummary.borrowed(
-                answer, record.timestamp(), settings.calibrationWindow().toMillis());
+                answer, record.timestamp(), settings.labels().window().toMillis());
         join.change(record.key(), record.timestamp(), question -> question.with(given));
     }
 }

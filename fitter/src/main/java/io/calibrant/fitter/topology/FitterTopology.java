@@ -145,7 +145,8 @@ public final class FitterTopology {
                         .withName(StoreNames.SPECTRA_BY_FIT)
                         .withNumberOfPartitions(partitions))
                 .process(
-                        () -> new PosteriorProcessor(maker, runs, settings.commitInterval(), listener),
+                        () -> new PosteriorProcessor(
+                                maker, runs, settings.streaming().commitInterval(), listener),
                         Named.as("posterior"),
                         StoreNames.POSTERIORS,
                         StoreNames.SPECTRA);
@@ -158,16 +159,16 @@ public final class FitterTopology {
                         posterior -> (CalibrationInput) new CalibrationInput.OfPosterior(posterior), Named.as("made"))
                 .merge(labelled, Named.as("to-be-tuned"));
         List<String> stores = new ArrayList<>(List.of(StoreNames.POSTERIORS, StoreNames.SPECTRA));
-        if (settings.objective() == PriorObjective.VALIDATION) {
+        if (settings.prior().objective() == PriorObjective.VALIDATION) {
             builder.addStateStore(persistent(StoreNames.PREDICTIVE, connection.serde(PredictiveStatistics.class)));
             stores.add(StoreNames.PREDICTIVE);
             inputs = inputs.merge(predictive(builder, connection, settings, partitions), Named.as("with-predictive"));
         }
-        LabelCalibration retuning = new LabelCalibration(settings.objective(), maker);
+        LabelCalibration retuning = new LabelCalibration(settings.prior().objective(), maker);
         KStream<String, Posterior> tuned = inputs.process(
                 supplier(
                         () -> new LabelCalibrationProcessor(
-                                settings.objective(), retuning, executor, tunings, listener),
+                                settings.prior().objective(), retuning, executor, tunings, listener),
                         persistent(StoreNames.BASES, connection.serde(Posterior.class)),
                         persistent(StoreNames.LABELLED_ANSWERS, CalibrationAnswer.SERDE)),
                 Named.as("tune"),

@@ -42,7 +42,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         this.context = context;
         factors = context.getStateStore(StoreNames.FACTORS);
         runs = runTables.apply(context);
-        commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
+        commits = new PromptCommits(context, settings.streaming().commitInterval(), Clock.systemUTC());
     }
 
     @Override

@@ -32,7 +32,7 @@ final class QuestionJoin {
 
     QuestionJoin(FitterSettings settings, ProcessorContext<String, QuestionChange> context) {
         fit = settings.fit();
-        commits = new PromptCommits(context, settings.commitInterval(), Clock.systemUTC());
+        commits = new PromptCommits(context, settings.streaming().commitInterval(), Clock.systemUTC());
         this.context = context;
         questions = context.getStateStore(StoreNames.QUESTIONS);
     }

@@ -14,7 +14,6 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
-import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.testing.ChildJvm;
 import io.calibrant.testing.CommittedRecords;
@@ -501,9 +500,8 @@ final class FaultedFit implements AutoCloseable {
 
     /** Another fit of the same topic, that nothing happens to. */
     private void undisturbed() {
-        FitterSettings settings = FitterSettings.defaults()
-                .named("undisturbed", PriorObjective.EVIDENCE)
-                .withStateDir(dir.resolve("undisturbed"));
+        FitterSettings settings =
+                FitterSettings.defaults().named("undisturbed").withStateDir(dir.resolve("undisturbed"));
         try (Fitter fitter = new Fitter(connection, settings, posterior -> {})) {
             fitter.start();
             fitter.awaitReplayed();

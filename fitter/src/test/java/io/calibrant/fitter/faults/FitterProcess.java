@@ -2,7 +2,6 @@ package io.calibrant.fitter.faults;
 
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.testing.ChildJvm;
 import java.nio.file.Path;
@@ -19,21 +18,8 @@ final class FitterProcess {
     public static void main(String... arguments) {
         Connection connection = new Connection(arguments[0], arguments[1], arguments[2], Map.of());
         FitterSettings standard = FitterSettings.defaults();
-        FitterSettings settings = new FitterSettings(
-                standard.fit(),
-                Path.of(arguments[3]),
-                1,
-                standard.prior(),
-                standard.priorMean(),
-                standard.residual(),
-                standard.compression(),
-                standard.cacheBytes(),
-                standard.commitInterval(),
-                standard.objective(),
-                standard.calibrationWindow(),
-                standard.retention(),
-                false,
-                StatisticsSelection.ALL);
+        FitterSettings settings = standard.with(
+                standard.streaming().withStateDir(Path.of(arguments[3])).withThreads(1));
         try (Fitter fitter = new Fitter(connection, settings, posterior -> {})) {
             ChildJvm.serve(fitter, () -> {
                 fitter.start();

@@ -1,7 +1,6 @@
 package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,21 +22,10 @@ public final class AtLeastOnceFitter {
     public static void main(String... arguments) {
         Connection connection = new Connection(arguments[0], arguments[1], arguments[2], Map.of());
         FitterSettings standard = FitterSettings.defaults();
-        FitterSettings settings = new FitterSettings(
-                standard.fit(),
-                Path.of(arguments[3]),
-                1,
-                standard.prior(),
-                standard.priorMean(),
-                standard.residual(),
-                standard.compression(),
-                standard.cacheBytes(),
-                NOW_AND_THEN,
-                standard.objective(),
-                standard.calibrationWindow(),
-                standard.retention(),
-                false,
-                StatisticsSelection.ALL);
+        FitterSettings settings = standard.with(standard.streaming()
+                .withStateDir(Path.of(arguments[3]))
+                .withThreads(1)
+                .withCommitInterval(NOW_AND_THEN));
         try (Fitter fitter =
                 new Fitter(connection, settings, posterior -> {}, AtLeastOnceFitter::withoutTransactions)) {
             fitter.start();

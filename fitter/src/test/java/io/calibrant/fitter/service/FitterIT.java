@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.faults.PlainFold;
-import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
@@ -244,8 +243,8 @@ class FitterIT {
         assertThat(refused.get(0))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageMatching(
-                        "--fit: name 'one' is taken with other settings: prior is \\w+ there and \\w+ here; accepted are"
-                                + " the same ones, or a new name");
+                        "--fit must be a new name, or come with the settings it stands for \\(prior \\w+, not \\w+\\),"
+                                + " got 'one'");
         assertThat(FitRegistry.find(connection, "one").orElseThrow().getRun()).isNull();
 
         StatisticsSelection all = new StatisticsSelection("r", null, 0, Long.MAX_VALUE, Set.of(), null);
@@ -257,10 +256,10 @@ class FitterIT {
         StatisticsSelection wider = new StatisticsSelection("r", null, 0, Long.MAX_VALUE, Set.of(), 2 * RANK);
         for (Map.Entry<FitterSettings, String> other : Map.of(
                         settings("two").selecting(wider),
-                                "--as: name 'two' is taken with other settings: rank is nothing there and 8 here",
-                        settings("two"), "--fit: name 'two' is taken by a refit of run 'r'; accepted is a new name",
+                                "--as must be a new name, or come with the settings it stands for (rank nothing, not 8), got 'two'",
+                        settings("two"), "--fit must be a new name, not that of a refit of run 'r', got 'two'",
                         settings("default").selecting(all),
-                                "--as: name 'default' is taken by a live fit; accepted is a new name")
+                                "--as must be a new name, not that of a live fit, got 'default'")
                 .entrySet()) {
             try (Fitter fitter = new Fitter(connection, other.getKey(), posterior -> {})) {
                 assertThatThrownBy(fitter::start)
@@ -272,21 +271,7 @@ class FitterIT {
     }
 
     private static FitterSettings prior(FitterSettings settings, PriorStructure prior) {
-        return new FitterSettings(
-                settings.fit(),
-                settings.stateDir(),
-                settings.threads(),
-                prior,
-                settings.priorMean(),
-                settings.residual(),
-                settings.compression(),
-                settings.cacheBytes(),
-                settings.commitInterval(),
-                settings.objective(),
-                settings.calibrationWindow(),
-                settings.retention(),
-                settings.createTopics(),
-                StatisticsSelection.ALL);
+        return settings.with(settings.prior().withStructure(prior));
     }
 
     private static void replay(Connection connection, FitterSettings settings) {
@@ -319,8 +304,8 @@ class FitterIT {
         try (Fitter fitter = fitter(connection, "default")) {
             assertThatThrownBy(fitter::start)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("topic " + connection.topics().statistics() + " has 4 partitions, topic "
-                            + connection.topics().factors() + " has 3");
+                    .hasMessageContaining("topics " + connection.topics().statistics() + " and "
+                            + connection.topics().factors() + " must be co-partitioned: 4 and 3 partitions");
         }
     }
 
@@ -352,21 +337,7 @@ class FitterIT {
 
     private static FitterSettings settings(String fit) {
         FitterSettings defaults = FitterSettings.defaults();
-        return new FitterSettings(
-                fit,
-                dir.resolve("state"),
-                2,
-                defaults.prior(),
-                defaults.priorMean(),
-                true,
-                Compression.TRUNCATE,
-                defaults.cacheBytes(),
-                defaults.commitInterval(),
-                defaults.objective(),
-                defaults.calibrationWindow(),
-                defaults.retention(),
-                false,
-                StatisticsSelection.ALL);
+        return defaults.named(fit).withStateDir(dir.resolve("state"));
     }
 
     private static Run run() {

@@ -8,12 +8,10 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelledAnswer;
-import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -214,8 +212,8 @@ class LabelsIT {
         try (Fitter fitter = fitter(connection, dir.resolve("cut"))) {
             assertThatThrownBy(fitter::start)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("topic " + connection.topics().answers() + " has 4 partitions, topic "
-                            + connection.topics().labels() + " has 3");
+                    .hasMessageContaining("topics " + connection.topics().answers() + " and "
+                            + connection.topics().labels() + " must be co-partitioned: 4 and 3 partitions");
         }
     }
 
@@ -340,24 +338,7 @@ class LabelsIT {
 
     private static Fitter fitter(Connection connection, Path state, PriorObjective objective) {
         FitterSettings defaults = FitterSettings.defaults();
-        return new Fitter(
-                connection,
-                new FitterSettings(
-                        defaults.fit(),
-                        state,
-                        2,
-                        defaults.prior(),
-                        defaults.priorMean(),
-                        true,
-                        Compression.TRUNCATE,
-                        defaults.cacheBytes(),
-                        defaults.commitInterval(),
-                        objective,
-                        defaults.calibrationWindow(),
-                        defaults.retention(),
-                        false,
-                        StatisticsSelection.ALL),
-                posterior -> {});
+        return new Fitter(connection, defaults.withStateDir(state).with(objective), posterior -> {});
     }
 
     private static Connection connection(String prefix) {

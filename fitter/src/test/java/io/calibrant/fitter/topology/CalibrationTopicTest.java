@@ -8,12 +8,11 @@ import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.labels.CalibrationCounts;
 import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.labels.QuestionState;
-import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.Reliability;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.fitter.settings.LabelSettings;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.MethodMetrics;
@@ -441,21 +440,7 @@ class CalibrationTopicTest {
 
     private static FitterSettings settings(Duration window, Duration retention) {
         FitterSettings usual = Driver.settings();
-        return new FitterSettings(
-                usual.fit(),
-                usual.stateDir(),
-                1,
-                usual.prior(),
-                usual.priorMean(),
-                true,
-                Compression.TRUNCATE,
-                usual.cacheBytes(),
-                usual.commitInterval(),
-                usual.objective(),
-                window,
-                retention,
-                false,
-                StatisticsSelection.ALL);
+        return usual.with(new LabelSettings(window, retention));
     }
 
     private Driver driver(FitterSettings settings) {

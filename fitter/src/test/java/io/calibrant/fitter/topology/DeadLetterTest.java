@@ -3,9 +3,7 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
@@ -13,7 +11,6 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.DType;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.PriorMean;
-import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Side;
@@ -23,7 +20,6 @@ import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -185,21 +181,8 @@ class DeadLetterTest {
 
     @Test
     void shouldRefuseAFitAroundTheInitialAdapterWhereItIsNotKnown() {
-        FitterSettings settings = new FitterSettings(
-                "default",
-                Path.of("unused"),
-                1,
-                Driver.settings().prior(),
-                PriorMean.INITIAL,
-                true,
-                Compression.TRUNCATE,
-                0,
-                Duration.ofMillis(200),
-                PriorObjective.EVIDENCE,
-                Duration.ofHours(1),
-                Duration.ofDays(90),
-                false,
-                StatisticsSelection.ALL);
+        FitterSettings settings =
+                Driver.settings().with(Driver.settings().prior().withMean(PriorMean.INITIAL));
         try (Driver driver = driver(settings)) {
             Statistics value = Pass.statistic(Pass.A, 0, 4L);
             value.setSquaredDistance(null);

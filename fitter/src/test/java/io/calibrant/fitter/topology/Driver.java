@@ -4,7 +4,7 @@ import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.StreamsConfigs;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.fitter.settings.StreamingSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -76,21 +76,10 @@ final class Driver implements AutoCloseable {
     }
 
     private static FitterSettings settings(PriorObjective objective, Compression compression) {
-        return new FitterSettings(
-                "default",
-                Path.of("unused"),
-                1,
-                FitterSettings.defaults().prior(),
-                FitterSettings.defaults().priorMean(),
-                true,
-                compression,
-                1 << 20,
-                Duration.ofMillis(200),
-                objective,
-                Duration.ofHours(1),
-                Duration.ofDays(90),
-                false,
-                StatisticsSelection.ALL);
+        return FitterSettings.defaults()
+                .with(compression)
+                .with(objective)
+                .with(new StreamingSettings(Path.of("unused"), 1, 1 << 20, Duration.ofMillis(200), false));
     }
 
     void run(Run run) {

@@ -15,7 +15,7 @@ import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
@@ -29,7 +29,6 @@ import io.calibrant.schemas.avro.PriorObjective;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -138,21 +137,9 @@ class FitterTopologyTest {
         for (PriorStructure prior : PriorStructure.values()) {
             for (PriorMean mean : PriorMean.values()) {
                 for (boolean residual : new boolean[] {true, false}) {
-                    FitterSettings settings = new FitterSettings(
-                            "other",
-                            Path.of("unused"),
-                            1,
-                            prior,
-                            mean,
-                            residual,
-                            Compression.TRUNCATE,
-                            0,
-                            Duration.ofMillis(200),
-                            PriorObjective.EVIDENCE,
-                            Duration.ofHours(1),
-                            Duration.ofDays(90),
-                            false,
-                            StatisticsSelection.ALL);
+                    FitterSettings settings = Driver.settings()
+                            .named("other")
+                            .with(new PriorSettings(prior, mean, PriorObjective.EVIDENCE, residual));
                     try (Driver driver = driver(settings, Pass.RANK)) {
                         sendAll(driver, 2);
                         Posterior last = driver.posteriors().get(1);
@@ -232,8 +219,8 @@ class FitterTopologyTest {
             driver.changeState(Pass.factorKey(Pass.A), factor -> factor.setCompression(FactorCompression.TRUNCATE));
             assertThatThrownBy(() -> driver.send(Pass.A, 1, 3L))
                     .rootCause()
-                    .hasMessage("fit 'default' was made with --compression TRUNCATE, not FREQUENT_DIRECTIONS: take"
-                            + " another --fit");
+                    .hasMessage("--compression must be TRUNCATE for fit 'default', or --fit a new name, got"
+                            + " FREQUENT_DIRECTIONS");
         }
     }
 

@@ -12,7 +12,6 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
-import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -73,8 +72,7 @@ class LabelCalibrationProcessorTest {
     @Test
     void shouldTakeTheTemperatureOfARefitFromOtherFitsAnswersUntilItHasItsOwn() {
         StatisticsSelection selection = new StatisticsSelection(Pass.RUN, null, 0, Long.MAX_VALUE, Set.of(), null);
-        FitterSettings refit =
-                Driver.settings().named("refit", PriorObjective.EVIDENCE).selecting(selection);
+        FitterSettings refit = Driver.settings().named("refit").selecting(selection);
         try (Driver driver = new Driver(refit, stateDir.resolve("refit"), Map.of())) {
             driver.run(Pass.run(Pass.RANK));
             pass(driver);

@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
-import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Statistics;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -40,7 +40,7 @@ class StatisticsSelectionTest {
             FitterSettings live = Driver.compressing(compression);
             Fitted one = fitted(live, value -> true);
             Fitted again = fitted(
-                    live.named("again", PriorObjective.EVIDENCE)
+                    live.named("again")
                             .selecting(new StatisticsSelection(
                                     Pass.RUN, Pass.CHECKPOINT, 0, BATCHES - 1, Set.of(), Pass.RANK)),
                     value -> true);
@@ -148,28 +148,32 @@ class StatisticsSelectionTest {
     @Test
     void shouldSayWhatItDoesNotAccept() {
         assertThatThrownBy(() -> new StatisticsSelection(null, null, 0, 9, Set.of(), 0))
-                .hasMessage("--rank: 0 is not accepted, accepted is 1 or more");
+                .hasMessage("--rank must be 1 or more, got 0");
         assertThatThrownBy(() -> new StatisticsSelection(null, null, -1, 9, Set.of(), null))
-                .hasMessageStartingWith("--from: -1");
+                .hasMessage("--from must be 0 or more, got -1");
         assertThatThrownBy(() -> new StatisticsSelection(null, null, 5, 4, Set.of(), null))
-                .hasMessage("--to: 4 is not accepted, accepted is 5 or more");
+                .hasMessage("--to must be 5 or more, got 4");
         assertThatThrownBy(() -> new StatisticsSelection("a/b", null, 0, 4, Set.of(), null))
                 .hasMessageContaining("'a/b'");
 
         StatisticsSelection much = new StatisticsSelection(null, null, 0, 9, Set.of(), 11);
         assertThatThrownBy(() -> much.rankOf(Pass.run(5)))
-                .hasMessageContaining("--rank: 11")
-                .hasMessageEndingWith("accepted is 1 to 10");
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessage("--rank must be 1 to 10, the rows a batch of run '" + Pass.RUN
+                        + "' has (its rank is 5), got 11");
         assertThat(much.rankOf(Pass.run(null))).isEqualTo(11);
 
         Statistics several = Pass.statistic(Pass.A, 3, 33L);
         several.setBatches(4);
         several.setStride(2);
         assertThatThrownBy(() -> new StatisticsSelection(null, null, 4, 20, Set.of(), null).has(several, 0))
-                .hasMessageContaining("--from: 4")
-                .hasMessageContaining("batches 3 to 9");
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageStartingWith("--from must be ")
+                .hasMessageContaining("batches 3 to 9")
+                .hasMessageEndingWith(", got 4");
         assertThatThrownBy(() -> new StatisticsSelection(null, null, 0, 8, Set.of(), null).has(several, 0))
-                .hasMessageContaining("--to: 8");
+                .hasMessageStartingWith("--to must be ")
+                .hasMessageEndingWith(", got 8");
         assertThat(new StatisticsSelection(null, null, 3, 9, Set.of(), null).has(several, 0))
                 .isTrue();
     }

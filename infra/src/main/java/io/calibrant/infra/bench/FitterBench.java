@@ -5,7 +5,6 @@ import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.avro.PriorObjective;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -177,7 +176,7 @@ public final class FitterBench {
         }
 
         private FitterSettings settings(String fit) {
-            return FitterSettings.defaults().named(fit, PriorObjective.EVIDENCE).withStateDir(stateOf(fit));
+            return FitterSettings.defaults().named(fit).withStateDir(stateOf(fit));
         }
 
         private TopicMeter.Rate folded(

@@ -3,7 +3,10 @@ package io.calibrant.infra.commands;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.LabelSettings;
+import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.fitter.settings.StreamingSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
@@ -111,7 +114,8 @@ final class FitCommand implements Callable<Integer> {
         try (Fitter fitter = new Fitter(connection, settings, new FitProgress(output::note, System::nanoTime))) {
             return UntilInterrupted.run(fitter, () -> {
                 fitter.start();
-                output.note("fitting '" + fit + "' until interrupted, state in " + settings.stateDir());
+                output.note("fitting '" + fit + "' until interrupted, state in "
+                        + settings.streaming().stateDir());
                 fitter.await();
                 return ExitCode.OK;
             });
@@ -120,22 +124,16 @@ final class FitCommand implements Callable<Integer> {
 
     /** What the options say. */
     FitterSettings settings() {
-        FitterSettings defaults = FitterSettings.defaults();
         NameChecks.newFit("--fit", fit);
         return new FitterSettings(
                 fit,
-                stateDir == null ? defaults.stateDir() : stateDir,
-                threads,
-                priorOptions.structure(),
-                priorOptions.mean(),
-                !noResidual,
                 compression,
-                defaults.cacheBytes(),
-                defaults.commitInterval(),
-                objective,
-                Duration.ofMinutes(calibrationWindow),
-                Duration.ofDays(retention),
-                createTopics,
+                new PriorSettings(priorOptions.structure(), priorOptions.mean(), objective, !noResidual),
+                new LabelSettings(Duration.ofMinutes(calibrationWindow), Duration.ofDays(retention)),
+                StreamingSettings.defaults()
+                        .withStateDir(stateDir == null ? StreamingSettings.defaultStateDir() : stateDir)
+                        .withThreads(threads)
+                        .withCreateTopics(createTopics),
                 StatisticsSelection.ALL);
     }
 }

@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.LabelSettings;
+import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.fitter.settings.StreamingSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
@@ -213,21 +216,15 @@ final class RefitCommand implements Callable<Integer> {
                 Set.copyOf(excludedSources),
                 rank,
                 Map.of());
-        FitterSettings defaults = FitterSettings.defaults();
         return new FitterSettings(
                 name,
-                stateDir == null ? defaults.stateDir() : stateDir,
-                threads,
-                priorOptions.structure(),
-                priorOptions.mean(),
-                residual.equals("on"),
                 compression,
-                defaults.cacheBytes(),
-                defaults.commitInterval(),
-                PriorObjective.EVIDENCE,
-                defaults.calibrationWindow(),
-                defaults.retention(),
-                false,
+                new PriorSettings(
+                        priorOptions.structure(), priorOptions.mean(), PriorObjective.EVIDENCE, residual.equals("on")),
+                LabelSettings.defaults(),
+                StreamingSettings.defaults()
+                        .withStateDir(stateDir == null ? StreamingSettings.defaultStateDir() : stateDir)
+                        .withThreads(threads),
                 selection);
     }
 
@@ -286,7 +283,7 @@ final class RefitCommand implements Callable<Integer> {
                 "  about %s with %d threads: an estimate, from the %.0f MB/s at which the topic was just read, %.2f ms a fold"
                         + " on a sample of these statistics, and 1 ms for state and changelog",
                 Output.duration(plan.estimatedSeconds()),
-                plan.settings().threads(),
+                plan.settings().streaming().threads(),
                 plan.bytesPerSecond() / 1e6,
                 1e3 * plan.secondsPerFold()));
         output.line(

@@ -1,8 +1,9 @@
 package io.calibrant.infra.refit;
 
-import io.calibrant.fitter.settings.Shards;
+import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Statistics;
 import java.util.BitSet;
+import java.util.Optional;
 import java.util.function.LongPredicate;
 
 /** The batches of one block of a checkpoint that lie on the topic. Not thread-safe. */
@@ -34,14 +35,12 @@ final class BlockScan {
     }
 
     private static int shardsOf(String source) {
-        Shards.Shard shard = shard(source);
-        return shard == null ? 1 : shard.count();
+        return shard(source).map(Shard::count).orElse(1);
     }
 
-    /** A shard by its name, or null where that is none, or one of more than are believed. */
-    static Shards.Shard shard(String source) {
-        Shards.Shard shard = Shards.parse(source);
-        return shard == null || shard.count() > MOST_SHARDS ? null : shard;
+    /** A shard by its name; empty where that is none, or one of more than are believed. */
+    static Optional<Shard> shard(String source) {
+        return Shard.find(source).filter(shard -> shard.count() <= MOST_SHARDS);
     }
 
     /** How many batches are to be folded. */

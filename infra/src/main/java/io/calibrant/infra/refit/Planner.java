@@ -2,8 +2,8 @@ package io.calibrant.infra.refit;
 
 import io.calibrant.fitter.service.FitRegistry;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.Shards;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
@@ -63,10 +63,12 @@ public final class Planner {
         checkCheckpoint(scan, selection);
         checkSources(scan, selection);
         checkRank(scan, run, selection);
-        if (settings.priorMean() == PriorMean.INITIAL && !scan.knowsDistance) {
-            throw new IllegalArgumentException(
-                    "--prior-mean: INITIAL is not accepted: the initial values of the adapter of" + " run '"
-                            + selection.run() + "' are not on the topics (it was trained elsewhere); accepted is ZERO");
+        if (settings.prior().mean() == PriorMean.INITIAL && !scan.knowsDistance) {
+            throw new ConfigurationException(
+                    "--prior-mean",
+                    PriorMean.INITIAL,
+                    "ZERO for run '" + selection.run() + "', whose adapter's initial values are not on the topics"
+                            + " (it was trained elsewhere)");
         }
         checkRange(scan, selection);
         List<Gap> gaps = gaps(scan, run);
@@ -134,10 +136,11 @@ public final class Planner {
         if (selection.rank() != null && selection.rank() > scan.mostRows) {
             boolean wide = run.getBlocks().stream().anyMatch(block -> large(block) > scan.mostRows);
             if (wide) {
-                throw new IllegalArgumentException(
-                        "--rank: " + selection.rank() + " is not accepted, the statistics of run '"
-                                + run.getRunId() + "' have at most " + scan.mostRows + " rows each: accepted is 1 to "
-                                + scan.mostRows);
+                throw new ConfigurationException(
+                        "--rank",
+                        selection.rank(),
+                        "1 to " + scan.mostRows + ", the most rows that a statistic of run '" + run.getRunId()
+                                + "' has");
             }
         }
     }
@@ -160,8 +163,7 @@ public final class Planner {
     /** Whether a batch of a pass is asked for, by its number: that of a shard tells who sent it. */
     private boolean isWanted(long batch) {
         for (String source : settings.selection().excludedSources()) {
-            Shards.Shard shard = BlockScan.shard(source);
-            if (shard != null && shard.has(batch)) {
+            if (BlockScan.shard(source).filter(shard -> shard.has(batch)).isPresent()) {
                 return false;
             }
         }

@@ -48,6 +48,8 @@ public record RefitPlan(
     public double estimatedSeconds() {
         return START_SECONDS
                 + bytes / bytesPerSecond
-                + records * (secondsPerFold + OVERHEAD_SECONDS) / settings.threads();
+                + records
+                        * (secondsPerFold + OVERHEAD_SECONDS)
+                        / settings.streaming().threads();
     }
 }

@@ -34,16 +34,16 @@ class OptionsTest {
 
         assertThat(command.settings())
                 .returns("other", FitterSettings::fit)
-                .returns(Path.of("/state"), FitterSettings::stateDir)
-                .returns(3, FitterSettings::threads)
-                .returns(PriorStructure.LAYERWISE, FitterSettings::prior)
-                .returns(PriorMean.INITIAL, FitterSettings::priorMean)
-                .returns(false, FitterSettings::residual)
+                .returns(Path.of("/state"), settings -> settings.streaming().stateDir())
+                .returns(3, settings -> settings.streaming().threads())
+                .returns(PriorStructure.LAYERWISE, settings -> settings.prior().structure())
+                .returns(PriorMean.INITIAL, settings -> settings.prior().mean())
+                .returns(false, settings -> settings.prior().residual())
                 .returns(Compression.FREQUENT_DIRECTIONS, FitterSettings::compression)
-                .returns(PriorObjective.VALIDATION, FitterSettings::objective)
-                .returns(Duration.ofMinutes(5), FitterSettings::calibrationWindow)
-                .returns(Duration.ofDays(7), FitterSettings::retention)
-                .returns(true, FitterSettings::createTopics);
+                .returns(PriorObjective.VALIDATION, settings -> settings.prior().objective())
+                .returns(Duration.ofMinutes(5), settings -> settings.labels().window())
+                .returns(Duration.ofDays(7), settings -> settings.labels().retention())
+                .returns(true, settings -> settings.streaming().createTopics());
     }
 
     @Test

@@ -109,21 +109,21 @@ class RefitIT extends OnOneCluster {
                         .asLong())
                 .isEqualTo(3 * 10);
 
-        refused(List.of("--as", "new", "--rank", "9"), "--rank: 9 is not accepted", "accepted is 1 to 8");
-        refused(List.of("--as", "new", "--rank", "0"), "--rank: 0 is not accepted, accepted is 1 or more");
+        refused(List.of("--as", "new", "--rank", "9"), "--rank must be 1 to 8, ", ", got 9");
+        refused(List.of("--as", "new", "--rank", "0"), "--rank must be 1 or more, got 0");
         refused(
                 List.of("--as", "new", "--prior-mean", "INITIAL"),
-                "--prior-mean: INITIAL is not accepted: the initial values of the adapter of run 'r' are not on the topics");
+                "--prior-mean must be ZERO for run 'r', whose adapter's initial values are not on the topics");
         refused(List.of("--as", "new", "--run", "s"), "--run: there is no run 's', there is r");
         refused(List.of("--as", "new", "--checkpoint", "step-2"), "has no statistics of 'step-2', there is step-1");
         refused(
                 List.of("--as", "new", "--exclude-source", "3/4"),
                 "--exclude-source: nothing of run 'r' came from '3/4', there are 0/3, 1/3, 2/3");
         refused(List.of("--as", "new", "--from", "24"), "step-1 has batches 0 to 23");
-        refused(List.of("--as", "new", "--from", "5", "--to", "4"), "--to: 4 is not accepted, accepted is 5 or more");
+        refused(List.of("--as", "new", "--from", "5", "--to", "4"), "--to must be 5 or more, got 4");
         refused(List.of("--as", "new", "--to-datetime", "yesterday"), "--to-datetime: 'yesterday' is no time");
         refused(List.of("--as", "new", "--to-datetime", "2999-01-01T00:00:00"), "is in the future");
-        refused(List.of("--as", "default"), "--as: name 'default' is taken by a live fit");
+        refused(List.of("--as", "default"), "--as must be a new name, not that of a live fit, got 'default'");
         refused(List.of("--as", "latest-complete"), "--as: 'latest-complete' is not accepted as a name");
         assertThat(refit("--as", "new", "--to", "4", "--to-datetime", "2026-03-01T10:00:00")
                         .code())
@@ -205,7 +205,8 @@ class RefitIT extends OnOneCluster {
         Ran taken = refit("--as", "wide", "--rank", "7", "--execute");
         assertThat(taken.code()).isEqualTo(1);
         assertThat(taken.err())
-                .contains("--as: name 'wide' is taken with other settings: rank is 8 there and 7 here")
+                .contains(
+                        "--as must be a new name, or come with the settings it stands for (rank 8, not 7), got 'wide'")
                 .hasLineCount(1);
         assertThat(ofFit("default")).isEqualTo(sent);
     }

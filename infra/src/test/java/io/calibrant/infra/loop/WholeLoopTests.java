@@ -205,7 +205,8 @@ abstract class WholeLoopTests {
                 connection,
                 FitterSettings.defaults()
                         .withStateDir(dir.resolve("by-labels"))
-                        .named("by-labels", PriorObjective.VALIDATION),
+                        .named("by-labels")
+                        .with(PriorObjective.VALIDATION),
                 posterior -> {})) {
             fitter.start();
             services.awaitPosterior(key, posterior -> posterior.getState() == PosteriorState.COMPLETE);

@@ -1,0 +1,33 @@
+package io.calibrant.fitter.settings;
+
+import io.calibrant.schemas.Require;
+import io.calibrant.schemas.Topics;
+import java.time.Duration;
+
+/**
+ * How answers and labels are joined and counted.
+ *
+ * @param window length of a window of topic calibration, 1 minute to 1 day
+ * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; sensibly that
+ *     of the topics
+ */
+public record LabelSettings(Duration window, Duration retention) {
+    /**
+     * Checks every value.
+     *
+     * @throws io.calibrant.schemas.ConfigurationException if a value is not accepted
+     */
+    public LabelSettings {
+        Require.that(
+                window.toMinutes() >= 1 && window.compareTo(Duration.ofDays(1)) <= 0,
+                "--calibration-window",
+                window.toMinutes(),
+                "1 to 1440 (minutes)");
+        Require.that(retention.toDays() >= 1, "--retention", retention.toDays(), "1 or more (days)");
+    }
+
+    /** Windows of an hour, and the retention of the topics. */
+    public static LabelSettings defaults() {
+        return new LabelSettings(Duration.ofHours(1), Topics.RETENTION);
+    }
+}
