@@ -1,4 +1,4 @@
-package io.calibrant.infra.training;
+package io.calibrant.infra.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -21,6 +21,11 @@ import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.ChildJvm;
 import io.calibrant.testing.CommittedRecords;
 import io.calibrant.testing.FaultSeeds;
+import io.calibrant.testing.SharedCluster;
+import io.calibrant.testing.TopicEnds;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
@@ -80,7 +85,8 @@ import org.junit.jupiter.api.Test;
  *
  * <p>Seeds draw the moments.
  */
-class TrainerFaultIT extends GoldenTraining {
+class TrainerFaultIT {
+    private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
     private static final Duration PATIENCE = Duration.ofMinutes(3); // another class of tests runs beside it
     private static final int STEPS = 45;
     private static final int CHECKPOINT_EVERY = 15; // odd: a record of two batches is cut there
@@ -91,6 +97,18 @@ class TrainerFaultIT extends GoldenTraining {
     private static final Duration HELD_BACK = Duration.ofSeconds(20);
 
     private final List<ChildJvm> processes = new ArrayList<>();
+
+    @TempDir
+    private static Path directory;
+
+    @BeforeAll
+    static void requireGolden() {
+        assumeTrue(Files.isDirectory(GOLDEN), GOLDEN + " is not here: trainer not run through the broker");
+    }
+
+    private static Connection connection() {
+        return SharedCluster.connection("trainer-faults");
+    }
 
     @AfterEach
     void end() {
@@ -121,7 +139,7 @@ class TrainerFaultIT extends GoldenTraining {
     private void shouldRefuseADamagedState(Connection connection, Path states) throws Exception {
         Path state = states.resolve("r-0-of-1.safetensors");
         Files.write(state, Arrays.copyOf(Files.readAllBytes(state), 10_000));
-        List<Long> ends = ends(connection);
+        List<Long> ends = TopicEnds.of(connection);
 
         ChildJvm trainer = trainer(connection, states, 60);
         await("its end").atMost(PATIENCE).until(() -> !trainer.isAlive());
@@ -132,118 +150,7 @@ class TrainerFaultIT extends GoldenTraining {
                 .asString()
                 .startsWith("calibrant train: --state-dir: " + state + ": ")
                 .endsWith("; remove this file to start the run over");
-        assertThat(ends(connection)).as("nothing is sent").isEqualTo(ends);
-    }
-
-    /** Half a record would overlap with the whole one that the next process sends. */
-    @Test
-    void shouldGoOnWhereItWasStoppedByHandAndFindItselfDoneAfterTheEnd() throws Exception {
-        TrainerSettings settings = stopped(directory.resolve("by-hand"));
-        List<String> lines = new ArrayList<>();
-        for (int step : new int[] {4, 5}) { // between two records, and in the middle of one
-            Trainer[] self = new Trainer[1];
-            try (Trainer trainer = new Trainer(settings, connection, new Lines(lines, event -> {
-                if (event.phase() == ProgressListener.Phase.FINE_TUNING && event.done() == step) {
-                    self[0].close();
-                }
-            }))) {
-                self[0] = trainer;
-                assertThat(trainer.run()).isFalse();
-            }
-        }
-
-        Trainer.run(settings, connection, new Lines(lines, event -> {}));
-        List<Long> ends = ends(connection);
-        Files.delete(settings.output().orElseThrow().resolve("adapter_model.safetensors"));
-        Trainer.run(settings, connection, new Lines(lines, event -> {}));
-
-        Path state = directory.resolve("by-hand").resolve("r-0-of-1.safetensors");
-        assertThat(lines)
-                .containsExactly(
-                        "no state of run 'r' in " + state + " yet: starting at step 0",
-                        "resuming run 'r' at step 4 of 7 (state " + state + ")",
-                        "resuming run 'r' at step 4 of 7 (state " + state + ")",
-                        "run 'r' is complete, nothing is left to do: remove " + state + " to start it over");
-        assertThat(ends(connection)).as("a run that is done sends nothing").isEqualTo(ends);
-        assertThat(settings.output().orElseThrow().resolve("adapter_model.safetensors"))
-                .exists();
-        assertThat(statistics(connection).stream()
-                        .map(ConsumerRecord::value)
-                        .filter(each -> each.getCheckpoint().equals(Checkpoint.LIVE))
-                        .map(each -> each.getBatch() + "+" + each.getBatches())
-                        .collect(Collectors.toSet()))
-                .containsExactlyInAnyOrder("0+2", "2+2", "4+2", "6+1");
-
-        Connection anew = connection();
-        assertThatThrownBy(() -> Trainer.run(settings, anew, event -> {}))
-                .hasMessageStartingWith("--state-dir: " + state + ": is of other settings: statisticsTopic is "
-                        + connection.topics().statistics() + " ")
-                .hasMessageEndingWith("; remove this file to start the run over");
-        assertThat(ends(anew)).as("nothing is sent").allMatch(end -> end == 0);
-    }
-
-    private static TrainerSettings stopped(Path states) throws IOException {
-        return new TrainerSettings(
-                        RUN,
-                        GOLDEN.resolve("model"),
-                        questions(),
-                        Optional.empty(),
-                        7,
-                        4,
-                        1e-3,
-                        8,
-                        16,
-                        0.1,
-                        LoraTargets.parse("q_proj,v_proj"),
-                        256,
-                        0,
-                        KfacApproximation.EXPAND,
-                        FisherType.EXACT,
-                        Optional.of(10),
-                        ValidationSource.heldOut(0.2),
-                        Optional.of(states.resolve("adapter")),
-                        ComputeDevice.CPU,
-                        Shard.WHOLE,
-                        new StreamingSettings(1, OptionalDouble.empty(), 2, RowType.F32, 64_000_000),
-                        0,
-                        true,
-                        Optional.empty())
-                .keeping(new StateSettings(states, Duration.ofHours(1)));
-    }
-
-    private record Lines(List<String> lines, Consumer<ProgressListener.Event> events) implements ProgressListener {
-        @Override
-        public void progressed(Event event) {
-            events.accept(event);
-        }
-
-        @Override
-        public void warned(String line) {
-            lines.add(line);
-        }
-    }
-
-    /** Where the topics of a trainer end. */
-    private static List<Long> ends(Connection connection) throws Exception {
-        try (Admin admin = Admin.create(connection.admin())) {
-            List<Long> ends = new ArrayList<>();
-            Map<TopicPartition, OffsetSpec> asked = new LinkedHashMap<>();
-            for (String topic : new TreeSet<>(admin.listTopics().names().get())) {
-                if (topic.startsWith(connection.topicPrefix())) {
-                    for (TopicPartitionInfo partition : admin.describeTopics(List.of(topic))
-                            .allTopicNames()
-                            .get()
-                            .get(topic)
-                            .partitions()) {
-                        asked.put(new TopicPartition(topic, partition.partition()), OffsetSpec.latest());
-                    }
-                }
-            }
-            Map<TopicPartition, ListOffsetsResultInfo> found =
-                    admin.listOffsets(asked).all().get();
-            asked.keySet().forEach(partition -> ends.add(found.get(partition).offset()));
-            return ends;
-        }
+        assertThat(TopicEnds.of(connection)).as("nothing is sent").isEqualTo(ends);
     }
 
     /** Kills a trainer three times and lets it come to its end. Gives where its uncommitted records are. */

@@ -1,4 +1,4 @@
-package io.calibrant.infra.training;
+package io.calibrant.trainer.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

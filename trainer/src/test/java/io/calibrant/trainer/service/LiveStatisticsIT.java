@@ -1,4 +1,4 @@
-package io.calibrant.infra.training;
+package io.calibrant.trainer.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Broker;
-import io.calibrant.fitter.service.Fitter;
-import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Shard;
@@ -146,54 +144,6 @@ class LiveStatisticsIT extends GoldenTraining {
             assertThat(record.getForgetting()).isEqualTo(1);
             assertThat(record.getExamples()).isEqualTo(12);
         });
-    }
-
-    /** Else every epoch would count every question again. */
-    @Test
-    void shouldGiveThePosteriorOfOneEpochAfterThreeAtALearningRateOfZero() throws IOException {
-        TopicAdmin.createMissing(connection);
-        StreamingSettings streaming = new StreamingSettings(1, OptionalDouble.empty(), 1, RowType.F32, 64_000_000);
-        Trainer.run(settings("one", 3, 0, 0, streaming, 0), connection, event -> {});
-        Trainer.run(settings("three", 9, 0, 0, streaming, 0), connection, event -> {});
-
-        FitterSettings fitting = FitterSettings.defaults().withStateDir(directory.resolve("state"));
-        try (Fitter fitter = new Fitter(connection, fitting, posterior -> {})) {
-            fitter.start();
-            await().atMost(120, TimeUnit.SECONDS)
-                    .until(() ->
-                            posterior("one").filter(p -> p.getBatches() == 3).isPresent()
-                                    && posterior("three")
-                                            .filter(p -> p.getBatches() == 9)
-                                            .isPresent());
-        }
-
-        Posterior one = posterior("one").orElseThrow();
-        Posterior three = posterior("three").orElseThrow();
-        System.out.printf(
-                "lambda of one epoch %s, of three %s; log evidence %.6f, %.6f%n",
-                lambdas(one).values(), lambdas(three).values(), one.getLogEvidence(), three.getLogEvidence());
-        assertThat(one.getState()).isEqualTo(PosteriorState.LIVE);
-        Map<String, Double> lambdas = lambdas(three);
-        assertThat(lambdas).hasSize(14);
-        lambdas(one)
-                .forEach((block, lambda) ->
-                        assertThat(lambdas.get(block)).as(block).isCloseTo(lambda, within(1e-5 * lambda)));
-        assertThat(three.getLogLikelihood()).isCloseTo(one.getLogLikelihood(), within(1e-4));
-        assertThat(three.getLogEvidence()).isCloseTo(one.getLogEvidence(), within(1e-3));
-        assertThat(three.getEffectiveParameters())
-                .isCloseTo(one.getEffectiveParameters(), within(1e-5 * one.getEffectiveParameters()));
-    }
-
-    private static Map<String, Double> lambdas(Posterior posterior) {
-        Map<String, Double> lambdas = new HashMap<>();
-        posterior.getBlocks().forEach(block -> lambdas.put(block.getBlock(), block.getLambda()));
-        return lambdas;
-    }
-
-    private Optional<Posterior> posterior(String run) {
-        return Optional.ofNullable(
-                TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, line -> {})
-                        .get(Keys.fit(run, Checkpoint.LIVE, "default")));
     }
 
     @Test

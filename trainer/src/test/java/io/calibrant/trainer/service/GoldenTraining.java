@@ -1,9 +1,10 @@
-package io.calibrant.infra.training;
+package io.calibrant.trainer.service;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.calibrant.cluster.Cluster;
 import io.calibrant.schemas.Connection;
+import io.calibrant.testing.SharedCluster;
+import org.junit.jupiter.api.BeforeEach;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -16,38 +17,24 @@ import org.junit.jupiter.api.io.TempDir;
 abstract class GoldenTraining {
     static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
 
-    private static final AtomicInteger PREFIXES = new AtomicInteger();
-
     @TempDir
     static Path directory;
 
-    private static Cluster cluster;
-
     /** Topics of its own for every test. */
-    final Connection connection = connection();
+    Connection connection;
 
     @BeforeAll
-    static void start() {
+    static void requireGolden() {
         assumeTrue(Files.isDirectory(GOLDEN), GOLDEN + " is not here: trainer not run through the broker");
-        cluster = Cluster.start(directory.resolve("cluster"), 0, 0);
     }
 
-    @AfterAll
-    static void stop() {
-        if (cluster != null) {
-            cluster.close();
-            cluster = null;
-        }
+    @BeforeEach
+    void connect() {
+        connection = connection();
     }
 
-    /** To topics that nobody else has; null where the tests are not run. */
+    /** To topics that nobody else has; there are none at first. */
     static Connection connection() {
-        return cluster == null
-                ? null
-                : new Connection(
-                        cluster.bootstrapServers(),
-                        cluster.schemaRegistry(),
-                        "t" + PREFIXES.incrementAndGet() + ".",
-                        Map.of());
+        return SharedCluster.connection("training");
     }
 }

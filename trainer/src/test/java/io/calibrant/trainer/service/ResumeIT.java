@@ -1,0 +1,174 @@
+package io.calibrant.trainer.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.awaitility.Awaitility.await;
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Shard;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.Phase;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.testing.CommittedRecords;
+import io.calibrant.testing.FaultSeeds;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.service.ProgressListener;
+import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.StateSettings;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.settings.ValidationSource;
+import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.RowType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.awaitility.core.ConditionTimeoutException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import io.calibrant.testing.TopicEnds;
+
+/** A trainer that is stopped, goes on by the same settings, and finds itself done. */
+class ResumeIT extends GoldenTraining {
+    private static final int QUESTIONS = 32;
+    private static final String RUN = "r";
+
+    /** Half a record would overlap with the whole one that the next process sends. */
+    @Test
+    void shouldGoOnWhereItWasStoppedByHandAndFindItselfDoneAfterTheEnd() throws Exception {
+        TrainerSettings settings = stopped(directory.resolve("by-hand"));
+        List<String> lines = new ArrayList<>();
+        for (int step : new int[] {4, 5}) { // between two records, and in the middle of one
+            Trainer[] self = new Trainer[1];
+            try (Trainer trainer = new Trainer(settings, connection, new Lines(lines, event -> {
+                if (event.phase() == ProgressListener.Phase.FINE_TUNING && event.done() == step) {
+                    self[0].close();
+                }
+            }))) {
+                self[0] = trainer;
+                assertThat(trainer.run()).isFalse();
+            }
+        }
+
+        Trainer.run(settings, connection, new Lines(lines, event -> {}));
+        List<Long> ends = TopicEnds.of(connection);
+        Files.delete(settings.output().orElseThrow().resolve("adapter_model.safetensors"));
+        Trainer.run(settings, connection, new Lines(lines, event -> {}));
+
+        Path state = directory.resolve("by-hand").resolve("r-0-of-1.safetensors");
+        assertThat(lines)
+                .containsExactly(
+                        "no state of run 'r' in " + state + " yet: starting at step 0",
+                        "resuming run 'r' at step 4 of 7 (state " + state + ")",
+                        "resuming run 'r' at step 4 of 7 (state " + state + ")",
+                        "run 'r' is complete, nothing is left to do: remove " + state + " to start it over");
+        assertThat(TopicEnds.of(connection)).as("a run that is done sends nothing").isEqualTo(ends);
+        assertThat(settings.output().orElseThrow().resolve("adapter_model.safetensors"))
+                .exists();
+        assertThat(statistics(connection).stream()
+                        .map(ConsumerRecord::value)
+                        .filter(each -> each.getCheckpoint().equals(Checkpoint.LIVE))
+                        .map(each -> each.getBatch() + "+" + each.getBatches())
+                        .collect(Collectors.toSet()))
+                .containsExactlyInAnyOrder("0+2", "2+2", "4+2", "6+1");
+
+        Connection anew = connection();
+        assertThatThrownBy(() -> Trainer.run(settings, anew, event -> {}))
+                .hasMessageStartingWith("--state-dir: " + state + ": is of other settings: statisticsTopic is "
+                        + connection.topics().statistics() + " ")
+                .hasMessageEndingWith("; remove this file to start the run over");
+        assertThat(TopicEnds.of(anew)).as("nothing is sent").allMatch(end -> end == 0);
+    }
+
+    private static TrainerSettings stopped(Path states) throws IOException {
+        return new TrainerSettings(
+                        RUN,
+                        GOLDEN.resolve("model"),
+                        questions(),
+                        Optional.empty(),
+                        7,
+                        4,
+                        1e-3,
+                        8,
+                        16,
+                        0.1,
+                        LoraTargets.parse("q_proj,v_proj"),
+                        256,
+                        0,
+                        KfacApproximation.EXPAND,
+                        FisherType.EXACT,
+                        Optional.of(10),
+                        ValidationSource.heldOut(0.2),
+                        Optional.of(states.resolve("adapter")),
+                        ComputeDevice.CPU,
+                        Shard.WHOLE,
+                        new StreamingSettings(1, OptionalDouble.empty(), 2, RowType.F32, 64_000_000),
+                        0,
+                        true,
+                        Optional.empty())
+                .keeping(new StateSettings(states, Duration.ofHours(1)));
+    }
+
+    private record Lines(List<String> lines, Consumer<ProgressListener.Event> events) implements ProgressListener {
+        @Override
+        public void progressed(Event event) {
+            events.accept(event);
+        }
+
+        @Override
+        public void warned(String line) {
+            lines.add(line);
+        }
+    }
+
+    private static List<ConsumerRecord<String, Statistics>> statistics(Connection connection) {
+        return CommittedRecords.of(connection, connection.topics().statistics(), Statistics.class);
+    }
+
+    private static Path questions() throws IOException {
+        List<String> lines = Files.readAllLines(GOLDEN.resolve("data_mcq").resolve("train.jsonl"));
+        return Files.write(directory.resolve("questions.jsonl"), lines.subList(0, QUESTIONS));
+    }
+}
