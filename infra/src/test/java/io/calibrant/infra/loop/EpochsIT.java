@@ -1,29 +1,24 @@
 package io.calibrant.infra.loop;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
-import io.calibrant.cluster.Broker;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Shard;
-import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
-import io.calibrant.schemas.avro.Progress;
-import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.reading.TopicReader;
-import io.calibrant.testing.CommittedRecords;
+import io.calibrant.testing.SharedCluster;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
-import io.calibrant.trainer.service.ProgressListener;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -33,30 +28,15 @@ import io.calibrant.trainer.statistics.RowType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Collectors;
-import java.util.stream.LongStream;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.quota.ClientQuotaAlteration;
-import org.apache.kafka.common.quota.ClientQuotaEntity;
-import org.junit.jupiter.api.Test;
-import io.calibrant.testing.SharedCluster;
-import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /** A trainer that goes through its questions several times, and what a fitter makes of it. */
 class EpochsIT {

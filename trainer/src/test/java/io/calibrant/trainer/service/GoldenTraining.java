@@ -4,13 +4,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.testing.SharedCluster;
-import org.junit.jupiter.api.BeforeEach;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The trainer on the golden model, with a real broker and registry; not run where the goldens are not. */

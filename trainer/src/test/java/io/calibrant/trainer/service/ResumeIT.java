@@ -2,28 +2,16 @@ package io.calibrant.trainer.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-import static org.awaitility.Awaitility.await;
+
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Shard;
-import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.avro.AdapterBlock;
-import io.calibrant.schemas.avro.Factor;
-import io.calibrant.schemas.avro.Phase;
-import io.calibrant.schemas.avro.Posterior;
-import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Statistics;
-import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.CommittedRecords;
-import io.calibrant.testing.FaultSeeds;
+import io.calibrant.testing.TopicEnds;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
-import io.calibrant.trainer.safetensors.SafetensorsReader;
-import io.calibrant.trainer.service.ProgressListener;
-import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.StateSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -34,41 +22,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
-import java.util.SplittableRandom;
-import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import java.util.stream.LongStream;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ListOffsetsOptions;
-import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.IsolationLevel;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.TopicPartitionInfo;
-import org.apache.kafka.common.quota.ClientQuotaAlteration;
-import org.apache.kafka.common.quota.ClientQuotaEntity;
-import org.apache.kafka.common.serialization.StringDeserializer;
-import org.awaitility.core.ConditionTimeoutException;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import io.calibrant.testing.TopicEnds;
 
 /** A trainer that is stopped, goes on by the same settings, and finds itself done. */
 class ResumeIT extends GoldenTraining {
@@ -104,7 +65,9 @@ class ResumeIT extends GoldenTraining {
                         "resuming run 'r' at step 4 of 7 (state " + state + ")",
                         "resuming run 'r' at step 4 of 7 (state " + state + ")",
                         "run 'r' is complete, nothing is left to do: remove " + state + " to start it over");
-        assertThat(TopicEnds.of(connection)).as("a run that is done sends nothing").isEqualTo(ends);
+        assertThat(TopicEnds.of(connection))
+                .as("a run that is done sends nothing")
+                .isEqualTo(ends);
         assertThat(settings.output().orElseThrow().resolve("adapter_model.safetensors"))
                 .exists();
         assertThat(statistics(connection).stream()
