@@ -8,9 +8,11 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -32,22 +34,32 @@ final class ExactlyOnce implements Delivery {
     private static final int MOST_FAILURES = 5;
 
     private final Consumer<byte[], byte[]> consumer;
-    private final Map<String, Object> configs;
-    private KafkaProducer<byte[], byte[]> producer;
+    private final Supplier<Producer<byte[], byte[]>> producers;
+    private Producer<byte[], byte[]> producer;
     private boolean rewind;
     private int failures;
 
     /** @param consumer of the questions; not closed with this object */
     ExactlyOnce(Connection connection, String group, Consumer<byte[], byte[]> consumer) {
+        this(consumer, producers(connection, group + "-" + UUID.randomUUID()));
+    }
+
+    /** @param producers makes producers of one transactional id, one after the other */
+    ExactlyOnce(Consumer<byte[], byte[]> consumer, Supplier<Producer<byte[], byte[]>> producers) {
         this.consumer = consumer;
-        configs = new HashMap<>(connection.producer());
-        configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, group + "-" + UUID.randomUUID());
+        this.producers = producers;
+    }
+
+    private static Supplier<Producer<byte[], byte[]>> producers(Connection connection, String transactionalId) {
+        Map<String, Object> configs = new HashMap<>(connection.producer());
+        configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
         // A transaction spans the sends only, never the scoring: what a killed scorer leaves open is short.
         configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, (int)
                 Duration.ofSeconds(10).toMillis());
         // The commit sends everything at once; waiting for more would only be latency.
         configs.put(ProducerConfig.LINGER_MS_CONFIG, 0);
         configs.putIfAbsent(ProducerConfig.RETRY_BACKOFF_MS_CONFIG, 20);
+        return () -> new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
     /**
@@ -57,8 +69,7 @@ final class ExactlyOnce implements Delivery {
     @Override
     public void prepare() {
         if (producer == null) {
-            KafkaProducer<byte[], byte[]> next =
-                    new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
+            Producer<byte[], byte[]> next = producers.get();
             boolean done = false;
             try {
                 next.initTransactions();

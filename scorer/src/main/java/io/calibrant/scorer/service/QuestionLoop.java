@@ -53,7 +53,7 @@ final class QuestionLoop implements AutoCloseable {
     private final ScorerSettings settings;
     private final ModelTable table;
     private final ScorerListener listener;
-    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Consumer<byte[], byte[]> consumer;
     private final Delivery delivery;
     private final QuestionBatch batch = new QuestionBatch();
     private final QuestionReader reader;
@@ -67,13 +67,14 @@ final class QuestionLoop implements AutoCloseable {
         Delivery of(Connection connection, String group, Consumer<byte[], byte[]> consumer);
     }
 
-    /** Joins the consumer group of the settings. */
+    /** @param consumer of questions, in no group yet; closed with this object, as the delivery is */
     QuestionLoop(
             Connection connection,
             ScorerSettings settings,
             ModelTable table,
             ScorerListener listener,
-            Deliveries deliveries) {
+            Consumer<byte[], byte[]> consumer,
+            Delivery delivery) {
         this.settings = settings;
         this.table = table;
         this.listener = listener;
@@ -82,20 +83,35 @@ final class QuestionLoop implements AutoCloseable {
         this.answers = connection.serializer(Answer.class);
         this.statistics = connection.serializer(PredictiveStatistics.class);
         this.topics = connection.topics();
+        this.consumer = consumer;
+        this.delivery = delivery;
+        consumer.subscribe(List.of(topics.questions()), batch);
+    }
+
+    /** A loop in the consumer group of the settings. */
+    static QuestionLoop join(
+            Connection connection,
+            ScorerSettings settings,
+            ModelTable table,
+            ScorerListener listener,
+            Deliveries deliveries) {
         // Installations on one cluster are kept apart by their prefix, in this as in the topics.
         String group = connection.topicPrefix() + settings.group();
-        Map<String, Object> in = new HashMap<>(connection.consumer(group));
-        in.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, BATCHES * settings.poll().batchSize());
-        in.put(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, (int)
+        Map<String, Object> configs = new HashMap<>(connection.consumer(group));
+        configs.put(
+                ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
+                BATCHES * settings.poll().batchSize());
+        configs.put(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, (int)
                 Duration.ofMinutes(10).toMillis());
-        in.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
-        in.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCHED);
-        // What a killed scorer held is another's after this.
-        in.putIfAbsent(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, (int)
+        configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
+        configs.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCHED);
+        // What a killed scorer held goes to another after this.
+        configs.putIfAbsent(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, (int)
                 Duration.ofSeconds(10).toMillis());
-        this.consumer = new KafkaConsumer<>(in, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        this.delivery = deliveries.of(connection, group, consumer);
-        consumer.subscribe(List.of(topics.questions()), batch);
+        Consumer<byte[], byte[]> consumer =
+                new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        return new QuestionLoop(
+                connection, settings, table, listener, consumer, deliveries.of(connection, group, consumer));
     }
 
     /** One question and what it is to be answered with. */

@@ -126,7 +126,7 @@ public final class Scorer implements AutoCloseable {
 
         private void run() {
             Autograd.mathThreads(mathThreads);
-            try (QuestionLoop questions = new QuestionLoop(connection, settings, table, listener, deliveries)) {
+            try (QuestionLoop questions = QuestionLoop.join(connection, settings, table, listener, deliveries)) {
                 Runnable wakeup = stop.onRequest(questions::wakeup);
                 RetryBudget retries = new RetryBudget(stop, listener);
                 try {

@@ -1,13 +1,8 @@
 package io.calibrant.scorer.serving;
 
-import io.calibrant.fitter.link.Link;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.avro.Run;
-import io.calibrant.scorer.answering.Answerer;
+import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.answering.AnsweringSettings;
-import io.calibrant.scorer.answering.PromptReader;
-import io.calibrant.trainer.prompts.ClassToken;
-import io.calibrant.trainer.prompts.ClassTokens;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -36,13 +31,11 @@ public final class ModelKeeper implements AutoCloseable {
     private static final int MOST_NAMED = 4;
 
     private final Connection connection;
-    private final AnsweringSettings answering;
-    private final BaseModel base;
+    private final ModelFactory factory;
     private final Catalogue catalogue;
-    private final TopicFollower follower;
+    private final CatalogueFeed feed;
     private final ServingListener listener;
     private final ModelTable table;
-    private final Link link;
 
     private final Set<Target> defaults = new LinkedHashSet<>();
     private final Set<Target> named = new LinkedHashSet<>(); // the longest unused first
@@ -68,27 +61,29 @@ public final class ModelKeeper implements AutoCloseable {
             ServingListener listener) {
         Catalogue catalogue = new Catalogue(connection, settings.runs());
         return new ModelKeeper(
-                connection, settings, answering, base, catalogue, new TopicFollower(connection, catalogue), listener);
+                connection,
+                settings,
+                new ModelFactory(base, answering),
+                catalogue,
+                new TopicFollower(connection, catalogue),
+                listener);
     }
 
-    /** @param follower of the catalogue; closed with this object */
+    /** @param feed of the catalogue; closed with this object */
     ModelKeeper(
             Connection connection,
             ServingSettings settings,
-            AnsweringSettings answering,
-            BaseModel base,
+            ModelFactory factory,
             Catalogue catalogue,
-            TopicFollower follower,
+            CatalogueFeed feed,
             ServingListener listener) {
         this.connection = connection;
-        this.answering = answering;
-        this.base = base;
+        this.factory = factory;
         this.catalogue = catalogue;
-        this.follower = follower;
+        this.feed = feed;
         this.listener = listener;
-        this.link = answering.newLink();
         settings.runs().forEach(run -> defaults.add(new Target(run, settings.fit())));
-        this.table = new ModelTable(defaults, follower::wakeup);
+        this.table = new ModelTable(defaults, feed::wakeup);
     }
 
     /** The table of the models, for any thread. */
@@ -102,7 +97,7 @@ public final class ModelKeeper implements AutoCloseable {
      * @throws IllegalArgumentException if the first posterior of a run cannot be served with this base model
      */
     public void start() {
-        follower.catchUp();
+        feed.catchUp();
         turn(true);
     }
 
@@ -115,7 +110,7 @@ public final class ModelKeeper implements AutoCloseable {
      */
     public void turn(Duration timeout) {
         try {
-            news |= !table.isAsked() && follower.poll(timeout);
+            news |= !table.isAsked() && feed.poll(timeout);
             turn(news);
             news = false;
         } catch (WakeupException e) {
@@ -128,7 +123,7 @@ public final class ModelKeeper implements AutoCloseable {
 
     /** Makes a waiting {@link #turn} throw a WakeupException; from any thread. */
     public void wakeup() {
-        follower.wakeup();
+        feed.wakeup();
     }
 
     /**
@@ -139,7 +134,7 @@ public final class ModelKeeper implements AutoCloseable {
     void turn(boolean changed) {
         List<ModelTable.Request> now = table.requests();
         if (!now.isEmpty()) {
-            follower.catchUp(); // interrupted by another request it is done again, the requests still waiting
+            feed.catchUp(); // interrupted by another request it is done again, the requests still waiting
             want(now);
             for (ModelTable.Request request : now) {
                 request.tokens()
@@ -242,51 +237,23 @@ public final class ModelKeeper implements AutoCloseable {
         if (alike.isPresent()) {
             return Optional.of(alike.get().with(servable.posterior()));
         }
-        base.requireModelOf(servable.run());
-        Optional<Snapshot> snapshot = Snapshot.fetch(servable, connection, follower);
+        factory.requireModelOf(servable.run());
+        Optional<Snapshot> snapshot = Snapshot.fetch(servable, connection, feed);
         incomplete |= snapshot.isEmpty();
         return snapshot.map(parts -> model(parts, besides));
     }
 
     private FitModel model(Snapshot snapshot, Collection<FitModel> besides) {
-        RunWeights weights = models(besides)
-                .filter(model ->
-                        model.posterior().getRunId().equals(snapshot.posterior().getRunId())
-                                && model.posterior()
-                                        .getCheckpoint()
-                                        .equals(snapshot.posterior().getCheckpoint())
-                                && hasTokens(model))
+        Posterior posterior = snapshot.posterior();
+        Optional<RunWeights> weights = models(besides)
+                .filter(model -> model.posterior().getRunId().equals(posterior.getRunId())
+                        && model.posterior().getCheckpoint().equals(posterior.getCheckpoint())
+                        && hasTokens(model))
                 .map(model -> model.predictors().weights())
-                .findFirst()
-                .orElse(null);
-        if (weights == null) {
-            weights = new RunWeights(
-                    base, snapshot, tokens.getOrDefault(snapshot.run().getRunId(), Set.of()));
-        } else {
-            weights.hold();
-        }
-        TierPredictors predictors;
-        boolean done = false;
-        try {
-            predictors = new TierPredictors(weights, snapshot.blocks(), answering.tier());
-            done = true;
-        } finally {
-            if (!done) {
-                weights.release();
-            }
-        }
-        return new FitModel(snapshot, predictors, prompts(snapshot.run()), new Answerer(snapshot.posterior(), link));
-    }
-
-    private PromptReader prompts(Run run) {
-        List<ClassToken> classes = new ArrayList<>();
-        run.getClassTokens().forEach(token -> classes.add(new ClassToken(token.getLabel(), token.getTokenId())));
-        ClassTokens known = new ClassTokens(classes);
-        return new PromptReader(
-                base.tokenizer(),
-                base.special().eos(),
-                base.model().config(),
-                RunAdapter.adaptsHead(run) ? Optional.of(known) : Optional.empty());
+                .findFirst();
+        return weights.isPresent()
+                ? factory.on(weights.get(), snapshot)
+                : factory.create(snapshot, tokens.getOrDefault(posterior.getRunId(), Set.of()));
     }
 
     private Stream<FitModel> models(Collection<FitModel> besides) {
@@ -327,6 +294,6 @@ public final class ModelKeeper implements AutoCloseable {
         table.replace(Map.of());
         models.values().forEach(model -> model.predictors().release());
         models = Map.of();
-        follower.close();
+        feed.close();
     }
 }

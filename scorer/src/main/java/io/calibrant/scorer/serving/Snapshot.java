@@ -36,10 +36,10 @@ record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter,
      * @return empty if a part has been replaced since; what replaced it is on its way
      * @throws IllegalArgumentException if a part does not fit the others
      */
-    static Optional<Snapshot> fetch(ServablePosterior servable, Connection connection, TopicFollower follower) {
+    static Optional<Snapshot> fetch(ServablePosterior servable, Connection connection, CatalogueFeed feed) {
         List<RecordPosition> places = new ArrayList<>(servable.adapter().values());
         places.addAll(servable.factors().values());
-        Map<RecordPosition, byte[]> values = follower.fetch(places);
+        Map<RecordPosition, byte[]> values = feed.fetch(places);
         if (values.size() < places.size()) {
             return Optional.empty();
         }

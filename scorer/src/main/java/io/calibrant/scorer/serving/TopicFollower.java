@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * Reads the topics of a catalogue from their beginning, in no consumer group, goes on with what arrives, and fetches
  * single records again.
  */
-final class TopicFollower implements AutoCloseable {
+final class TopicFollower implements CatalogueFeed {
     private static final Logger LOG = LoggerFactory.getLogger(TopicFollower.class);
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Duration POLL = Duration.ofSeconds(1);
@@ -67,7 +67,8 @@ final class TopicFollower implements AutoCloseable {
      * @return whether any of it concerns a served run
      * @throws RegistryUnavailableException if a record's schema cannot be asked for: that record comes again
      */
-    boolean catchUp() {
+    @Override
+    public boolean catchUp() {
         reader.markEnd();
         reader.readToEnd();
         return takeNews();
@@ -79,7 +80,8 @@ final class TopicFollower implements AutoCloseable {
      * @return whether any of it concerns a served run
      * @throws RegistryUnavailableException if a record's schema cannot be asked for: that record comes again
      */
-    boolean poll(Duration timeout) {
+    @Override
+    public boolean poll(Duration timeout) {
         reader.poll(timeout);
         return takeNews();
     }
@@ -103,7 +105,8 @@ final class TopicFollower implements AutoCloseable {
      * @return by place; a record that compaction has removed since, because a newer one of its key came, is absent
      * @throws TimeoutException if the broker does not hand them out
      */
-    Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> places) {
+    @Override
+    public Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> places) {
         Map<TopicPartition, NavigableSet<Long>> wanted = new HashMap<>();
         places.forEach(place ->
                 wanted.computeIfAbsent(place.partition(), p -> new TreeSet<>()).add(place.offset()));
@@ -146,7 +149,8 @@ final class TopicFollower implements AutoCloseable {
     }
 
     /** Makes a waiting {@link #poll} or {@link #catchUp} throw a WakeupException; from any thread. */
-    void wakeup() {
+    @Override
+    public void wakeup() {
         reader.wakeup();
     }
 

@@ -80,7 +80,13 @@ class SwapIT {
         catalogue = new Catalogue(connection, settings.runs());
         follower = new TopicFollower(connection, catalogue);
         ServingListener listener = new Recorder();
-        keeper = new ModelKeeper(connection, settings, AnsweringSettings.DEFAULTS, base, catalogue, follower, listener);
+        keeper = new ModelKeeper(
+                connection,
+                settings,
+                new ModelFactory(base, AnsweringSettings.DEFAULTS),
+                catalogue,
+                follower,
+                listener);
         arraysOfTheBase = arrays();
     }
 

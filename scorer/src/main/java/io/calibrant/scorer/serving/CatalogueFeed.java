@@ -1,0 +1,37 @@
+package io.calibrant.scorer.serving;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Map;
+
+/** Hands records to a {@link Catalogue} and fetches single ones again. Not thread-safe, but for {@link #wakeup}. */
+interface CatalogueFeed extends AutoCloseable {
+    /**
+     * Reads up to the present end of all topics: what was committed before the call is in the catalogue after it.
+     *
+     * @return whether any of it concerns a served run
+     */
+    boolean catchUp();
+
+    /**
+     * Hands on what has arrived.
+     *
+     * @return whether any of it concerns a served run
+     * @throws RuntimeException if the registry cannot be asked: the records that it stands for come again
+     */
+    boolean poll(Duration timeout);
+
+    /**
+     * Values of single records.
+     *
+     * @return by position; a record that compaction has removed since, because a newer one of its key came, is absent
+     * @throws RuntimeException if the broker does not hand them out
+     */
+    Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> positions);
+
+    /** Makes a waiting {@link #poll} or {@link #catchUp} throw a WakeupException; from any thread. */
+    void wakeup();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,79 @@
+package io.calibrant.scorer.serving;
+
+import io.calibrant.fitter.link.Link;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.scorer.answering.Answerer;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.PromptReader;
+import io.calibrant.scorer.answering.Tier;
+import io.calibrant.trainer.prompts.ClassToken;
+import io.calibrant.trainer.prompts.ClassTokens;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+
+/** Makes models of snapshots, all on one base model. */
+final class ModelFactory {
+    private final BaseModel base;
+    private final Tier tier;
+    private final Link link;
+
+    /** @param base not closed with this object */
+    ModelFactory(BaseModel base, AnsweringSettings answering) {
+        this.base = base;
+        this.tier = answering.tier();
+        this.link = answering.newLink();
+    }
+
+    /** As {@link BaseModel#requireModelOf}. */
+    void requireModelOf(Run run) {
+        base.requireModelOf(run);
+    }
+
+    /**
+     * Copies adapter and posterior of a snapshot to the device.
+     *
+     * @param tokens token ids beyond the run's own that must have logits
+     * @throws IllegalArgumentException if a part does not fit the base model
+     */
+    FitModel create(Snapshot snapshot, Collection<Integer> tokens) {
+        return holding(new RunWeights(base, snapshot, tokens), snapshot);
+    }
+
+    /**
+     * Copies the posterior of a snapshot to the device, beside the weights of another model of the same run and
+     * checkpoint.
+     *
+     * @throws IllegalArgumentException if the posterior does not fit the weights
+     */
+    FitModel on(RunWeights weights, Snapshot snapshot) {
+        weights.hold();
+        return holding(weights, snapshot);
+    }
+
+    private FitModel holding(RunWeights weights, Snapshot snapshot) {
+        TierPredictors predictors;
+        boolean done = false;
+        try {
+            predictors = new TierPredictors(weights, snapshot.blocks(), tier);
+            done = true;
+        } finally {
+            if (!done) {
+                weights.release();
+            }
+        }
+        return new FitModel(snapshot, predictors, prompts(snapshot.run()), new Answerer(snapshot.posterior(), link));
+    }
+
+    private PromptReader prompts(Run run) {
+        List<ClassToken> classes = new ArrayList<>();
+        run.getClassTokens().forEach(token -> classes.add(new ClassToken(token.getLabel(), token.getTokenId())));
+        ClassTokens known = new ClassTokens(classes);
+        return new PromptReader(
+                base.tokenizer(),
+                base.special().eos(),
+                base.model().config(),
+                RunAdapter.adaptsHead(run) ? Optional.of(known) : Optional.empty());
+    }
+}

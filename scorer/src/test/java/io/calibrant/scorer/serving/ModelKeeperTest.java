@@ -1,0 +1,337 @@
+package io.calibrant.scorer.serving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.scorer.TinyModel;
+import io.calibrant.scorer.TinyRun;
+import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.trainer.model.ComputeDevice;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Without a broker, so that faults come when a test wants them; SwapIT has the keeper with real topics. */
+class ModelKeeperTest {
+    private static final Connection CONNECTION = Connection.to("127.0.0.1:9092", "mock://model-keeper");
+    private static final Target DEFAULT = new Target("tiny", "default");
+
+    @TempDir
+    private static Path directory;
+
+    private static BaseModel base;
+
+    private final Catalogue catalogue = new Catalogue(CONNECTION, List.of("tiny"));
+    private final Topics topics = new Topics();
+    private final Heard heard = new Heard();
+    private final TinyRun run = new TinyRun(CONNECTION, false, List.of("A", "B"));
+    private final ModelKeeper keeper = new ModelKeeper(
+            CONNECTION,
+            ServingSettings.of("tiny", directory),
+            new ModelFactory(base, AnsweringSettings.DEFAULTS.withPoints(64)),
+            catalogue,
+            topics,
+            heard);
+
+    @BeforeAll
+    static void load() throws IOException {
+        TinyModel.write(directory);
+        base = BaseModel.load(directory, ComputeDevice.CPU);
+    }
+
+    @AfterAll
+    static void unload() {
+        base.close();
+    }
+
+    @AfterEach
+    void close() {
+        keeper.close();
+        assertThat(topics.closed).isTrue();
+    }
+
+    @Test
+    void shouldServeWhatIsOnTheTopicsFromTheStart() {
+        topics.publishAll(run);
+        keeper.start();
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+        assertThat(keeper.table().awaitReady(Duration.ZERO)).isTrue();
+        assertThat(heard.served).containsExactly(1L);
+        assertThat(heard.waiting).isEmpty();
+    }
+
+    @Test
+    void shouldSayOnceWhatItWaitsFor() {
+        keeper.start();
+        keeper.turn(Duration.ZERO);
+        topics.publishRun(run);
+        keeper.turn(Duration.ZERO);
+        keeper.turn(Duration.ZERO);
+        assertThat(heard.waiting)
+                .containsExactly(
+                        "run 'tiny' is not on the topics yet", "run 'tiny' has no posterior of fit 'default' yet");
+        assertThat(keeper.table().awaitReady(Duration.ZERO)).isFalse();
+    }
+
+    @Test
+    void shouldReplaceAModelWithoutCopyingAgainWhatStaysTheSame() {
+        topics.publishAll(run);
+        keeper.start();
+        TierPredictors first = predictors();
+
+        topics.publish(run.posterior(2, PosteriorState.COMPLETE, 2)
+                .setCalibration(Calibration.TEMPERATURE)
+                .setTemperature(1.5)
+                .build());
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 2L));
+        assertThat(predictors()).isSameAs(first);
+
+        topics.publish(run.posterior(3, PosteriorState.COMPLETE, 5).build());
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 3L));
+        assertThat(predictors()).isNotSameAs(first);
+        assertThat(predictors().weights()).isSameAs(first.weights());
+        assertThat(first.isFree()).isTrue();
+        assertThat(heard.served).containsExactly(1L, 2L, 3L);
+    }
+
+    @Test
+    void shouldStopWhereTheFirstPosteriorOfItsRunDoesNotFitTheModel() {
+        topics.publishRun(run);
+        topics.publishFactors(run, "default");
+        topics.publish(run.posterior(1, PosteriorState.COMPLETE, 2).build());
+        topics.publishAdapter(run, 3);
+        assertThatThrownBy(keeper::start)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the base model asks for [2, 16]");
+    }
+
+    @Test
+    void shouldKeepTheOldModelWhereANewerOneDoesNotFit() {
+        topics.publishAll(run);
+        keeper.start();
+        TinyRun next = new TinyRun(CONNECTION, "tiny", "step-4", "default", false, List.of("A", "B"));
+        topics.publishAdapter(next, 3);
+        topics.publishFactors(next, "default");
+        topics.publish(next.posterior(2, PosteriorState.COMPLETE, 2).build());
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+        assertThat(heard.served).containsExactly(1L);
+    }
+
+    @Test
+    void shouldRefuseATargetThatIsAskedForAndDoesNotFitWithTheReason() {
+        topics.publishAll(run);
+        keeper.start();
+        TinyRun other = new TinyRun(CONNECTION, "tiny", "step-4", "other", false, List.of("A", "B"));
+        topics.publishAdapter(other, 3);
+        topics.publishFactors(other, "other");
+        topics.publish(other.posterior(1, PosteriorState.COMPLETE, 2).build());
+        Target target = new Target("tiny", "other");
+        try (Lease lease = asked(target)) {
+            assertThat(lease.models()).isEmpty();
+            assertThat(lease.refusals().get(target)).contains("cannot be served", "the base model asks for [2, 16]");
+        }
+        try (Lease lease = asked(new Target("tiny", "unheard"))) {
+            assertThat(lease.refusals().values()).singleElement().asString().contains("no posterior of fit 'unheard'");
+        }
+    }
+
+    /** The catalogue has the newer posterior already: without the memory of it the models would stay behind. */
+    @Test
+    void shouldDoAgainAfterAnOutageWhatATurnDidNot() {
+        topics.publishAll(run);
+        keeper.start();
+        topics.publish(run.posterior(2, PosteriorState.COMPLETE, 5).build());
+        topics.down = true;
+        assertThatThrownBy(() -> keeper.turn(Duration.ZERO)).isInstanceOf(TimeoutException.class);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+        topics.down = false;
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 2L));
+    }
+
+    @Test
+    void shouldTryAgainWhereCompactionHasTakenAPartAway() {
+        topics.publishAll(run);
+        topics.compacted = true;
+        keeper.start();
+        assertThat(versions()).isEmpty();
+        topics.compacted = false;
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+    }
+
+    @Test
+    void shouldGiveLogitsOfMoreTokensToThoseWhoAsk() {
+        topics.publishAll(run);
+        keeper.start();
+        int more = 9;
+        CompletableFuture<Lease> asking = CompletableFuture.supplyAsync(
+                () -> keeper.table().leaseWith(Map.of("tiny", Set.of(more)), Set.of(DEFAULT)));
+        try (Lease lease = turnsUntil(asking)) {
+            assertThat(lease.models().get(DEFAULT).tokens()).contains(more);
+        }
+        // A later posterior has them, too.
+        topics.publish(run.posterior(2, PosteriorState.COMPLETE, 5).build());
+        keeper.turn(Duration.ZERO);
+        try (Lease lease = keeper.table().lease(Set.of(DEFAULT), Set.of(), false)) {
+            assertThat(lease.models().get(DEFAULT).posterior().getVersion()).isEqualTo(2);
+            assertThat(lease.models().get(DEFAULT).tokens()).contains(more);
+        }
+    }
+
+    private Map<Target, Long> versions() {
+        Map<Target, Long> versions = new HashMap<>();
+        keeper.table().posteriors().forEach((target, posterior) -> versions.put(target, posterior.getVersion()));
+        return versions;
+    }
+
+    private TierPredictors predictors() {
+        try (Lease lease = keeper.table().lease(Set.of(DEFAULT), Set.of(), false)) {
+            return lease.models().get(DEFAULT).predictors();
+        }
+    }
+
+    private Lease asked(Target target) {
+        return turnsUntil(CompletableFuture.supplyAsync(() -> keeper.table().lease(Set.of(target), Set.of(), false)));
+    }
+
+    private Lease turnsUntil(CompletableFuture<Lease> asking) {
+        await().atMost(Duration.ofSeconds(30)).until(() -> {
+            keeper.turn(Duration.ZERO);
+            return asking.isDone();
+        });
+        return asking.join();
+    }
+
+    /** Topics in memory: a record is in the catalogue when the keeper has polled. */
+    private final class Topics implements CatalogueFeed {
+        private final List<ConsumerRecord<byte[], byte[]>> arriving = new ArrayList<>();
+        private final Map<RecordPosition, byte[]> all = new HashMap<>();
+        private long offset;
+        private boolean down;
+        private boolean compacted;
+        private boolean closed;
+
+        void publishAll(TinyRun of) {
+            publishRun(of);
+            publishAdapter(of, null);
+            publishFactors(of, "default");
+            publish(of.posterior(1, PosteriorState.COMPLETE, 2).build());
+        }
+
+        void publishRun(TinyRun of) {
+            add(CONNECTION.topics().runs(), "tiny", Run.class, of.run(""));
+        }
+
+        /** @param rank of a wrong adapter; null for the right one */
+        void publishAdapter(TinyRun of, Integer rank) {
+            of.adapter().forEach((block, record) -> {
+                if (rank != null) {
+                    List<Integer> shape = new ArrayList<>(record.getWeight().getShape());
+                    shape.set(block.endsWith("lora_A") ? 0 : 1, rank);
+                    record.getWeight().setShape(shape);
+                }
+                String key = Keys.block("tiny", record.getCheckpoint(), block);
+                add(CONNECTION.topics().adapters(), key, AdapterBlock.class, record);
+            });
+        }
+
+        void publishFactors(TinyRun of, String fit) {
+            of.factors().forEach((block, record) -> {
+                String key = Keys.blockFit("tiny", record.getCheckpoint(), block, fit);
+                add(CONNECTION.topics().factors(), key, Factor.class, record);
+            });
+        }
+
+        void publish(Posterior posterior) {
+            String key = Keys.fit("tiny", posterior.getCheckpoint(), posterior.getFit());
+            add(CONNECTION.topics().posteriors(), key, Posterior.class, posterior);
+        }
+
+        private <T extends SpecificRecord> void add(String topic, String key, Class<T> type, T record) {
+            byte[] value = CONNECTION.serializer(type).serialize(topic, record);
+            all.put(new RecordPosition(new TopicPartition(topic, 0), offset), value);
+            arriving.add(new ConsumerRecord<>(topic, 0, offset++, key.getBytes(StandardCharsets.UTF_8), value));
+        }
+
+        @Override
+        public boolean catchUp() {
+            boolean news = !arriving.isEmpty();
+            arriving.forEach(catalogue::accept);
+            arriving.clear();
+            return news;
+        }
+
+        @Override
+        public boolean poll(Duration timeout) {
+            return catchUp();
+        }
+
+        @Override
+        public Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> positions) {
+            if (down) {
+                throw new TimeoutException("no broker");
+            }
+            Map<RecordPosition, byte[]> found = new HashMap<>(all);
+            found.keySet().retainAll(positions);
+            if (compacted) {
+                found.remove(positions.iterator().next());
+            }
+            return found;
+        }
+
+        @Override
+        public void wakeup() {
+            // it never waits
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+        }
+    }
+
+    private static final class Heard implements ServingListener {
+        private final List<String> waiting = new ArrayList<>();
+        private final List<Long> served = new ArrayList<>();
+
+        @Override
+        public void waiting(String reason) {
+            waiting.add(reason);
+        }
+
+        @Override
+        public void serving(Posterior posterior) {
+            served.add(posterior.getVersion());
+        }
+    }
+}
