@@ -17,7 +17,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
 /**
- * Settings by key, each with where it came from. The one precedence of the house: built-in &lt; file
+ * Settings by key, each with where it came from. The precedence is the same everywhere: built-in &lt; file
  * ({@code --command-config}) &lt; environment ({@code CALIBRANT_*}) &lt; flags.
  *
  * <p>A key of our own ({@code calibrant.topic.prefix}) is spelt as it is in the environment, in capitals with '_' for
@@ -42,38 +42,71 @@ public final class Configuration {
 
     private final Map<String, Entry> entries;
 
-    /**
-     * A value and where it came from.
-     *
-     * @param origin for people, for example {@code environment CALIBRANT_TOPIC_PREFIX}
-     */
-    public record Entry(String value, String origin) {}
+    /** The kinds of places that values come from; a later one takes precedence. */
+    private enum Source {
+        BUILT_IN,
+        FILE,
+        ENVIRONMENT,
+        FLAG
+    }
+
+    /** A value and where it came from. */
+    public static final class Entry {
+        private final String value;
+        private final Source source;
+        private final String name;
+
+        private Entry(String value, Source source, String name) {
+            this.value = value;
+            this.source = source;
+            this.name = name;
+        }
+
+        /** The value. */
+        public String value() {
+            return value;
+        }
+
+        /** The environment variable or the file that the value came from; null for a flag and a built-in value. */
+        public String variableOrFile() {
+            return source == Source.FILE || source == Source.ENVIRONMENT ? name : null;
+        }
+
+        private String describe() {
+            return switch (source) {
+                case BUILT_IN -> "built-in";
+                case FILE -> "file " + name;
+                case ENVIRONMENT -> "environment " + name;
+                case FLAG -> "flag " + name;
+            };
+        }
+    }
 
     private Configuration(Map<String, Entry> entries) {
         this.entries = new TreeMap<>(entries);
     }
 
-    /** What holds when nobody says anything. */
+    /** The values that hold where no other source sets them. */
     public static Configuration builtIn(Map<String, String> values) {
-        return new Configuration(Map.of()).with(values, key -> "built-in");
+        return new Configuration(Map.of()).with(values, Source.BUILT_IN, key -> "");
     }
 
     /**
      * On top of this, a file of {@code key=value} lines as Kafka's tools take it.
      *
-     * @throws IllegalArgumentException if the file cannot be read
+     * @throws ConfigurationException if the file cannot be read
      */
     public Configuration withFile(Path file) {
         Properties properties = new Properties();
         try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
             properties.load(reader);
         } catch (IOException | IllegalArgumentException e) {
-            throw new IllegalArgumentException(
-                    "--command-config: cannot read '" + file + "', accepted is a file of key=value lines", e);
+            throw new ConfigurationException(
+                    "--command-config", file, "a file of key=value lines that can be read", e);
         }
         Map<String, String> values = new TreeMap<>();
         properties.stringPropertyNames().forEach(key -> values.put(key, properties.getProperty(key)));
-        return with(values, key -> "file " + file);
+        return with(values, Source.FILE, key -> file.toString());
     }
 
     /**
@@ -94,31 +127,31 @@ public final class Configuration {
                 values.put(key, value);
             }
         });
-        return with(values, key -> "environment " + keys.get(key));
+        return with(values, Source.ENVIRONMENT, keys::get);
     }
 
     /**
-     * On top of this, what was said on the command line.
+     * On top of this, the flags of the command line.
      *
      * @param values the value of every key
      * @param flags the flag of every key, for the origin
      */
     public Configuration withFlags(Map<String, String> values, Map<String, String> flags) {
-        return with(values, key -> "flag " + flags.get(key));
+        return with(values, Source.FLAG, flags::get);
     }
 
-    private Configuration with(Map<String, String> values, UnaryOperator<String> origin) {
+    private Configuration with(Map<String, String> values, Source source, UnaryOperator<String> name) {
         Map<String, Entry> all = new TreeMap<>(entries);
-        values.forEach((key, value) -> all.put(key, new Entry(value, origin.apply(key))));
+        values.forEach((key, value) -> all.put(key, new Entry(value, source, name.apply(key))));
         return new Configuration(all);
     }
 
-    /** The value of a key and where it came from, if anybody set it. */
+    /** The value of a key and where it came from; empty where no source sets it. */
     public Optional<Entry> get(String key) {
         return Optional.ofNullable(entries.get(key));
     }
 
-    /** Every key that somebody set, sorted. */
+    /** Every key that has a value, sorted. */
     public Set<String> keys() {
         return Collections.unmodifiableSet(entries.keySet());
     }
@@ -126,7 +159,7 @@ public final class Configuration {
     /**
      * Makes sure that both addresses are given.
      *
-     * @throws IllegalArgumentException saying how to give the one that is missing
+     * @throws ConfigurationException saying how to give the one that is missing
      */
     public void requireAddresses() {
         required(BOOTSTRAP_SERVERS, "--bootstrap-server");
@@ -136,7 +169,7 @@ public final class Configuration {
     /**
      * Where Kafka and the registry are, by these settings; every key but the three above is a property.
      *
-     * @throws IllegalArgumentException naming the setting, its origin and what is accepted
+     * @throws ConfigurationException naming the setting and what is accepted
      */
     public Connection connection() {
         Map<String, String> properties = new TreeMap<>();
@@ -154,10 +187,14 @@ public final class Configuration {
 
     private String required(String key, String flag) {
         return get(key).map(Entry::value)
-                .orElseThrow(() -> new IllegalArgumentException(flag + " is missing: give it, or "
-                        + ENVIRONMENT_PREFIX + key.toUpperCase(Locale.ROOT).replace('.', '_')
-                        + " in the environment, or "
-                        + key + " in the file of --command-config"));
+                .orElseThrow(() -> new ConfigurationException(flag, null, given(key)));
+    }
+
+    /** The places where the value of a key can be given, in words that follow "must be". */
+    public static String given(String key) {
+        String variable = key.toUpperCase(Locale.ROOT).replace('.', '_');
+        return "given as a flag, as " + (key.startsWith(OWN) ? "" : ENVIRONMENT_PREFIX) + variable
+                + " in the environment, or as " + key + " in the file of --command-config";
     }
 
     /** One line a setting, {@code key = value (origin)}, sorted by key, secrets masked. */
@@ -167,7 +204,7 @@ public final class Configuration {
                 .append(" = ")
                 .append(masked(key, entry.value()))
                 .append("  (")
-                .append(entry.origin())
+                .append(entry.describe())
                 .append(")\n"));
         return lines.toString();
     }

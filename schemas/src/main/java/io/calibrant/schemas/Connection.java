@@ -7,6 +7,7 @@ import io.calibrant.schemas.registry.RegistryClient;
 import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -41,22 +42,28 @@ public record Connection(
         TrustedRecords.trust();
     }
 
+    private static final Pattern BOOTSTRAP_SERVERS =
+            Pattern.compile("\\s*[^\\s,]+:\\d+\\s*(,\\s*[^\\s,]+:\\d+\\s*)*");
+
+    private static final Pattern SCHEMA_REGISTRY = Pattern.compile("(https?|mock)://\\S+");
     private static final String FETCH_BYTES = Integer.toString(Topics.MAX_RECORD_BYTES);
 
     /**
      * Checks the addresses' form, not whether anybody answers.
      *
-     * @throws IllegalArgumentException naming the flag, the value and what is accepted
+     * @throws ConfigurationException naming the flag of the address that has another form
      */
     public Connection {
-        if (bootstrapServers == null || !bootstrapServers.matches("\\s*[^\\s,]+:\\d+\\s*(,\\s*[^\\s,]+:\\d+\\s*)*")) {
-            throw new IllegalArgumentException(
-                    "--bootstrap-server: '" + bootstrapServers + "' is no address, accepted is host:port[,host:port]");
-        }
-        if (schemaRegistry == null || !schemaRegistry.matches("(https?|mock)://\\S+")) {
-            throw new IllegalArgumentException("--schema-registry: '" + schemaRegistry
-                    + "' is no address, accepted is for example http://127.0.0.1:8081");
-        }
+        Require.that(
+                bootstrapServers != null && BOOTSTRAP_SERVERS.matcher(bootstrapServers).matches(),
+                "--bootstrap-server",
+                bootstrapServers,
+                "host:port[,host:port]");
+        Require.that(
+                schemaRegistry != null && SCHEMA_REGISTRY.matcher(schemaRegistry).matches(),
+                "--schema-registry",
+                schemaRegistry,
+                "http://host:port, https://host:port or mock://name");
         topicPrefix = new Topics(topicPrefix == null ? "" : topicPrefix).prefix();
         properties = Map.copyOf(properties);
     }
@@ -186,9 +193,10 @@ public record Connection(
                     .getDeclaredConstructor()
                     .newInstance();
         } catch (ReflectiveOperationException | ClassCastException | LinkageError e) {
-            throw new IllegalArgumentException(
-                    key + ": '" + name + "' cannot be used, accepted is the name of a " + kind.getName()
-                            + " on the class path with a constructor without arguments",
+            throw new ConfigurationException(
+                    key,
+                    name,
+                    "the name of a " + kind.getName() + " on the class path with a constructor without arguments",
                     e);
         }
     }

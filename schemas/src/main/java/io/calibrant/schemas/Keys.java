@@ -1,10 +1,17 @@
 package io.calibrant.schemas;
 
+import java.util.regex.Pattern;
+
 /**
  * Record keys: readable strings with '/' between the parts, so that they can be read in any Kafka console. Run,
  * checkpoint, block and fit names never contain '/'.
  */
 public final class Keys {
+    /** What a name may be, in words that follow "must be". */
+    static final String NAME = "1 to 100 letters, digits, '.', '_' and '-'";
+
+    private static final Pattern NAMES = Pattern.compile("[A-Za-z0-9._-]{1,100}");
+
     private Keys() {}
 
     /** {@code runId/checkpoint/block}: topics statistics and adapters. */
@@ -38,17 +45,21 @@ public final class Keys {
     }
 
     /**
-     * Checks a name that becomes part of a key.
+     * Checks a name in a record that becomes part of a key. Names in settings: {@link Require#name}.
      *
-     * @param what what the name names, for the message, for example {@code --run}
+     * @param what the field of the record, for the message, for example {@code run}
      * @return the name
      * @throws IllegalArgumentException unless it is 1 to 100 of letters, digits, '.', '_' and '-'
      */
     public static String checkName(String what, String name) {
-        if (name == null || !name.matches("[A-Za-z0-9._-]{1,100}")) {
-            throw new IllegalArgumentException(
-                    what + ": '" + name + "' is not a name: accepted are 1 to 100 letters, digits, '.', '_' and '-'");
+        if (!isName(name)) {
+            throw new IllegalArgumentException(Require.message(what, name, NAME));
         }
         return name;
+    }
+
+    /** Whether a text can be the name of a run, a checkpoint, a block or a fit; null cannot. */
+    static boolean isName(String name) {
+        return name != null && NAMES.matcher(name).matches();
     }
 }

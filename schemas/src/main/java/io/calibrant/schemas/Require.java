@@ -89,6 +89,15 @@ public final class Require {
     }
 
     /**
+     * The name of a run, a checkpoint or a fit; null is refused.
+     *
+     * @throws ConfigurationException unless the name is 1 to 100 letters, digits, '.', '_' and '-'
+     */
+    public static void name(String key, String name) {
+        that(Keys.isName(name), key, name, Keys.NAME);
+    }
+
+    /**
      * The one form of message, {@code KEY must be ACCEPTED, got VALUE}, for what is not configuration.
      *
      * @param value what was found, null for nothing; texts are put in quotes

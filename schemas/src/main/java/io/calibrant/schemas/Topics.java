@@ -36,10 +36,11 @@ public record Topics(String prefix) {
     private static final String NINETY_DAYS = Long.toString(RETENTION.toMillis());
 
     public Topics {
-        if (!prefix.matches("[A-Za-z0-9._-]{0,100}")) {
-            throw new IllegalArgumentException("--topic-prefix: '" + prefix
-                    + "' cannot start a topic name: accepted are letters, digits, '.', '_' and '-'");
-        }
+        Require.that(
+                prefix.matches("[A-Za-z0-9._-]{0,100}"),
+                "--topic-prefix",
+                prefix,
+                "at most 100 letters, digits, '.', '_' and '-'");
     }
 
     public String runs() {

@@ -54,8 +54,8 @@ class ConfigurationTest {
     void shouldSayWhereAMissingAddressCanBeGiven() {
         assertThatThrownBy(() -> Configuration.builtIn(Map.of()).connection())
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("--bootstrap-server is missing: give it, or CALIBRANT_BOOTSTRAP_SERVERS in the environment,"
-                        + " or bootstrap.servers in the file of --command-config");
+                .hasMessage("--bootstrap-server must be given as a flag, as CALIBRANT_BOOTSTRAP_SERVERS in the environment,"
+                        + " or as bootstrap.servers in the file of --command-config, got nothing");
     }
 
     @Test
@@ -63,7 +63,7 @@ class ConfigurationTest {
         Path absent = directory.resolve("absent.properties");
         assertThatThrownBy(() -> Configuration.builtIn(Map.of()).withFile(absent))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("--command-config: cannot read '" + absent + "', accepted is a file of key=value lines");
+                .hasMessage("--command-config must be a file of key=value lines that can be read, got '" + absent + "'");
     }
 
     @Test

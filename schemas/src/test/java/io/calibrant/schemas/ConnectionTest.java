@@ -79,7 +79,9 @@ class ConnectionTest {
         assertThatThrownBy(() -> connection.serializer(Label.class))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(
-                        "calibrant.value.serializer: 'io.confluent.kafka.serializers.KafkaAvroSerializerr' cannot be used");
+                        "calibrant.value.serializer must be the name of a org.apache.kafka.common.serialization.Serializer on"
+                                + " the class path with a constructor without arguments, got"
+                                + " 'io.confluent.kafka.serializers.KafkaAvroSerializerr'");
         Connection wrongKind = new Connection("a:1", REGISTRY, "", Map.of(Connection.SERIALIZER, "java.lang.String"));
         assertThatThrownBy(() -> wrongKind.serializer(Label.class)).isInstanceOf(IllegalArgumentException.class);
     }
@@ -87,11 +89,12 @@ class ConnectionTest {
     @Test
     void shouldRefuseAddressesThatAreNone() {
         assertThatThrownBy(() -> Connection.to("localhost", REGISTRY))
-                .hasMessage("--bootstrap-server: 'localhost' is no address, accepted is host:port[,host:port]");
+                .hasMessage("--bootstrap-server must be host:port[,host:port], got 'localhost'");
         assertThatThrownBy(() -> Connection.to("a:1", "localhost:8081"))
-                .hasMessageStartingWith("--schema-registry: 'localhost:8081' is no address");
+                .hasMessage("--schema-registry must be http://host:port, https://host:port or mock://name, got"
+                        + " 'localhost:8081'");
         assertThatThrownBy(() -> new Connection("a:1", REGISTRY, "a b", Map.of()))
-                .hasMessageStartingWith("--topic-prefix: 'a b'");
+                .hasMessage("--topic-prefix must be at most 100 letters, digits, '.', '_' and '-', got 'a b'");
     }
 
     /** A deserializer that keeps its configuration. */

@@ -1,7 +1,7 @@
 package io.calibrant.fitter.settings;
 
 import io.calibrant.fitter.linalg.Compression;
-import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.PriorObjective;
 import java.nio.file.Path;
@@ -33,7 +33,7 @@ public record FitterSettings(
      * @throws IllegalArgumentException if it is not accepted
      */
     public FitterSettings {
-        Keys.checkName("--fit", fit);
+        Require.name("--fit", fit);
     }
 
     /** The default fit of all statistics, with the defaults of every group. */

@@ -48,10 +48,10 @@ public record StatisticsSelection(
      */
     public StatisticsSelection {
         if (run != null) {
-            Keys.checkName("--run", run);
+            Require.name("--run", run);
         }
         if (checkpoint != null) {
-            Keys.checkName("--checkpoint", checkpoint);
+            Require.name("--checkpoint", checkpoint);
         }
         Require.atLeast("--from", from, 0);
         Require.atLeast("--to", to, from);

@@ -1,5 +1,6 @@
 package io.calibrant.infra.bench;
 
+import io.calibrant.schemas.Require;
 import ai.djl.Device;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
@@ -18,21 +19,15 @@ import java.nio.file.Path;
 public record BenchSettings(
         Path model, ComputeDevice computeDevice, int batch, int length, int classes, int repetitions, int memorySteps) {
     public BenchSettings {
-        require(batch >= 1, "--batch-size", batch, "1 or more");
-        require(length >= 16, "--length", length, "16 or more");
-        require(classes >= 2 && classes <= 5, "--classes", classes, "2 to 5");
-        require(repetitions >= 1, "--repetitions", repetitions, "1 or more");
-        require(memorySteps >= 0, "--memory-steps", memorySteps, "0 or more");
+        Require.atLeast("--batch-size", batch, 1);
+        Require.atLeast("--length", length, 16);
+        Require.between("--classes", classes, 2, 5);
+        Require.atLeast("--repetitions", repetitions, 1);
+        Require.atLeast("--memory-steps", memorySteps, 0);
     }
 
     /** The engine's device. */
     Device device() {
         return computeDevice.resolve();
-    }
-
-    private static void require(boolean condition, String flag, int value, String accepted) {
-        if (!condition) {
-            throw new IllegalArgumentException(flag + ": " + value + " is not accepted; accepted: " + accepted);
-        }
     }
 }

@@ -1,5 +1,6 @@
 package io.calibrant.infra.bench;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
@@ -50,15 +51,10 @@ record FitterLoad(int layers, int width, int batches) {
     private static final int POOL = 61;
 
     FitterLoad {
-        require(layers >= 1 && layers <= 200, "--layers", layers, "1 to 200");
-        require(width >= 128 && width % HEAD_WIDTH == 0, "--width", width, "a multiple of " + HEAD_WIDTH);
-        require(batches >= 4, "--batches", batches, "4 or more");
-    }
-
-    private static void require(boolean right, String flag, int value, String accepted) {
-        if (!right) {
-            throw new IllegalArgumentException(flag + ": " + value + " is not accepted, accepted is " + accepted);
-        }
+        Require.between("--layers", layers, 1, 200);
+        Require.that(
+                width >= HEAD_WIDTH && width % HEAD_WIDTH == 0, "--width", width, "a multiple of " + HEAD_WIDTH);
+        Require.atLeast("--batches", batches, 4);
     }
 
     private ModelConfig config() {

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.Require;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.AnswerPrinter;
 import io.calibrant.infra.commands.output.Output;
@@ -17,7 +19,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -58,14 +59,10 @@ final class AnswersCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (count != null && count < 1) {
-            throw new ParameterException(
-                    spec.commandLine(), "--count: " + count + " is not accepted, accepted is 1 or more");
-        }
-        if (timeout != null && !(timeout >= 0)) {
-            throw new ParameterException(
-                    spec.commandLine(), "--timeout: " + timeout + " is not accepted, accepted are seconds from 0");
-        }
+        Usage.check(spec, () -> {
+            Require.that(count == null || count >= 1, "--count", count, "1 or more");
+            Require.that(timeout == null || timeout >= 0, "--timeout", timeout, "0 seconds or more");
+        });
         long start = System.nanoTime();
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);

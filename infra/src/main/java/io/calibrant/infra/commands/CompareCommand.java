@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
@@ -115,9 +117,12 @@ final class CompareCommand implements Callable<Integer> {
             }
         }
         if (found.isEmpty()) {
-            throw new IllegalArgumentException("there is no fit '" + fit + "'"
-                    + (run == null ? "" : " of run '" + run + "'")
-                    + (checkpoint == null ? "" : " at checkpoint '" + checkpoint + "'") + ", there are " + fits);
+            throw new ConfigurationException(
+                    "FIT",
+                    fit,
+                    (fits.isEmpty() ? "a fit" : Require.choice(fits))
+                            + (run == null ? "" : " of run '" + run + "'")
+                            + (checkpoint == null ? "" : " at checkpoint '" + checkpoint + "'"));
         }
         return found;
     }

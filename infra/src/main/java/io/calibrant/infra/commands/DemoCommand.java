@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.Require;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.EvaluationPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.demo.Demo;
@@ -115,11 +117,17 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         boolean given = model != null || questions != null || test != null;
-        if (given && (model == null || questions == null || test == null)) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--model, --questions and --test go together: accepted are all three, or none for the demo's own");
-        }
+        List<String> these = new ArrayList<>();
+        add(these, "--model", model == null ? null : model.toString());
+        add(these, "--questions", questions == null ? null : questions.toString());
+        add(these, "--test", test == null ? null : test.toString());
+        Usage.check(
+                spec,
+                () -> Require.that(
+                        these.isEmpty() || these.size() == 6,
+                        "--model, --questions and --test",
+                        these,
+                        "all given, or none for the demo's own"));
         DemoFiles files = given ? new DemoFiles(model, questions, test) : null;
         checkFlags();
         Output output = new Output(spec);
@@ -154,7 +162,8 @@ final class DemoCommand implements Callable<Integer> {
             parsed(new ScoreCommand(), scoring(), "--run", NAME, "--model", NAME)
                     .settings();
         } catch (ParameterException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            throw new ParameterException(
+                    spec.commandLine(), Usage.message(e), e, e.getArgSpec(), e.getValue());
         }
     }
 

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.Require;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.output.DetailsFile;
@@ -21,7 +23,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -92,10 +93,7 @@ final class EvaluateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         NameChecks.runAndFit(run, fit);
-        if (timeout < 1) {
-            throw new ParameterException(
-                    spec.commandLine(), "--timeout: " + timeout + " is not accepted, accepted are seconds from 1");
-        }
+        Usage.check(spec, () -> Require.atLeast("--timeout", timeout, 1));
         List<Question> labelled = QuestionFile.read(questions);
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);

@@ -1,5 +1,8 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.infra.commands.options.Usage;
+import io.calibrant.infra.commands.options.SettingsChain;
 import java.io.PrintWriter;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.KafkaException;
@@ -25,7 +28,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         CommandLine line = failure.getCommandLine();
         PrintWriter err = line.getErr();
         String name = line.getCommandSpec().qualifiedName();
-        err.println(name + ": " + oneLine(failure.getMessage()));
+        err.println(name + ": " + oneLine(Usage.message(failure)));
         UnmatchedArgumentException.printSuggestions(failure, err);
         err.println("'" + name + " --help' shows what is accepted");
         trace(failure, err);
@@ -34,7 +37,11 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
     @Override
     public int handleExecutionException(Exception failure, CommandLine line, ParseResult result) {
-        return report(failure, line);
+        return report(
+                failure instanceof ConfigurationException refusal
+                        ? SettingsChain.named(line.getCommandSpec(), refusal)
+                        : failure,
+                line);
     }
 
     /** Prints a failure of a command in one line; returns the exit code. */

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.service.FitCleanup;
 import io.calibrant.fitter.settings.StreamingSettings;
@@ -83,7 +85,7 @@ final class FitsCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (delete != null) {
-            Keys.checkName("--delete", delete);
+            Require.name("--delete", delete);
         }
         Output output = new Output(spec);
         Connection connection = connectionOptions.reachable();
@@ -122,11 +124,11 @@ final class FitsCommand implements Callable<Integer> {
         if (doomed.isEmpty() && !names.containsKey(delete)) {
             TreeSet<String> there = new TreeSet<>(names.keySet());
             posteriors.forEach(posterior -> there.add(posterior.getFit()));
-            throw new IllegalArgumentException("--delete: there is no fit '" + delete + "', there are " + there);
+            throw new ConfigurationException("--delete", delete, Require.choice(there));
         }
         if (!isRefit(names.get(delete)) && !force) {
-            throw new IllegalArgumentException("--delete: '" + delete
-                    + "' is a live fit, which scorers may be serving; accepted is a refit, or --force with it");
+            throw new ConfigurationException(
+                    "--delete", delete, "a refit, or a live fit with --force: scorers may be serving a live one");
         }
         int members = FitCleanup.members(connection, delete);
         if (members > 0) {

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.Require;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.monitor.Monitor;
@@ -11,7 +13,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -42,10 +43,7 @@ final class MonitorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (port < 0 || port > 65535) {
-            throw new ParameterException(
-                    spec.commandLine(), "--port: " + port + " is not accepted, accepted is 0 to 65535");
-        }
+        Usage.check(spec, () -> Require.between("--port", port, 0, 65_535));
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);
         CountDownLatch closed = new CountDownLatch(1);

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.infra.commands.options.Usage;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.linalg.Compression;
@@ -19,7 +21,7 @@ import io.calibrant.infra.refit.Gap;
 import io.calibrant.infra.refit.Planner;
 import io.calibrant.infra.refit.RefitPlan;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.reading.TopicReading;
@@ -40,7 +42,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -198,15 +199,12 @@ final class RefitCommand implements Callable<Integer> {
 
     /** What the options say. */
     FitterSettings settings(Instant now) {
-        Keys.checkName("--as", name);
+        Require.name("--as", name);
         NameChecks.newFit("--as", name);
-        if (to != null && toDatetime != null) {
-            throw new ParameterException(spec.commandLine(), "--to and --to-datetime: accepted is one of them");
-        }
-        if (!residual.equals("on") && !residual.equals("off")) {
-            throw new ParameterException(
-                    spec.commandLine(), "--residual: '" + residual + "' is not accepted, accepted are on and off");
-        }
+        Usage.check(spec, () -> {
+            Require.that(to == null || toDatetime == null, "--to-datetime", toDatetime, "left out where --to is given");
+            Require.oneOf("--residual", residual, List.of("on", "off"));
+        });
         StatisticsSelection selection = new StatisticsSelection(
                 run,
                 checkpoint,
@@ -235,13 +233,10 @@ final class RefitCommand implements Callable<Integer> {
                     ? OffsetDateTime.parse(text).toInstant()
                     : LocalDateTime.parse(text).toInstant(ZoneOffset.UTC);
         } catch (DateTimeParseException e) {
-            throw new IllegalArgumentException(
-                    "--to-datetime: '" + text + "' is no time, accepted is for example 2026-11-25T10:20:00 (UTC)", e);
+            throw new ConfigurationException(
+                    "--to-datetime", text, "a time, for example 2026-11-25T10:20:00 (UTC)", e);
         }
-        if (time.isAfter(now)) {
-            throw new IllegalArgumentException("--to-datetime: " + text
-                    + " is in the future, accepted is a time that has passed: what is still to come is not known");
-        }
+        Require.that(!time.isAfter(now), "--to-datetime", text, "a time that has passed");
         return time.toEpochMilli();
     }
 

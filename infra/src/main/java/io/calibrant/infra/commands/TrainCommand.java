@@ -1,5 +1,8 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
@@ -312,17 +315,20 @@ final class TrainCommand implements Callable<Integer> {
         try {
             return Optional.of(Integer.parseInt(rank));
         } catch (NumberFormatException e) {
-            throw new ParameterException(
-                    spec.commandLine(), "--rank: found '" + rank + "', accepted is a number of 1 or more, or full", e);
+            ConfigurationException refusal = new ConfigurationException("--rank", rank, "1 or more, or full", e);
+            throw new ParameterException(spec.commandLine(), refusal.getMessage(), refusal);
         }
     }
 
     private ValidationSource validation() {
         if (validation != null && !validation.equals(NONE)) {
-            if (validationFraction != null) {
-                throw new ParameterException(
-                        spec.commandLine(), "--validation and --validation-fraction: accepted is one of them");
-            }
+            Usage.check(
+                    spec,
+                    () -> Require.that(
+                            validationFraction == null,
+                            "--validation-fraction",
+                            validationFraction,
+                            "left out where --validation is given"));
             return ValidationSource.of(Path.of(validation));
         }
         if (validation != null) {

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.Require;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.commands.output.Output;
 import java.io.IOException;
@@ -48,6 +50,10 @@ final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        Usage.check(spec, () -> {
+            Require.between("--port", port, 0, 65_535);
+            Require.between("--registry-port", registryPort, 0, 65_535);
+        });
         Output output = new Output(spec);
         Path home = dir != null ? dir : Files.createTempDirectory("calibrant-up-");
         CountDownLatch closed = new CountDownLatch(1);

@@ -1,5 +1,6 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
@@ -90,14 +91,14 @@ public final class Evaluator {
         questions.forEach(question -> known.add(question.id()));
         for (Question question : unfamiliar) {
             if (known.contains(question.id())) {
-                throw new EvaluationFailure("question id '" + question.id()
-                        + "' occurs in both files: accepted are unfamiliar questions with ids of their own");
+                throw new EvaluationFailure(Require.message(
+                        "id of an unfamiliar question", question.id(), "another one than the labelled questions have"));
             }
         }
         for (Question question : questions) {
             if (question.answer() == null) {
-                throw new EvaluationFailure(
-                        "question '" + question.id() + "' has no answer: accepted are questions with the field answer");
+                throw new EvaluationFailure(Require.message(
+                        "answer of question '" + question.id() + "'", null, "the label of one of its choices"));
             }
         }
         Run run = run();
@@ -150,9 +151,12 @@ public final class Evaluator {
             return runs.values().iterator().next();
         }
         if (runId == null || !runs.containsKey(runId)) {
-            throw new EvaluationFailure("--run: " + (runId == null ? "not given" : "'" + runId + "' is not there")
-                    + ", accepted are the runs on topic " + connection.topics().runs() + ": "
-                    + (runs.isEmpty() ? "there is none" : String.join(", ", new TreeSet<>(runs.keySet()))));
+            throw new EvaluationFailure(Require.message(
+                    "--run",
+                    runId,
+                    runs.isEmpty()
+                            ? "a run on topic " + connection.topics().runs() + ", which has none yet"
+                            : Require.choice(new TreeSet<>(runs.keySet()))));
         }
         return runs.get(runId);
     }

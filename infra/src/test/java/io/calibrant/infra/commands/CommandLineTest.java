@@ -101,7 +101,7 @@ class CommandLineTest {
         Ran number = Ran.calibrant(Map.of(), "demo", "--steps", "many");
         assertThat(number.code()).isEqualTo(2);
         assertThat(number.err())
-                .contains("calibrant demo: Invalid value for option '--steps'")
+                .contains("calibrant demo: --steps must be a whole number, got 'many'")
                 .hasLineCount(2);
 
         Ran name = Ran.calibrant(Map.of(), "demo", "--fisher", "EXAKT");
@@ -114,13 +114,14 @@ class CommandLineTest {
     }
 
     @Test
-    void shouldNameASettingThatNobodyKnows() throws IOException {
+    void shouldNameASettingThatDoesNotExist() throws IOException {
         Path file = dir.resolve("client.properties");
         Files.writeString(file, "calibrant.fitt=x\n");
         Ran ran = Ran.calibrant(Map.of(), "fits", "--command-config=" + file);
         assertThat(ran.code()).isEqualTo(1);
         assertThat(ran.err())
-                .startsWith("calibrant: --command-config: file " + file + " sets 'calibrant.fitt', which nobody knows")
+                .startsWith("calibrant: a calibrant.* setting must be one of calibrant.adapter, ")
+                .endsWith(", got 'calibrant.fitt' (from " + file + ")\n")
                 .hasLineCount(1);
     }
 
@@ -148,7 +149,7 @@ class CommandLineTest {
                                 "--schema-registry",
                                 "http://h")
                         .err())
-                .startsWith("calibrant fit: --fit: 'latest-complete' is not accepted as a name");
+                .startsWith("calibrant fit: --fit must be another name: ");
     }
 
     private static String[] with(String[] command, String... more) {
@@ -160,7 +161,7 @@ class CommandLineTest {
         Ran ran = Ran.calibrant(Map.of("CALIBRANT_SCHEMA_REGISTRY_URL", "http://r:1"), "fits");
         assertThat(ran.code()).isEqualTo(2);
         assertThat(ran.err())
-                .contains("--bootstrap-server is missing")
+                .contains("--bootstrap-server must be given")
                 .contains("CALIBRANT_BOOTSTRAP_SERVERS")
                 .contains("--command-config");
     }
@@ -187,6 +188,66 @@ class CommandLineTest {
                     .isEqualTo("calibrant " + command + ": question file " + file
                             + ", line 2: question: found nothing, accepted is a string\n");
         }
+    }
+
+    @Test
+    void shouldTellWrongUsageInOneForm() {
+        assertThat(usage("answers --count x")).isEqualTo("answers: --count must be a whole number, got 'x'");
+        assertThat(usage("answers --count 0")).isEqualTo("answers: --count must be 1 or more, got 0");
+        assertThat(usage("answers --timeout soon")).isEqualTo("answers: --timeout must be a number, got 'soon'");
+        assertThat(usage("fit --threads 99999999999"))
+                .isEqualTo("fit: --threads must be -2147483648 to 2147483647, got '99999999999'");
+        assertThat(usage("fit --prior none")).isEqualTo("fit: --prior must be one of SCALAR, LAYERWISE, got 'none'");
+        assertThat(usage("answers --count")).isEqualTo("answers: --count must be followed by a value, got nothing");
+        assertThat(usage("answers --count 3 --count 4")).isEqualTo("answers: --count must be given once, got several");
+        assertThat(usage("answers --cuont 3")).isEqualTo("answers: --cuont is not an option of 'calibrant answers'");
+        assertThat(usage("answers 3"))
+                .isEqualTo("answers: '3' is not an option of 'calibrant answers', and the command takes nothing else");
+        assertThat(usage("label"))
+                .isEqualTo("label: --questions must be given as a flag, as CALIBRANT_QUESTIONS in the environment, or as"
+                        + " calibrant.questions in the file of --command-config, got nothing");
+        assertThat(usage("score")).isEqualTo("score: --run, --model must be given, got nothing");
+        assertThat(usage("compare")).isEqualTo("compare: FIT, FIT must be given, got nothing");
+        assertThat(usage("monitor --port 65536")).isEqualTo("monitor: --port must be 0 to 65535, got 65536");
+        assertThat(usage("up --registry-port -1")).isEqualTo("up: --registry-port must be 0 to 65535, got -1");
+    }
+
+    @Test
+    void shouldListTheCommandsWhereOneIsMistyped() {
+        Ran ran = Ran.calibrant(Map.of(), "topcs");
+        assertThat(ran.code()).isEqualTo(2);
+        assertThat(ran.err())
+                .startsWith("calibrant: COMMAND must be one of up, topics, train, ")
+                .contains(", got 'topcs'\n")
+                .doesNotContain("demo-model");
+    }
+
+    /** The first line of what wrong usage prints, without the program's name. */
+    private static String usage(String arguments) {
+        Ran ran = Ran.calibrant(Map.of(), arguments.split(" "));
+        assertThat(ran.code()).as(arguments).isEqualTo(2);
+        return ran.err().lines().findFirst().orElseThrow().replaceFirst("calibrant ", "");
+    }
+
+    @Test
+    void shouldSayWhichVariableOrFileAValueCameFrom() throws IOException {
+        Map<String, String> addresses =
+                Map.of("CALIBRANT_BOOTSTRAP_SERVERS", "localhost", "CALIBRANT_SCHEMA_REGISTRY_URL", "http://h");
+        assertThat(Ran.calibrant(addresses, "topics").err())
+                .isEqualTo("calibrant topics: --bootstrap-server must be host:port[,host:port], got 'localhost'"
+                        + " (from CALIBRANT_BOOTSTRAP_SERVERS)\n");
+        assertThat(Ran.calibrant(addresses, "topics", "--bootstrap-server", "here").err())
+                .isEqualTo("calibrant topics: --bootstrap-server must be host:port[,host:port], got 'here'\n");
+
+        Path file = dir.resolve("client.properties");
+        Files.writeString(file, "calibrant.count=0\n");
+        assertThat(Ran.calibrant(Map.of(), "answers", "--command-config", file.toString())
+                        .err())
+                .startsWith("calibrant answers: --count must be 1 or more, got 0 (from " + file + ")\n");
+        assertThat(Ran.calibrant(
+                                Map.of("CALIBRANT_COUNT", "many"), "answers", "--command-config", file.toString())
+                        .err())
+                .startsWith("calibrant answers: --count must be a whole number, got 'many' (from CALIBRANT_COUNT)\n");
     }
 
     @Test

@@ -385,7 +385,7 @@ class CommandsIT extends OnOneCluster {
 
         Ran unknown = calibrant("fits", "--delete", "layerz");
         assertThat(unknown.code()).isEqualTo(1);
-        assertThat(unknown.err()).contains("there is no fit 'layerz', there are [default, layers]");
+        assertThat(unknown.err()).contains("FIT must be one of default, layers, got 'layerz'");
 
         Ran live = calibrant("fits", "--delete", "default");
         assertThat(live.code()).isEqualTo(1);

@@ -48,7 +48,7 @@ class TrainCommandTest {
     @Test
     void shouldNameFlagAndValueOfABadSetting() {
         assertThat(train("--run", "a/b", "--model", "m", "--questions", "q")).isEqualTo(1);
-        assertThat(lastLine()).contains("--run: 'a/b' is not a name");
+        assertThat(lastLine()).contains("--run must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'");
 
         assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--shard", "2/2"))
                 .isEqualTo(1);
@@ -95,7 +95,7 @@ class TrainCommandTest {
 
         assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--rank", "many"))
                 .isEqualTo(2);
-        assertThat(err.toString()).contains("--rank: found 'many', accepted is a number of 1 or more, or full");
+        assertThat(err.toString()).contains("--rank must be 1 or more, or full, got 'many'");
 
         assertThat(train(
                         "--run",

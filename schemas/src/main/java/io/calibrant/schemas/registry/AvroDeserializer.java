@@ -1,5 +1,6 @@
 package io.calibrant.schemas.registry;
 
+import io.calibrant.schemas.ConfigurationException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -99,7 +100,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         try {
             return Class.forName(type.toString());
         } catch (ClassNotFoundException e) {
-            throw new IllegalArgumentException(key + ": no class '" + type + "', accepted is an Avro record class", e);
+            throw new ConfigurationException(key, type.toString(), "the name of an Avro record class", e);
         }
     }
 }

@@ -1,5 +1,7 @@
 package io.calibrant.schemas.registry;
 
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -14,6 +16,7 @@ final class RegistryClients {
     private static final String USER_INFO = "basic.auth.user.info";
     private static final String TOKEN = "bearer.auth.token";
     private static final String MOCK = "mock://";
+    private static final String ADDRESSES = "http://host:port, https://host:port or mock://name";
 
     private static final Map<Address, RegistryClient> CLIENTS = new ConcurrentHashMap<>();
 
@@ -24,10 +27,7 @@ final class RegistryClients {
     static RegistryClient of(Map<String, ?> configs) {
         Object url = configs.get(URL);
         String text = url instanceof List<?> list ? String.join(",", strings(list)) : url == null ? "" : url.toString();
-        if (text.isBlank()) {
-            throw new IllegalArgumentException(
-                    URL + ": no address given, accepted are http://host:port, https://host:port and mock://name");
-        }
+        Require.that(!text.isBlank(), URL, url, ADDRESSES);
         List<String> urls = new ArrayList<>();
         for (String part : text.split(",", -1)) {
             urls.add(check(part.trim()));
@@ -56,8 +56,7 @@ final class RegistryClients {
         } catch (IllegalArgumentException e) {
             // Said below, with what is accepted.
         }
-        throw new IllegalArgumentException(URL + ": '" + url
-                + "' is not a registry's address, accepted are http://host:port, https://host:port and mock://name");
+        throw new ConfigurationException(URL, url, ADDRESSES);
     }
 
     private static String authorization(Map<String, ?> configs) {

@@ -1,7 +1,6 @@
 package io.calibrant.scorer.serving;
 
 import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Require;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
@@ -32,13 +31,13 @@ public record ServingSettings(List<String> runs, Path model, String fit, Compute
      */
     public ServingSettings {
         runs = List.copyOf(runs);
-        runs.forEach(run -> Keys.checkName("--run", run));
+        runs.forEach(run -> Require.name("--run", run));
         Require.that(
                 !runs.isEmpty() && new HashSet<>(runs).size() == runs.size(),
                 "--run",
                 String.join(",", runs),
                 "one run or several different ones, R1,R2");
-        Keys.checkName("--fit", fit);
+        Require.name("--fit", fit);
         Objects.requireNonNull(model, "model");
         Objects.requireNonNull(device, "device");
     }

@@ -1,6 +1,6 @@
 package io.calibrant.trainer.settings;
 
-import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Shard;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
@@ -68,7 +68,7 @@ public record TrainerSettings(
 
     /** @throws IllegalArgumentException naming flag, value and what is accepted */
     public TrainerSettings {
-        Keys.checkName("--run", run);
+        Require.name("--run", run);
         require(steps >= 0, "--steps", steps, "0 or more");
         require(batchSize >= 1, "--batch-size", batchSize, "1 or more");
         require(learningRate >= 0 && learningRate < 1, "--learning-rate", learningRate, "0 or more, below 1");

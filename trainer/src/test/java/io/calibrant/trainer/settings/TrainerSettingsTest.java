@@ -23,7 +23,7 @@ class TrainerSettingsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "a/b, 1, 4, 5e-5, 10, '--run: ''a/b'' is not a name'",
+        "a/b, 1, 4, 5e-5, 10, '--run must be 1 to 100 letters'",
         "r, -1, 4, 5e-5, 10, '--steps: found -1, accepted is 0 or more'",
         "r, 1, 0, 5e-5, 10, '--batch-size: found 0, accepted is 1 or more'",
         "r, 1, 4, -1, 10, '--learning-rate: found -1.0, accepted is 0 or more, below 1'",

@@ -50,15 +50,11 @@ public final class ConnectionOptions {
      * The connection that these flags, the environment and the file describe.
      *
      * @throws ParameterException if an address is missing
-     * @throws IllegalArgumentException if one is malformed
+     * @throws io.calibrant.schemas.ConfigurationException if one has another form than an address
      */
     public Connection connection() {
         Configuration configuration = SettingsChain.resolve(mixee);
-        try {
-            configuration.requireAddresses();
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(mixee.commandLine(), e.getMessage(), e);
-        }
+        Usage.check(mixee, configuration::requireAddresses);
         return configuration.connection();
     }
 

@@ -1,6 +1,6 @@
 package io.calibrant.infra.commands.options;
 
-import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.scorer.serving.ServingSettings;
 
 /** Which names of runs and fits a flag accepts. */
@@ -13,20 +13,20 @@ public final class NameChecks {
      * @param flag the flag that gives the name
      */
     public static void newFit(String flag, String name) {
-        if (name.equals(ServingSettings.LATEST_COMPLETE)) {
-            throw new IllegalArgumentException(
-                    flag + ": '" + name + "' is not accepted as a name: scorers and questions mean by"
-                            + " it whichever fit was completed last");
-        }
+        Require.that(
+                !name.equals(ServingSettings.LATEST_COMPLETE),
+                flag,
+                name,
+                "another name: to scorers and questions this one means the fit that was completed last");
     }
 
     /** The run and the fit that questions name, either of which may be null for none. */
     public static void runAndFit(String run, String fit) {
         if (run != null) {
-            Keys.checkName("--run", run);
+            Require.name("--run", run);
         }
         if (fit != null) {
-            Keys.checkName("--fit", fit);
+            Require.name("--fit", fit);
         }
     }
 }

@@ -1,5 +1,7 @@
 package io.calibrant.infra.commands.options;
 
+import io.calibrant.schemas.Require;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Configuration;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
@@ -33,11 +35,13 @@ public final class SettingsChain implements IDefaultValueProvider {
 
     private final Configuration fileAndEnvironment;
     private final Path file;
+    private final List<String> arguments;
     private final Map<String, String> environment;
     private final Set<String> ownKeys;
 
-    private SettingsChain(Path file, Map<String, String> environment, Set<String> ownKeys) {
+    private SettingsChain(Path file, String[] arguments, Map<String, String> environment, Set<String> ownKeys) {
         this.file = file;
+        this.arguments = List.of(arguments);
         this.environment = environment;
         this.ownKeys = ownKeys;
         this.fileAndEnvironment = over(Configuration.builtIn(Map.of()));
@@ -46,7 +50,7 @@ public final class SettingsChain implements IDefaultValueProvider {
     /**
      * The chain for a command line.
      *
-     * @throws IllegalArgumentException if the file cannot be read or sets a {@code calibrant.*} key that nobody knows
+     * @throws ConfigurationException if the file cannot be read or sets a {@code calibrant.*} key that does not exist
      */
     public static SettingsChain of(CommandLine root, String[] arguments, Map<String, String> environment) {
         Set<String> keys = new TreeSet<>(Set.of(Connection.SERIALIZER, Connection.DESERIALIZER, Connection.SERDE));
@@ -61,7 +65,7 @@ public final class SettingsChain implements IDefaultValueProvider {
                 file = Path.of(arguments[i + 1]);
             }
         }
-        return new SettingsChain(file, environment, keys);
+        return new SettingsChain(file, arguments, environment, keys);
     }
 
     private Configuration over(Configuration builtIn) {
@@ -70,9 +74,8 @@ public final class SettingsChain implements IDefaultValueProvider {
             configuration = configuration.withFile(file);
             for (String key : configuration.keys()) {
                 if (key.startsWith("calibrant.") && !ownKeys.contains(key)) {
-                    throw new IllegalArgumentException("--command-config: file " + file + " sets '" + key
-                            + "', which nobody knows; accepted are " + String.join(", ", ownKeys)
-                            + " and the settings of Kafka's clients");
+                    throw new ConfigurationException("a calibrant.* setting", key, Require.choice(ownKeys))
+                            .from(file.toString());
                 }
             }
         }
@@ -113,6 +116,35 @@ public final class SettingsChain implements IDefaultValueProvider {
             }
         }
         return chain.over(Configuration.builtIn(builtIn)).withFlags(said, flags);
+    }
+
+    /**
+     * A refusal that names the environment variable or the file that the value came from, unless a flag gave it.
+     *
+     * @param command the command whose setting was refused
+     */
+    public static ConfigurationException named(CommandSpec command, ConfigurationException refusal) {
+        return refusal.origin().isEmpty() && command.defaultValueProvider() instanceof SettingsChain chain
+                ? refusal.from(chain.origin(command, refusal.key()))
+                : refusal;
+    }
+
+    private String origin(CommandSpec command, String flagOrKey) {
+        OptionSpec option = command.findOption(flagOrKey);
+        boolean isFlag = option != null
+                && arguments.stream()
+                        .anyMatch(argument -> argument.equals(flagOrKey) || argument.startsWith(flagOrKey + "="));
+        return isFlag
+                ? null
+                : fileAndEnvironment
+                        .get(option == null ? flagOrKey : key(option))
+                        .map(Configuration.Entry::variableOrFile)
+                        .orElse(null);
+    }
+
+    /** The places where the value of a flag can be given, in words that follow "must be". */
+    static String given(OptionSpec option) {
+        return Configuration.given(key(option));
     }
 
     private static List<OptionSpec> settings(CommandSpec command) {

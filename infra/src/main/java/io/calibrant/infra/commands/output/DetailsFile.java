@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands.output;
 
+import io.calibrant.schemas.ConfigurationException;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.evaluation.Evaluated;
@@ -21,7 +22,7 @@ public record DetailsFile(Path file) {
     /**
      * Writes one line for each question.
      *
-     * @throws IllegalArgumentException naming the file if it cannot be written
+     * @throws ConfigurationException naming the file if it cannot be written
      */
     public void write(Evaluated evaluated) {
         try {
@@ -37,7 +38,7 @@ public record DetailsFile(Path file) {
                 }
             }
         } catch (IOException e) {
-            throw new IllegalArgumentException("--details: " + file + " cannot be written: " + e, e);
+            throw new ConfigurationException("--details", file, "a file that can be written", e);
         }
     }
 
