@@ -192,7 +192,7 @@ class PriorCalibrationTest {
     static Stream<Bad> spoilt() {
         return Stream.of(
                 new Bad("key 'q/0' is not the id of its question", s -> s.setQuestionId("q1")),
-                new Bad("run: 'a/b' is not a name", s -> s.setRunId("a/b")),
+                new Bad("run must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'", s -> s.setRunId("a/b")),
                 new Bad("3 contrast means for 2 labels", s -> s.setLabels(List.of("A", "B"))),
                 new Bad("contrastMean holds NaN", s -> s.setContrastMean(List.of(1.0, Double.NaN, 0.0))),
                 new Bad("stands in it twice", s -> s.getBlocks().get(0).setBlock(Pass.B.getName())),
