@@ -101,8 +101,7 @@ public final class Configuration {
         try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
             properties.load(reader);
         } catch (IOException | IllegalArgumentException e) {
-            throw new ConfigurationException(
-                    "--command-config", file, "a file of key=value lines that can be read", e);
+            throw new ConfigurationException("--command-config", file, "a file of key=value lines that can be read", e);
         }
         Map<String, String> values = new TreeMap<>();
         properties.stringPropertyNames().forEach(key -> values.put(key, properties.getProperty(key)));
@@ -186,8 +185,7 @@ public final class Configuration {
     }
 
     private String required(String key, String flag) {
-        return get(key).map(Entry::value)
-                .orElseThrow(() -> new ConfigurationException(flag, null, given(key)));
+        return get(key).map(Entry::value).orElseThrow(() -> new ConfigurationException(flag, null, given(key)));
     }
 
     /** The places where the value of a key can be given, in words that follow "must be". */

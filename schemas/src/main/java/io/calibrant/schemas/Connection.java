@@ -42,8 +42,7 @@ public record Connection(
         TrustedRecords.trust();
     }
 
-    private static final Pattern BOOTSTRAP_SERVERS =
-            Pattern.compile("\\s*[^\\s,]+:\\d+\\s*(,\\s*[^\\s,]+:\\d+\\s*)*");
+    private static final Pattern BOOTSTRAP_SERVERS = Pattern.compile("\\s*[^\\s,]+:\\d+\\s*(,\\s*[^\\s,]+:\\d+\\s*)*");
 
     private static final Pattern SCHEMA_REGISTRY = Pattern.compile("(https?|mock)://\\S+");
     private static final String FETCH_BYTES = Integer.toString(Topics.MAX_RECORD_BYTES);
@@ -55,12 +54,14 @@ public record Connection(
      */
     public Connection {
         Require.that(
-                bootstrapServers != null && BOOTSTRAP_SERVERS.matcher(bootstrapServers).matches(),
+                bootstrapServers != null
+                        && BOOTSTRAP_SERVERS.matcher(bootstrapServers).matches(),
                 "--bootstrap-server",
                 bootstrapServers,
                 "host:port[,host:port]");
         Require.that(
-                schemaRegistry != null && SCHEMA_REGISTRY.matcher(schemaRegistry).matches(),
+                schemaRegistry != null
+                        && SCHEMA_REGISTRY.matcher(schemaRegistry).matches(),
                 "--schema-registry",
                 schemaRegistry,
                 "http://host:port, https://host:port or mock://name");

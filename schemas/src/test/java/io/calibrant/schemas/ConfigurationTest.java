@@ -54,8 +54,9 @@ class ConfigurationTest {
     void shouldSayWhereAMissingAddressCanBeGiven() {
         assertThatThrownBy(() -> Configuration.builtIn(Map.of()).connection())
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("--bootstrap-server must be given as a flag, as CALIBRANT_BOOTSTRAP_SERVERS in the environment,"
-                        + " or as bootstrap.servers in the file of --command-config, got nothing");
+                .hasMessage(
+                        "--bootstrap-server must be given as a flag, as CALIBRANT_BOOTSTRAP_SERVERS in the environment,"
+                                + " or as bootstrap.servers in the file of --command-config, got nothing");
     }
 
     @Test
@@ -63,7 +64,8 @@ class ConfigurationTest {
         Path absent = directory.resolve("absent.properties");
         assertThatThrownBy(() -> Configuration.builtIn(Map.of()).withFile(absent))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("--command-config must be a file of key=value lines that can be read, got '" + absent + "'");
+                .hasMessage(
+                        "--command-config must be a file of key=value lines that can be read, got '" + absent + "'");
     }
 
     @Test

@@ -1,7 +1,6 @@
 package io.calibrant.fitter.settings;
 
 import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Run;

@@ -361,7 +361,9 @@ class CalibrationTopicTest {
         return Stream.of(
                 new Bad("key 'q1' is not the id of its question", a -> a.setQuestionId("q2")),
                 new Bad("run must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'", a -> a.setRunId("a/b")),
-                new Bad("checkpoint must be 1 to 100 letters, digits, '.', '_' and '-', got ''", a -> a.setCheckpoint("")),
+                new Bad(
+                        "checkpoint must be 1 to 100 letters, digits, '.', '_' and '-', got ''",
+                        a -> a.setCheckpoint("")),
                 new Bad("labels are [A, B, C, A], expected two or more", a -> a.setLabels(List.of("A", "B", "C", "A"))),
                 new Bad("labels are [A], expected two or more", a -> a.setLabels(List.of("A"))),
                 new Bad("probabilities are 3, there are 4 labels", a -> a.setProbabilities(List.of(0.1, 0.4, 0.5))),

@@ -81,7 +81,9 @@ class DeadLetterTest {
                         s -> s.setRows(new Tensor(List.of(1, 61), DType.F32, ByteBuffer.wrap(new byte[8])))),
                 new Bad("the run has no such block", s -> s.setBlock("model.layers.9.mlp.up_proj.lora_A")),
                 new Bad("the run is unknown", s -> s.setRunId("nobody")),
-                new Bad("checkpoint must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'", s -> s.setCheckpoint("a/b")),
+                new Bad(
+                        "checkpoint must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'",
+                        s -> s.setCheckpoint("a/b")),
                 new Bad("batch -1, expected 0 to 3", s -> s.setBatch(-1)),
                 new Bad("batch 4, expected 0 to 3", s -> s.setBatch(4)),
                 new Bad("batchesExpected 0", s -> s.setBatchesExpected(0L)),

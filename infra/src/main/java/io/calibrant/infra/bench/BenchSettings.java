@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.schemas.Require;
 import ai.djl.Device;
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 

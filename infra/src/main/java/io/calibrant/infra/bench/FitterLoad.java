@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FactorRows;
@@ -52,8 +52,7 @@ record FitterLoad(int layers, int width, int batches) {
 
     FitterLoad {
         Require.between("--layers", layers, 1, 200);
-        Require.that(
-                width >= HEAD_WIDTH && width % HEAD_WIDTH == 0, "--width", width, "a multiple of " + HEAD_WIDTH);
+        Require.that(width >= HEAD_WIDTH && width % HEAD_WIDTH == 0, "--width", width, "a multiple of " + HEAD_WIDTH);
         Require.atLeast("--batches", batches, 4);
     }
 

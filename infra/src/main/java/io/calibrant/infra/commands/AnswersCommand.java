@@ -1,11 +1,11 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.Require;
-import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.AnswerPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;

@@ -1,7 +1,5 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.schemas.Require;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
@@ -11,7 +9,9 @@ import io.calibrant.infra.commands.output.EvaluationPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.PosteriorFields;
 import io.calibrant.infra.evaluation.PairedAnswers;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorStructure;

@@ -1,6 +1,5 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.Require;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.EvaluationPrinter;
 import io.calibrant.infra.commands.output.Output;
@@ -9,6 +8,7 @@ import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoSettings;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.report.TextReport;
+import io.calibrant.schemas.Require;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -162,8 +162,7 @@ final class DemoCommand implements Callable<Integer> {
             parsed(new ScoreCommand(), scoring(), "--run", NAME, "--model", NAME)
                     .settings();
         } catch (ParameterException e) {
-            throw new ParameterException(
-                    spec.commandLine(), Usage.message(e), e, e.getArgSpec(), e.getValue());
+            throw new ParameterException(spec.commandLine(), Usage.message(e), e, e.getArgSpec(), e.getValue());
         }
     }
 

@@ -1,9 +1,8 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.Require;
-import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.DetailsFile;
 import io.calibrant.infra.commands.output.EvaluationPrinter;
 import io.calibrant.infra.commands.output.Output;
@@ -12,6 +11,7 @@ import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.report.HtmlReport;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;

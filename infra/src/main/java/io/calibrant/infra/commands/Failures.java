@@ -1,8 +1,8 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.SettingsChain;
+import io.calibrant.infra.commands.options.Usage;
+import io.calibrant.schemas.ConfigurationException;
 import java.io.PrintWriter;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.KafkaException;

@@ -1,7 +1,5 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.schemas.Require;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.service.FitCleanup;
 import io.calibrant.fitter.settings.StreamingSettings;
@@ -10,8 +8,10 @@ import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.PosteriorFields;
 import io.calibrant.infra.topics.FitRemoval;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;

@@ -1,11 +1,11 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.Require;
-import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.monitor.Monitor;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;

@@ -1,7 +1,5 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.infra.commands.options.Usage;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.linalg.Compression;
@@ -14,12 +12,14 @@ import io.calibrant.fitter.settings.StreamingSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.RefitOutcome;
 import io.calibrant.infra.commands.output.RefitProgress;
 import io.calibrant.infra.refit.Gap;
 import io.calibrant.infra.refit.Planner;
 import io.calibrant.infra.refit.RefitPlan;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Posterior;
@@ -233,8 +233,7 @@ final class RefitCommand implements Callable<Integer> {
                     ? OffsetDateTime.parse(text).toInstant()
                     : LocalDateTime.parse(text).toInstant(ZoneOffset.UTC);
         } catch (DateTimeParseException e) {
-            throw new ConfigurationException(
-                    "--to-datetime", text, "a time, for example 2026-11-25T10:20:00 (UTC)", e);
+            throw new ConfigurationException("--to-datetime", text, "a time, for example 2026-11-25T10:20:00 (UTC)", e);
         }
         Require.that(!time.isAfter(now), "--to-datetime", text, "a time that has passed");
         return time.toEpochMilli();

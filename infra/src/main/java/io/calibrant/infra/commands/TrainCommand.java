@@ -1,13 +1,13 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.schemas.Require;
-import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.TrainProgress;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Shard;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;

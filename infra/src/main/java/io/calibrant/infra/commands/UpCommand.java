@@ -1,9 +1,9 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.schemas.Require;
-import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.cluster.Cluster;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.Output;
+import io.calibrant.schemas.Require;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

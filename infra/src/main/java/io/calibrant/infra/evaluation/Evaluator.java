@@ -1,11 +1,11 @@
 package io.calibrant.infra.evaluation;
 
-import io.calibrant.schemas.Require;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;

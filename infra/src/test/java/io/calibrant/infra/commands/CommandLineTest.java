@@ -204,8 +204,9 @@ class CommandLineTest {
         assertThat(usage("answers 3"))
                 .isEqualTo("answers: '3' is not an option of 'calibrant answers', and the command takes nothing else");
         assertThat(usage("label"))
-                .isEqualTo("label: --questions must be given as a flag, as CALIBRANT_QUESTIONS in the environment, or as"
-                        + " calibrant.questions in the file of --command-config, got nothing");
+                .isEqualTo(
+                        "label: --questions must be given as a flag, as CALIBRANT_QUESTIONS in the environment, or as"
+                                + " calibrant.questions in the file of --command-config, got nothing");
         assertThat(usage("score")).isEqualTo("score: --run, --model must be given, got nothing");
         assertThat(usage("compare")).isEqualTo("compare: FIT, FIT must be given, got nothing");
         assertThat(usage("monitor --port 65536")).isEqualTo("monitor: --port must be 0 to 65535, got 65536");
@@ -236,7 +237,8 @@ class CommandLineTest {
         assertThat(Ran.calibrant(addresses, "topics").err())
                 .isEqualTo("calibrant topics: --bootstrap-server must be host:port[,host:port], got 'localhost'"
                         + " (from CALIBRANT_BOOTSTRAP_SERVERS)\n");
-        assertThat(Ran.calibrant(addresses, "topics", "--bootstrap-server", "here").err())
+        assertThat(Ran.calibrant(addresses, "topics", "--bootstrap-server", "here")
+                        .err())
                 .isEqualTo("calibrant topics: --bootstrap-server must be host:port[,host:port], got 'here'\n");
 
         Path file = dir.resolve("client.properties");
@@ -244,8 +246,7 @@ class CommandLineTest {
         assertThat(Ran.calibrant(Map.of(), "answers", "--command-config", file.toString())
                         .err())
                 .startsWith("calibrant answers: --count must be 1 or more, got 0 (from " + file + ")\n");
-        assertThat(Ran.calibrant(
-                                Map.of("CALIBRANT_COUNT", "many"), "answers", "--command-config", file.toString())
+        assertThat(Ran.calibrant(Map.of("CALIBRANT_COUNT", "many"), "answers", "--command-config", file.toString())
                         .err())
                 .startsWith("calibrant answers: --count must be a whole number, got 'many' (from CALIBRANT_COUNT)\n");
     }

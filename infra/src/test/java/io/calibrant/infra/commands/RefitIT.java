@@ -122,7 +122,9 @@ class RefitIT extends OnOneCluster {
         refused(List.of("--as", "new", "--from", "24"), "step-1 has batches 0 to 23");
         refused(List.of("--as", "new", "--from", "5", "--to", "4"), "--to must be 5 or more, got 4");
         refused(List.of("--as", "new", "--to-datetime", "yesterday"), "--to-datetime must be a time, for example");
-        refused(List.of("--as", "new", "--to-datetime", "2999-01-01T00:00:00"), "--to-datetime must be a time that has passed, got '2999-01-01T00:00:00'");
+        refused(
+                List.of("--as", "new", "--to-datetime", "2999-01-01T00:00:00"),
+                "--to-datetime must be a time that has passed, got '2999-01-01T00:00:00'");
         refused(List.of("--as", "default"), "--as must be a new name, not that of a live fit, got 'default'");
         refused(List.of("--as", "latest-complete"), "--as must be another name");
         assertThat(refit("--as", "new", "--to", "4", "--to-datetime", "2026-03-01T10:00:00")

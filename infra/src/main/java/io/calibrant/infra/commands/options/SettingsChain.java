@@ -1,9 +1,9 @@
 package io.calibrant.infra.commands.options;
 
-import io.calibrant.schemas.Require;
-import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Configuration;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Require;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

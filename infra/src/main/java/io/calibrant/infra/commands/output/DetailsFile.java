@@ -1,11 +1,11 @@
 package io.calibrant.infra.commands.output;
 
-import io.calibrant.schemas.ConfigurationException;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.report.EvaluatedQuestion;
 import io.calibrant.infra.report.Method;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.avro.Answer;
 import java.io.IOException;
 import java.io.PrintWriter;
