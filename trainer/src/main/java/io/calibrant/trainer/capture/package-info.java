@@ -21,10 +21,10 @@
  * <em>probe</em>: a zero leaf that is added to the map's output, whose gradient after a backward pass is that of the
  * output itself ({@link io.calibrant.trainer.capture.Pass}).
  *
- * <p>{@code Autograd} is the one class of the house that touches DJL's internal {@code JniUtils}.
+ * <p>{@code Autograd} is the only class that touches DJL's internal {@code JniUtils}.
  *
  * <p>What is made of a pass afterwards is much small work on arrays: {@link io.calibrant.trainer.capture.MathThreads}.
  *
- * <p>May depend on: {@code lora}, {@code model}, DJL. Not on Kafka or Avro.
+ * <p>May depend on: {@code io.calibrant.trainer.lora}, {@code io.calibrant.trainer.model}, {@code ai.djl}.
  */
 package io.calibrant.trainer.capture;

@@ -19,23 +19,34 @@ final class Attention {
     private final int group;
     private final int headWidth;
 
-    private Attention(LayerLoader loader) {
-        ModelConfig config = loader.config();
-        Architecture architecture = config.architecture();
-        boolean bias = architecture.biases().queryKeyValue();
-        q = loader.linear("q_proj", bias);
-        k = loader.linear("k_proj", bias);
-        v = loader.linear("v_proj", bias);
-        o = loader.linear("o_proj", architecture.biases().attentionOutput());
-        queryNorm = architecture.headNorms() ? loader.norm("self_attn.q_norm", config.headWidth()) : null;
-        keyNorm = architecture.headNorms() ? loader.norm("self_attn.k_norm", config.headWidth()) : null;
-        keyValueHeads = config.keyValueHeads();
-        group = config.group();
-        headWidth = config.headWidth();
+    /**
+     * @param queryNorm on every head of q; null for none
+     * @param keyNorm on every head of k; null for none
+     */
+    Attention(Linear q, Linear k, Linear v, Linear o, RmsNorm queryNorm, RmsNorm keyNorm, ModelSizes sizes) {
+        this.q = q;
+        this.k = k;
+        this.v = v;
+        this.o = o;
+        this.queryNorm = queryNorm;
+        this.keyNorm = keyNorm;
+        keyValueHeads = sizes.keyValueHeads();
+        group = sizes.heads() / sizes.keyValueHeads();
+        headWidth = sizes.headWidth();
     }
 
     static Attention load(LayerLoader loader) {
-        return new Attention(loader);
+        Architecture architecture = loader.config().architecture();
+        ModelSizes sizes = loader.config().sizes();
+        boolean bias = architecture.biases().queryKeyValue();
+        return new Attention(
+                loader.linear("q_proj", bias),
+                loader.linear("k_proj", bias),
+                loader.linear("v_proj", bias),
+                loader.linear("o_proj", architecture.biases().attentionOutput()),
+                architecture.headNorms() ? loader.norm("self_attn.q_norm", sizes.headWidth()) : null,
+                architecture.headNorms() ? loader.norm("self_attn.k_norm", sizes.headWidth()) : null,
+                sizes);
     }
 
     /** What the backward pass needs. Q queries a sequence: T, or 1 where only the last tokens are computed. */
@@ -144,7 +155,7 @@ final class Attention {
      * <pre>dv = P^T do,  dP = do v^T,  dscores = P (dP - do . o),  dq = dscores k,  dk = dscores^T q</pre>
      *
      * <p>The S cotangents lie between queries and width, [B V, G Q, S, E], so that every product is one plain batched
-     * one. Only those of q, k and v are gone through whose gradient is wanted.
+     * one. Of q, k and v, only those are computed that are adapted, or all if {@code through}.
      *
      * @param dHeads [S, rows, H E]
      * @return [S, N, D]; null unless {@code through}

@@ -9,7 +9,7 @@ final class FeedForward {
     private final Linear up;
     private final Linear down;
 
-    private FeedForward(Linear gate, Linear up, Linear down) {
+    FeedForward(Linear gate, Linear up, Linear down) {
         this.gate = gate;
         this.up = up;
         this.down = down;

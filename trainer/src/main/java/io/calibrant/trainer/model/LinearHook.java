@@ -1,7 +1,6 @@
 package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.nn.core.Linear;
 
 /** What the forward pass calls for each linear map of the model; where adapters and captures come in. */
 public interface LinearHook {
@@ -54,6 +53,6 @@ public interface LinearHook {
      * @param base null, [Dout] or [rows, Dout]
      */
     static NDArray linear(NDArray x, NDArray weight, NDArray base) {
-        return Linear.linear(x, weight, base).singletonOrThrow();
+        return ai.djl.nn.core.Linear.linear(x, weight, base).singletonOrThrow();
     }
 }

@@ -47,7 +47,7 @@ final class WeightLoader {
         long step = Math.max(1, PIECE / rowSize);
         for (long row = 0; row < rows; row += step) {
             long count = Math.min(step, rows - row);
-            ByteBuffer bytes = room(Math.toIntExact(count * rowSize));
+            ByteBuffer bytes = buffer(Math.toIntExact(count * rowSize));
             reader.read(entry, row * rowSize, bytes);
             Shape part = shape.length == 1 ? new Shape(count) : new Shape(count, rowSize);
             try (NDArray piece = manager.create(bytes, part, DataType.FLOAT32)) {
@@ -57,7 +57,7 @@ final class WeightLoader {
         return target;
     }
 
-    private ByteBuffer room(int elements) {
+    private ByteBuffer buffer(int elements) {
         int bytes = elements * Float.BYTES;
         if (buffer.capacity() < bytes) {
             buffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());

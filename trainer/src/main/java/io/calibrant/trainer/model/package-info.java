@@ -1,14 +1,40 @@
 /**
- * The Llama family on bare NDArrays: configuration, weights, forward pass. Letters of all shapes here: B batch, T
+ * Decoder-only language models on bare NDArrays: configuration, weights, forward pass, and a backward pass of our own
+ * that carries S cotangents at once (method.md section 6, "Cost"). Letters of all shapes here: S cotangents, B batch, T
  * tokens, N = B T rows, D model width, H query heads, V key/value heads, G = H / V, E head width, F feed-forward width,
  * L layers, K class tokens.
  *
- * <p>The frozen model knows nothing of adapters: each linear map goes through a
- * {@link io.calibrant.trainer.model.LinearHook}, which may add to it and see its input. Rules for graph code (each
- * wards off a trap of DJL on PyTorch, and a test over the sources holds them): no {@code mul}, {@code div}, {@code pow}
- * with a Java number, no {@code toType} and no {@code duplicate} between leaf and loss, no bfloat16 arrays, constants
- * are owned by the model and made by PyTorch, not views of Java buffers.
+ * <p>In the order of reading: {@code Family} makes of a {@code config.json} an
+ * {@link io.calibrant.trainer.model.Architecture}; each operation is one class that holds its weights, {@code forward},
+ * {@code Tape} (what the backward pass needs) and {@code backward}: {@code Linear}, {@code RmsNorm},
+ * {@code RotaryEmbedding}, {@code Attention}, {@code FeedForward}; {@code DecoderLayer} joins them, and
+ * {@link io.calibrant.trainer.model.LanguageModel} is embedding, layers, final norm and head. The frozen model knows
+ * nothing of adapters: every linear map goes through a {@link io.calibrant.trainer.model.LinearHook}, which may add to
+ * it and see its input, and back through a {@link io.calibrant.trainer.model.BackwardHook}.
  *
- * <p>May depend on: {@code safetensors}, DJL, Jackson. Not on Kafka or Avro.
+ * <p><b>How to add an architecture.</b> Add a constant to {@code Family}: the class name of transformers, and what the
+ * family makes of its keys. If it differs in something that {@code Architecture} does not have yet, add a field there
+ * and consult it where the operation is loaded, {@code forward} and {@code backward} side by side:
+ *
+ * <ul>
+ *   <li>another norm (a weight of 1 + w, norms on more places): {@code RmsNorm}, {@code DecoderLayer}
+ *   <li>fused q, k and v, a window, a cap on the scores: {@code Attention}, {@code Sequences}
+ *   <li>fused gate and up, another activation: {@code FeedForward}
+ *   <li>another scale of the scores or of the frequencies: {@code RotaryEmbedding}, {@code RopeScaling}
+ *   <li>scaled embeddings, residuals or logits: {@code LanguageModel}, {@code DecoderLayer}
+ *   <li>other names or shapes of linear maps: {@code ModelConfig.linears}, from which adapters are made, too
+ * </ul>
+ *
+ * <p>Then: a variant in {@code NaiveTwinTest} (its twin is plain Java, and {@code StackedPassTest} takes the variant,
+ * too), the operation's own test if it has changed, and the directory of a tiny model with logits of transformers and
+ * peft in {@code ArchitectureZooTest}. Take no key of a configuration for granted: what is not supported is refused.
+ *
+ * <p>Rules for graph code, each against a trap of DJL on PyTorch, and held by {@code GraphRulesTest}: no {@code mul},
+ * {@code div}, {@code pow} with a Java number, no {@code toType} and no {@code duplicate} between leaf and loss, no
+ * bfloat16 arrays; constants are owned by the model and made by PyTorch, not views of Java buffers. Models raise
+ * {@code ModelFileException} and not the exception of settings, since this package does not depend on schemas.
+ *
+ * <p>May depend on: {@code io.calibrant.trainer.safetensors}, {@code ai.djl}, {@code com.fasterxml.jackson.core},
+ * {@code com.fasterxml.jackson.databind}.
  */
 package io.calibrant.trainer.model;

@@ -3,6 +3,6 @@
  * Weights come from here and never from pickles. Reading maps the file into memory and converts to float32 or float64
  * in Java (PyTorch's bfloat16 aborts the JVM when it is touched through DJL).
  *
- * <p>May depend on: Jackson. Not on DJL, Kafka or Avro.
+ * <p>May depend on: {@code com.fasterxml.jackson.core}, {@code com.fasterxml.jackson.databind}.
  */
 package io.calibrant.trainer.safetensors;

@@ -1,0 +1,160 @@
+package io.calibrant.trainer.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class AttentionTest {
+    private static final double EPSILON = 0.01;
+    private static final int D = 7;
+    private static final int E = 6;
+    private static final int T = 5;
+    private static final List<long[]> SEQUENCES = List.of(new long[] {1, 2, 3, 4, 5}, new long[] {6, 7, 8});
+
+    private static final BackwardHook NO_ADAPTER = new BackwardHook() {
+        @Override
+        public boolean adapts(String path) {
+            return false;
+        }
+
+        @Override
+        public NDArray apply(String path, NDArray gradient, long stack, NDArray base) {
+            throw new AssertionError(path);
+        }
+    };
+
+    /** The operation on the host, one head and one token at a time. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Twin(
+            int heads,
+            int keyValueHeads,
+            double[] q,
+            double[] k,
+            double[] v,
+            double[] o,
+            double[] norm,
+            double[] bias) {
+
+        /** x [B, T, D] to [B, T, D]; zero at padding. */
+        double[] apply(double[] x) {
+            double[] queries = rotated(GradientCheck.linear(x, q, bias, D), heads, 1 / Math.sqrt(E));
+            double[] keys = rotated(GradientCheck.linear(x, k, null, D), keyValueHeads, 1);
+            double[] values = GradientCheck.linear(x, v, null, D);
+            double[] out = new double[SEQUENCES.size() * T * heads * E];
+            for (int b = 0; b < SEQUENCES.size(); b++) {
+                for (int t = first(b); t < T; t++) {
+                    for (int h = 0; h < heads; h++) {
+                        head(queries, keys, values, out, b * T + first(b), b * T + t, h);
+                    }
+                }
+            }
+            return GradientCheck.linear(out, o, null, heads * E);
+        }
+
+        private void head(double[] queries, double[] keys, double[] values, double[] out, int from, int row, int h) {
+            int shared = h / (heads / keyValueHeads);
+            double[] weight = new double[row + 1];
+            double total = 0;
+            for (int s = from; s <= row; s++) {
+                for (int i = 0; i < E; i++) {
+                    weight[s] += queries[(row * heads + h) * E + i] * keys[(s * keyValueHeads + shared) * E + i];
+                }
+                weight[s] = Math.exp(weight[s]);
+                total += weight[s];
+            }
+            for (int s = from; s <= row; s++) {
+                for (int i = 0; i < E; i++) {
+                    out[(row * heads + h) * E + i] += weight[s] / total * values[(s * keyValueHeads + shared) * E + i];
+                }
+            }
+        }
+
+        private double[] rotated(double[] all, int count, double scale) {
+            double[] plain = norm == null ? all : GradientCheck.norm(all, norm, EPSILON);
+            return RotaryEmbeddingTest.turned(plain, count, T, E, scale);
+        }
+    }
+
+    private static int first(int b) {
+        return T - SEQUENCES.get(b).length;
+    }
+
+    @ParameterizedTest(name = "{0} heads, {1} key/value heads, last only {2}, norms on heads {3}")
+    @CsvSource({
+        "3,1,false,false", "6,3,false,false", "3,3,true,false", "6,3,true,false",
+        "3,1,false,true", "6,3,false,true", "3,3,true,true", "6,3,true,true"
+    })
+    void shouldGoBackAsAutogradDoes(int heads, int keyValueHeads, boolean lastOnly, boolean headNorms) {
+        try (GradientCheck c = new GradientCheck()) {
+            Twin twin = new Twin(
+                    heads,
+                    keyValueHeads,
+                    c.numbers(heads * E * D),
+                    c.numbers(keyValueHeads * E * D),
+                    c.numbers(keyValueHeads * E * D),
+                    c.numbers(D * heads * E),
+                    headNorms ? c.numbers(E) : null,
+                    c.numbers(heads * E));
+            ModelSizes sizes = new ModelSizes(11, D, 1, heads, keyValueHeads, E, 5, 64);
+            RmsNorm norm = headNorms ? new RmsNorm(c.array(twin.norm, E), c.array(new double[] {EPSILON}, 1)) : null;
+            Attention attention = new Attention(
+                    new Linear("q", c.array(twin.q, (long) heads * E, D), c.array(twin.bias, (long) heads * E)),
+                    new Linear("k", c.array(twin.k, (long) keyValueHeads * E, D), null),
+                    new Linear("v", c.array(twin.v, (long) keyValueHeads * E, D), null),
+                    new Linear("o", c.array(twin.o, D, (long) heads * E), null),
+                    norm,
+                    norm,
+                    sizes);
+            RotaryEmbedding rotary = new RotaryEmbedding(ModelConfig.llama(sizes, false), c.manager, DataType.FLOAT64);
+            Sequences sequences =
+                    new Sequences(TokenBatch.leftPadded(SEQUENCES, 0), rotary, c.manager, DataType.FLOAT64);
+            long b = SEQUENCES.size();
+            NDArray residual = c.manager.zeros(new Shape(b * T, D), DataType.FLOAT64);
+            int rows = SEQUENCES.size() * (lastOnly ? 1 : T);
+            double[] x = c.numbers(SEQUENCES.size() * T * D);
+            double[] cotangents = c.numbers(GradientCheck.STACK * rows * D);
+            if (!lastOnly) {
+                forgetPadding(cotangents);
+            }
+            Attention.Tape tape = new Attention.Tape();
+            attention.forward(c.array(x, b * T, D), residual, pass(sequences, false, lastOnly), tape);
+            NDArray start = c.array(cotangents, GradientCheck.STACK, rows, D);
+            NDArray found = attention.backward(start, sequences, NO_ADAPTER, true, tape);
+            c.check(
+                    x,
+                    new long[] {b * T, D},
+                    cotangents,
+                    leaf -> attention.forward(leaf, residual, pass(sequences, true, lastOnly), null),
+                    values -> lastOnly ? last(twin.apply(values)) : twin.apply(values),
+                    found);
+            assertThat(start.toDoubleArray()).as("the gradient is not modified").isEqualTo(cotangents);
+        }
+    }
+
+    /** Padding has no gradient. */
+    private static void forgetPadding(double[] cotangents) {
+        for (int i = 0; i < cotangents.length; i++) {
+            int row = i / D % (SEQUENCES.size() * T);
+            if (row % T < first(row / T)) {
+                cotangents[i] = 0;
+            }
+        }
+    }
+
+    private static double[] last(double[] all) {
+        double[] some = new double[SEQUENCES.size() * D];
+        for (int b = 0; b < SEQUENCES.size(); b++) {
+            System.arraycopy(all, (b * T + T - 1) * D, some, b * D, D);
+        }
+        return some;
+    }
+
+    private static LayerPass pass(Sequences sequences, boolean recorded, boolean lastOnly) {
+        return new LayerPass(sequences, LinearHook.FROZEN, new Arithmetic(recorded), lastOnly);
+    }
+}
