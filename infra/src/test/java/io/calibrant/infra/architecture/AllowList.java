@@ -26,13 +26,21 @@ record AllowList(String name, Set<String> allowed) {
     private static final Pattern PARAGRAPH =
             Pattern.compile("nothing but the JDK\\.|\\{@code [\\w.]+}(, \\{@code [\\w.]+})*\\.");
 
-    /** The lists of all packages that are not generated, by name. */
-    static Map<String, AllowList> all() {
+    /**
+     * The lists of all packages that are not generated, by name.
+     *
+     * @param wrong takes what is not in its form
+     */
+    static Map<String, AllowList> all(Set<String> wrong) {
         Map<String, AllowList> lists = new TreeMap<>();
         for (Path source : Sources.of("main")) {
             if (source.endsWith("package-info.java")) {
-                AllowList list = parse(source.toString(), Sources.lines(source));
-                lists.put(list.name(), list);
+                try {
+                    AllowList list = parse(source.toString(), Sources.lines(source));
+                    lists.put(list.name(), list);
+                } catch (IllegalArgumentException e) {
+                    wrong.add(e.getMessage());
+                }
             }
         }
         return lists;
@@ -41,13 +49,13 @@ record AllowList(String name, Set<String> allowed) {
     /**
      * Reads one.
      *
-     * @throws AssertionError if the paragraph is not there, or not in its form
+     * @throws IllegalArgumentException if the paragraph is not there, or not in its form
      */
     static AllowList parse(String source, List<String> lines) {
         String text = String.join("\n", lines);
         Matcher declaration = DECLARATION.matcher(text);
         if (!declaration.find()) {
-            throw new AssertionError(source + ": no package is declared");
+            throw new IllegalArgumentException(source + ": no package is declared");
         }
         String comment = text.substring(0, declaration.start())
                 .lines()
@@ -58,7 +66,7 @@ record AllowList(String name, Set<String> allowed) {
         String paragraph =
                 begin < 0 ? "" : comment.substring(begin + BEGIN.length()).strip();
         if (!PARAGRAPH.matcher(paragraph).matches()) {
-            throw new AssertionError(source + ": the last paragraph must be '" + BEGIN
+            throw new IllegalArgumentException(source + ": the last paragraph must be '" + BEGIN
                     + "{@code a.package}, {@code another}.' or '" + BEGIN + "nothing but the JDK.', got '" + paragraph
                     + "'");
         }

@@ -37,7 +37,7 @@ class AllowListTest {
                 " * <p>May depend on: {@code a.c}.\n *\n * <p>And this.",
                 " * <p>May use {@code a.c}.")) {
             assertThatThrownBy(() -> parse(paragraph))
-                    .isInstanceOf(AssertionError.class)
+                    .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith("A.java: the last paragraph must be '<p>May depend on: {@code a.package}");
         }
     }
