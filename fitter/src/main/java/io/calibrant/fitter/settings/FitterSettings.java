@@ -22,7 +22,7 @@ public record FitterSettings(
         Compression compression,
         PriorSettings prior,
         LabelSettings labels,
-        StreamingSettings streaming,
+        StreamsSettings streaming,
         StatisticsSelection selection) {
     /** The fit that has no name of its own. */
     public static final String DEFAULT_FIT = "default";
@@ -43,7 +43,7 @@ public record FitterSettings(
                 Compression.TRUNCATE,
                 PriorSettings.defaults(),
                 LabelSettings.defaults(),
-                StreamingSettings.defaults(),
+                StreamsSettings.defaults(),
                 StatisticsSelection.ALL);
     }
 
@@ -73,7 +73,7 @@ public record FitterSettings(
     }
 
     /** The same, run in another way. */
-    public FitterSettings with(StreamingSettings other) {
+    public FitterSettings with(StreamsSettings other) {
         return new FitterSettings(fit, compression, prior, labels, other, selection);
     }
 

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class FitterSettingsTest {
     @Test
     void shouldRefuseWhatIsNotAcceptedInOneForm() {
-        StreamingSettings streaming = StreamingSettings.defaults();
+        StreamsSettings streaming = StreamsSettings.defaults();
         shouldRefuse(() -> streaming.withThreads(0), "--threads must be 1 to 64, got 0");
         shouldRefuse(() -> streaming.withThreads(65), "--threads must be 1 to 64, got 65");
         shouldRefuse(() -> streaming.withCacheBytes(-1), "--cache-bytes must be 0 (no cache) or more, got -1");
@@ -58,13 +58,13 @@ class FitterSettingsTest {
                         PriorStructure.LAYERWISE, PriorMean.INITIAL, PriorObjective.VALIDATION, false));
 
         Path other = Path.of("other");
-        assertThat(StreamingSettings.defaults()
+        assertThat(StreamsSettings.defaults()
                         .withStateDir(other)
                         .withThreads(3)
                         .withCacheBytes(4)
                         .withCommitInterval(Duration.ofMillis(50))
                         .withCreateTopics(true))
-                .isEqualTo(new StreamingSettings(other, 3, 4, Duration.ofMillis(50), true));
+                .isEqualTo(new StreamsSettings(other, 3, 4, Duration.ofMillis(50), true));
         assertThat(defaults.withStateDir(other).streaming().stateDir()).isEqualTo(other);
     }
 }

@@ -4,7 +4,7 @@ import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.StreamsConfigs;
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StreamingSettings;
+import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -79,7 +79,7 @@ final class Driver implements AutoCloseable {
         return FitterSettings.defaults()
                 .with(compression)
                 .with(objective)
-                .with(new StreamingSettings(Path.of("unused"), 1, 1 << 20, Duration.ofMillis(200), false));
+                .with(new StreamsSettings(Path.of("unused"), 1, 1 << 20, Duration.ofMillis(200), false));
     }
 
     void run(Run run) {

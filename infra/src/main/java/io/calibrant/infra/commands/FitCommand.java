@@ -6,7 +6,7 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.LabelSettings;
 import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
-import io.calibrant.fitter.settings.StreamingSettings;
+import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
@@ -130,8 +130,8 @@ final class FitCommand implements Callable<Integer> {
                 compression,
                 new PriorSettings(priorOptions.structure(), priorOptions.mean(), objective, !noResidual),
                 new LabelSettings(Duration.ofMinutes(calibrationWindow), Duration.ofDays(retention)),
-                StreamingSettings.defaults()
-                        .withStateDir(stateDir == null ? StreamingSettings.defaultStateDir() : stateDir)
+                StreamsSettings.defaults()
+                        .withStateDir(stateDir == null ? StreamsSettings.defaultStateDir() : stateDir)
                         .withThreads(threads)
                         .withCreateTopics(createTopics),
                 StatisticsSelection.ALL);

@@ -2,7 +2,7 @@ package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.service.FitCleanup;
-import io.calibrant.fitter.settings.StreamingSettings;
+import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
@@ -142,7 +142,7 @@ final class FitsCommand implements Callable<Integer> {
             output.note("removed " + measured + " records of topic "
                     + connection.topics().calibration());
         }
-        Path state = stateDir == null ? StreamingSettings.defaultStateDir() : stateDir;
+        Path state = stateDir == null ? StreamsSettings.defaultStateDir() : stateDir;
         FitCleanup.delete(connection, delete, state).forEach(each -> output.note("removed " + each));
         FitRemoval.name(connection, delete);
         return ExitCode.OK;

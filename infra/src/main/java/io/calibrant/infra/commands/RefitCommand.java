@@ -8,7 +8,7 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.LabelSettings;
 import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
-import io.calibrant.fitter.settings.StreamingSettings;
+import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
@@ -220,8 +220,8 @@ final class RefitCommand implements Callable<Integer> {
                 new PriorSettings(
                         priorOptions.structure(), priorOptions.mean(), PriorObjective.EVIDENCE, residual.equals("on")),
                 LabelSettings.defaults(),
-                StreamingSettings.defaults()
-                        .withStateDir(stateDir == null ? StreamingSettings.defaultStateDir() : stateDir)
+                StreamsSettings.defaults()
+                        .withStateDir(stateDir == null ? StreamsSettings.defaultStateDir() : stateDir)
                         .withThreads(threads),
                 selection);
     }

@@ -33,7 +33,7 @@ final class Comparison {
      * @param answers by question id; questions without one are left out
      * @param validation labelled answers to fit the temperature on; where there are none it is cross-fitted
      */
-    static Evaluation of(List<Question> questions, Map<String, Answer> answers, List<LabelledAnswer> validation) {
+    static Evaluation of(List<Question> questions, Map<String, Answer> answers, List<ValidationAnswer> validation) {
         List<Question> answered = questions.stream()
                 .filter(question -> answers.containsKey(question.id()))
                 .toList();
@@ -121,7 +121,7 @@ final class Comparison {
     }
 
     /** T that the labels call for. */
-    static double temperature(List<LabelledAnswer> validation) {
+    static double temperature(List<ValidationAnswer> validation) {
         return TemperatureScaling.fit(validation.stream()
                 .map(one -> logits(one.answer(), one.truth()))
                 .toList());

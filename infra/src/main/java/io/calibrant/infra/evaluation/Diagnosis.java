@@ -41,7 +41,7 @@ final class Diagnosis {
             List<EvaluatedQuestion> questions,
             Map<String, Answer> answers,
             Posterior posterior,
-            List<LabelledAnswer> validation,
+            List<ValidationAnswer> validation,
             Collection<Answer> unfamiliar) {
         Map<Score, Double> wrong = new EnumMap<>(Score.class);
         Map<Score, Double> strange = new EnumMap<>(Score.class);
@@ -65,7 +65,7 @@ final class Diagnosis {
     }
 
     private static Map<Method, Diagnostics.Sets> sets(
-            List<EvaluatedQuestion> questions, Posterior posterior, List<LabelledAnswer> validation) {
+            List<EvaluatedQuestion> questions, Posterior posterior, List<ValidationAnswer> validation) {
         Map<Method, Diagnostics.Sets> sets = new EnumMap<>(Method.class);
         if (validation.isEmpty()) {
             return sets;

@@ -122,7 +122,7 @@ public final class Evaluator {
             throw new EvaluationFailure("the answers name posterior " + key + ", which topic "
                     + connection.topics().posteriors() + " does not have");
         }
-        List<LabelledAnswer> validation = validation(first);
+        List<ValidationAnswer> validation = validation(first);
         Evaluation evaluation = Comparison.of(questions, answers, validation);
         Map<String, Answer> strange = unfamiliar.isEmpty() ? Map.of() : answers(run.getRunId(), unfamiliar, refused);
         return new Evaluated(
@@ -276,7 +276,7 @@ public final class Evaluator {
     }
 
     /** Answers to the labelled validation questions of the run, by the adapter and the fit that gave {@code like}. */
-    private List<LabelledAnswer> validation(Answer like) {
+    private List<ValidationAnswer> validation(Answer like) {
         // Read again: a trainer may have sent its validation questions meanwhile.
         Map<String, String> labels = labelledValidation(like.getRunId(), asked());
         Set<String> ids = labels.keySet();
@@ -292,11 +292,11 @@ public final class Evaluator {
                         && answer.getCheckpoint().equals(like.getCheckpoint())
                         && answer.getFit().equals(like.getFit()))) {
             await("reading validation answers", watch, ids, VALIDATION_PATIENCE);
-            List<LabelledAnswer> found = new ArrayList<>();
+            List<ValidationAnswer> found = new ArrayList<>();
             new TreeMap<>(watch.answers()).forEach((id, answer) -> {
                 String label = labels.get(id);
                 if (answer.getLabels().contains(label)) {
-                    found.add(new LabelledAnswer(answer, answer.getLabels().indexOf(label)));
+                    found.add(new ValidationAnswer(answer, answer.getLabels().indexOf(label)));
                 }
             });
             return List.copyOf(found);

@@ -49,9 +49,9 @@ class ComparisonTest {
         Map<String, Answer> answers = Map.of("q", answer("q", 2, Calibration.EVIDENCE));
         // Half of the validation answers are right: only the prior on T holds p above one half. With u = 2 / T the
         // optimum solves 40 u (1/2 - 1 / (1 + e^u)) = 4 log T, which gives p = 0.662064.
-        List<LabelledAnswer> validation = new ArrayList<>();
+        List<ValidationAnswer> validation = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
-            validation.add(new LabelledAnswer(answer("v" + i, 2, Calibration.EVIDENCE), i % 2));
+            validation.add(new ValidationAnswer(answer("v" + i, 2, Calibration.EVIDENCE), i % 2));
         }
         Evaluation evaluation = Comparison.of(List.of(question("q", "A")), answers, validation);
         assertThat(evaluation.temperatureNote()).contains("fitted on 40 validation answers");

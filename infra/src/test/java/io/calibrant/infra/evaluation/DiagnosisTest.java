@@ -72,7 +72,7 @@ class DiagnosisTest {
                 .build();
     }
 
-    private Diagnostics diagnose(Posterior posterior, List<LabelledAnswer> validation, List<Answer> unfamiliar) {
+    private Diagnostics diagnose(Posterior posterior, List<ValidationAnswer> validation, List<Answer> unfamiliar) {
         Evaluation evaluation = Comparison.of(questions, answers, validation);
         return Diagnosis.of(evaluation.questions(), answers, posterior, validation, unfamiliar);
     }
@@ -108,9 +108,9 @@ class DiagnosisTest {
     @Test
     void shouldServeTheValidationAnswersAnewWithWhatThePosteriorSays() {
         asked("q", "A", 1.2, 0.1);
-        List<LabelledAnswer> validation = new ArrayList<>();
+        List<ValidationAnswer> validation = new ArrayList<>();
         for (int i = 0; i < 19; i++) {
-            validation.add(new LabelledAnswer(answer("v" + i, 1, 0.1), 0));
+            validation.add(new ValidationAnswer(answer("v" + i, 1, 0.1), 0));
         }
         Diagnostics evidence = diagnose(posterior(Calibration.EVIDENCE, null, null, null), validation, List.of());
         // The true class of every validation answer has p(1): the question's set holds A as p(1.2) is larger, not B.

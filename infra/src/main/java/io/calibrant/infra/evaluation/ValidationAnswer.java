@@ -7,4 +7,4 @@ import io.calibrant.schemas.avro.Answer;
  *
  * @param truth index of the true choice
  */
-record LabelledAnswer(Answer answer, int truth) {}
+record ValidationAnswer(Answer answer, int truth) {}

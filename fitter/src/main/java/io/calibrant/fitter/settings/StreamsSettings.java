@@ -14,7 +14,7 @@ import java.time.Duration;
  *     committed a fifth as often, every 5 s at least
  * @param createTopics whether topics that are missing are created
  */
-public record StreamingSettings(
+public record StreamsSettings(
         Path stateDir, int threads, long cacheBytes, Duration commitInterval, boolean createTopics) {
     private static final int MOST_THREADS = 64;
 
@@ -23,7 +23,7 @@ public record StreamingSettings(
      *
      * @throws io.calibrant.schemas.ConfigurationException if a value is not accepted
      */
-    public StreamingSettings {
+    public StreamsSettings {
         Require.between("--threads", threads, 1, MOST_THREADS);
         Require.that(cacheBytes >= 0, "--cache-bytes", cacheBytes, "0 (no cache) or more");
         Require.that(
@@ -34,8 +34,8 @@ public record StreamingSettings(
     }
 
     /** 2 threads, 64 MB of cache, commits every 200 ms, in {@link #defaultStateDir}; no topics are created. */
-    public static StreamingSettings defaults() {
-        return new StreamingSettings(defaultStateDir(), 2, 64L << 20, Duration.ofMillis(200), false);
+    public static StreamsSettings defaults() {
+        return new StreamsSettings(defaultStateDir(), 2, 64L << 20, Duration.ofMillis(200), false);
     }
 
     /** {@code $XDG_STATE_HOME/calibrant/fitter}, or {@code ~/.local/state/calibrant/fitter}. */
@@ -48,27 +48,27 @@ public record StreamingSettings(
     }
 
     /** The same in another state directory. */
-    public StreamingSettings withStateDir(Path other) {
-        return new StreamingSettings(other, threads, cacheBytes, commitInterval, createTopics);
+    public StreamsSettings withStateDir(Path other) {
+        return new StreamsSettings(other, threads, cacheBytes, commitInterval, createTopics);
     }
 
     /** The same with so many stream threads. */
-    public StreamingSettings withThreads(int other) {
-        return new StreamingSettings(stateDir, other, cacheBytes, commitInterval, createTopics);
+    public StreamsSettings withThreads(int other) {
+        return new StreamsSettings(stateDir, other, cacheBytes, commitInterval, createTopics);
     }
 
     /** The same with a record cache of this size. */
-    public StreamingSettings withCacheBytes(long other) {
-        return new StreamingSettings(stateDir, threads, other, commitInterval, createTopics);
+    public StreamsSettings withCacheBytes(long other) {
+        return new StreamsSettings(stateDir, threads, other, commitInterval, createTopics);
     }
 
     /** The same with another commit interval. */
-    public StreamingSettings withCommitInterval(Duration other) {
-        return new StreamingSettings(stateDir, threads, cacheBytes, other, createTopics);
+    public StreamsSettings withCommitInterval(Duration other) {
+        return new StreamsSettings(stateDir, threads, cacheBytes, other, createTopics);
     }
 
     /** The same, creating topics that are missing or not. */
-    public StreamingSettings withCreateTopics(boolean other) {
-        return new StreamingSettings(stateDir, threads, cacheBytes, commitInterval, other);
+    public StreamsSettings withCreateTopics(boolean other) {
+        return new StreamsSettings(stateDir, threads, cacheBytes, commitInterval, other);
     }
 }
