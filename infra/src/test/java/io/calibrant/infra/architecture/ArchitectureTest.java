@@ -222,7 +222,8 @@ final class ArchitectureTest {
                         .add(each.getPackageName());
             }
         }
-        ALSO_RECORDS.forEach(name -> assertThat(byName.get(name)).contains(GENERATED).hasSize(2));
+        ALSO_RECORDS.forEach(
+                name -> assertThat(byName.get(name)).contains(GENERATED).hasSize(2));
         byName.keySet().removeAll(ALSO_RECORDS);
         byName.values().removeIf(packages -> packages.size() == 1);
         assertThat(byName)
