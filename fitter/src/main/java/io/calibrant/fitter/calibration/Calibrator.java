@@ -22,9 +22,9 @@ public final class Calibrator {
     static final int FOLDS = 10;
 
     /**
-     * With fewer labels than one a part nobody is asked: temperature serves. (The over-fitted real model, mean of 1,500
-     * random splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs .0013, and
-     * from one label on temperature is far better than the evidence.)
+     * With fewer labels than parts there is no cross-validation: temperature serves. (The over-fitted real model, mean
+     * of 1,500 random splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs
+     * .0013, and from one label on temperature is far better than the evidence.)
      */
     static final int FEWEST = FOLDS;
 
@@ -37,7 +37,7 @@ public final class Calibrator {
     private final Link link;
     private final VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
 
-    /** With the points of the house. */
+    /** With the default number of points. */
     public Calibrator() {
         this(POINTS);
     }
@@ -53,9 +53,9 @@ public final class Calibrator {
      * @throws IllegalArgumentException naming the question, if there are two answers to one or a covariance is
      *     indefinite
      */
-    public CalibrationResult tune(Collection<LabelledAnswer> answers) {
-        List<LabelledAnswer> sorted = answers.stream()
-                .sorted(Comparator.comparing(LabelledAnswer::questionId))
+    public CalibrationResult calibrate(Collection<LabelledContrasts> answers) {
+        List<LabelledContrasts> sorted = answers.stream()
+                .sorted(Comparator.comparing(LabelledContrasts::questionId))
                 .toList();
         for (int i = 1; i < sorted.size(); i++) {
             if (sorted.get(i).questionId().equals(sorted.get(i - 1).questionId())) {
@@ -64,7 +64,7 @@ public final class Calibrator {
             }
         }
         List<LabelledLogits> logits =
-                sorted.stream().map(LabelledAnswer::logits).toList();
+                sorted.stream().map(LabelledContrasts::logits).toList();
         List<SampledAnswer> samples = sorted.stream()
                 .map(answer -> SampledAnswer.of(answer.sample(link), answer.label()))
                 .toList();
@@ -72,7 +72,11 @@ public final class Calibrator {
         Optional<CrossValidation> validation = sorted.size() < FEWEST
                 ? Optional.empty()
                 : Optional.of(crossValidate(
-                        Folds.of(sorted.stream().map(LabelledAnswer::questionId).toList(), FOLDS),
+                        Folds.of(
+                                sorted.stream()
+                                        .map(LabelledContrasts::questionId)
+                                        .toList(),
+                                FOLDS),
                         logits,
                         samples,
                         variance));

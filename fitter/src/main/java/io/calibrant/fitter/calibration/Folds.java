@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Who is held out with whom. Questions are ranked by a hash of their id and the ranks cut into parts of equal size, so
- * that a question stays in its part, but for a few at the cuts, as labels arrive; the order of arrival plays no role.
+ * The parts of cross-validation: which questions are held out together. Questions are ranked by a hash of their id and
+ * the ranks cut into parts of equal size, so that a question stays in its part, but for a few at the cuts, as labels
+ * arrive; the order of arrival plays no role.
  */
 final class Folds {
     private Folds() {}

@@ -11,7 +11,7 @@ import java.util.Objects;
  * @param blocks one for each block, in the order of the prior's spectra
  * @param label index of the true class, 0 to C - 1; C - 1 is the reference class
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, never compared
 public record LabelledStatistics(String questionId, double[] mean, List<BlockJacobian> blocks, int label) {
     public LabelledStatistics {
         Objects.requireNonNull(questionId, "questionId");

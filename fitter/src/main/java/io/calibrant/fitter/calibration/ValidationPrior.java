@@ -15,7 +15,8 @@ import java.util.function.DoubleUnaryOperator;
  * the model:
  *
  * <pre>
- * Cov(y)_cc' = sum_l sum_j { sum_i P_c,ij P_c',ij / (lambda_l + w_i s_j / n)  +  R_c,j . R_c',j / (lambda_l + rho s_j / n) }
+ * Cov(y)_cc' = sum_l sum_j { sum_i P_c,ij P_c',ij / (lambda_l + w_i s_j / n)
+ *                            + R_c,j . R_c',j / (lambda_l + rho s_j / n) }
  * </pre>
  *
  * <p>a sum of squares, from projections that do not depend on lambda. The NLL is averaged over fixed points that move
@@ -45,7 +46,7 @@ public final class ValidationPrior {
      * @param lambdas one for each block
      * @param nll mean NLL of the labels there, nats
      */
-    @SuppressWarnings("ArrayRecordComponent") // dense numbers, compared by nobody
+    @SuppressWarnings("ArrayRecordComponent") // dense numbers, never compared
     public record Optimum(double[] lambdas, double nll) {}
 
     /**
@@ -180,9 +181,9 @@ public final class ValidationPrior {
      * @param lambdas one for each block; not modified
      * @throws IllegalArgumentException naming question and block, if the shapes disagree
      */
-    public LabelledAnswer answer(LabelledStatistics question, double[] lambdas) {
+    public LabelledContrasts answer(LabelledStatistics question, double[] lambdas) {
         check(question);
-        return new LabelledAnswer(
+        return new LabelledContrasts(
                 question.questionId(), question.mean(), covariance(question, lambdas), question.label());
     }
 

@@ -97,7 +97,7 @@ final class VarianceFit {
             double[] direction = direction(here);
             double slope = here.a * direction[0] + here.b * direction[1];
             if (-slope <= LAST_STEP) {
-                // Newton squares the distance: after this step nothing is left of it, so nobody looks.
+                // Newton squares the distance: after this step the distance is below rounding, so it is not checked.
                 a = clamp(a + direction[0], 0, BOX);
                 b = clamp(b + direction[1], VariancePrior.LOG_SCALE, SCALE_BOX);
                 break;

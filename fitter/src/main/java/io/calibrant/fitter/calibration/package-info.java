@@ -5,19 +5,24 @@
  * <p>How to use it:
  *
  * <pre>
- * Tuning tuning = new Tuning();              // keeps its points; safe for use by several threads
- * Tuned tuned = tuning.tune(answers);        // List of LabelledAnswer (question id, contrast mean, covariance, true class), any order
- * tuned.labels()                             // n; 0: serving() is EVIDENCE, and T = 1, c = 0.1 are the prior's
- * tuned.temperature()                        // T of softmax(z / T)
- * tuned.variance().temperature(), .scale()   // (T, c) of E softmax N(z / T, c Sigma)
- * tuned.crossValidation()                    // Optional: temperatureNll, varianceNll, standardError; empty where n &lt; 10: then temperature serves
- * tuned.serving()                            // EVIDENCE, TEMPERATURE or TEMPERATURE_VARIANCE
+ * // For each labelled answer: question id, contrast mean, covariance, true class; in any order.
+ * List&lt;LabelledContrasts&gt; answers = ...
  *
- * ValidationPrior prior = new ValidationPrior(spectra);          // BlockSpectrum of every block; the order of the projections
- * ValidationPrior.Optimum best = prior.minimise(statistics);     // List of LabelledStatistics, any order; SCALAR
- * prior.minimise(statistics, shape)                              // LAYERWISE: lambda_l proportional to shape_l, e.g. the evidence's
- * best.lambdas(), best.nll()                                     // one lambda a block; mean NLL of the labels there
- * prior.answer(one, best.lambdas())                              // its LabelledAnswer at these lambdas, for Tuning
+ * Calibrator calibrator = new Calibrator();       // keeps its points; safe for use by several threads
+ * CalibrationResult result = calibrator.calibrate(answers);
+ * result.labels()                                 // n; for 0 serving() is EVIDENCE, and T = 1, c = 0.1 are the prior's
+ * result.temperature()                            // T of softmax(z / T)
+ * result.variance().temperature(), .scale()       // (T, c) of E softmax N(z / T, c Sigma)
+ * result.crossValidation()                        // Optional: temperatureNll, varianceNll, standardError;
+ *                                                 // empty where n &lt; 10, and then temperature serves
+ * result.serving()                                // EVIDENCE, TEMPERATURE or TEMPERATURE_VARIANCE
+ *
+ * // BlockSpectrum of every block, in the order of the projections
+ * ValidationPrior prior = new ValidationPrior(spectra);
+ * ValidationPrior.Optimum best = prior.minimise(statistics);   // List of LabelledStatistics, any order; SCALAR
+ * prior.minimise(statistics, shape)               // LAYERWISE: lambda_l proportional to shape_l, e.g. the evidence's
+ * best.lambdas(), best.nll()                      // one lambda a block; mean NLL of the labels there
+ * prior.answer(one, best.lambdas())               // its LabelledContrasts at these lambdas, for the Calibrator
  * </pre>
  *
  * <p>Everything here depends on the set of answers alone: not on their order, not on a start, not on a clock. Equal

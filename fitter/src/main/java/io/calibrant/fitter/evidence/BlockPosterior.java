@@ -5,9 +5,9 @@ import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.linalg.SymmetricEigen;
 
 /**
- * The posterior precision of one block by its eigenpairs (method, section 4): w_i s_j / n + lambda on u_i (x) q_j, and
- * rho s_j / n + lambda on (the complement of U) (x) q_j. All a predictive needs of a block (section 6). Arrays are not
- * copied; treat them as read-only.
+ * The posterior precision of one block by its eigenpairs (method.md section 4): w_i s_j / n + lambda on u_i (x) q_j,
+ * and rho s_j / n + lambda on (the complement of U) (x) q_j. All a predictive needs of a block (section 6). Arrays are
+ * not copied; treat them as read-only.
  *
  * @param block its name
  * @param dimension d of the large side
@@ -19,7 +19,7 @@ import io.calibrant.fitter.linalg.SymmetricEigen;
  * @param n row instances in the sums
  * @param lambda prior precision of the block
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record BlockPosterior(
         String block,
         int dimension,

@@ -13,7 +13,7 @@ import io.calibrant.fitter.linalg.Spectrum;
  * @param n row instances in the sums; F = A (x) S / n
  * @param squaredNorm ||theta - theta_0||^2
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record BlockSpectrum(
         String block, double[] large, double residual, int multiplicity, double[] small, double n, double squaredNorm) {
     public BlockSpectrum {

@@ -4,7 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The Laplace evidence of the prior precision (method, section 5a; the paper's Algorithm 2 without its learning rate):
+ * The Laplace evidence of the prior precision (method.md section 5a; the paper's Algorithm 2 without its learning
+ * rate):
  *
  * <pre>log Z(lambda) = LL - 1/2 sum_l [ lambda_l ||theta_l - theta_0l||^2 + sum_mu log(1 + mu / lambda_l) ]</pre>
  */
@@ -95,6 +96,6 @@ public final class Evidence {
      * @param logEvidence log Z there
      * @param effectiveParameters gamma there
      */
-    @SuppressWarnings("ArrayRecordComponent") // dense numbers, compared by nobody
+    @SuppressWarnings("ArrayRecordComponent") // dense numbers, never compared
     public record Optimum(double[] lambdas, double logEvidence, double effectiveParameters) {}
 }

@@ -1,5 +1,5 @@
 /**
- * The Gaussian posterior of the adapter weights on given factors (method.md sections 4 and 5): evidence, its maximum
+ * The Gaussian posterior of the adapter weights on given factors (method.md sections 4 and 5a): evidence, its maximum
  * over the prior precision, and the eigenpairs that a predictive needs.
  *
  * <p>Legend: d, r dimensions of a block's large and small side, k eigenpairs known of the large side, w, u large

@@ -4,7 +4,7 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorUpdate;
 
 /**
- * What one fold brings forth.
+ * What one fold publishes of one block.
  *
  * @param update the state after it
  * @param withSpectrum whether the update carries the large side's eigenvalues

@@ -5,7 +5,7 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * Which batches of a pass are folded, in little room: all below a number, and single ones beyond.
+ * Which batches of a pass are folded, stored compactly: all below a number, and single ones beyond.
  *
  * @param below every batch below this number is folded
  * @param beyond the folded batches at or above it, ascending

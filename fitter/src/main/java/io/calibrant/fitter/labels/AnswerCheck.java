@@ -14,12 +14,12 @@ import java.util.List;
 public final class AnswerCheck {
     private static final double ROUNDING = 1e-6;
 
-    /** Only here for its checks of mean and covariance. */
+    /** Used only for its checks of mean and covariance. */
     private static final Link LINK = new Link(LinkFunction.MC, 1, 0);
 
     private AnswerCheck() {}
 
-    /** Whether its covariance is of all blocks: that of fewer is another quantity, and tunes nothing. */
+    /** Whether its covariance is of all blocks: that of fewer is another quantity and is not used for calibration. */
     static boolean restsOnAllBlocks(Answer answer) {
         return answer.getTier().equals("all");
     }
@@ -29,19 +29,19 @@ public final class AnswerCheck {
             throw new BadRecordException("label without a key, expected the id of its question");
         }
         if (value == null) {
-            throw new BadRecordException("label of question '" + key
-                    + "' without a value: another one replaces a label, none takes it back");
+            throw new BadRecordException(
+                    "label of question '" + key + "': null value: a label is replaced by another, never retracted");
         }
     }
 
     public static void present(String key, Answer value) {
         if (value == null) {
-            throw new BadRecordException("answer to question '" + key + "' without a value");
+            throw new BadRecordException("answer to question '" + key + "': null value");
         }
     }
 
     /**
-     * What a scorer sends says itself where it belongs.
+     * Checks that key, run and checkpoint of a record from a scorer are names and agree.
      *
      * @throws IllegalArgumentException if key, run or checkpoint do not
      */
@@ -92,7 +92,7 @@ public final class AnswerCheck {
         }
     }
 
-    /** Tuning repairs nothing: what a link would refuse is refused here, where it has a record to name. */
+    /** Calibration repairs nothing: what a link would refuse is refused here, where the record can be named. */
     private static void contrasts(Answer answer, int classes) {
         double[] mean = doubles(answer.getContrastMean());
         if (mean.length != classes - 1) {

@@ -11,7 +11,7 @@ import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 
 /**
- * An answer, as much of it as measuring and tuning need.
+ * An answer, reduced to what counting and calibration need.
  *
  * @param version of the posterior that made it; {@link #BORROWED} where another fit made it
  * @param timestamp milliseconds
@@ -59,7 +59,7 @@ public record AnswerSummary(
     }
 
     public static AnswerSummary of(Answer answer, long timestamp, long window) {
-        boolean tunes = answer.getPurpose() == Purpose.VALIDATION;
+        boolean forValidation = answer.getPurpose() == Purpose.VALIDATION;
         List<Double> covariance = new ArrayList<>();
         answer.getContrastCovariance().forEach(covariance::addAll);
         return new AnswerSummary(
@@ -72,8 +72,8 @@ public record AnswerSummary(
                 answer.getMapProbabilities(),
                 answer.getTemperatureProbabilities(),
                 answer.getProbabilities(),
-                tunes ? answer.getContrastMean() : null,
-                tunes && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null);
+                forValidation ? answer.getContrastMean() : null,
+                forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null);
     }
 
     boolean isBorrowed() {
@@ -86,7 +86,7 @@ public record AnswerSummary(
     }
 
     /** What it adds to its window and to the total of its fit. */
-    public CalibrationCounts tally(String label, long contradicting) {
+    public CalibrationCounts counts(String label, long contradicting) {
         if (label == null) {
             return counted(1, 0, contradicting, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE);
         }
@@ -113,8 +113,8 @@ public record AnswerSummary(
                 probabilities.stream().mapToDouble(Double::doubleValue).toArray(), index));
     }
 
-    /** What it says for tuning; null for nothing. */
-    CalibrationAnswer tuning(String label, long labelled) {
+    /** What it contributes to the calibration; null for nothing. */
+    CalibrationAnswer calibrationAnswer(String label, long labelled) {
         int index = label == null || mean == null ? -1 : labels.indexOf(label);
         return index < 0
                 ? null

@@ -13,15 +13,15 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 
 /**
- * How the fitter writes down for itself what nobody else reads: a byte of version, then Avro's binary encoding by hand.
- * These are many and small, so they carry no schema, and their topics need no registry.
+ * The format of what only the fitter itself reads: a byte of version, then Avro's binary encoding by hand. The records
+ * are many and small, so they carry no schema, and their topics need no registry.
  */
 final class BinaryForm {
     private static final byte VERSION = 1;
 
     private BinaryForm() {}
 
-    /** Writes one value; null never comes here. */
+    /** Writes one value, never null. */
     @FunctionalInterface
     interface Writer<T> {
         void write(T value, BinaryEncoder out) throws IOException;
@@ -101,7 +101,7 @@ final class BinaryForm {
         return List.copyOf(values);
     }
 
-    /** Whole numbers of which most are 0: only the others take room. */
+    /** Whole numbers of which most are 0: only the others are written. */
     static void sparse(long[] values, BinaryEncoder out) throws IOException {
         int gap = 0;
         for (long value : values) {

@@ -1,6 +1,6 @@
 package io.calibrant.fitter.labels;
 
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import java.io.IOException;
 import java.util.List;
 import org.apache.avro.io.BinaryDecoder;
@@ -8,7 +8,7 @@ import org.apache.avro.io.BinaryEncoder;
 import org.apache.kafka.common.serialization.Serde;
 
 /**
- * A validation answer with its label: what temperature and (T, c) are tuned on.
+ * A validation answer with its label: what temperature and (T, c) are fitted to.
  *
  * @param version of the posterior that made it
  * @param label index of the true class
@@ -20,8 +20,8 @@ public record CalibrationAnswer(long version, int label, List<Double> mean, List
     public static final Serde<CalibrationAnswer> SERDE =
             BinaryForm.serde(CalibrationAnswer::write, CalibrationAnswer::read);
 
-    /** For the mathematics; without a covariance of all blocks it has none at all. */
-    public LabelledAnswer labelled(String questionId) {
+    /** The same as input of the calibration; the covariance is zero where the answer does not rest on all blocks. */
+    public LabelledContrasts labelled(String questionId) {
         int contrasts = mean.size();
         double[][] sigma = new double[contrasts][contrasts];
         for (int i = 0; i < contrasts && covariance != null; i++) {
@@ -29,7 +29,7 @@ public record CalibrationAnswer(long version, int label, List<Double> mean, List
                 sigma[i][j] = covariance.get(i * contrasts + j);
             }
         }
-        return new LabelledAnswer(
+        return new LabelledContrasts(
                 questionId, mean.stream().mapToDouble(Double::doubleValue).toArray(), sigma, label);
     }
 

@@ -7,7 +7,7 @@ import org.apache.avro.io.BinaryEncoder;
 import org.apache.kafka.common.serialization.Serde;
 
 /**
- * What one record of topic calibration counts, or what changes in it. All of it can be taken back exactly.
+ * What one record of topic calibration counts, or what changes in it. All of it can be subtracted exactly.
  *
  * @param waiting answers that wait for a label
  * @param unusable labels that are none of their question's choices
@@ -70,17 +70,17 @@ public record CalibrationCounts(
                 && served.equals(MetricSums.NONE);
     }
 
-    static void write(CalibrationCounts tally, BinaryEncoder out) throws IOException {
+    static void write(CalibrationCounts counts, BinaryEncoder out) throws IOException {
         long[] all = new long[COUNTS + 3 * MetricSums.LENGTH];
-        all[0] = tally.waiting;
-        all[1] = tally.unusable;
-        all[2] = tally.contradicting;
-        all[3] = tally.unanswered;
-        MetricSums[] sums = {tally.map, tally.temperature, tally.served};
+        all[0] = counts.waiting;
+        all[1] = counts.unusable;
+        all[2] = counts.contradicting;
+        all[3] = counts.unanswered;
+        MetricSums[] sums = {counts.map, counts.temperature, counts.served};
         for (int i = 0; i < sums.length; i++) {
             System.arraycopy(sums[i].toLongs(), 0, all, COUNTS + i * MetricSums.LENGTH, MetricSums.LENGTH);
         }
-        out.writeLong(tally.newest);
+        out.writeLong(counts.newest);
         BinaryForm.sparse(all, out);
     }
 

@@ -9,7 +9,7 @@ import java.time.Instant;
 public final class CalibrationFactory {
     private CalibrationFactory() {}
 
-    public static CalibrationMetrics metrics(String key, CalibrationCounts tally) {
+    public static CalibrationMetrics metrics(String key, CalibrationCounts counts) {
         String[] names = key.split("/", 4);
         CalibrationWindow window = CalibrationWindow.named(names[3]);
         return CalibrationMetrics.newBuilder()
@@ -19,18 +19,18 @@ public final class CalibrationFactory {
                 .setWindow(names[3])
                 .setWindowStart(window.start())
                 .setWindowEnd(window.end())
-                .setN(tally.served().n())
-                .setMap(CalibrationRecords.metrics(tally.map()))
+                .setN(counts.served().n())
+                .setMap(CalibrationRecords.metrics(counts.map()))
                 .setTemperature(
-                        tally.temperature().equals(MetricSums.NONE)
+                        counts.temperature().equals(MetricSums.NONE)
                                 ? null
-                                : CalibrationRecords.metrics(tally.temperature()))
-                .setCalibrated(CalibrationRecords.metrics(tally.served()))
-                .setLabelsWithoutAnswer(tally.unanswered())
-                .setAnswersWithoutLabel(tally.waiting())
-                .setContradictingLabels(tally.contradicting())
-                .setUnusableLabels(tally.unusable())
-                .setTimestamp(Instant.ofEpochMilli(tally.newest()))
+                                : CalibrationRecords.metrics(counts.temperature()))
+                .setCalibrated(CalibrationRecords.metrics(counts.served()))
+                .setLabelsWithoutAnswer(counts.unanswered())
+                .setAnswersWithoutLabel(counts.waiting())
+                .setContradictingLabels(counts.contradicting())
+                .setUnusableLabels(counts.unusable())
+                .setTimestamp(Instant.ofEpochMilli(counts.newest()))
                 .build();
     }
 }

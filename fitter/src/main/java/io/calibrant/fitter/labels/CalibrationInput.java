@@ -3,7 +3,7 @@ package io.calibrant.fitter.labels;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 
-/** What tuning hears of, by the key of the fit. */
+/** What changes the calibration of a posterior, by the key of the fit. */
 public sealed interface CalibrationInput
         permits CalibrationInput.OfPosterior, CalibrationInput.OfPredictive, QuestionChange.OfAnswer {
     /** A posterior that new batches made. */

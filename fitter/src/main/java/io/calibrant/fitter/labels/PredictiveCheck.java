@@ -9,13 +9,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** What predictive statistics must be to tune a prior on; every failure is a {@link BadRecordException}. */
+/** What predictive statistics must be to choose a prior by; every failure is a {@link BadRecordException}. */
 public final class PredictiveCheck {
     private PredictiveCheck() {}
 
     public static void present(String key, PredictiveStatistics value) {
         if (value == null) {
-            throw new BadRecordException("predictive statistics of question '" + key + "' without a value");
+            throw new BadRecordException("predictive statistics of question '" + key + "': null value");
         }
     }
 

@@ -2,12 +2,12 @@ package io.calibrant.fitter.labels;
 
 import org.apache.kafka.common.serialization.Serde;
 
-/** What an answer or a label changes elsewhere. */
+/** What an answer or a label changes in topic calibration and in the calibration of a posterior. */
 public sealed interface QuestionChange {
     /**
      * A change of one record of topic calibration, by its key.
      *
-     * @param difference to be added; null where the record is too old and goes
+     * @param difference to be added; null where the record is too old and is deleted
      */
     record OfCounts(CalibrationCounts difference) implements QuestionChange {
         public static final Serde<OfCounts> SERDE = BinaryForm.serde(
@@ -30,9 +30,9 @@ public sealed interface QuestionChange {
     }
 
     /**
-     * A change of what a fit is tuned on, by the fit's key.
+     * A change of what a fit is calibrated on, by the fit's key.
      *
-     * @param answer what the question now says; null where it no longer says anything
+     * @param answer what the question now contributes; null for nothing
      */
     record OfAnswer(String questionId, CalibrationAnswer answer) implements QuestionChange, CalibrationInput {
         public static final Serde<OfAnswer> SERDE = BinaryForm.serde(

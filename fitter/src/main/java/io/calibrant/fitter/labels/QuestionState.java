@@ -48,25 +48,25 @@ public record QuestionState(
     }
 
     /** What the question adds to each record of topic calibration, by key. */
-    public Map<String, CalibrationCounts> tallies(String fit) {
-        Map<String, CalibrationCounts> tallies = new TreeMap<>();
+    public Map<String, CalibrationCounts> counts(String fit) {
+        Map<String, CalibrationCounts> byKey = new TreeMap<>();
         for (AnswerSummary answer : answers) {
             if (answer.isBorrowed()) {
-                continue; // it is measured where it was given
+                continue; // it is counted in its own fit
             }
-            CalibrationCounts tally = answer.tally(label, contradicting);
-            tallies.put(Keys.calibration(answer.runId(), answer.checkpoint(), fit, CalibrationWindow.TOTAL), tally);
-            tallies.put(
+            CalibrationCounts counts = answer.counts(label, contradicting);
+            byKey.put(Keys.calibration(answer.runId(), answer.checkpoint(), fit, CalibrationWindow.TOTAL), counts);
+            byKey.put(
                     Keys.calibration(
                             answer.runId(),
                             answer.checkpoint(),
                             fit,
                             CalibrationWindow.of(answer.timestamp(), answer.window())
                                     .name()),
-                    tally);
+                    counts);
         }
         if (!answered && label != null) {
-            tallies.put(
+            byKey.put(
                     Keys.calibration("", "", fit, CalibrationWindow.TOTAL),
                     new CalibrationCounts(
                             0,
@@ -78,20 +78,20 @@ public record QuestionState(
                             CalibrationCounts.NONE.map(),
                             0));
         }
-        return tallies;
+        return byKey;
     }
 
-    /** What the question says for tuning, by the key of the fit. */
-    public Map<String, CalibrationAnswer> tuning(String fit) {
-        Map<String, CalibrationAnswer> tuning = new TreeMap<>();
+    /** What the question contributes to the calibration of each fit, by the key of the fit. */
+    public Map<String, CalibrationAnswer> calibrationAnswers(String fit) {
+        Map<String, CalibrationAnswer> byFit = new TreeMap<>();
         for (AnswerSummary answer : answers) {
-            CalibrationAnswer says = answer.tuning(label, labelled);
+            CalibrationAnswer says = answer.calibrationAnswer(label, labelled);
             if (says != null) {
                 String key = Keys.fit(answer.runId(), answer.checkpoint(), fit);
-                tuning.merge(key, says, (one, other) -> one.version() == AnswerSummary.BORROWED ? other : one);
+                byFit.merge(key, says, (one, other) -> one.version() == AnswerSummary.BORROWED ? other : one);
             }
         }
-        return tuning;
+        return byFit;
     }
 
     private static void write(QuestionState question, BinaryEncoder out) throws IOException {

@@ -11,6 +11,6 @@ package io.calibrant.fitter.linalg;
  * @param examples examples
  * @param logLikelihood sum of log p(true label), nats
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record BatchSums(
         Rows rows, int m, double trace, double[] small, double n, double examples, double logLikelihood) {}

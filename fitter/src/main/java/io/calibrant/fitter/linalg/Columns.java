@@ -12,7 +12,7 @@ package io.calibrant.fitter.linalg;
  * @param squares their squared lengths [k] before they were rounded, where a fold made them; else null. Read-only
  * @param trace exact trace of the whole sum
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record Columns(int dimension, int rank, Rows stored, double[] squares, double trace) implements LargeSide {
     /** As they are stored. */
     public Columns(int dimension, int rank, Rows stored, double trace) {

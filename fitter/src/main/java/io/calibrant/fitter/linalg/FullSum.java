@@ -7,7 +7,7 @@ package io.calibrant.fitter.linalg;
  * @param sum [d, d]; not copied, treat as read-only
  * @param trace exact trace
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record FullSum(int dimension, double[] sum, double trace) implements LargeSide {
     /** What float32 sums of outer products may lose, as a share of the largest eigenvalue. */
     private static final double ROUNDING = 1e-4;

@@ -9,7 +9,7 @@ package io.calibrant.fitter.linalg;
  * @param examples examples in the sums
  * @param logLikelihood sum of log p(true label) over these examples, nats
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record KroneckerFactor(LargeSide large, double[] small, double n, double examples, double logLikelihood) {
     /** What float32 sums of outer products may lose, as a share of the largest eigenvalue. */
     private static final double ROUNDING = 1e-4;

@@ -9,7 +9,7 @@ import java.util.Arrays;
  * @param dimension d
  * @param trace the exact trace of the sum, that is of all d eigenvalues
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record Spectrum(double[] values, int dimension, double trace) {
     public Spectrum {
         if (values.length > dimension) {

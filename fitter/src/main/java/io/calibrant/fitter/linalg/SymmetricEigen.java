@@ -14,7 +14,7 @@ import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
  * @param values k eigenvalues, descending
  * @param vectors [k, n], row i is the unit eigenvector of value i; not copied, treat as read-only
  */
-@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and compared by nobody
+@SuppressWarnings("ArrayRecordComponent") // dense numbers, read in inner loops and never compared
 public record SymmetricEigen(double[] values, double[] vectors) {
 
     /**
@@ -88,7 +88,8 @@ public record SymmetricEigen(double[] values, double[] vectors) {
      *
      * @param values descending
      * @param tolerance how far below zero, as a share of the largest absolute value, rounding may reach
-     * @throws ArithmeticException if a value lies further below: such a matrix is wrong, and no jitter mends it
+     * @throws ArithmeticException if a value lies further below: such a matrix is wrong, and adding jitter would hide
+     *     it
      */
     static double[] nonNegative(double[] values, double tolerance) {
         if (values.length == 0) {

@@ -7,7 +7,7 @@ import java.util.Objects;
  * a cache of its points; safe for use by several threads.
  */
 public final class Link {
-    /** Points of {@link LinkFunction#MC} unless told otherwise. */
+    /** Points of {@link LinkFunction#MC} by default. */
     public static final int DEFAULT_POINTS = 4096;
 
     private static final int MOST_CLASSES = 26;

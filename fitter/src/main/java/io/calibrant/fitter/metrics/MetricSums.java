@@ -4,9 +4,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The figures of {@link Metrics} as sums that can be taken back: in fixed point, so that any order of {@link #plus} and
- * {@link #minus} ends at the same bits. A unit is 2^-32, so a mean is within 1.2e-10 of the one in double precision;
- * the sums hold 2 * 10^9 questions at one nat each. Immutable.
+ * The figures of {@link Metrics} as sums that can be subtracted exactly: in fixed point, so that any order of
+ * {@link #plus} and {@link #minus} ends at the same bits. A unit is 2^-32, so a mean is within 1.2e-10 of the one in
+ * double precision; the sums hold 2 * 10^9 questions at one nat each. Immutable.
  */
 public final class MetricSums {
     /** Numbers that make up the sums. */

@@ -13,7 +13,7 @@ import java.util.List;
  * @param bins number of bins of {@code ece}; the literature mixes 10 and 15, so it stands beside every figure
  */
 public record Metrics(int n, double accuracy, double nll, double ece, double brier, int bins) {
-    /** Bins of the calibration error unless told otherwise. */
+    /** Bins of the calibration error by default. */
     public static final int DEFAULT_BINS = 15;
 
     /** {@link #of(List, int)} with {@value #DEFAULT_BINS} bins. */

@@ -17,7 +17,7 @@ import java.util.function.ToDoubleFunction;
  * @param brier first minus second
  */
 public record PairedBootstrap(Interval accuracy, Interval nll, Interval ece, Interval brier) {
-    /** Resamples unless told otherwise. */
+    /** Resamples by default. */
     public static final int RESAMPLES = 2000;
 
     private static final double TAIL = 0.025;

@@ -17,7 +17,7 @@ public final class TemperatureScaling {
 
     private TemperatureScaling() {}
 
-    /** {@link #fit(List, double)} with the prior of method.md. */
+    /** {@link #fit(List, double)} with the prior of method.md section 5c. */
     public static double fit(List<LabelledLogits> questions) {
         return fit(questions, PRIOR_DEVIATION);
     }

@@ -8,13 +8,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * All that a fit is tuned on, as it is at one moment.
+ * All that a posterior is calibrated on, as it is at one moment.
  *
- * @param base the posterior whose factors and prior precision are the present ones, as it was before any tuning; its
- *     version is the first that has them
+ * @param base the posterior whose factors and prior precision are the present ones, as it was before any calibration;
+ *     its version is the first that has them
  * @param answers the labelled validation answers of this checkpoint, by question
  * @param spectra of every block of the base, in its order
- * @param statistics predictive statistics of this checkpoint, by question; empty unless the prior is tuned, too
+ * @param statistics predictive statistics of this checkpoint, by question; empty unless labels choose the prior
  */
 public record CalibrationSet(
         Posterior base,

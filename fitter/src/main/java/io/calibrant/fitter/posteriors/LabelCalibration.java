@@ -3,7 +3,7 @@ package io.calibrant.fitter.posteriors;
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.CrossValidation;
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorObjective;
@@ -13,38 +13,38 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The posterior as labels want it (method, section 5c and "Which one serves"). A function of the set alone: not of the
- * order in which it came, nor of the time.
+ * Calibrates a posterior on labels (method.md section 5c): temperature, (T, c), which of them serves, and where asked
+ * the prior. A function of its input set alone: not of the order in which that came, nor of the time.
  */
 public final class LabelCalibration {
     private static final double ROUNDING = 1e-9;
 
     private final PriorObjective objective;
-    private final PosteriorFactory maker;
+    private final PosteriorFactory factory;
     private final PriorCalibration priors;
-    private final Calibrator tuning = new Calibrator();
+    private final Calibrator calibrator = new Calibrator();
 
-    public LabelCalibration(PriorObjective objective, PosteriorFactory maker) {
+    public LabelCalibration(PriorObjective objective, PosteriorFactory factory) {
         this.objective = objective;
-        this.maker = maker;
-        priors = new PriorCalibration(maker);
+        this.factory = factory;
+        priors = new PriorCalibration(factory);
     }
 
     /**
-     * The tuned posterior, under the version of the base.
+     * The calibrated posterior, under the version of the base.
      *
-     * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is tuned on, at that
-     * prior. Else the answers count that the base's factors and prior made. Where some of them rest on all blocks, only
-     * these do; where none does there is no covariance to scale, and (T, c) is left out.
+     * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is fitted to, at that
+     * prior. Otherwise the answers count that were made with the factors and the prior of the base. Where some of them
+     * rest on all blocks, only these do; where none does there is no covariance to scale, and (T, c) is left out.
      */
     public Posterior of(CalibrationSet set) {
         PriorCalibration.Found found = objective == PriorObjective.VALIDATION ? priors.of(set) : null;
         if (found != null) {
-            return tuned(found.posterior(), found.answers(), true, set);
+            return calibrated(found.posterior(), found.answers(), true, set);
         }
         Posterior base = atTheEvidence(set);
-        List<LabelledAnswer> whole = new ArrayList<>();
-        List<LabelledAnswer> meansOnly = new ArrayList<>();
+        List<LabelledContrasts> whole = new ArrayList<>();
+        List<LabelledContrasts> meansOnly = new ArrayList<>();
         if (samePrior(base, set.base())) {
             set.answers().forEach((id, answer) -> {
                 if (answer.version() >= base.getVersion()) {
@@ -53,42 +53,44 @@ public final class LabelCalibration {
             });
         }
         boolean scaled = !whole.isEmpty() || meansOnly.isEmpty();
-        return tuned(base, scaled ? whole : meansOnly, scaled, set);
+        return calibrated(base, scaled ? whole : meansOnly, scaled, set);
     }
 
     /** The base, or where labels have chosen its prior under another setting, the one whose evidence is largest. */
     private Posterior atTheEvidence(CalibrationSet set) {
         return set.base().getObjective() == PriorObjective.EVIDENCE
                 ? set.base()
-                : maker.with(maker.evidence(set.spectra()).lambdas(), set.base(), set.spectra());
+                : factory.with(factory.evidence(set.spectra()).lambdas(), set.base(), set.spectra());
     }
 
-    private Posterior tuned(Posterior untuned, List<LabelledAnswer> answers, boolean scaled, CalibrationSet set) {
-        long newest = untuned.getTimestamp().toEpochMilli();
-        for (LabelledAnswer answer : answers) {
+    private Posterior calibrated(
+            Posterior uncalibrated, List<LabelledContrasts> answers, boolean scaled, CalibrationSet set) {
+        long newest = uncalibrated.getTimestamp().toEpochMilli();
+        for (LabelledContrasts answer : answers) {
             newest = Math.max(newest, set.answers().get(answer.questionId()).timestamp());
         }
-        CalibrationResult tuned = tuning.tune(answers);
-        Posterior.Builder posterior = Posterior.newBuilder(untuned)
-                .setLabels(tuned.labels())
-                .setCalibration(scaled ? Calibration.valueOf(tuned.serving().name()) : Calibration.TEMPERATURE)
+        CalibrationResult calibrated = calibrator.calibrate(answers);
+        Posterior.Builder posterior = Posterior.newBuilder(uncalibrated)
+                .setLabels(calibrated.labels())
+                .setCalibration(
+                        scaled ? Calibration.valueOf(calibrated.serving().name()) : Calibration.TEMPERATURE)
                 .setTimestamp(Instant.ofEpochMilli(newest));
-        if (tuned.labels() > 0) {
-            posterior.setTemperature(tuned.temperature());
-            tuned.crossValidation().map(CrossValidation::temperatureNll).ifPresent(posterior::setTemperatureNll);
+        if (calibrated.labels() > 0) {
+            posterior.setTemperature(calibrated.temperature());
+            calibrated.crossValidation().map(CrossValidation::temperatureNll).ifPresent(posterior::setTemperatureNll);
         }
-        if (tuned.labels() > 0 && scaled) {
-            posterior.setVarianceTemperature(tuned.variance().temperature());
-            posterior.setVarianceScale(tuned.variance().scale());
-            tuned.crossValidation().map(CrossValidation::varianceNll).ifPresent(posterior::setVarianceNll);
-            tuned.crossValidation().map(CrossValidation::standardError).ifPresent(posterior::setNllStandardError);
+        if (calibrated.labels() > 0 && scaled) {
+            posterior.setVarianceTemperature(calibrated.variance().temperature());
+            posterior.setVarianceScale(calibrated.variance().scale());
+            calibrated.crossValidation().map(CrossValidation::varianceNll).ifPresent(posterior::setVarianceNll);
+            calibrated.crossValidation().map(CrossValidation::standardError).ifPresent(posterior::setNllStandardError);
         }
         return posterior.build();
     }
 
-    /** A tuned posterior as it was before. */
-    public static Posterior untuned(Posterior tuned) {
-        return Posterior.newBuilder(tuned)
+    /** A posterior as it was before its calibration. */
+    public static Posterior uncalibrated(Posterior calibrated) {
+        return Posterior.newBuilder(calibrated)
                 .setLabels(0)
                 .setCalibration(Calibration.EVIDENCE)
                 .setTemperature(null)
@@ -100,9 +102,7 @@ public final class LabelCalibration {
                 .build();
     }
 
-    /**
-     * Whether two posteriors of the same factors say the same, but for rounding. Versions and times are not compared.
-     */
+    /** Whether two posteriors of the same factors are equal up to rounding. Versions and times are not compared. */
     public static boolean same(Posterior one, Posterior other) {
         boolean same = one.getLabels() == other.getLabels()
                 && one.getCalibration() == other.getCalibration()
@@ -118,7 +118,7 @@ public final class LabelCalibration {
         return same && samePrior(one, other);
     }
 
-    /** Whether two posteriors stand on the same prior precisions, but for rounding. */
+    /** Whether two posteriors have the same prior precisions, up to rounding. */
     public static boolean samePrior(Posterior one, Posterior other) {
         for (int i = 0; i < one.getBlocks().size(); i++) {
             if (!near(

@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
-/** The posterior of a checkpoint from the spectra of all its blocks (method, section 5a). */
+/** The posterior of a checkpoint from the spectra of all its blocks (method.md section 5a). */
 public final class PosteriorFactory {
     private final FitterSettings settings;
 
@@ -31,7 +31,7 @@ public final class PosteriorFactory {
 
     /**
      * The posterior where the evidence is largest. While the pass is not complete, F and the log-likelihood of what has
-     * come are extrapolated to the run's N training questions (method, section 3).
+     * come are extrapolated to the run's N training questions (method.md section 3).
      *
      * @param updates the latest of every block, in the run's order
      */

@@ -1,7 +1,7 @@
 package io.calibrant.fitter.posteriors;
 
 import io.calibrant.fitter.calibration.BlockJacobian;
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.calibration.LabelledStatistics;
 import io.calibrant.fitter.calibration.ValidationPrior;
 import io.calibrant.fitter.evidence.BlockSpectrum;
@@ -18,21 +18,21 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The prior that makes the validation labels most likely (method, section 5b; the paper's Algorithm 3). */
+/** The prior that makes the validation labels most likely (method.md section 5b; the paper's Algorithm 3). */
 final class PriorCalibration {
-    private final PosteriorFactory maker;
+    private final PosteriorFactory factory;
 
-    PriorCalibration(PosteriorFactory maker) {
-        this.maker = maker;
+    PriorCalibration(PosteriorFactory factory) {
+        this.factory = factory;
     }
 
     /**
      * A posterior and what its prior makes of the validation questions.
      *
-     * @param posterior with the tuned prior, under the version of the base
-     * @param answers of the questions that it was tuned on, their covariances at that prior
+     * @param posterior with the chosen prior, under the version of the base
+     * @param answers of the questions that chose it, their covariances at that prior
      */
-    record Found(Posterior posterior, List<LabelledAnswer> answers) {}
+    record Found(Posterior posterior, List<LabelledContrasts> answers) {}
 
     /**
      * The best prior. The layerwise optimum of the evidence gives its shape, the labels its size.
@@ -52,11 +52,11 @@ final class PriorCalibration {
         if (questions.isEmpty()) {
             return null;
         }
-        List<BlockSpectrum> spectra = maker.spectra(set.spectra());
+        List<BlockSpectrum> spectra = factory.spectra(set.spectra());
         ValidationPrior prior = new ValidationPrior(spectra);
         ValidationPrior.Optimum optimum =
-                prior.minimise(questions, maker.evidence(set.spectra()).lambdas());
-        Posterior posterior = maker.with(optimum.lambdas(), set.base(), set.spectra());
+                prior.minimise(questions, factory.evidence(set.spectra()).lambdas());
+        Posterior posterior = factory.with(optimum.lambdas(), set.base(), set.spectra());
         posterior.setObjective(PriorObjective.VALIDATION);
         posterior.setValidationNll(optimum.nll());
         return new Found(

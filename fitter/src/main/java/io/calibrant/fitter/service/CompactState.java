@@ -5,9 +5,8 @@ import org.apache.kafka.streams.state.RocksDBConfigSetter;
 import org.rocksdb.Options;
 
 /**
- * State that is small on disk: every factor is written anew with each commit, so that RocksDB's files hold the same
- * keys again and again. Two of them are merged, and not four as by default: half the disk for a few more megabytes
- * written.
+ * Keeps state small on disk. Every factor is written again with each commit, so that RocksDB's files hold the same keys
+ * many times. Two of them are merged, and not four as by default: half the disk for a few more megabytes written.
  */
 public final class CompactState implements RocksDBConfigSetter {
     private static final int FILES = 2;

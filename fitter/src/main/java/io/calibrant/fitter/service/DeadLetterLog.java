@@ -4,7 +4,7 @@ import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What is said of a record that goes to the dead-letter topic, whoever sends it there. */
+/** The log line of a record that goes to the dead-letter topic. */
 final class DeadLetterLog {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterLog.class);
 

@@ -9,8 +9,8 @@ import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
 
 /**
  * Undecodable bytes go to the dead-letter topic, as they came and with Kafka's own error headers. What a later attempt
- * may decode (the registry does not answer) stops the service instead: a good record is never put away. Public for
- * Kafka, which makes it by name.
+ * may decode (the registry does not answer) stops the service instead: a good record is never dead-lettered. Public
+ * because Kafka instantiates it by name.
  */
 public final class DeadLetterUndecodable implements DeserializationExceptionHandler {
     private final LogAndContinueExceptionHandler deadLetter = new LogAndContinueExceptionHandler();

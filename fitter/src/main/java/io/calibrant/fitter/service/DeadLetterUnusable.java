@@ -9,8 +9,8 @@ import org.apache.kafka.streams.processor.api.Record;
 
 /**
  * A record that was refused ({@link BadRecordException}) goes to the dead-letter topic, as it came and with Kafka's own
- * error headers; everything else is our fault or the surroundings' and stops the service. Public for Kafka, which makes
- * it by name.
+ * error headers; any other exception is a fault of the fitter or its environment and stops the service. Public because
+ * Kafka instantiates it by name.
  */
 public final class DeadLetterUnusable implements ProcessingExceptionHandler {
     private final LogAndContinueProcessingExceptionHandler deadLetter = new LogAndContinueProcessingExceptionHandler();

@@ -15,8 +15,8 @@ import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.InterruptException;
 
 /**
- * What a fit leaves in Kafka and on this machine besides its results: its consumer group, its internal topics, its
- * state.
+ * Deletes what a fit leaves in Kafka and on this machine besides its results: its consumer group, its internal topics,
+ * its state.
  */
 public final class FitCleanup {
     private FitCleanup() {}
@@ -42,7 +42,7 @@ public final class FitCleanup {
     }
 
     /**
-     * Removes them. Nobody may be running.
+     * Removes them. No fitter of this fit may be running.
      *
      * @param stateDir where the fit's fitters had their state on this machine
      * @return what was there, in words

@@ -34,15 +34,15 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What the names of fits stand for. A fit's factors, its consumer group and its internal topics go by its name, so one
- * name must mean one set of settings for ever, or what two settings made would be mixed. Topic {@code fits} says which,
- * before there is any posterior.
+ * The registry of fits. A fit's factors, its consumer group and its internal topics go by its name, so one name must
+ * always mean one set of settings: else results of two settings would be mixed. Topic {@code fits} records them, before
+ * there is any posterior.
  */
 public final class FitRegistry {
-    /** Others that take the name at the same moment are given way to this often. */
+    /** How often taking a name is tried again when another process takes it at the same moment. */
     private static final int TRIES = 5;
 
-    /** What is no setting: names, times, and what a refit found. */
+    /** Fields that are not settings: names, times, and what a refit found. */
     private static final List<String> NO_SETTINGS = List.of("fit", "createdAt", "present");
 
     private static final String LIVE = "a live fit";
@@ -141,7 +141,7 @@ public final class FitRegistry {
                 Require.message(settings.isRefit() ? "--as" : "--fit", settings.fit(), accepted));
     }
 
-    /** Whether somebody has used a name that stands for nothing. */
+    /** Whether a name that is not recorded has been used by a live fit. */
     private static boolean isUsed(Connection connection, FitterSettings settings) {
         if (settings.fit().equals(FitterSettings.DEFAULT_FIT)) {
             return true;

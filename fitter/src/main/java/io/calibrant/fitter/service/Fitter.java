@@ -40,13 +40,13 @@ public final class Fitter implements AutoCloseable {
     private final UnaryOperator<Properties> adjustment;
     private final CompletableFuture<Void> running = new CompletableFuture<>();
     private final CompletableFuture<Void> end = new CompletableFuture<>();
-    private final ExecutorService tuning = Executors.newSingleThreadExecutor(task -> {
-        Thread thread = new Thread(task, "calibrant-fitter-tuning");
+    private final ExecutorService calibrating = Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(task, "calibrant-fitter-calibration");
         thread.setDaemon(true);
         return thread;
     });
     private final RestoreProgress restoring = new RestoreProgress();
-    private final PendingCalibrations tunings = new PendingCalibrations();
+    private final PendingCalibrations pending = new PendingCalibrations();
     private volatile ReplayEnd replayEnd;
     private volatile StateDirectory stateDirectory;
     private volatile RebuildingStreams streams;
@@ -54,14 +54,14 @@ public final class Fitter implements AutoCloseable {
     /**
      * A fitter that is not started.
      *
-     * @param listener hears of every posterior as it is made; called by the stream threads
+     * @param listener is called with every posterior as it is made, on the stream threads
      */
     public Fitter(Connection connection, FitterSettings settings, Consumer<Posterior> listener) {
         this(connection, settings, listener, UnaryOperator.identity());
     }
 
     /**
-     * The same under other guarantees than a user can ask for, as the control of a fault test.
+     * The same under weaker guarantees than a user can ask for: the control of a fault test.
      *
      * @param adjustment of the configuration of Kafka Streams
      */
@@ -80,8 +80,8 @@ public final class Fitter implements AutoCloseable {
      * Checks broker, registry and topics, starts, and returns once every partition is assigned and restored.
      *
      * @throws KafkaException if broker or registry do not answer, naming the address, or the service fails to start
-     * @throws IllegalStateException if a topic is missing or cut otherwise than another, or the fit's name stands for
-     *     other settings; nothing is written then
+     * @throws IllegalStateException if a topic is missing or not co-partitioned with another, or the fit's name stands
+     *     for other settings; nothing is written then
      */
     public void start() {
         ReachabilityCheck.check(connection);
@@ -103,12 +103,13 @@ public final class Fitter implements AutoCloseable {
         } catch (ExecutionException e) {
             throw new KafkaException("broker " + connection.bootstrapServers() + ": " + oneLine(e), e);
         }
-        replayEnd = ReplayEnd.now(connection, settings, tunings::quiet);
+        replayEnd = ReplayEnd.now(connection, settings, pending::quiet);
         Properties configs = adjustment.apply(StreamsConfigs.of(connection, settings, stateDirectory.path()));
         RebuildingStreams starting = new RebuildingStreams(
                 () -> {
                     KafkaStreams made = new KafkaStreams(
-                            FitterTopology.build(connection, fitting, partitions, tuning, tunings, listener), configs);
+                            FitterTopology.build(connection, fitting, partitions, calibrating, pending, listener),
+                            configs);
                     made.setGlobalStateRestoreListener(restoring);
                     return made;
                 },
@@ -135,7 +136,7 @@ public final class Fitter implements AutoCloseable {
         awaitRunning();
     }
 
-    /** However long it takes to restore the state, as long as it goes on. */
+    /** Waits while the state is being restored, however long that takes. */
     private void awaitRunning() {
         restoring.begin();
         while (true) {
@@ -156,7 +157,7 @@ public final class Fitter implements AutoCloseable {
         }
     }
 
-    /** What its state cannot be read past, if that is it. */
+    /** An open transaction that blocks the restoring of state; null where there is none. */
     private String openTransaction() {
         try (Admin admin = Admin.create(connection.admin())) {
             String application = settings.applicationId(connection.topics());
@@ -170,7 +171,7 @@ public final class Fitter implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
-            return null; // what is known is said without it
+            return null; // the message is still useful without it
         }
     }
 
@@ -193,8 +194,8 @@ public final class Fitter implements AutoCloseable {
     }
 
     /**
-     * Waits until all that topic statistics held at the start is folded, the labels that were there are tuned on, and
-     * what came of both can be read: the end of a replay. The service goes on until it is closed.
+     * Waits until all that topic statistics held at the start is folded, the labels that were there are used for
+     * calibration, and the results of both can be read: the end of a replay. The service goes on until it is closed.
      *
      * @throws KafkaException if the service failed; the message is one line that says why
      * @throws IllegalStateException if it was closed before
@@ -248,7 +249,7 @@ public final class Fitter implements AutoCloseable {
         if (stopping != null) {
             stopping.close();
         }
-        tuning.shutdownNow();
+        calibrating.shutdownNow();
         StateDirectory directory = stateDirectory;
         if (directory != null) {
             directory.close();

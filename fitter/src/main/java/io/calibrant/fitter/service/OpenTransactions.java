@@ -14,18 +14,17 @@ import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Transactions that nobody ends: a broker that dies while it ends one may forget a partition of it, and then nothing
- * that was written there afterwards is read by who reads what is committed, until an administrator gives the
- * transaction up.
+ * Hanging transactions: a broker that dies while it ends one may forget a partition of it. Consumers that read
+ * committed records then get nothing written there afterwards, until an administrator aborts the transaction.
  */
 final class OpenTransactions {
     private OpenTransactions() {}
 
     /**
-     * The longest open one, in words for who can end it.
+     * The transaction that has been open longest, in words for the administrator who can abort it.
      *
-     * @param topics those that are not there are passed over
-     * @param age that is not to be expected of one that is still going on
+     * @param topics those that do not exist are skipped
+     * @param age above which a transaction counts as hanging
      * @return null where there is none
      */
     static String oldest(Admin admin, Collection<String> topics, Duration age)

@@ -13,15 +13,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka Streams whose state directory may be broken by whatever has happened to the disk. All of it is in Kafka as
- * well, so nobody has to come and delete it: what cannot be opened, read or written is deleted here, and Kafka Streams
- * fills it again from the changelogs before it goes on.
+ * Kafka Streams that survives a damaged state directory. All state is in Kafka as well. So what cannot be opened, read
+ * or written is deleted here, and Kafka Streams restores it from the changelogs before it goes on.
  */
 final class RebuildingStreams implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RebuildingStreams.class);
     private static final Duration STOP = Duration.ofSeconds(10);
 
-    /** A state that breaks again so soon has a disk that does not work. */
+    /** State that is damaged again so soon points to a disk that does not work. */
     private static final Duration SOON = Duration.ofMinutes(1);
 
     private final Supplier<KafkaStreams> make;
@@ -33,7 +32,7 @@ final class RebuildingStreams implements AutoCloseable {
     private volatile boolean rebuilt;
     private boolean closed;
 
-    /** What becomes of it; called by its threads. */
+    /** Called by its threads. */
     interface Listener {
         /** Every partition is assigned and restored; once more after every rebuilding. */
         void running();
@@ -48,7 +47,7 @@ final class RebuildingStreams implements AutoCloseable {
     /**
      * One that is not started.
      *
-     * @param make makes Kafka Streams, anew for every rebuilding
+     * @param make creates Kafka Streams, once more for every rebuilding
      * @param state its state directory; everything in it may be deleted
      */
     RebuildingStreams(Supplier<KafkaStreams> make, Path state, Listener listener) {
@@ -72,8 +71,7 @@ final class RebuildingStreams implements AutoCloseable {
         streams = next;
         next.setUncaughtExceptionHandler(failure -> {
             if (isOfAnEndedTransaction(failure)) {
-                LOG.warn(
-                        "a transaction was given up by the broker before it was committed: what was in it is done again");
+                LOG.warn("the broker aborted a transaction before it was committed: its records are processed again");
                 return StreamThreadExceptionResponse.REPLACE_THREAD;
             }
             failed(next, failure);
@@ -81,7 +79,7 @@ final class RebuildingStreams implements AutoCloseable {
         });
         next.setStateListener((now, before) -> {
             if (next == broken) {
-                return; // another one takes its place
+                return; // it is being replaced
             }
             switch (now) {
                 case RUNNING -> {
@@ -96,10 +94,10 @@ final class RebuildingStreams implements AutoCloseable {
         next.start();
     }
 
-    @SuppressWarnings("ReferenceEquality") // one of them, and not one like it
+    @SuppressWarnings("ReferenceEquality") // identity is meant
     private void failed(KafkaStreams failing, Throwable failure) {
         if (failing == broken) {
-            return; // another of its threads has said so
+            return; // another of its threads has reported this
         }
         if (!isOf(failure, ProcessorStateException.class) || (rebuilt && !hasRunForAWhile())) {
             listener.failed(failure);

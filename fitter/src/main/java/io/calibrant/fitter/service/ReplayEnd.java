@@ -21,9 +21,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 
 /**
- * The end of a replay: everything that the topics of statistics, answers and labels held at the start is taken in, and
- * what follows from it is committed. Told by what the fit's consumer group has committed, so that a replay that was
- * interrupted, or is finished already, is judged alike. Of one thread.
+ * The end of a replay: everything that the topics of statistics, answers and labels held at the start is processed, and
+ * what follows from it is committed. Judged by the committed offsets of the fit's consumer group, so that a replay that
+ * was interrupted, or is finished already, is judged alike. Not thread-safe; confined to one thread.
  *
  * <p>A transaction ends at each partition in its own time: that the group's offsets are committed does not say yet that
  * what was sent with them can be read. So what follows is measured by the ends that the partitions have whether
@@ -33,24 +33,24 @@ final class ReplayEnd {
     private final Connection connection;
     private final String applicationId;
     private final Map<TopicPartition, Long> inputs;
-    private final BooleanSupplier tuned;
+    private final BooleanSupplier calibrated;
     private Map<TopicPartition, Long> sentOn;
     private Map<TopicPartition, Long> results;
 
     private ReplayEnd(
-            Connection connection, String applicationId, Map<TopicPartition, Long> inputs, BooleanSupplier tuned) {
+            Connection connection, String applicationId, Map<TopicPartition, Long> inputs, BooleanSupplier calibrated) {
         this.connection = connection;
         this.applicationId = applicationId;
         this.inputs = inputs;
-        this.tuned = tuned;
+        this.calibrated = calibrated;
     }
 
     /**
      * The end as it is now.
      *
-     * @param tuned whether nothing of what is taken in is still to be tuned on
+     * @param calibrated whether no calibration is pending
      */
-    static ReplayEnd now(Connection connection, FitterSettings settings, BooleanSupplier tuned) {
+    static ReplayEnd now(Connection connection, FitterSettings settings, BooleanSupplier calibrated) {
         Topics topics = connection.topics();
         List<String> inputs = new ArrayList<>(List.of(topics.statistics(), topics.answers(), topics.labels()));
         if (settings.prior().objective() == PriorObjective.VALIDATION) {
@@ -61,7 +61,7 @@ final class ReplayEnd {
                     connection,
                     settings.applicationId(topics),
                     ends(admin, inputs, IsolationLevel.READ_COMMITTED),
-                    tuned);
+                    calibrated);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
@@ -88,7 +88,7 @@ final class ReplayEnd {
                 sentOn = ends(admin, internal, IsolationLevel.READ_UNCOMMITTED);
                 return false; // the offsets read above may be older than these ends
             }
-            if (!reached(sentOn, committed) || !tuned.getAsBoolean()) {
+            if (!reached(sentOn, committed) || !calibrated.getAsBoolean()) {
                 return false;
             }
             List<String> outputs = List.of(

@@ -4,16 +4,16 @@ import java.time.Duration;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.streams.processor.StateRestoreListener;
 
-/** Hears of every piece of state that comes back from Kafka: a large one takes its time, and is not stuck. */
+/** Measures how long ago the restoring of state last made progress: a large state takes long, but is not stuck. */
 final class RestoreProgress implements StateRestoreListener {
     private volatile long moved = System.nanoTime();
 
-    /** How long nothing has come. */
+    /** The time since the last progress. */
     Duration pause() {
         return Duration.ofNanos(System.nanoTime() - moved);
     }
 
-    /** It begins. */
+    /** Restoring begins. */
     void begin() {
         moved = System.nanoTime();
     }

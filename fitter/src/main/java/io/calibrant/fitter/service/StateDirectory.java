@@ -14,8 +14,8 @@ import java.util.stream.Stream;
 
 /**
  * A directory for one process's state: {@code base/cluster/instance-i}. The cluster's id keeps the state of one cluster
- * from being taken for another's; the first instance that nobody holds keeps several fitters on one machine apart. A
- * process that dies gives its instance back.
+ * from being taken for another's; the first instance that is not locked keeps several fitters on one machine apart. The
+ * lock of a process that dies is released.
  */
 final class StateDirectory implements AutoCloseable {
     private static final int INSTANCES = 64;
@@ -29,7 +29,7 @@ final class StateDirectory implements AutoCloseable {
     }
 
     /**
-     * Takes a directory, and makes it where it is not there.
+     * Locks a directory, and creates it where it does not exist.
      *
      * @throws UncheckedIOException if the directory cannot be written, naming it
      * @throws IllegalStateException if too many fitters share it
@@ -104,7 +104,7 @@ final class StateDirectory implements AutoCloseable {
         return path;
     }
 
-    /** Gives the directory back; what is in it stays for the next start. */
+    /** Releases the directory; its contents stay for the next start. */
     @Override
     public void close() {
         try {

@@ -14,7 +14,7 @@ import org.apache.kafka.streams.StreamsConfig;
 
 /** The Kafka Streams configuration of the fitter. */
 public final class StreamsConfigs {
-    /** A member that died is replaced after this long. */
+    /** A member that died is replaced after this time. */
     private static final int SESSION_TIMEOUT_MS = 6_000;
 
     /** An abandoned transaction holds up its readers for this long. */
@@ -77,7 +77,7 @@ public final class StreamsConfigs {
         configs.put(StreamsConfig.globalConsumerPrefix(ConsumerConfig.ISOLATION_LEVEL_CONFIG), "read_committed");
         configs.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), Topics.MAX_RECORD_BYTES);
         configs.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 4L * Topics.MAX_RECORD_BYTES);
-        // Nobody sees a record before its commit, which sends what is there at once: few and large batches.
+        // No consumer sees a record before its commit, which flushes all batches: so let them grow large.
         configs.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
         configs.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), TRANSACTION_TIMEOUT_MS);
         return configs;

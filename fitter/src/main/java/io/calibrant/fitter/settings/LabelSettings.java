@@ -8,8 +8,8 @@ import java.time.Duration;
  * How answers and labels are joined and counted.
  *
  * @param window length of a window of topic calibration, 1 minute to 1 day
- * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; sensibly that
- *     of the topics
+ * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; best that of
+ *     the topics
  */
 public record LabelSettings(Duration window, Duration retention) {
     /**

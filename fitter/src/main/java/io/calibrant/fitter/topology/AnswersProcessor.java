@@ -15,11 +15,11 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Joins the answers of this fit with the labels. Those of other fits are none of its business, but for a refit: their
- * answers for validation at the same weights tell it T before it has given any of its own.
+ * Joins the answers of this fit with the labels. Answers of other fits are ignored, except by a refit: their answers
+ * for validation at the same weights give it T before it has any of its own.
  */
 final class AnswersProcessor implements Processor<String, Answer, String, QuestionChange> {
-    /** How often the old is forgotten, in the time of the records: it takes a look at every question. */
+    /** How often old questions are forgotten, in stream time: each time scans every question. */
     static final Duration FORGET_EVERY = Duration.ofDays(1);
 
     private final FitterSettings settings;
@@ -64,7 +64,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
         try {
             AnswerCheck.answer(record.key(), answer);
         } catch (BadRecordException e) {
-            return; // whose it is puts it away
+            return; // its own fitter dead-letters it
         }
         AnswerSummary given = AnswerSummary.borrowed(
                 answer, record.timestamp(), settings.labels().window().toMillis());

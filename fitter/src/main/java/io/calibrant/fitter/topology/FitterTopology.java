@@ -54,7 +54,8 @@ import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * The topology, a pure function of connection and settings:
+ * The topology, a pure function of connection and settings. The names of nodes, stores and repartition topics stay as
+ * they are, whatever the classes are called: they are part of what is stored in Kafka.
  *
  * <pre>
  * runs ==> global table
@@ -66,7 +67,7 @@ import org.apache.kafka.streams.state.Stores;
  * </pre>
  */
 public final class FitterTopology {
-    /** How old a statistic may become until its run is given up. */
+    /** How old a statistic may be while its run is still waited for. */
     private static final long PATIENCE_MILLIS = 5_000;
 
     private static final Map<String, String> CHANGELOG =
@@ -75,19 +76,19 @@ public final class FitterTopology {
     private FitterTopology() {}
 
     /**
-     * Builds it.
+     * Builds the topology.
      *
-     * @param partitions into which everything about a fit is cut, so that its parts meet: those of topic statistics
-     * @param executor where tuning computes, beside the stream threads
-     * @param tunings which tasks still have something to tune
-     * @param listener hears of every posterior as it is made, before it is committed
+     * @param partitions of topic statistics; the repartition topics have as many
+     * @param executor runs the calibration, beside the stream threads
+     * @param pending records which tasks still have something to calibrate
+     * @param listener is called with every posterior as it is made, before it is committed
      */
     public static Topology build(
             Connection connection,
             FitterSettings settings,
             int partitions,
             Executor executor,
-            PendingCalibrations tunings,
+            PendingCalibrations pending,
             Consumer<Posterior> listener) {
         Properties explicit = new Properties();
         explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
@@ -101,10 +102,10 @@ public final class FitterTopology {
                 connection.deserializer(Run.class),
                 PATIENCE_MILLIS,
                 Clock.systemUTC());
-        PosteriorFactory maker = new PosteriorFactory(settings);
+        PosteriorFactory factory = new PosteriorFactory(settings);
 
-        // Runs are read as bytes and decoded by whoever asks: an unreadable run is its statistics' fault, not the
-        // table's.
+        // Runs are read as bytes and decoded where they are used: an unreadable run then dead-letters its statistics,
+        // and does not stop the global table.
         builder.globalTable(
                 topics.runs(),
                 Consumed.with(Serdes.String(), Serdes.ByteArray()).withName("runs-source"),
@@ -146,7 +147,7 @@ public final class FitterTopology {
                         .withNumberOfPartitions(partitions))
                 .process(
                         () -> new PosteriorProcessor(
-                                maker, runs, settings.streaming().commitInterval(), listener),
+                                factory, runs, settings.streaming().commitInterval(), listener),
                         Named.as("posterior"),
                         StoreNames.POSTERIORS,
                         StoreNames.SPECTRA);
@@ -164,16 +165,16 @@ public final class FitterTopology {
             stores.add(StoreNames.PREDICTIVE);
             inputs = inputs.merge(predictive(builder, connection, settings, partitions), Named.as("with-predictive"));
         }
-        LabelCalibration retuning = new LabelCalibration(settings.prior().objective(), maker);
-        KStream<String, Posterior> tuned = inputs.process(
+        LabelCalibration calibration = new LabelCalibration(settings.prior().objective(), factory);
+        KStream<String, Posterior> calibrated = inputs.process(
                 supplier(
                         () -> new LabelCalibrationProcessor(
-                                settings.prior().objective(), retuning, executor, tunings, listener),
+                                settings.prior().objective(), calibration, executor, pending, listener),
                         persistent(StoreNames.BASES, connection.serde(Posterior.class)),
                         persistent(StoreNames.LABELLED_ANSWERS, CalibrationAnswer.SERDE)),
                 Named.as("tune"),
                 stores.toArray(String[]::new));
-        made.merge(tuned, Named.as("posteriors"))
+        made.merge(calibrated, Named.as("posteriors"))
                 .to(
                         topics.posteriors(),
                         Produced.with(Serdes.String(), connection.serde(Posterior.class))
@@ -181,7 +182,7 @@ public final class FitterTopology {
         return builder.build(explicit);
     }
 
-    /** What a prior is tuned on; read only where labels choose it, as it is large. */
+    /** What labels choose the prior on; read only where they do, as the topic is large. */
     private static KStream<String, CalibrationInput> predictive(
             StreamsBuilder builder, Connection connection, FitterSettings settings, int partitions) {
         Serde<PredictiveStatistics> serde = connection.serde(PredictiveStatistics.class);
@@ -195,7 +196,7 @@ public final class FitterTopology {
                 .mapValues(each -> (CalibrationInput) new CalibrationInput.OfPredictive(each), Named.as("predictive"));
     }
 
-    /** Answers with labels, whichever comes first. */
+    /** Joins answers with labels, whichever comes first. */
     private static KStream<String, QuestionChange> join(
             StreamsBuilder builder, Connection connection, FitterSettings settings) {
         Topics topics = connection.topics();
@@ -213,7 +214,7 @@ public final class FitterTopology {
         return ofAnswers.merge(ofLabels, Named.as("joined"));
     }
 
-    /** What the joined say of how good the answers are. */
+    /** Counts the joined answers and labels for topic calibration. */
     private static void measure(KStream<String, QuestionChange> joined, Connection connection) {
         of(QuestionChange.OfCounts.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfCounts.SERDE)
@@ -221,7 +222,7 @@ public final class FitterTopology {
                 .groupByKey()
                 .aggregate(
                         () -> CalibrationCounts.NONE,
-                        (key, change, tally) -> change.appliedTo(tally),
+                        (key, change, counts) -> change.appliedTo(counts),
                         Named.as("calibration"),
                         Materialized.<String, CalibrationCounts>as(
                                         Stores.persistentKeyValueStore(StoreNames.CALIBRATION))
@@ -231,7 +232,7 @@ public final class FitterTopology {
                                 .withLoggingEnabled(CHANGELOG))
                 .toStream(Named.as("counted"))
                 .mapValues(
-                        (key, tally) -> tally == null ? null : CalibrationFactory.metrics(key, tally),
+                        (key, counts) -> counts == null ? null : CalibrationFactory.metrics(key, counts),
                         Named.as("figures"))
                 .to(
                         connection.topics().calibration(),

@@ -19,8 +19,8 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Folds each statistic into the factors of its blocks, once. A bad one changes nothing and is thrown back as an
- * exception. Where several blocks read one input, its large side is folded once and kept in the state of the first.
+ * Folds each statistic into the factors of its blocks, once. A bad one changes nothing and throws, which dead-letters
+ * it. Where several blocks read one input, its large side is folded once and kept in the state of the first.
  */
 final class FoldProcessor implements Processor<String, Statistics, String, FoldResult> {
     private final FitterSettings settings;

@@ -30,26 +30,26 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Tunes each posterior that has all its batches on the labelled validation answers that it has made, and publishes it
- * under the next version where that changes something. The clock decides when: a while after the last label, so that a
- * file of labels makes one version and not hundreds. It never decides what.
+ * Calibrates each posterior that has all its batches on the labelled validation answers that it has made, and publishes
+ * it under the next version where that changes something. The clock decides when: half a second to a second after the
+ * last label, so that a file of labels makes one version and not hundreds. It never decides what.
  *
- * <p>The mathematics takes seconds on thousands of labels, and a stream thread that is away for so long loses its
- * transaction: so it runs beside it, on a copy of what is known, and the thread comes back for the result.
+ * <p>The computation takes seconds on thousands of labels, and a stream thread that does not poll for so long loses its
+ * transaction. So it runs on an executor, on a copy of the state, and the thread collects the result.
  */
 final class LabelCalibrationProcessor implements Processor<String, CalibrationInput, String, Posterior> {
     static final Duration LOOK_EVERY = Duration.ofMillis(500);
 
-    /** Labels that never stop coming are not waited for longer than this many looks. */
+    /** While labels keep coming, calibration is put off for at most this many looks. */
     private static final int MOST_LOOKS = 20;
 
     /** As many looks as the longest commit interval has. */
     private static final int IDLE_LOOKS = 1;
 
     private final PriorObjective objective;
-    private final LabelCalibration retuning;
+    private final LabelCalibration calibration;
     private final Executor executor;
-    private final PendingCalibrations tunings;
+    private final PendingCalibrations pending;
     private final Consumer<Posterior> listener;
     private ProcessorContext<String, Posterior> context;
     private KeyValueStore<String, Posterior> posteriors;
@@ -60,29 +60,29 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     /** Null where labels do not choose the prior. */
     private KeyValueStore<String, PredictiveStatistics> statistics;
 
-    /** Fits to be tuned, with the looks since they have waited. */
+    /** Fits to be calibrated, with the number of looks that they have waited. */
     private final Map<String, Integer> waiting = new LinkedHashMap<>();
 
-    /** Those of which something new came since the last look. */
+    /** Fits with new input since the last look. */
     private final Set<String> restless = new HashSet<>();
 
     private Job job;
 
-    /** Looks since there was nothing to do: after one more than a commit takes, what was found is committed. */
+    /** Looks since there was nothing to do; after more than {@link #IDLE_LOOKS} the last result is committed. */
     private int idle;
 
     private record Job(String key, CalibrationSet set, CompletableFuture<Posterior> result) {}
 
     LabelCalibrationProcessor(
             PriorObjective objective,
-            LabelCalibration retuning,
+            LabelCalibration calibration,
             Executor executor,
-            PendingCalibrations tunings,
+            PendingCalibrations pending,
             Consumer<Posterior> listener) {
         this.objective = objective;
-        this.retuning = retuning;
+        this.calibration = calibration;
         this.executor = executor;
-        this.tunings = tunings;
+        this.pending = pending;
         this.listener = listener;
     }
 
@@ -96,14 +96,14 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         if (objective == PriorObjective.VALIDATION) {
             statistics = context.getStateStore(StoreNames.PREDICTIVE);
         }
-        // What a process that died had not come to; where it had, nothing changes.
+        // A process that died may not have calibrated these; where it had, nothing changes.
         try (KeyValueIterator<String, CalibrationAnswer> all = answers.all()) {
             while (all.hasNext()) {
                 waiting.put(fitOf(all.next().key), 0);
             }
         }
         context.schedule(LOOK_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> look());
-        tunings.set(this, true);
+        pending.set(this, true);
     }
 
     @Override
@@ -125,7 +125,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         waiting.putIfAbsent(fit, 0);
         restless.add(fit);
         idle = 0;
-        tunings.set(this, true);
+        pending.set(this, true);
     }
 
     private void look() {
@@ -142,18 +142,18 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         waiting.replaceAll((fit, looks) -> looks + 1);
         restless.clear();
         idle = waiting.isEmpty() && job == null ? idle + 1 : 0;
-        tunings.set(this, idle <= IDLE_LOOKS);
+        pending.set(this, idle <= IDLE_LOOKS);
     }
 
     @Override
     public void close() {
-        tunings.set(this, false);
+        pending.set(this, false);
     }
 
     private void start(String fit) {
         Posterior base = bases.get(fit);
         if (base == null) {
-            return; // when there is one, it will be heard of
+            return; // its arrival triggers the calibration
         }
         CalibrationSet set = new CalibrationSet(
                 base,
@@ -162,7 +162,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
                         .map(block -> spectra.get(fit + '/' + block.getBlock()))
                         .toList(),
                 statistics == null ? Map.of() : prefixed(statistics, fit + '/'));
-        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> retuning.of(set), executor));
+        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibration.of(set), executor));
     }
 
     private void finish() {
@@ -177,18 +177,19 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
             return;
         }
         Posterior last = posteriors.get(done.key);
-        Posterior tuned = result(done);
-        if (LabelCalibration.same(last, tuned)) {
+        Posterior calibrated = result(done);
+        if (LabelCalibration.same(last, calibrated)) {
             return;
         }
-        tuned.setVersion(last.getVersion() + 1);
-        posteriors.put(done.key, tuned);
-        if (!LabelCalibration.samePrior(base, tuned)) {
-            bases.put(done.key, LabelCalibration.untuned(tuned));
+        calibrated.setVersion(last.getVersion() + 1);
+        posteriors.put(done.key, calibrated);
+        if (!LabelCalibration.samePrior(base, calibrated)) {
+            bases.put(done.key, LabelCalibration.uncalibrated(calibrated));
         }
-        context.forward(new Record<>(done.key, tuned, tuned.getTimestamp().toEpochMilli()));
+        context.forward(
+                new Record<>(done.key, calibrated, calibrated.getTimestamp().toEpochMilli()));
         context.commit();
-        listener.accept(tuned);
+        listener.accept(calibrated);
     }
 
     private static Posterior result(Job done) {
@@ -196,7 +197,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
             return done.result.join();
         } catch (CompletionException e) {
             throw new IllegalStateException(
-                    "tuning of " + done.key + ": " + e.getCause().getMessage(), e.getCause());
+                    "calibration of " + done.key + ": " + e.getCause().getMessage(), e.getCause());
         }
     }
 

@@ -3,11 +3,14 @@ package io.calibrant.fitter.topology;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Which of a process's tasks still have something to tune. Tuning goes by the clock, so offsets do not tell. */
+/**
+ * Which of a process's tasks still have something to calibrate. Calibration is started by the clock, so committed
+ * offsets do not say when it is done. Thread-safe.
+ */
 public final class PendingCalibrations {
     private final Set<Object> busy = ConcurrentHashMap.newKeySet();
 
-    /** A task says whether it has. */
+    /** Records whether a task has something to calibrate. */
     void set(Object task, boolean isBusy) {
         if (isBusy) {
             busy.add(task);
@@ -16,7 +19,7 @@ public final class PendingCalibrations {
         }
     }
 
-    /** Whether everything is tuned that is known here, and what came of it is committed. */
+    /** Whether everything known here is calibrated, and the results are committed. */
     public boolean quiet() {
         return busy.isEmpty();
     }

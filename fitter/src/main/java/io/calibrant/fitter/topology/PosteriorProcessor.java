@@ -31,7 +31,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     private static final Logger LOG = LoggerFactory.getLogger(PosteriorProcessor.class);
     private static final int CHECKPOINTS_IN_MEMORY = 32;
 
-    private final PosteriorFactory maker;
+    private final PosteriorFactory factory;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private final Consumer<Posterior> listener;
     private final Duration commitInterval;
@@ -47,11 +47,11 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     private final Map<String, Checkpoint> memory = new LinkedHashMap<>();
 
     PosteriorProcessor(
-            PosteriorFactory maker,
+            PosteriorFactory factory,
             Function<ProcessorContext<?, ?>, RunTable> runTables,
             Duration commitInterval,
             Consumer<Posterior> listener) {
-        this.maker = maker;
+        this.factory = factory;
         this.runTables = runTables;
         this.commitInterval = commitInterval;
         this.listener = listener;
@@ -82,7 +82,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             return;
         }
         Posterior last = posteriors.get(record.key());
-        Posterior posterior = maker.posterior(
+        Posterior posterior = factory.posterior(
                 run.run(),
                 run.order().stream().map(checkpoint.blocks::get).toList(),
                 last == null ? 1 : last.getVersion() + 1);
@@ -143,7 +143,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
 
         void add(FactorUpdate update) {
             blocks.put(update.getBlock(), update);
-            if (update.getBatches() > batches || maker.hasAll(update, update.getBatches())) {
+            if (update.getBatches() > batches || factory.hasAll(update, update.getBatches())) {
                 behind.remove(update.getBlock());
             }
         }
@@ -169,7 +169,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             for (String block : run.order()) {
                 FactorUpdate update = blocks.get(block);
                 long had = standsOn.getOrDefault(block, 0L);
-                if (update == null || !maker.hasAll(update, had)) {
+                if (update == null || !factory.hasAll(update, had)) {
                     batches = Math.min(batches, had);
                 }
             }
@@ -179,7 +179,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
                 FactorUpdate update = blocks.get(block);
                 if (all
                         || update == null
-                        || (update.getBatches() <= batches && !maker.hasAll(update, update.getBatches()))) {
+                        || (update.getBatches() <= batches && !factory.hasAll(update, update.getBatches()))) {
                     behind.add(block);
                 }
             }

@@ -9,7 +9,9 @@ import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** Sends the predictive statistics of this fit to where it is tuned; a bad one is thrown back. */
+/**
+ * Sends the predictive statistics of this fit to the task that calibrates it; a bad one throws, which dead-letters it.
+ */
 final class PredictiveProcessor implements Processor<String, PredictiveStatistics, String, PredictiveStatistics> {
     private final FitterSettings settings;
     private ProcessorContext<String, PredictiveStatistics> context;

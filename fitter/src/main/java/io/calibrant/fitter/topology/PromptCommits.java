@@ -6,9 +6,9 @@ import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 
 /**
- * Commits soon after something recent, so that it is seen at once. What is old is a backlog: there a commit writes
- * every factor once to state and changelog, and the fewer commits the fewer of these; it waits for Streams' own, longer
- * interval.
+ * Commits soon after a recent record, so that its results are visible at once. Old records are a backlog, which waits
+ * for Streams' own, longer commit interval: every commit writes each changed factor to state and changelog, so fewer
+ * commits write less.
  */
 public final class PromptCommits {
     /** Younger than this is recent. */
@@ -20,7 +20,7 @@ public final class PromptCommits {
     /**
      * For one processor, from its init.
      *
-     * @param interval how long something recent waits for its commit at most
+     * @param interval how long a recent record waits for its commit at most
      */
     PromptCommits(ProcessorContext<?, ?> context, Duration interval, Clock clock) {
         this.clock = clock;

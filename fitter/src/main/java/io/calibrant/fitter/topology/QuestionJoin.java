@@ -21,8 +21,9 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Answers and labels of the same questions, whichever comes first: each event changes what is known of its question,
- * and the difference is sent to all that it changes. So nothing is counted twice, and everything can be taken back.
+ * Joins answers with labels of the same questions, in either order: each event changes what is known of its question,
+ * and the difference is sent to all that it changes. So nothing is counted twice, and a correction subtracts what the
+ * record before it had added.
  */
 final class QuestionJoin {
     private final String fit;
@@ -45,8 +46,8 @@ final class QuestionJoin {
         questions.put(questionId, after);
         commits.processed(timestamp);
 
-        Map<String, CalibrationCounts> was = before.tallies(fit);
-        Map<String, CalibrationCounts> is = after.tallies(fit);
+        Map<String, CalibrationCounts> was = before.counts(fit);
+        Map<String, CalibrationCounts> is = after.counts(fit);
         TreeSet<String> keys = new TreeSet<>(was.keySet());
         keys.addAll(is.keySet());
         for (String key : keys) {
@@ -58,8 +59,8 @@ final class QuestionJoin {
             }
         }
 
-        Map<String, CalibrationAnswer> said = before.tuning(fit);
-        Map<String, CalibrationAnswer> says = after.tuning(fit);
+        Map<String, CalibrationAnswer> said = before.calibrationAnswers(fit);
+        Map<String, CalibrationAnswer> says = after.calibrationAnswers(fit);
         keys = new TreeSet<>(said.keySet());
         keys.addAll(says.keySet());
         for (String key : keys) {
@@ -70,8 +71,8 @@ final class QuestionJoin {
     }
 
     /**
-     * Forgets what is older than a time, milliseconds. Windows that old go; what the total has counted stays counted,
-     * only what waits waits no longer. What a fit was tuned on stays.
+     * Forgets what is older than a time, milliseconds. Windows of that age are deleted. The total keeps what it has
+     * counted, but no longer counts what waited for a label or an answer. What a fit was calibrated on stays.
      */
     void forget(long before, long now) {
         List<KeyValue<String, QuestionState>> old = new ArrayList<>();
@@ -86,15 +87,15 @@ final class QuestionJoin {
         for (KeyValue<String, QuestionState> each : old) {
             QuestionState left = each.value.since(before);
             questions.put(each.key, left);
-            Map<String, CalibrationCounts> gone = each.value.tallies(fit);
+            Map<String, CalibrationCounts> gone = each.value.counts(fit);
             if (left != null) {
-                gone.keySet().removeAll(left.tallies(fit).keySet());
+                gone.keySet().removeAll(left.counts(fit).keySet());
             }
-            gone.forEach((key, tally) -> {
+            gone.forEach((key, counts) -> {
                 if (!key.endsWith('/' + CalibrationWindow.TOTAL)) {
                     send(key, new QuestionChange.OfCounts(null), now);
-                } else if (tally.waiting() + tally.unanswered() > 0) {
-                    send(key, new QuestionChange.OfCounts(CalibrationCounts.NONE.minus(tally)), now);
+                } else if (counts.waiting() + counts.unanswered() > 0) {
+                    send(key, new QuestionChange.OfCounts(CalibrationCounts.NONE.minus(counts)), now);
                 }
             });
         }

@@ -4,8 +4,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The names of the state stores and of the repartition topics. They are part of what is stored in Kafka: another name
- * is another changelog or repartition topic, and what the old one holds is lost to the fit.
+ * The names of the state stores and of the repartition topics. Some are older than the words of the code, and stay:
+ * they are part of what is stored in Kafka: another name is another changelog or repartition topic, and what the old
+ * one holds is lost to the fit.
  */
 public final class StoreNames {
     /** Topic runs as a global table: run id to the record's bytes. */

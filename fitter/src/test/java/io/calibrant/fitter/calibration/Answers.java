@@ -11,10 +11,10 @@ final class Answers {
     private Answers() {}
 
     /** Means and covariances at random, 2 to 5 classes; labels drawn from E softmax N(z / T, c Sigma). */
-    static List<LabelledAnswer> drawn(int n, double temperature, double scale, long seed) {
+    static List<LabelledContrasts> drawn(int n, double temperature, double scale, long seed) {
         Random random = new Random(seed);
         Link link = new Link(LinkFunction.MC, 1024, 0);
-        List<LabelledAnswer> answers = new ArrayList<>();
+        List<LabelledContrasts> answers = new ArrayList<>();
         for (int i = 0; i < n; i++) {
             int contrasts = 1 + random.nextInt(4);
             double[] mean = random.doubles(contrasts, -6, 6).toArray();
@@ -26,7 +26,7 @@ final class Answers {
             while (label < contrasts && u > p[label]) {
                 u -= p[label++];
             }
-            answers.add(new LabelledAnswer("question-" + i, mean, covariance, label));
+            answers.add(new LabelledContrasts("question-" + i, mean, covariance, label));
         }
         return answers;
     }
@@ -67,7 +67,7 @@ final class Answers {
         return scaled;
     }
 
-    static List<SampledAnswer> sampled(List<LabelledAnswer> answers, Link link) {
+    static List<SampledAnswer> sampled(List<LabelledContrasts> answers, Link link) {
         return answers.stream()
                 .map(answer -> SampledAnswer.of(answer.sample(link), answer.label()))
                 .toList();

@@ -20,17 +20,17 @@ class CalibratorTest {
 
     @Test
     void shouldNotDependOnTheOrderOfTheAnswers() {
-        List<LabelledAnswer> answers = new ArrayList<>(Answers.drawn(61, 1.5, 0.5, 3));
-        CalibrationResult tuned = tuning.tune(answers);
+        List<LabelledContrasts> answers = new ArrayList<>(Answers.drawn(61, 1.5, 0.5, 3));
+        CalibrationResult tuned = tuning.calibrate(answers);
         for (long seed = 0; seed < 3; seed++) {
             Collections.shuffle(answers, new Random(seed));
-            assertThat(new Calibrator(POINTS).tune(answers)).isEqualTo(tuned);
+            assertThat(new Calibrator(POINTS).calibrate(answers)).isEqualTo(tuned);
         }
     }
 
     @Test
     void shouldLetTheEvidenceServeWithoutLabels() {
-        CalibrationResult tuned = tuning.tune(List.of());
+        CalibrationResult tuned = tuning.calibrate(List.of());
         assertThat(tuned.serving()).isEqualTo(ServedCalibration.EVIDENCE);
         assertThat(tuned.labels()).isZero();
         assertThat(tuned.temperature()).isEqualTo(1);
@@ -41,27 +41,29 @@ class CalibratorTest {
     void shouldServeTemperatureFromTheFirstLabelOn() {
         // Fewer labels than parts cross-validate nothing, even where the variance made the labels.
         for (int n : new int[] {1, 2, 9}) {
-            CalibrationResult tuned = tuning.tune(Answers.drawn(n, 1, 1, 5));
+            CalibrationResult tuned = tuning.calibrate(Answers.drawn(n, 1, 1, 5));
             assertThat(tuned.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
             assertThat(tuned.crossValidation()).isEmpty();
             assertThat(tuned.labels()).isEqualTo(n);
         }
-        assertThat(tuning.tune(Answers.drawn(10, 1, 1, 5)).crossValidation()).isPresent();
+        assertThat(tuning.calibrate(Answers.drawn(10, 1, 1, 5)).crossValidation())
+                .isPresent();
     }
 
     @Test
     void shouldMeetItsNaiveTwin() {
         // Every fold fitted anew and from far away, on answers that were never in it; NLL from the link's own
         // probabilities.
-        List<LabelledAnswer> answers = Answers.drawn(57, 1.3, 2, 4);
-        CalibrationResult tuned = tuning.tune(answers);
+        List<LabelledContrasts> answers = Answers.drawn(57, 1.3, 2, 4);
+        CalibrationResult tuned = tuning.calibrate(answers);
         Link link = new Link(LinkFunction.MC, POINTS, 0);
         VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
-        int[] fold = Folds.of(answers.stream().map(LabelledAnswer::questionId).toList(), 10);
+        int[] fold =
+                Folds.of(answers.stream().map(LabelledContrasts::questionId).toList(), 10);
         double[] temperature = new double[57];
         double[] variance = new double[57];
         for (int i = 0; i < 57; i++) {
-            List<LabelledAnswer> others = new ArrayList<>();
+            List<LabelledContrasts> others = new ArrayList<>();
             for (int j = 0; j < 57; j++) {
                 if (fold[j] != fold[i]) {
                     others.add(answers.get(j));
@@ -69,7 +71,7 @@ class CalibratorTest {
             }
             LabelledLogits logits = answers.get(i).logits();
             double t = TemperatureScaling.fit(
-                    others.stream().map(LabelledAnswer::logits).toList());
+                    others.stream().map(LabelledContrasts::logits).toList());
             temperature[i] = -Math.log(TemperatureScaling.probabilities(logits.logits(), t)[logits.label()]);
             VarianceScaling both = fit.fit(Answers.sampled(others, link), -1, 1.6);
             variance[i] = SampledAnswer.of(answers.get(i).sample(link), logits.label())
@@ -89,7 +91,7 @@ class CalibratorTest {
         assertThat(tuned.temperature())
                 .isCloseTo(
                         TemperatureScaling.fit(
-                                answers.stream().map(LabelledAnswer::logits).toList()),
+                                answers.stream().map(LabelledContrasts::logits).toList()),
                         within(1e-9));
     }
 
@@ -104,28 +106,28 @@ class CalibratorTest {
     @Test
     void shouldServeTheVarianceWhereLabelsFollowIt() {
         // Variances that differ by orders of magnitude from question to question: no single temperature can do it.
-        assertThat(tuning.tune(Answers.drawn(300, 1, 1, 5)).serving())
+        assertThat(tuning.calibrate(Answers.drawn(300, 1, 1, 5)).serving())
                 .isEqualTo(ServedCalibration.TEMPERATURE_VARIANCE);
-        assertThat(tuning.tune(Answers.drawn(300, 1.5, 0, 5)).serving()).isEqualTo(ServedCalibration.TEMPERATURE);
+        assertThat(tuning.calibrate(Answers.drawn(300, 1.5, 0, 5)).serving()).isEqualTo(ServedCalibration.TEMPERATURE);
     }
 
     @Test
     void shouldNameTheAnswerItDoesNotAccept() {
-        List<LabelledAnswer> twice = new ArrayList<>(Answers.drawn(3, 1, 1, 0));
+        List<LabelledContrasts> twice = new ArrayList<>(Answers.drawn(3, 1, 1, 0));
         twice.add(twice.get(1));
-        assertThatThrownBy(() -> tuning.tune(twice)).hasMessageContaining("question-1 has two");
-        assertThatThrownBy(() -> tuning.tune(List.of(new LabelledAnswer(
+        assertThatThrownBy(() -> tuning.calibrate(twice)).hasMessageContaining("question-1 has two");
+        assertThatThrownBy(() -> tuning.calibrate(List.of(new LabelledContrasts(
                         "odd", new double[2], new double[][] {{1, 2}, {2, 1}}, 0))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("question odd")
                 .hasMessageContaining("not positive semi-definite");
-        assertThatThrownBy(() -> new LabelledAnswer("q", new double[2], new double[2][2], 3))
+        assertThatThrownBy(() -> new LabelledContrasts("q", new double[2], new double[2][2], 3))
                 .hasMessageContaining("question q: label 3 is not one of 3 classes, 0 to 2");
-        assertThatThrownBy(() -> new LabelledAnswer("q", new double[] {Double.NaN}, new double[1][1], 0))
+        assertThatThrownBy(() -> new LabelledContrasts("q", new double[] {Double.NaN}, new double[1][1], 0))
                 .hasMessageContaining("NaN");
-        assertThatThrownBy(() -> new LabelledAnswer("q", new double[2], new double[3][2], 0))
+        assertThatThrownBy(() -> new LabelledContrasts("q", new double[2], new double[3][2], 0))
                 .hasMessageContaining("3 rows");
-        assertThatThrownBy(() -> new LabelledAnswer("q", new double[2], new double[2][1], 0))
+        assertThatThrownBy(() -> new LabelledContrasts("q", new double[2], new double[2][1], 0))
                 .hasMessageContaining("row 0");
     }
 

@@ -54,14 +54,14 @@ class GoldenCalibrationTest {
     @Test
     void shouldServeTemperatureWhereTheReferenceSeesNothingInTheVariance() throws IOException {
         // The reference: temperature 1.1175, (T, c) 1.1193 on the test questions.
-        CalibrationResult tuned = new Calibrator().tune(validation());
+        CalibrationResult tuned = new Calibrator().calibrate(validation());
         assertThat(tuned.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
         assertThat(tuned.labels()).isEqualTo(100);
         assertThat(tuned.temperature()).isBetween(2.2, 2.83); // 2.829 without its prior
     }
 
-    private static List<LabelledAnswer> validation() throws IOException {
-        List<LabelledAnswer> answers = new ArrayList<>();
+    private static List<LabelledContrasts> validation() throws IOException {
+        List<LabelledContrasts> answers = new ArrayList<>();
         try (InputStream in = GoldenCalibrationTest.class.getResourceAsStream(EXTRACT)) {
             for (JsonNode question : new ObjectMapper().readTree(in)) {
                 double[][] covariance = new double[3][];
@@ -69,7 +69,7 @@ class GoldenCalibrationTest {
                     covariance[c] =
                             GoldenFit.doubles(question.path("covariance").path(c));
                 }
-                answers.add(new LabelledAnswer(
+                answers.add(new LabelledContrasts(
                         "val-" + answers.size(),
                         GoldenFit.doubles(question.path("mean")),
                         covariance,
@@ -79,15 +79,15 @@ class GoldenCalibrationTest {
         return answers;
     }
 
-    private static List<LabelledAnswer> test() {
+    private static List<LabelledContrasts> test() {
         Safetensors metrics = Golden.tensors("mcq_metrics.safetensors");
         double[][] mu = metrics.matrix("test.mu");
         int[] labels = metrics.labels("test.labels");
         double[][][] sigma = Golden.tensors("mcq_supplement.safetensors").cube("Sigma.expand_rank10_residual.evidence");
-        List<LabelledAnswer> answers = new ArrayList<>();
+        List<LabelledContrasts> answers = new ArrayList<>();
         for (int i = 0; i < mu.length; i++) {
-            answers.add(
-                    new LabelledAnswer("test-" + i, Contrasts.mean(mu[i]), Contrasts.covariance(sigma[i]), labels[i]));
+            answers.add(new LabelledContrasts(
+                    "test-" + i, Contrasts.mean(mu[i]), Contrasts.covariance(sigma[i]), labels[i]));
         }
         return answers;
     }

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 final class RandomSplits {
     private static final Map<String, RandomSplits> MODELS = new ConcurrentHashMap<>();
 
-    private final List<LabelledAnswer> answers;
+    private final List<LabelledContrasts> answers;
     private final List<LabelledLogits> logits;
     private final List<SampledAnswer> fitted;
     private final List<SampledAnswer> judged;
@@ -32,7 +32,7 @@ final class RandomSplits {
 
     private RandomSplits(String model) {
         answers = RealAnswers.of(model);
-        logits = answers.stream().map(LabelledAnswer::logits).toList();
+        logits = answers.stream().map(LabelledContrasts::logits).toList();
         fitted = Answers.sampled(answers, new Link(LinkFunction.MC, Calibrator.POINTS, 0));
         judged = Answers.sampled(answers, new Link(LinkFunction.MC, 256, 7)); // other points than the fit's
     }
@@ -104,8 +104,8 @@ final class RandomSplits {
     }
 
     private double rule(List<Integer> order, int labels) {
-        CalibrationResult tuned =
-                tuning.tune(order.subList(0, labels).stream().map(answers::get).toList());
+        CalibrationResult tuned = tuning.calibrate(
+                order.subList(0, labels).stream().map(answers::get).toList());
         if (tuned.serving() != ServedCalibration.TEMPERATURE_VARIANCE) {
             return 0;
         }

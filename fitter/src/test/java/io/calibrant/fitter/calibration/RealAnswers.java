@@ -10,14 +10,14 @@ final class RealAnswers {
     private RealAnswers() {}
 
     /** {@code mild} or {@code overfitted}. */
-    static List<LabelledAnswer> of(String model) {
+    static List<LabelledContrasts> of(String model) {
         Safetensors golden = Golden.tensors("real/agnews500_" + model + ".safetensors");
         double[][] mean = golden.matrix("contrast_mean");
         double[][][] covariance = golden.cube("contrast_covariance");
         int[] labels = golden.labels("labels");
-        List<LabelledAnswer> answers = new ArrayList<>();
+        List<LabelledContrasts> answers = new ArrayList<>();
         for (int i = 0; i < mean.length; i++) {
-            answers.add(new LabelledAnswer("q" + i, mean[i], covariance[i], labels[i]));
+            answers.add(new LabelledContrasts("q" + i, mean[i], covariance[i], labels[i]));
         }
         return answers;
     }

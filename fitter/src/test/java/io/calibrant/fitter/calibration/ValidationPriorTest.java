@@ -195,10 +195,10 @@ class ValidationPriorTest {
         LabelledStatistics question = problem.questions.get(7);
         Link link = new Link(LinkFunction.MC, 64, 0);
 
-        LabelledAnswer answer = problem.prior.answer(question, lambdas);
+        LabelledContrasts answer = problem.prior.answer(question, lambdas);
 
-        LabelledAnswer naive =
-                new LabelledAnswer("x", question.mean(), problem.prior.covariance(question, lambdas), question.label());
+        LabelledContrasts naive = new LabelledContrasts(
+                "x", question.mean(), problem.prior.covariance(question, lambdas), question.label());
         assertThat(answer.questionId()).isEqualTo(question.questionId());
         assertThat(SampledAnswer.of(answer.sample(link), answer.label()).negativeLogLikelihood(1, 1))
                 .isEqualTo(SampledAnswer.of(naive.sample(link), naive.label()).negativeLogLikelihood(1, 1));

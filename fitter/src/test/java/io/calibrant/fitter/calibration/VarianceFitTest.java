@@ -117,7 +117,7 @@ class VarianceFitTest {
 
     @Test
     void shouldFindTheScalarsThatMadeTheLabels() {
-        List<LabelledAnswer> answers = Answers.drawn(4000, 2.2, 0.4, 8);
+        List<LabelledContrasts> answers = Answers.drawn(4000, 2.2, 0.4, 8);
 
         VarianceScaling found = new VarianceFit(VariancePrior.WEAK).fit(Answers.sampled(answers, LINK));
 
@@ -162,8 +162,8 @@ class VarianceFitTest {
     @Test
     void shouldLetASingleRightAnswerMoveItOnlyALittle() {
         // Without priors T runs away until all probability is on the right class.
-        LabelledAnswer right =
-                new LabelledAnswer("q", new double[] {4, 0, 1}, new double[][] {{9, 1, 0}, {1, 4, 0}, {0, 0, 6}}, 0);
+        LabelledContrasts right =
+                new LabelledContrasts("q", new double[] {4, 0, 1}, new double[][] {{9, 1, 0}, {1, 4, 0}, {0, 0, 6}}, 0);
         List<SampledAnswer> one = Answers.sampled(List.of(right), LINK);
 
         VarianceScaling weak = new VarianceFit(VariancePrior.WEAK).fit(one);
@@ -176,7 +176,7 @@ class VarianceFitTest {
 
     @Test
     void shouldStayFiniteWhereAllProbabilityIsElsewhere() {
-        LabelledAnswer wrong = new LabelledAnswer("q", new double[] {900, 3}, new double[2][2], 1);
+        LabelledContrasts wrong = new LabelledContrasts("q", new double[] {900, 3}, new double[2][2], 1);
         List<SampledAnswer> one = Answers.sampled(List.of(wrong), LINK);
 
         VarianceScaling found = new VarianceFit(VariancePrior.WEAK).fit(one);

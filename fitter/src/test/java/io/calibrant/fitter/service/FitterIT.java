@@ -256,7 +256,8 @@ class FitterIT {
         StatisticsSelection wider = new StatisticsSelection("r", null, 0, Long.MAX_VALUE, Set.of(), 2 * RANK);
         for (Map.Entry<FitterSettings, String> other : Map.of(
                         settings("two").selecting(wider),
-                                "--as must be a new name, or come with the settings it stands for (rank nothing, not 8), got 'two'",
+                                "--as must be a new name, or come with the settings it stands for (rank nothing,"
+                                        + " not 8), got 'two'",
                         settings("two"), "--fit must be a new name, not that of a refit of run 'r', got 'two'",
                         settings("default").selecting(all),
                                 "--as must be a new name, not that of a live fit, got 'default'")

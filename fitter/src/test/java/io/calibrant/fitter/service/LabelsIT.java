@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
@@ -232,10 +232,10 @@ class LabelsIT {
     }
 
     private static CalibrationResult expected() {
-        List<LabelledAnswer> answers = new ArrayList<>();
+        List<LabelledContrasts> answers = new ArrayList<>();
         for (int i = 1; i < QUESTIONS; i++) {
             Answer answer = answer(i);
-            answers.add(new LabelledAnswer(
+            answers.add(new LabelledContrasts(
                     id(i),
                     doubles(answer.getContrastMean()),
                     answer.getContrastCovariance().stream()
@@ -243,7 +243,7 @@ class LabelsIT {
                             .toArray(double[][]::new),
                     LABELS.indexOf(label(i))));
         }
-        return new Calibrator().tune(answers);
+        return new Calibrator().calibrate(answers);
     }
 
     private static String id(int i) {

@@ -321,7 +321,7 @@ class CalibrationTopicTest {
         CalibrationCounts window = CalibrationCounts.NONE;
         for (int i = 0; i < 1000; i++) {
             window = window.plus(
-                    AnswerSummary.of(Answers.of("q", i), AT_TEN, hour).tally("A", 0));
+                    AnswerSummary.of(Answers.of("q", i), AT_TEN, hour).counts("A", 0));
         }
         int ofAnswer = QuestionState.SERDE.serializer().serialize("", question).length;
         int ofValidation = QuestionState.SERDE.serializer().serialize("", validated).length;
@@ -329,12 +329,12 @@ class CalibrationTopicTest {
                 .serializer()
                 .serialize(
                         "",
-                        new QuestionChange.OfCounts(question.tallies("default").get(TOTAL)))
+                        new QuestionChange.OfCounts(question.counts("default").get(TOTAL)))
                 .length;
         int ofWindow = CalibrationCounts.SERDE.serializer().serialize("", window).length;
         int ofTuning = CalibrationAnswer.SERDE
                 .serializer()
-                .serialize("", validated.tuning("default").get(FIT))
+                .serialize("", validated.calibrationAnswers("default").get(FIT))
                 .length;
         System.out.printf(
                 "bytes: answer %d, of validation %d, change of a window %d, window of 1000 answers %d, tuned on %d%n",

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.avro.Answer;
@@ -278,10 +278,10 @@ class LabelCalibrationProcessorTest {
     }
 
     private static CalibrationResult expected(int questions) {
-        List<LabelledAnswer> answers = new ArrayList<>();
+        List<LabelledContrasts> answers = new ArrayList<>();
         for (int i = 0; i < questions; i++) {
             Answer answer = answer(i);
-            answers.add(new LabelledAnswer(
+            answers.add(new LabelledContrasts(
                     id(i),
                     answer.getContrastMean().stream().mapToDouble(y -> y).toArray(),
                     answer.getContrastCovariance().stream()
@@ -289,7 +289,7 @@ class LabelCalibrationProcessorTest {
                             .toArray(double[][]::new),
                     Answers.LABELS.indexOf(label(i))));
         }
-        return new Calibrator().tune(answers);
+        return new Calibrator().calibrate(answers);
     }
 
     private static String id(int i) {

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.calibrant.fitter.calibration.BlockJacobian;
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.calibration.LabelledStatistics;
 import io.calibrant.fitter.calibration.ValidationPrior;
 import io.calibrant.fitter.evidence.BlockSpectrum;
@@ -113,10 +113,10 @@ class PriorCalibrationTest {
         Evidence evidence = new Evidence(spectra, -2.5 - 2.51);
         assertThat(tuned.getLogEvidence()).isCloseTo(evidence.at(lambda), within(1e-4));
         assertThat(tuned.getEffectiveParameters()).isCloseTo(evidence.effectiveParameters(lambda), within(1e-4));
-        List<LabelledAnswer> answers = questions.stream()
+        List<LabelledContrasts> answers = questions.stream()
                 .map(question -> prior.answer(question, optimum.lambdas()))
                 .toList();
-        CalibrationResult expected = new Calibrator().tune(answers);
+        CalibrationResult expected = new Calibrator().calibrate(answers);
         assertThat(tuned.getLabels()).isEqualTo(QUESTIONS);
         assertThat(tuned.getTemperature()).isCloseTo(expected.temperature(), within(1e-9));
         assertThat(tuned.getVarianceScale() / expected.variance().scale()).isCloseTo(1, within(1e-4));
@@ -172,8 +172,8 @@ class PriorCalibrationTest {
                     PriorObjective.EVIDENCE, new PosteriorFactory(Driver.settings(PriorObjective.EVIDENCE)));
             CalibrationAnswer atThatPrior = new CalibrationAnswer(
                     chosen.getVersion(), 0, List.of(1.0, 0.0, 0.0), Collections.nCopies(9, 0.0), 2000);
-            Posterior back = evidenceOnly.of(
-                    new CalibrationSet(LabelCalibration.untuned(chosen), Map.of("q", atThatPrior), spectra, Map.of()));
+            Posterior back = evidenceOnly.of(new CalibrationSet(
+                    LabelCalibration.uncalibrated(chosen), Map.of("q", atThatPrior), spectra, Map.of()));
             assertThat(LabelCalibration.samePrior(back, base)).isTrue();
             assertThat(back.getLogEvidence()).isCloseTo(base.getLogEvidence(), within(1e-9));
             assertThat(back.getObjective()).isEqualTo(PriorObjective.EVIDENCE);

@@ -9,7 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calibrant.fitter.calibration.BlockJacobian;
-import io.calibrant.fitter.calibration.LabelledAnswer;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.calibration.LabelledStatistics;
 import io.calibrant.fitter.calibration.ValidationPrior;
 import io.calibrant.fitter.evidence.BlockPosterior;
@@ -111,7 +111,7 @@ class GoldenValidationPriorTest {
         for (LabelledStatistics question : questions) {
             double[] lambdas = new double[question.blocks().size()];
             Arrays.fill(lambdas, lambda);
-            LabelledAnswer answer = prior.answer(question, lambdas);
+            LabelledContrasts answer = prior.answer(question, lambdas);
             double[] p = link.predict(answer.mean(), answer.covariance()).probabilities();
             sum -= Math.log(p[answer.label()]);
         }
@@ -241,7 +241,7 @@ class GoldenValidationPriorTest {
                         .asDouble());
         List<Map<String, Object>> questions = new ArrayList<>();
         for (LabelledStatistics question : statistics("val", posterior)) {
-            LabelledAnswer answer = prior(posterior).answer(question, lambdas);
+            LabelledContrasts answer = prior(posterior).answer(question, lambdas);
             questions.add(Map.of("label", answer.label(), "mean", answer.mean(), "covariance", answer.covariance()));
         }
         Files.writeString(

@@ -6,7 +6,7 @@ import io.calibrant.fitter.metrics.LabelledLogits;
 import java.util.Objects;
 
 /** An answer as the model gave it, raw, and which class was right. Immutable. */
-public final class LabelledAnswer {
+public final class LabelledContrasts {
     private final String questionId;
     private final double[] mean;
     private final double[][] covariance;
@@ -22,7 +22,7 @@ public final class LabelledAnswer {
      * @throws IllegalArgumentException naming the question, if the shapes disagree, a number is not finite or the label
      *     is no class
      */
-    public LabelledAnswer(String questionId, double[] mean, double[][] covariance, int label) {
+    public LabelledContrasts(String questionId, double[] mean, double[][] covariance, int label) {
         this.questionId = Objects.requireNonNull(questionId, "questionId");
         this.mean = mean.clone();
         this.covariance = new double[covariance.length][];
