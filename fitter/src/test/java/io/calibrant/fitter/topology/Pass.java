@@ -10,6 +10,7 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.List;
 
 /**
