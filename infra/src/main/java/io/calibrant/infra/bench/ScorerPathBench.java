@@ -1,5 +1,8 @@
 package io.calibrant.infra.bench;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
@@ -7,7 +10,6 @@ import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -22,8 +24,6 @@ import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.serving.ServingSettings;
-import io.calibrant.trainer.curvature.FisherType;
-import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -33,7 +33,6 @@ import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
-import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -42,7 +41,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -188,31 +186,12 @@ final class ScorerPathBench {
     }
 
     private TrainerSettings training(String run, Path model, Path questions, int steps) {
-        return new TrainerSettings(
-                run,
-                model,
-                questions,
-                Optional.empty(),
-                steps,
-                4,
-                1e-3,
-                8,
-                16,
-                0,
-                LoraTargets.of("q_proj", "v_proj"),
-                300,
-                0,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                Optional.of(10),
-                ValidationSource.NONE,
-                Optional.empty(),
-                settings.computeDevice(),
-                new Shard(0, 1),
-                StreamingSettings.NONE,
-                0,
-                false,
-                Optional.empty());
+        return TrainerSettings.of(run, model, questions)
+                .withAdapter(
+                        AdapterSettings.DEFAULT.withDropout(0).withTargets(LoraTargets.of("q_proj", "v_proj")))
+                .withOptimisation(new OptimisationSettings(steps, 4, 1e-3))
+                .withStreaming(StreamingSettings.NONE)
+                .withExecution(ExecutionSettings.DEFAULT.withDevice(settings.computeDevice()));
     }
 
     /** A scorer, a producer of its questions and a reader of its answers. */

@@ -1,27 +1,24 @@
 package io.calibrant.infra.bench;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.bench.Turns.Turn;
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoModel;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.trainer.curvature.FisherType;
-import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
-import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -103,30 +100,11 @@ public final class StreamingBench {
 
     /** What {@code train} does unless told otherwise. */
     private TrainerSettings settings(String run, Path model, Path questions, int steps, StreamingSettings streaming) {
-        return new TrainerSettings(
-                run,
-                model,
-                questions,
-                Optional.empty(),
-                steps,
-                settings.batch(),
-                5e-5,
-                8,
-                16,
-                0.1,
-                LoraTargets.of("q_proj", "v_proj", "lm_head"),
-                2 * settings.length(),
-                0,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                Optional.of(10),
-                ValidationSource.NONE,
-                Optional.empty(),
-                settings.computeDevice(),
-                Shard.WHOLE,
-                streaming,
-                0,
-                false,
-                Optional.empty());
+        return TrainerSettings.of(run, model, questions)
+                .withQuestions(QuestionSettings.of(questions).withMaxLength(2 * settings.length()))
+                .withOptimisation(
+                        OptimisationSettings.DEFAULT.withSteps(steps).withBatchSize(settings.batch()))
+                .withStreaming(streaming)
+                .withExecution(ExecutionSettings.DEFAULT.withDevice(settings.computeDevice()));
     }
 }

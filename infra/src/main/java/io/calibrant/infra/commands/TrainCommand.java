@@ -1,5 +1,10 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.CalibrationWords;
@@ -262,7 +267,7 @@ final class TrainCommand implements Callable<Integer> {
         TrainerSettings settings = settings();
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
-        if (settings.validation().equals(ValidationSource.NONE)) {
+        if (settings.questions().validation().equals(ValidationSource.NONE)) {
             out.note(CalibrationWords.RISK);
         }
         try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(out))) {
@@ -278,34 +283,28 @@ final class TrainCommand implements Callable<Integer> {
         return new TrainerSettings(
                 run,
                 model,
-                questions,
-                Optional.ofNullable(adapter),
-                steps,
-                batchSize,
-                learningRate,
-                loraRank,
-                loraAlpha,
-                loraDropout,
-                LoraTargets.parse(loraTargets),
-                maxLength,
-                seed,
-                kfac,
-                fisher,
-                rank(),
-                validation(),
-                Optional.ofNullable(output),
-                ComputeDevice.parse(device),
-                Shard.parse(shard),
+                new QuestionSettings(questions, maxLength, validation()),
+                new AdapterSettings(
+                        Optional.ofNullable(adapter),
+                        loraRank,
+                        loraAlpha,
+                        loraDropout,
+                        LoraTargets.parse(loraTargets),
+                        Optional.ofNullable(output)),
+                new OptimisationSettings(steps, batchSize, learningRate),
+                new CurvatureSettings(kfac, fisher, rank(), Shard.parse(shard), checkpointEvery),
                 new StreamingSettings(
                         statisticsEvery,
                         halfLife == null ? OptionalDouble.empty() : OptionalDouble.of(halfLife),
                         batchesPerRecord,
                         statisticsType,
                         sendBuffer * 1_000_000L),
-                checkpointEvery,
-                createTopics,
-                Optional.ofNullable(stateDir)
-                        .map(directory -> new StateSettings(directory, Duration.ofSeconds(stateEvery))));
+                new ExecutionSettings(
+                        ComputeDevice.parse(device),
+                        createTopics,
+                        Optional.ofNullable(stateDir)
+                                .map(directory -> new StateSettings(directory, Duration.ofSeconds(stateEvery)))),
+                seed);
     }
 
     private Optional<Integer> rank() {

@@ -186,7 +186,7 @@ class CommandLineTest {
             assertThat(ran.code()).isEqualTo(1);
             assertThat(ran.err())
                     .isEqualTo("calibrant " + command + ": question file " + file
-                            + ", line 2: question: found nothing, accepted is a string\n");
+                            + ", line 2: question must be a string, got nothing\n");
         }
     }
 

@@ -58,32 +58,32 @@ class OptionsTest {
         assertThat(command.settings())
                 .returns("r", TrainerSettings::run)
                 .returns(Path.of("m"), TrainerSettings::model)
-                .returns(Path.of("q"), TrainerSettings::questions)
-                .returns(Optional.of(Path.of("a")), TrainerSettings::adapter)
-                .returns(7, TrainerSettings::steps)
-                .returns(3, TrainerSettings::batchSize)
-                .returns(0.25, TrainerSettings::learningRate)
-                .returns(5, TrainerSettings::loraRank)
-                .returns(9.0, TrainerSettings::loraAlpha)
-                .returns(0.5, TrainerSettings::loraDropout)
-                .returns(LoraTargets.parse("o_proj"), TrainerSettings::loraTargets)
-                .returns(99, TrainerSettings::maxLength)
+                .returns(Path.of("q"), settings -> settings.questions().file())
+                .returns(Optional.of(Path.of("a")), settings -> settings.adapter().from())
+                .returns(7, settings -> settings.optimisation().steps())
+                .returns(3, settings -> settings.optimisation().batchSize())
+                .returns(0.25, settings -> settings.optimisation().learningRate())
+                .returns(5, settings -> settings.adapter().rank())
+                .returns(9.0, settings -> settings.adapter().alpha())
+                .returns(0.5, settings -> settings.adapter().dropout())
+                .returns(LoraTargets.parse("o_proj"), settings -> settings.adapter().targets())
+                .returns(99, settings -> settings.questions().maxLength())
                 .returns(11L, TrainerSettings::seed)
-                .returns(KfacApproximation.REDUCE, TrainerSettings::kfac)
-                .returns(FisherType.MC, TrainerSettings::fisher)
-                .returns(Optional.of(6), TrainerSettings::rank)
-                .returns(ValidationSource.heldOut(0.4), TrainerSettings::validation)
-                .returns(Optional.of(Path.of("out")), TrainerSettings::output)
-                .returns("gpu:2", settings -> settings.device().toString())
-                .returns(new Shard(1, 3), TrainerSettings::shard)
-                .returns(true, TrainerSettings::createTopics);
+                .returns(KfacApproximation.REDUCE, settings -> settings.curvature().kfac())
+                .returns(FisherType.MC, settings -> settings.curvature().fisher())
+                .returns(Optional.of(6), settings -> settings.curvature().rank())
+                .returns(ValidationSource.heldOut(0.4), settings -> settings.questions().validation())
+                .returns(Optional.of(Path.of("out")), settings -> settings.adapter().output())
+                .returns("gpu:2", settings -> settings.execution().device().toString())
+                .returns(new Shard(1, 3), settings -> settings.curvature().shard())
+                .returns(true, settings -> settings.execution().createTopics());
         String least = "--run r --model m --questions q ";
         assertThat(parse(new TrainCommand(), least + "--rank full --validation v")
                         .settings())
-                .returns(Optional.empty(), TrainerSettings::rank)
-                .returns(ValidationSource.of(Path.of("v")), TrainerSettings::validation);
+                .returns(Optional.empty(), settings -> settings.curvature().rank())
+                .returns(ValidationSource.of(Path.of("v")), settings -> settings.questions().validation());
         assertThat(parse(new TrainCommand(), least + "--validation none").settings())
-                .returns(ValidationSource.NONE, TrainerSettings::validation);
+                .returns(ValidationSource.NONE, settings -> settings.questions().validation());
     }
 
     @Test

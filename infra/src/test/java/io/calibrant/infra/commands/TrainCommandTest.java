@@ -59,12 +59,12 @@ class TrainCommandTest {
         assertThat(lastLine()).contains("--shard must be i/N with i from 0 to N - 1, got '3/2'");
 
         for (String[] bad : new String[][] {
-            {"--half-life", "0.5", "--half-life: found 0.5, accepted is 1 step or more, and finite"},
-            {"--half-life", "NaN", "--half-life: found NaN, accepted is 1 step or more, and finite"},
-            {"--statistics-every", "-1", "--statistics-every: found -1, accepted is 0 or more"},
-            {"--batches-per-record", "0", "--batches-per-record: found 0, accepted is 1 or more"},
-            {"--checkpoint-every", "-1", "--checkpoint-every: found -1, accepted is 0 or more"},
-            {"--send-buffer", "0", "--send-buffer: found 0, accepted is 1 or more"}
+            {"--half-life", "0.5", "--half-life must be 1 or more and finite, got 0.5"},
+            {"--half-life", "NaN", "--half-life must be 1 or more and finite, got NaN"},
+            {"--statistics-every", "-1", "--statistics-every must be 0 or more, got -1"},
+            {"--batches-per-record", "0", "--batches-per-record must be 1 or more, got 0"},
+            {"--checkpoint-every", "-1", "--checkpoint-every must be 0 or more, got -1"},
+            {"--send-buffer", "0", "--send-buffer must be 1 or more, got 0"}
         }) {
             assertThat(train("--run", "r", "--model", "m", "--questions", "q", bad[0], bad[1]))
                     .isEqualTo(1);
@@ -72,7 +72,7 @@ class TrainCommandTest {
         }
         assertThat(train("--run", "r", "--model", "m", "--questions", "q", "--state-dir", "s", "--state-every", "-1"))
                 .isEqualTo(1);
-        assertThat(lastLine()).contains("--state-every: found -1, accepted is 0 or more seconds");
+        assertThat(lastLine()).contains("--state-every must be 0 or more, got -1");
         assertThat(train(
                         "--run",
                         "r",
@@ -85,7 +85,7 @@ class TrainCommandTest {
                         "--statistics-every",
                         "2000"))
                 .isEqualTo(1);
-        assertThat(lastLine()).contains("which is a forgetting of 0, accepted is a forgetting in (0, 1]");
+        assertThat(lastLine()).contains("--half-life must be long enough that 2^(-steps / half-life) of a record in 2000 steps is above 0, got 1");
     }
 
     @Test

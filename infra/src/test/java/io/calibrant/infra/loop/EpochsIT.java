@@ -1,5 +1,9 @@
 package io.calibrant.infra.loop;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
@@ -9,20 +13,14 @@ import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.SharedCluster;
-import io.calibrant.trainer.curvature.FisherType;
-import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.lora.LoraTargets;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
-import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.RowType;
 import java.io.IOException;
@@ -105,30 +103,16 @@ class EpochsIT {
             String run, int steps, double rate, int rank, StreamingSettings streaming, int checkpointEvery)
             throws IOException {
         List<String> lines = Files.readAllLines(GOLDEN.resolve("data_mcq").resolve("train.jsonl"));
-        return new TrainerSettings(
-                run,
-                GOLDEN.resolve("model"),
-                Files.write(directory.resolve("questions.jsonl"), lines.subList(0, 12)),
-                Optional.of(GOLDEN.resolve("adapter_mcq")),
-                steps,
-                4,
-                rate,
-                8,
-                16,
-                0.1,
-                LoraTargets.parse("q_proj,v_proj,lm_head"),
-                256,
-                0,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                rank == 0 ? Optional.empty() : Optional.of(rank),
-                ValidationSource.NONE,
-                Optional.empty(),
-                ComputeDevice.CPU,
-                Shard.WHOLE,
-                streaming,
-                checkpointEvery,
-                true,
-                Optional.empty());
+        return TrainerSettings.of(
+                        run,
+                        GOLDEN.resolve("model"),
+                        Files.write(directory.resolve("questions.jsonl"), lines.subList(0, 12)))
+                .withAdapter(AdapterSettings.DEFAULT.withFrom(GOLDEN.resolve("adapter_mcq")))
+                .withOptimisation(new OptimisationSettings(steps, 4, rate))
+                .withCurvature(CurvatureSettings.DEFAULT
+                        .withRank(rank == 0 ? Optional.empty() : Optional.of(rank))
+                        .withCheckpointEvery(checkpointEvery))
+                .withStreaming(streaming)
+                .withExecution(ExecutionSettings.DEFAULT.creatingTopics());
     }
 }

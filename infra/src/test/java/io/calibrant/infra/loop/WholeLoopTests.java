@@ -1,5 +1,10 @@
 package io.calibrant.infra.loop;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -18,7 +23,6 @@ import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.TextReport;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
@@ -26,10 +30,6 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
-import io.calibrant.trainer.curvature.FisherType;
-import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.lora.LoraTargets;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -273,27 +273,12 @@ abstract class WholeLoopTests {
         return new TrainerSettings(
                 run,
                 model,
-                questions,
-                adapter,
-                steps,
-                4,
-                5e-3,
-                8,
-                16,
-                0.1,
-                LoraTargets.of("q_proj", "v_proj", "lm_head"),
-                300,
-                0,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                rank,
-                validation,
-                Optional.empty(),
-                ComputeDevice.CPU,
-                Shard.WHOLE,
+                QuestionSettings.of(questions).withValidation(validation),
+                adapter.map(AdapterSettings.DEFAULT::withFrom).orElse(AdapterSettings.DEFAULT),
+                new OptimisationSettings(steps, 4, 5e-3),
+                CurvatureSettings.DEFAULT.withRank(rank),
                 StreamingSettings.DEFAULT,
-                0,
-                true,
-                Optional.empty());
+                ExecutionSettings.DEFAULT.creatingTopics(),
+                0);
     }
 }

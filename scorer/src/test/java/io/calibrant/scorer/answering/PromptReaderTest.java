@@ -123,7 +123,7 @@ class PromptReaderTest {
         assertThat(adapted.read(question("B", "A"), Purpose.ANSWER).choices()).containsExactly(token("B"), token("A"));
         assertThatThrownBy(() -> adapted.read(question("A", "C"), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessageContaining("label 'C' of question 'q'");
+                .hasMessageContaining("label of question 'q' must be one of");
     }
 
     private static PromptReader reader() {

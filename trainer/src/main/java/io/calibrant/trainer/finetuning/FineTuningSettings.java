@@ -10,17 +10,17 @@ package io.calibrant.trainer.finetuning;
  * @param seed decides order and dropout
  */
 public record FineTuningSettings(int steps, int batchSize, double learningRate, double weightDecay, long seed) {
-    /** @throws IllegalArgumentException naming value and accepted range */
+    /** @throws IllegalArgumentException naming the value and what is accepted */
     public FineTuningSettings {
         require(steps >= 1, "steps", steps, "1 or more");
         require(batchSize >= 1, "batch size", batchSize, "1 or more");
-        require(learningRate >= 0 && learningRate < 1, "learning rate", learningRate, "0 or more, below 1");
-        require(weightDecay >= 0 && weightDecay < 1, "weight decay", weightDecay, "0 or more, below 1");
+        require(learningRate >= 0 && learningRate < 1, "learning rate", learningRate, "0 or more and below 1");
+        require(weightDecay >= 0 && weightDecay < 1, "weight decay", weightDecay, "0 or more and below 1");
     }
 
-    private static void require(boolean condition, String name, Object value, String accepted) {
+    private static void require(boolean condition, String key, Object value, String accepted) {
         if (!condition) {
-            throw new IllegalArgumentException(name + ": found " + value + ", accepted is " + accepted);
+            throw new IllegalArgumentException(key + " must be " + accepted + ", got " + value);
         }
     }
 }

@@ -13,8 +13,7 @@ public record Choice(String label, String text) {
     public Choice {
         Objects.requireNonNull(text, "text");
         if (label.isEmpty() || !label.strip().equals(label)) {
-            throw new IllegalArgumentException("choice label '" + label
-                    + "' is not accepted: a label has at least one character and no white space at its ends");
+            throw Refusal.ofText("label", "a text that is not empty, without white space at its ends", label);
         }
     }
 }

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * The K class tokens of a run: every label that occurs in it with the one token that says it, sorted by label, so that
@@ -28,13 +29,14 @@ public final class ClassTokens {
         Map<Integer, String> labelOf = new HashMap<>();
         for (ClassToken token : tokens) {
             if (indexOf.put(token.label(), indexOf.size()) != null) {
-                throw new IllegalArgumentException("class token: label '" + token.label() + "' occurs twice");
+                throw Refusal.of("labels", "distinct", "'" + token.label() + "' twice");
             }
             String other = labelOf.putIfAbsent(token.tokenId(), token.label());
             if (other != null) {
-                throw new IllegalArgumentException("labels '" + other + "' and '" + token.label()
-                        + "' are the same token " + token.tokenId()
-                        + " of this model: accepted are labels with a token of their own each");
+                throw Refusal.of(
+                        "labels '" + other + "' and '" + token.label() + "'",
+                        "different tokens of this model",
+                        token.tokenId() + " for both");
             }
         }
     }
@@ -71,8 +73,10 @@ public final class ClassTokens {
         if (alone.length == 1) {
             return Math.toIntExact(alone[0]);
         }
-        throw new IllegalArgumentException("label '" + label + "' of question '" + questionId + "' is " + alone.length
-                + " tokens of this model: accepted are labels of exactly one token, for example A");
+        throw Refusal.of(
+                "label '" + label + "' of question '" + questionId + "'",
+                "exactly one token of this model, as A is",
+                alone.length + " tokens");
     }
 
     /** The tokens in the order of the run's classes: [K]. */
@@ -102,9 +106,8 @@ public final class ClassTokens {
             String label = question.choices().get(c).label();
             Integer index = indexOf.get(label);
             if (index == null) {
-                throw new IllegalArgumentException("label '" + label + "' of question '" + question.id()
-                        + "' is not a class of the run: accepted are "
-                        + tokens.stream().map(ClassToken::label).toList());
+                String known = tokens.stream().map(ClassToken::label).collect(Collectors.joining(", "));
+                throw Refusal.ofText("label of question '" + question.id() + "'", "one of the run's " + known, label);
             }
             indices[c] = index;
         }

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * A question with 2 to 26 choices. It is a True/False question when its labels are exactly True and False.
@@ -25,20 +26,22 @@ public record Question(String id, String question, String context, List<Choice> 
 
     /** @throws IllegalArgumentException naming what is wrong and what is accepted */
     public Question {
-        require(id != null && !id.isBlank(), "id is empty: accepted is any text that is not blank");
-        require(question != null && !question.isBlank(), "question is empty: accepted is any text that is not blank");
+        requireText("id", id);
+        requireText("question", question);
         choices = choices == null ? List.of() : List.copyOf(choices);
-        require(
-                choices.size() >= MIN_CHOICES && choices.size() <= MAX_CHOICES,
-                "choices: found " + choices.size() + ", accepted are " + MIN_CHOICES + " to " + MAX_CHOICES);
+        if (choices.size() < MIN_CHOICES || choices.size() > MAX_CHOICES) {
+            throw Refusal.of("choices", MIN_CHOICES + " to " + MAX_CHOICES, choices.size());
+        }
         Set<String> seen = new HashSet<>();
         for (Choice choice : choices) {
-            require(seen.add(choice.label()), "choices: label '" + choice.label() + "' occurs twice");
+            if (!seen.add(choice.label())) {
+                throw Refusal.of("choices", "distinct in their labels", "'" + choice.label() + "' twice");
+            }
         }
-        require(
-                answer == null || seen.contains(answer),
-                "answer '" + answer + "' is not among the labels "
-                        + choices.stream().map(Choice::label).toList());
+        if (answer != null && !seen.contains(answer)) {
+            String labels = choices.stream().map(Choice::label).collect(Collectors.joining(", "));
+            throw Refusal.ofText("answer", "one of " + labels, answer);
+        }
     }
 
     /** Whether the labels are exactly True and False, in any order. */
@@ -58,9 +61,9 @@ public record Question(String id, String question, String context, List<Choice> 
         return Optional.empty();
     }
 
-    private static void require(boolean condition, String message) {
-        if (!condition) {
-            throw new IllegalArgumentException(message);
+    private static void requireText(String key, String text) {
+        if (text == null || text.isBlank()) {
+            throw Refusal.ofText(key, "a text that is not blank", text);
         }
     }
 }

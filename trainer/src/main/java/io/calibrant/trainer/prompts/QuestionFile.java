@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -29,6 +30,8 @@ public final class QuestionFile {
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build()
             .readerFor(JsonNode.class);
+
+    private static final String CHOICE = "{\"label\", \"text\"}";
 
     private QuestionFile() {}
 
@@ -66,16 +69,15 @@ public final class QuestionFile {
                     Question question = parse(text);
                     Integer before = lineOf.putIfAbsent(question.id(), line);
                     if (before != null) {
-                        throw new IllegalArgumentException(
-                                "id '" + question.id() + "' was already used on line " + before);
+                        throw Refusal.of("id", "unique", "'" + question.id() + "', which line " + before + " has");
                     }
                     questions.add(question);
                 }
             } catch (CharacterCodingException e) {
-                throw new IllegalArgumentException(at(file, line) + "not valid UTF-8", e);
+                throw new IllegalArgumentException(at(file, line) + "must be UTF-8, got other bytes", e);
             } catch (JsonProcessingException e) {
                 throw new IllegalArgumentException(
-                        at(file, line) + "not a JSON object: "
+                        at(file, line) + "must be a JSON object, got other text: "
                                 + e.getOriginalMessage().replaceAll("\\s+", " "),
                         e);
             } catch (IllegalArgumentException e) {
@@ -84,8 +86,8 @@ public final class QuestionFile {
             start = end + 1;
         }
         if (questions.isEmpty()) {
-            throw new IllegalArgumentException("question file " + file
-                    + " has no questions: accepted is one JSON object a line with id, question and choices");
+            throw Refusal.of(
+                    "question file " + file, "one JSON object a line with id, question and choices", "no line");
         }
         return List.copyOf(questions);
     }
@@ -97,18 +99,16 @@ public final class QuestionFile {
     private static Question parse(String text) throws JsonProcessingException {
         JsonNode json = JSON.readTree(text);
         if (!json.isObject()) {
-            throw new IllegalArgumentException("found " + name(json) + ", accepted is a JSON object");
+            throw new IllegalArgumentException("must be a JSON object, got " + name(json));
         }
         JsonNode list = json.path("choices");
         if (!list.isArray()) {
-            throw new IllegalArgumentException(
-                    "choices: found " + name(list) + ", accepted is a list of {\"label\", \"text\"}");
+            throw Refusal.of("choices", "a list of " + CHOICE, name(list));
         }
         List<Choice> choices = new ArrayList<>();
         for (JsonNode choice : list) {
             if (!choice.isObject()) {
-                throw new IllegalArgumentException("choices[" + choices.size() + "]: found " + name(choice)
-                        + ", accepted is {\"label\", \"text\"}");
+                throw Refusal.of("choices[" + choices.size() + "]", CHOICE, name(choice));
             }
             String where = "choices[" + choices.size() + "].";
             choices.add(new Choice(string(choice, "label", where, true), string(choice, "text", where, true)));
@@ -130,12 +130,12 @@ public final class QuestionFile {
         if (!required && (value.isMissingNode() || value.isNull())) {
             return null;
         }
-        throw new IllegalArgumentException(where + field + ": found " + name(value) + ", accepted is a string");
+        throw Refusal.of(where + field, "a string", name(value));
     }
 
     private static String name(JsonNode json) {
         return json.getNodeType() == JsonNodeType.MISSING
                 ? "nothing"
-                : "JSON " + json.getNodeType().name().toLowerCase(java.util.Locale.ROOT);
+                : "JSON " + json.getNodeType().name().toLowerCase(Locale.ROOT);
     }
 }

@@ -72,12 +72,12 @@ final class CurvaturePass {
      */
     boolean run(Checkpoint checkpoint, boolean last, PassProgress from, Supplier<FineTuningState> now) {
         List<EncodedPrompt> prompts = set.prompts();
-        int size = settings.batchSize();
+        int size = settings.optimisation().batchSize();
         long batches = ((long) prompts.size() + size - 1) / size;
-        long mine = LongStream.range(0, batches).filter(settings.shard()::has).count();
-        Integer rank = settings.rank().orElse(null);
+        long mine = LongStream.range(0, batches).filter(settings.curvature().shard()::has).count();
+        Integer rank = settings.curvature().rank().orElse(null);
         KfacEstimator curvature =
-                new KfacEstimator(settings.kfac(), settings.fisher(), rank, settings.run(), settings.seed());
+                new KfacEstimator(settings.curvature().kfac(), settings.curvature().fisher(), rank, settings.run(), settings.seed());
         if (from.batches() == mine) {
             return !stopping.getAsBoolean();
         }
@@ -99,7 +99,7 @@ final class CurvaturePass {
                 if (stopping.getAsBoolean()) {
                     return false;
                 }
-                if (!settings.shard().has(batch) || passed++ < from.batches()) {
+                if (!settings.curvature().shard().has(batch) || passed++ < from.batches()) {
                     continue;
                 }
                 int first = Math.toIntExact(batch * size);
@@ -125,7 +125,7 @@ final class CurvaturePass {
 
     private void send(Checkpoint checkpoint, CurvatureFold fold, Optional<CurvatureSum> ready, long batches) {
         ready.ifPresent(sum -> {
-            BatchRange place = new BatchRange(fold.first(), settings.shard().count(), batches);
+            BatchRange place = new BatchRange(fold.first(), settings.curvature().shard().count(), batches);
             outbox.send(sum.bytes(), () -> publisher.statistics(checkpoint, place, sum));
         });
     }

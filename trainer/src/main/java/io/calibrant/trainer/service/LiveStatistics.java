@@ -45,9 +45,9 @@ final class LiveStatistics implements AutoCloseable {
         this.publisher = publisher;
         this.outbox = outbox;
         StreamingSettings streaming = settings.streaming();
-        every = settings.shard().index() == 0 ? streaming.every() : 0;
-        Integer rank = settings.rank().orElse(null);
-        curvature = new KfacEstimator(settings.kfac(), FisherType.EMPIRICAL, rank, settings.run(), settings.seed());
+        every = settings.curvature().shard().index() == 0 ? streaming.every() : 0;
+        Integer rank = settings.curvature().rank().orElse(null);
+        curvature = new KfacEstimator(settings.curvature().kfac(), FisherType.EMPIRICAL, rank, settings.run(), settings.seed());
         manager = model.model().newManager();
         fold = new CurvatureFold(streaming.batchesPerRecord(), streaming.forgetting(), rank, settings.run(), manager);
         threads = every > 0 ? MathThreads.on(manager.getDevice()) : new MathThreads(1);

@@ -13,7 +13,6 @@ import io.calibrant.trainer.finetuning.FineTuningListener;
 import io.calibrant.trainer.finetuning.FineTuningSettings;
 import io.calibrant.trainer.finetuning.FineTuningState;
 import io.calibrant.trainer.lora.Adapter;
-import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ModelConfig;
@@ -22,6 +21,8 @@ import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.service.ProgressListener.Event;
 import io.calibrant.trainer.service.ProgressListener.Phase;
 import io.calibrant.trainer.settings.StateSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.state.PassProgress;
 import io.calibrant.trainer.state.StateFile;
@@ -86,9 +87,9 @@ public final class Trainer implements AutoCloseable {
         ModelConfig config = ModelConfig.read(settings.model());
         TrainingSet set = TrainingSet.read(settings, config);
         Adapter initial = adapter(config, set);
-        Device device = settings.device().resolve();
+        Device device = settings.execution().device().resolve();
         ReachabilityCheck.check(connection);
-        if (settings.createTopics()) {
+        if (settings.execution().createTopics()) {
             TopicAdmin.createMissing(connection);
         }
         RunDescription run = describe(initial, set);
@@ -111,14 +112,14 @@ public final class Trainer implements AutoCloseable {
             try (Publisher publisher = Publisher.open(
                     connection,
                     run,
-                    settings.shard().toString(),
+                    settings.curvature().shard().toString(),
                     settings.streaming().rowType())) {
                 publisher.run();
                 try (SendQueue outbox =
                         publisher.queue(settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
                     StateKeeper keeper = new StateKeeper(
                             file,
-                            settings.state().map(StateSettings::every).orElse(Duration.ZERO),
+                            settings.execution().state().map(StateSettings::every).orElse(Duration.ZERO),
                             outbox,
                             () -> stopping);
                     return publish(model, initial, set, publisher, outbox, keeper, from);
@@ -140,17 +141,17 @@ public final class Trainer implements AutoCloseable {
         if (!tune(model, initial, set, publisher, outbox, pass, keeper, from)) {
             return false;
         }
-        Adapter now = settings.steps() > 0 ? model.weights().snapshot() : initial;
+        Adapter now = settings.optimisation().steps() > 0 ? model.weights().snapshot() : initial;
         write(now, model.model().config());
-        FineTuningState end = FineTuningState.last(settings.steps(), now);
-        PassProgress passed = from.filter(state -> state.tuning().step() == settings.steps())
+        FineTuningState end = FineTuningState.last(settings.optimisation().steps(), now);
+        PassProgress passed = from.filter(state -> state.tuning().step() == settings.optimisation().steps())
                 .map(TrainerState::pass)
                 .orElse(PassProgress.NONE);
         Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
         if (!pass.run(checkpoint, true, passed, () -> end) || !outbox.flush()) {
             return false;
         }
-        if (settings.shard().index() == 0 && !set.validation().isEmpty()) {
+        if (settings.curvature().shard().index() == 0 && !set.validation().isEmpty()) {
             if (!awaitFit(set) || !outbox.send(0, () -> publisher.validation(set.validation()))) {
                 return false;
             }
@@ -164,43 +165,41 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void write(Adapter adapter, ModelConfig config) {
-        settings.output()
+        settings.adapter().output()
                 .ifPresent(directory ->
                         Peft.write(directory, adapter, config, settings.model().toString()));
     }
 
     private Optional<StateFile> stateFile(RunDescription run) {
-        return settings.state().map(keeping -> {
+        return settings.execution().state().map(keeping -> {
             Map<String, String> all = new LinkedHashMap<>();
             all.put("run", settings.run());
-            all.put("shard", settings.shard().toString());
+            all.put("shard", settings.curvature().shard().toString());
             all.putAll(PublishedRun.place(connection));
             all.putAll(PublishedRun.settings(run));
-            return new StateFile(keeping.file(settings.run(), settings.shard()), all);
+            return new StateFile(keeping.file(settings.run(), settings.curvature().shard()), all);
         });
     }
 
     private Adapter adapter(ModelConfig config, TrainingSet set) {
         int[] classTokens = set.classTokens().ids();
-        if (settings.adapter().isPresent()) {
-            return Peft.read(settings.adapter().get(), config, classTokens);
-        }
-        LoraSettings lora = new LoraSettings(
-                settings.loraRank(), settings.loraAlpha(), settings.loraDropout(), false, settings.loraTargets());
-        return Adapter.initialise(config, lora, classTokens, settings.seed());
+        AdapterSettings wanted = settings.adapter();
+        return wanted.from().isPresent()
+                ? Peft.read(wanted.from().get(), config, classTokens)
+                : Adapter.initialise(config, wanted.lora(), classTokens, settings.seed());
     }
 
     /** An adapter that was trained elsewhere does not say where it started. */
     private Adapter initialIfKnown(Adapter initial) {
-        return settings.adapter().isPresent() && settings.steps() == 0 ? null : initial;
+        return settings.adapter().from().isPresent() && settings.optimisation().steps() == 0 ? null : initial;
     }
 
     private RunDescription describe(Adapter adapter, TrainingSet set) {
         Map<String, String> record = new TreeMap<>();
-        record.put("steps", Integer.toString(settings.steps()));
-        record.put("batchSize", Integer.toString(settings.batchSize()));
-        record.put("learningRate", Double.toString(settings.learningRate()));
-        record.put("weightDecay", Double.toString(TrainerSettings.WEIGHT_DECAY));
+        record.put("steps", Integer.toString(settings.optimisation().steps()));
+        record.put("batchSize", Integer.toString(settings.optimisation().batchSize()));
+        record.put("learningRate", Double.toString(settings.optimisation().learningRate()));
+        record.put("weightDecay", Double.toString(OptimisationSettings.WEIGHT_DECAY));
         record.put("optimizer", "AdamW");
         record.put("schedule", "linear");
         record.put("questionsDigest", set.digest());
@@ -213,7 +212,7 @@ public final class Trainer implements AutoCloseable {
                         : Double.toString(settings.streaming().halfLife().getAsDouble()));
         record.put("batchesPerRecord", Integer.toString(settings.streaming().batchesPerRecord()));
         record.put("statisticsType", settings.streaming().rowType().name());
-        record.put("checkpointEvery", Integer.toString(settings.checkpointEvery()));
+        record.put("checkpointEvery", Integer.toString(settings.curvature().checkpointEvery()));
         record.put("validationQuestions", Integer.toString(set.validation().size()));
         return new RunDescription(
                 settings.run(),
@@ -224,10 +223,10 @@ public final class Trainer implements AutoCloseable {
                 set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())
                         ? Prompt.TRUE_FALSE
                         : Prompt.MULTIPLE_CHOICE,
-                settings.maxLength(),
-                settings.kfac(),
-                settings.fisher(),
-                settings.rank().orElse(null),
+                settings.questions().maxLength(),
+                settings.curvature().kfac(),
+                settings.curvature().fisher(),
+                settings.curvature().rank().orElse(null),
                 set.prompts().size(),
                 settings.seed(),
                 record);
@@ -251,14 +250,14 @@ public final class Trainer implements AutoCloseable {
             StateKeeper keeper,
             Optional<TrainerState> from) {
         int begun = from.map(state -> state.tuning().step()).orElse(0);
-        if (begun == settings.steps()) {
+        if (begun == settings.optimisation().steps()) {
             return !stopping;
         }
         FineTuningSettings tuned = new FineTuningSettings(
-                settings.steps(),
-                settings.batchSize(),
-                settings.learningRate(),
-                TrainerSettings.WEIGHT_DECAY,
+                settings.optimisation().steps(),
+                settings.optimisation().batchSize(),
+                settings.optimisation().learningRate(),
+                OptimisationSettings.WEIGHT_DECAY,
                 settings.seed());
         try (LiveStatistics live = new LiveStatistics(settings, model, initial, publisher, outbox);
                 FineTuning tuning =
@@ -272,7 +271,7 @@ public final class Trainer implements AutoCloseable {
                 return false;
             }
             long start = System.nanoTime();
-            event(Phase.FINE_TUNING, begun, settings.steps(), OptionalDouble.empty(), Optional.empty());
+            event(Phase.FINE_TUNING, begun, settings.optimisation().steps(), OptionalDouble.empty(), Optional.empty());
             tuning.run(new FineTuningListener() {
                 @Override
                 public boolean captures(int step) {
@@ -289,16 +288,16 @@ public final class Trainer implements AutoCloseable {
                     event(
                             Phase.FINE_TUNING,
                             step,
-                            settings.steps(),
+                            settings.optimisation().steps(),
                             OptionalDouble.of(loss),
-                            remaining(start, step - begun, settings.steps() - begun));
-                    if (step % STEPS_PER_RECORD == 0 || step == settings.steps()) {
-                        outbox.send(0, () -> publisher.fineTuning(step, settings.steps(), loss, rate, examples));
+                            remaining(start, step - begun, settings.optimisation().steps() - begun));
+                    if (step % STEPS_PER_RECORD == 0 || step == settings.optimisation().steps()) {
+                        outbox.send(0, () -> publisher.fineTuning(step, settings.optimisation().steps(), loss, rate, examples));
                     }
-                    if (step < settings.steps() && settings.measures(step)) {
+                    if (step < settings.optimisation().steps() && settings.measures(step)) {
                         live.end(); // a state has no room for half a record
                         pass.run(checkpoint(step, model, initial), false, PassProgress.NONE, tuning::state);
-                    } else if (step < settings.steps() && live.isEmpty() && keeper.isDue()) {
+                    } else if (step < settings.optimisation().steps() && live.isEmpty() && keeper.isDue()) {
                         keeper.keep(tuning.state(), PassProgress.NONE, false);
                     }
                     return !stopping;
@@ -335,7 +334,7 @@ public final class Trainer implements AutoCloseable {
             if (older.isEmpty()) {
                 return !stopping;
             }
-            long batches = ((long) set.prompts().size() + settings.batchSize() - 1) / settings.batchSize();
+            long batches = ((long) set.prompts().size() + settings.optimisation().batchSize() - 1) / settings.optimisation().batchSize();
             long end = System.nanoTime() + FIT_PATIENCE.toNanos();
             while (!watch.isComplete(checkpoint)) {
                 if (stopping) {

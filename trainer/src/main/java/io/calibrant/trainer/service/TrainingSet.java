@@ -1,6 +1,7 @@
 package io.calibrant.trainer.service;
 
 import io.calibrant.trainer.digest.Digest;
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
@@ -32,11 +33,11 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
      *     that is not one token, a prompt longer than {@code --max-length} or the model's context
      */
     static TrainingSet read(TrainerSettings settings, ModelConfig config) {
-        List<Question> training = new ArrayList<>(labelled(settings.questions()));
-        List<Question> validation = settings.validation()
+        List<Question> training = new ArrayList<>(labelled(settings.questions().file()));
+        List<Question> validation = settings.questions().validation()
                 .file()
                 .map(TrainingSet::labelled)
-                .orElseGet(() -> holdOut(training, settings.validation().fraction(), settings.seed()));
+                .orElseGet(() -> holdOut(training, settings.questions().validation().fraction(), settings.seed()));
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
             List<Question> all = new ArrayList<>(training);
@@ -45,8 +46,8 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
             List<EncodedPrompt> prompts = training.stream()
                     .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
                     .toList();
-            prompts.forEach(prompt -> checkLength(prompt, settings.questions(), settings, config));
-            Path validationFile = settings.validation().file().orElse(settings.questions());
+            prompts.forEach(prompt -> checkLength(prompt, settings.questions().file(), settings, config));
+            Path validationFile = settings.questions().validation().file().orElse(settings.questions().file());
             validation.forEach(question -> checkLength(
                     EncodedPrompt.of(question, tokenizer, classTokens, special.eos()),
                     validationFile,
@@ -72,8 +73,7 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
         List<Question> questions = QuestionFile.read(file);
         for (Question question : questions) {
             if (question.answer() == null) {
-                throw new IllegalArgumentException("question file " + file + ": question '" + question.id()
-                        + "' has no answer, accepted are labelled questions");
+                throw refused(file, "answer of question '" + question.id() + "'", null, "one of its labels");
             }
         }
         return questions;
@@ -100,14 +100,23 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
     }
 
     private static void checkLength(EncodedPrompt prompt, Path file, TrainerSettings settings, ModelConfig config) {
-        String what = "question file " + file + ": question '"
-                + prompt.question().id() + "' is " + prompt.length() + " tokens long, ";
-        if (prompt.length() > settings.maxLength()) {
-            throw new IllegalArgumentException(what + "--max-length accepts " + settings.maxLength());
+        String what = "prompt of question '" + prompt.question().id() + "'";
+        int longest = settings.questions().maxLength();
+        if (prompt.length() > longest) {
+            throw refused(file, what, prompt.length(), "at most " + longest + " tokens long (--max-length)");
         }
-        if (prompt.length() > config.maxPositions()) {
-            throw new IllegalArgumentException(what + "the model's context (max_position_embeddings of "
-                    + settings.model().resolve("config.json") + ") accepts " + config.maxPositions());
+        int context = config.maxPositions();
+        if (prompt.length() > context) {
+            Path from = settings.model().resolve("config.json");
+            throw refused(
+                    file,
+                    what,
+                    prompt.length(),
+                    "at most " + context + " tokens long (max_position_embeddings of " + from + ")");
         }
+    }
+
+    private static IllegalArgumentException refused(Path file, String what, Object got, String accepted) {
+        return new IllegalArgumentException("question file " + file + ": " + Require.message(what, got, accepted));
     }
 }

@@ -1,5 +1,6 @@
 package io.calibrant.trainer.settings;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.Shard;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,9 +13,9 @@ import java.time.Duration;
  *     the state kept, whatever this says
  */
 public record StateSettings(Path directory, Duration every) {
-    /** @throws IllegalArgumentException naming flag, value and what is accepted */
+    /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public StateSettings {
-        TrainerSettings.require(!every.isNegative(), "--state-every", every.toSeconds(), "0 or more seconds");
+        Require.atLeast("--state-every", every.toSeconds(), 0);
     }
 
     /** The file of one run and shard. */

@@ -1,11 +1,11 @@
 package io.calibrant.trainer.settings;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.statistics.RowType;
 import java.util.OptionalDouble;
 
 /**
- * What is sent while the weights move, and how statistics are packed. Cannot exist invalid; messages name the flag, the
- * value and what is accepted.
+ * What is sent while the weights move, and how statistics are packed. Cannot exist invalid.
  *
  * @param every the EMPIRICAL statistics of every so many steps are sent, from the first; 0: of none
  * @param halfLife steps after which a batch counts half; empty: nothing is forgotten
@@ -23,20 +23,24 @@ public record StreamingSettings(
     public static final StreamingSettings NONE =
             new StreamingSettings(0, OptionalDouble.empty(), 1, RowType.F32, 64_000_000);
 
-    /** @throws IllegalArgumentException naming flag, value and what is accepted */
+    /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public StreamingSettings {
-        TrainerSettings.require(every >= 0, "--statistics-every", every, "0 or more");
-        TrainerSettings.require(batchesPerRecord >= 1, "--batches-per-record", batchesPerRecord, "1 or more");
-        TrainerSettings.require(sendBuffer >= 1, "--send-buffer", sendBuffer, "1 or more");
+        Require.atLeast("--statistics-every", every, 0);
+        Require.atLeast("--batches-per-record", batchesPerRecord, 1);
+        Require.atLeast("--send-buffer", sendBuffer, 1);
         double half = halfLife.orElse(1);
-        TrainerSettings.require(
-                half >= 1 && half < Double.POSITIVE_INFINITY, "--half-life", half, "1 step or more, and finite");
-        double forgetting = Math.pow(2, -(double) every * batchesPerRecord / half);
-        TrainerSettings.require(
-                halfLife.isEmpty() || forgetting > 0,
+        Require.atLeast("--half-life", half, 1);
+        long steps = (long) every * batchesPerRecord;
+        Require.that(
+                halfLife.isEmpty() || Math.pow(2, -steps / half) > 0,
                 "--half-life",
-                half + " at a record in " + (long) every * batchesPerRecord + " steps, which is a forgetting of 0",
-                "a forgetting in (0, 1]: a longer half-life, or records more often");
+                half,
+                "long enough that 2^(-steps / half-life) of a record in " + steps + " steps is above 0");
+    }
+
+    /** The same, but records hold so many batches. */
+    public StreamingSettings withBatchesPerRecord(int batches) {
+        return new StreamingSettings(every, halfLife, batches, rowType, sendBuffer);
     }
 
     /** What a batch keeps of those before it, in (0, 1]: gamma ^ every, gamma = 2 ^ (-1 / half-life). */

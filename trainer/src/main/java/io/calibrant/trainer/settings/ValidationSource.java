@@ -1,5 +1,6 @@
 package io.calibrant.trainer.settings;
 
+import io.calibrant.schemas.Require;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -16,16 +17,14 @@ public record ValidationSource(double fraction, Optional<Path> file) {
     /** At most so many questions are held out. */
     public static final int MOST_HELD_OUT = 400;
 
-    /** @throws IllegalArgumentException naming value and accepted range */
+    /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public ValidationSource {
-        if (!(fraction >= 0 && fraction < 1)) {
-            throw new IllegalArgumentException(
-                    "--validation-fraction: found " + fraction + ", accepted is 0 or more, below 1");
-        }
-        if (file.isPresent() && fraction > 0) {
-            throw new IllegalArgumentException(
-                    "--validation and --validation-fraction: found both, accepted is one of them");
-        }
+        Require.that(fraction >= 0 && fraction < 1, "--validation-fraction", fraction, "0 or more and below 1");
+        Require.that(
+                file.isEmpty() || fraction == 0,
+                "--validation-fraction",
+                fraction,
+                "left out where --validation is given");
     }
 
     /** A part of the training questions. */

@@ -1,5 +1,6 @@
 package io.calibrant.trainer.state;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.finetuning.FineTuningState;
 import io.calibrant.trainer.lora.Adapter;
@@ -59,7 +60,7 @@ public final class StateFile {
         }
         return found.get().complete()
                 ? run + " is complete, nothing is left to do: remove " + file + " to start it over"
-                : "resuming " + run + " at " + found.get().describe(settings.steps()) + " (state " + file + ")";
+                : "resuming " + run + " at " + found.get().describe(settings.optimisation().steps()) + " (state " + file + ")";
     }
 
     /** Where it is. */
@@ -81,8 +82,7 @@ public final class StateFile {
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
             Map<String, String> header = new TreeMap<>(reader.metadata());
             if (!CURRENT.equals(header.get(VERSION))) {
-                throw new ModelFileException(
-                        file + ": " + VERSION + " is " + header.get(VERSION) + ", accepted is " + CURRENT);
+                throw new ModelFileException(file + ": " + Require.message(VERSION, header.get(VERSION), CURRENT));
             }
             requireSame(header);
             TrainerState state = state(reader, header, initial);

@@ -54,9 +54,9 @@ public final class PublishedRun {
         }
         difference(found, Records.run(run)).ifPresent(difference -> {
             throw new PublishingException(
-                    "--run: run '" + run.runId() + "' is on topic "
-                            + connection.topics().runs() + " with other settings: " + difference
-                            + "; accepted are the same ones, or a new name",
+                    "--run must be a new name, or have the settings it has on topic "
+                            + connection.topics().runs() + ", got '" + run.runId() + "' with other ones: "
+                            + difference,
                     null);
         });
     }

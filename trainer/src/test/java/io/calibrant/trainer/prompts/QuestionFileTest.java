@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class QuestionFileTest {
     private static final String GOOD = """
-            {"id": "q1", "kind": "ignored", "question": "Which?", "choices": [{"label": "A", "text": "x"}, {"label": "B", "text": "ü"}], "answer": "B"}
+            {"id": "q1", "kind": "ignored", "question": "Which?", "choices": [{"label": "A", "text": "x"}, \
+            {"label": "B", "text": "ü"}], "answer": "B"}
             """;
 
     @TempDir
@@ -49,31 +50,31 @@ class QuestionFileTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{\"id\": \"q\"} | choices: found nothing, accepted is a list",
-                "{\"id\": \"q\", \"question\": \"x\", \"choices\": []} | choices: found 0, accepted are 2 to 26",
+                "{\"id\": \"q\"} | choices must be a list of {\"label\", \"text\"}, got nothing",
+                "{\"id\": \"q\", \"question\": \"x\", \"choices\": []} | choices must be 2 to 26, got 0",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}]}"
-                        + " | choices: found 1, accepted are 2 to 26",
+                        + " | choices must be 2 to 26, got 1",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [\"A\"]}"
-                        + " | choices[0]: found JSON string, accepted is {\"label\", \"text\"}",
+                        + " | choices[0] must be {\"label\", \"text\"}, got JSON string",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\"}]}"
-                        + " | choices[0].text: found nothing, accepted is a string",
+                        + " | choices[0].text must be a string, got nothing",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \" A\", \"text\": \"\"}]}"
-                        + " | label ' A' is not accepted",
+                        + " | label must be a text that is not empty, without white space at its ends, got ' A'",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}, {\"label\":"
-                        + " \"A\", \"text\": \"\"}]} | label 'A' occurs twice",
+                        + " \"A\", \"text\": \"\"}]} | choices must be distinct in their labels, got 'A' twice",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}, {\"label\":"
-                        + " \"B\", \"text\": \"\"}], \"answer\": \"C\"} | answer 'C' is not among the labels [A, B]",
+                        + " \"B\", \"text\": \"\"}], \"answer\": \"C\"} | answer must be one of A, B, got 'C'",
                 "{\"id\": \"\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}, {\"label\":"
-                        + " \"B\", \"text\": \"\"}]} | id is empty",
-                "{\"id\": true, \"question\": \"x\", \"choices\": []} | id: found JSON boolean, accepted is a string",
+                        + " \"B\", \"text\": \"\"}]} | id must be a text that is not blank, got ''",
+                "{\"id\": true, \"question\": \"x\", \"choices\": []} | id must be a string, got JSON boolean",
                 "{\"id\": \"q\", \"question\": \" \", \"choices\": [{\"label\": \"A\", \"text\": \"\"}, {\"label\":"
-                        + " \"B\", \"text\": \"\"}]} | question is empty",
+                        + " \"B\", \"text\": \"\"}]} | question must be a text that is not blank, got ' '",
                 "{\"id\": \"q1\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}, {\"label\":"
-                        + " \"B\", \"text\": \"\"}]} | id 'q1' was already used on line 1",
-                "[1] | found JSON array, accepted is a JSON object",
-                "{\"id\": \"q\", | not a JSON object",
-                "{\"id\": \"q\"} {} | not a JSON object",
-                "{\"id\": \"q\", \"id\": \"r\"} | not a JSON object",
+                        + " \"B\", \"text\": \"\"}]} | id must be unique, got 'q1', which line 1 has",
+                "[1] | must be a JSON object, got JSON array",
+                "{\"id\": \"q\", | must be a JSON object, got other text",
+                "{\"id\": \"q\"} {} | must be a JSON object, got other text",
+                "{\"id\": \"q\", \"id\": \"r\"} | must be a JSON object, got other text",
             })
     void shouldNameFileLineAndWhatIsAccepted(String line, String message) throws IOException {
         Path file = write(GOOD + line + "\n");
@@ -89,7 +90,7 @@ class QuestionFileTest {
     @Test
     void shouldTake26ChoicesAndRefuse27() {
         assertThat(withChoices(26).choices()).hasSize(26);
-        assertThatThrownBy(() -> withChoices(27)).hasMessageContaining("choices: found 27, accepted are 2 to 26");
+        assertThatThrownBy(() -> withChoices(27)).hasMessageContaining("choices must be 2 to 26, got 27");
     }
 
     @Test
@@ -98,7 +99,7 @@ class QuestionFileTest {
         Files.write(file, (GOOD + GOOD.replace("q1", "q2")).getBytes(StandardCharsets.ISO_8859_1));
 
         assertThatThrownBy(() -> QuestionFile.read(file))
-                .hasMessage("question file " + file + ", line 1: not valid UTF-8");
+                .hasMessage("question file " + file + ", line 1: must be UTF-8, got other bytes");
     }
 
     @Test
@@ -108,7 +109,7 @@ class QuestionFileTest {
 
         Path empty = write("\n");
         assertThatThrownBy(() -> QuestionFile.read(empty))
-                .hasMessageStartingWith("question file " + empty + " has no questions");
+                .hasMessageStartingWith("question file " + empty + " must be one JSON object a line");
     }
 
     private static Question withChoices(int count) {

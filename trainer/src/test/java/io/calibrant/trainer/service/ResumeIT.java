@@ -1,31 +1,28 @@
 package io.calibrant.trainer.service;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.testing.CommittedRecords;
 import io.calibrant.testing.TopicEnds;
-import io.calibrant.trainer.curvature.FisherType;
-import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.settings.StateSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.Checkpoint;
-import io.calibrant.trainer.statistics.RowType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -55,7 +52,7 @@ class ResumeIT extends GoldenTraining {
 
         Trainer.run(settings, connection, new Lines(lines, event -> {}));
         List<Long> ends = TopicEnds.of(connection);
-        Files.delete(settings.output().orElseThrow().resolve("adapter_model.safetensors"));
+        Files.delete(settings.adapter().output().orElseThrow().resolve("adapter_model.safetensors"));
         Trainer.run(settings, connection, new Lines(lines, event -> {}));
 
         Path state = directory.resolve("by-hand").resolve("r-0-of-1.safetensors");
@@ -68,7 +65,7 @@ class ResumeIT extends GoldenTraining {
         assertThat(TopicEnds.of(connection))
                 .as("a run that is done sends nothing")
                 .isEqualTo(ends);
-        assertThat(settings.output().orElseThrow().resolve("adapter_model.safetensors"))
+        assertThat(settings.adapter().output().orElseThrow().resolve("adapter_model.safetensors"))
                 .exists();
         assertThat(statistics(connection).stream()
                         .map(ConsumerRecord::value)
@@ -86,32 +83,16 @@ class ResumeIT extends GoldenTraining {
     }
 
     private static TrainerSettings stopped(Path states) throws IOException {
-        return new TrainerSettings(
-                        RUN,
-                        GOLDEN.resolve("model"),
-                        questions(),
-                        Optional.empty(),
-                        7,
-                        4,
-                        1e-3,
-                        8,
-                        16,
-                        0.1,
-                        LoraTargets.parse("q_proj,v_proj"),
-                        256,
-                        0,
-                        KfacApproximation.EXPAND,
-                        FisherType.EXACT,
-                        Optional.of(10),
-                        ValidationSource.heldOut(0.2),
-                        Optional.of(states.resolve("adapter")),
-                        ComputeDevice.CPU,
-                        Shard.WHOLE,
-                        new StreamingSettings(1, OptionalDouble.empty(), 2, RowType.F32, 64_000_000),
-                        0,
-                        true,
-                        Optional.empty())
-                .keeping(new StateSettings(states, Duration.ofHours(1)));
+        return TrainerSettings.of(RUN, GOLDEN.resolve("model"), questions())
+                .withQuestions(QuestionSettings.of(questions()).withValidation(ValidationSource.heldOut(0.2)))
+                .withAdapter(AdapterSettings.DEFAULT
+                        .withTargets(LoraTargets.parse("q_proj,v_proj"))
+                        .withOutput(states.resolve("adapter")))
+                .withOptimisation(new OptimisationSettings(7, 4, 1e-3))
+                .withStreaming(StreamingSettings.DEFAULT.withBatchesPerRecord(2))
+                .withExecution(ExecutionSettings.DEFAULT
+                        .creatingTopics()
+                        .withState(new StateSettings(states, Duration.ofHours(1))));
     }
 
     private record Lines(List<String> lines, Consumer<ProgressListener.Event> events) implements ProgressListener {

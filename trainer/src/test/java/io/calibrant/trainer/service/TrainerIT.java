@@ -1,5 +1,10 @@
 package io.calibrant.trainer.service;
 
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -30,14 +35,12 @@ import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.lora.Peft;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.SpecialTokens;
-import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
@@ -179,9 +182,9 @@ class TrainerIT extends GoldenTraining {
 
     private void refused(TrainerSettings settings, String difference) {
         assertThatThrownBy(() -> Trainer.run(settings, connection, e -> {}))
-                .hasMessageContaining("--run: run '" + settings.run() + "' is on topic "
-                        + connection.topics().runs() + " with other settings: " + difference)
-                .hasMessageContaining("accepted are the same ones, or a new name");
+                .hasMessageContaining("--run must be a new name, or have the settings it has on topic "
+                        + connection.topics().runs() + ", got '" + settings.run() + "' with other ones: "
+                        + difference);
     }
 
     private List<Integer> counts() {
@@ -195,31 +198,8 @@ class TrainerIT extends GoldenTraining {
     @Test
     void shouldMeasureWithTheConventionFisherAndSeedThatItIsTold() throws IOException {
         TrainerSettings plain = settings("told", 0, first(8), ValidationSource.NONE, Optional.empty(), Shard.WHOLE);
-        TrainerSettings told = new TrainerSettings(
-                plain.run(),
-                plain.model(),
-                plain.questions(),
-                plain.adapter(),
-                0,
-                4,
-                plain.learningRate(),
-                8,
-                16,
-                0.1,
-                plain.loraTargets(),
-                256,
-                5,
-                KfacApproximation.REDUCE,
-                FisherType.MC,
-                Optional.empty(),
-                ValidationSource.NONE,
-                Optional.empty(),
-                ComputeDevice.CPU,
-                Shard.WHOLE,
-                StreamingSettings.DEFAULT,
-                0,
-                true,
-                Optional.empty());
+        TrainerSettings told = plain.withSeed(5)
+                .withCurvature(plain.curvature().withFisher(KfacApproximation.REDUCE, FisherType.MC));
 
         Trainer.run(told, connection, e -> {});
 
@@ -228,7 +208,7 @@ class TrainerIT extends GoldenTraining {
         assertThat(run.getFisher().name()).isEqualTo("MC");
         assertThat(run.getSeed()).isEqualTo(5);
         Map<String, Statistics> published = byBlockAndBatch(connection);
-        List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(told.questions());
+        List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(told.questions().file());
         SpecialTokens special = SpecialTokens.read(told.model());
         KfacEstimator curvature = new KfacEstimator(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(told.model());
@@ -238,7 +218,7 @@ class TrainerIT extends GoldenTraining {
                     .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
                     .toList();
             try (AdaptedModel model =
-                    new AdaptedModel(llama, Peft.read(told.adapter().orElseThrow(), llama.config(), classes.ids()))) {
+                    new AdaptedModel(llama, Peft.read(told.adapter().from().orElseThrow(), llama.config(), classes.ids()))) {
                 for (int batch = 0; batch < 2; batch++) {
                     BatchCurvature expected =
                             curvature.measure(model, prompts.subList(4 * batch, 4 * batch + 4), special.pad(), batch);
@@ -258,31 +238,16 @@ class TrainerIT extends GoldenTraining {
     void shouldFineTuneHoldOutAndSendValidationQuestions() throws IOException {
         List<Double> losses = new ArrayList<>();
         Path output = directory.resolve("adapter");
-        TrainerSettings settings = new TrainerSettings(
-                "tuned",
-                GOLDEN.resolve("model"),
-                first(20),
-                Optional.empty(),
-                12,
-                4,
-                5e-3,
-                4,
-                8,
-                0.1,
-                LoraTargets.parse("q_proj,v_proj"),
-                256,
-                3,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                Optional.of(4),
-                ValidationSource.heldOut(0.2),
-                Optional.of(output),
-                ComputeDevice.CPU,
-                Shard.WHOLE,
-                StreamingSettings.DEFAULT,
-                0,
-                true,
-                Optional.empty());
+        TrainerSettings settings = TrainerSettings.of("tuned", GOLDEN.resolve("model"), first(20))
+                .withQuestions(QuestionSettings.of(first(20)).withValidation(ValidationSource.heldOut(0.2)))
+                .withAdapter(AdapterSettings.DEFAULT
+                        .withRank(4, 8)
+                        .withTargets(LoraTargets.parse("q_proj,v_proj"))
+                        .withOutput(output))
+                .withOptimisation(new OptimisationSettings(12, 4, 5e-3))
+                .withCurvature(CurvatureSettings.DEFAULT.withRank(Optional.of(4)))
+                .withExecution(ExecutionSettings.DEFAULT.creatingTopics())
+                .withSeed(3);
 
         Trainer.run(settings, connection, e -> e.loss().ifPresent(losses::add));
 
@@ -393,31 +358,7 @@ class TrainerIT extends GoldenTraining {
 
     private void refused(Path model, Path adapter, String... parts) throws IOException {
         TrainerSettings good = settings("bad", 0, first(8), ValidationSource.NONE, Optional.of(10), Shard.WHOLE);
-        TrainerSettings bad = new TrainerSettings(
-                good.run(),
-                model,
-                good.questions(),
-                Optional.of(adapter),
-                0,
-                4,
-                5e-5,
-                8,
-                16,
-                0.1,
-                good.loraTargets(),
-                300,
-                0,
-                good.kfac(),
-                good.fisher(),
-                good.rank(),
-                ValidationSource.NONE,
-                Optional.empty(),
-                ComputeDevice.CPU,
-                Shard.WHOLE,
-                StreamingSettings.DEFAULT,
-                0,
-                true,
-                Optional.empty());
+        TrainerSettings bad = good.withModel(model).withAdapter(AdapterSettings.DEFAULT.withFrom(adapter));
 
         assertThatThrownBy(() -> Trainer.run(bad, connection, e -> {}))
                 .satisfies(failure ->
@@ -435,31 +376,12 @@ class TrainerIT extends GoldenTraining {
 
     private static TrainerSettings settings(
             String run, int steps, Path questions, ValidationSource validation, Optional<Integer> rank, Shard shard) {
-        return new TrainerSettings(
-                run,
-                GOLDEN.resolve("model"),
-                questions,
-                Optional.of(GOLDEN.resolve("adapter_mcq")),
-                steps,
-                4,
-                5e-5,
-                8,
-                16,
-                0.1,
-                LoraTargets.parse("q_proj,v_proj,lm_head"),
-                256,
-                0,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                rank,
-                validation,
-                Optional.empty(),
-                ComputeDevice.CPU,
-                shard,
-                StreamingSettings.DEFAULT,
-                0,
-                true,
-                Optional.empty());
+        return TrainerSettings.of(run, GOLDEN.resolve("model"), questions)
+                .withQuestions(QuestionSettings.of(questions).withMaxLength(256).withValidation(validation))
+                .withAdapter(AdapterSettings.DEFAULT.withFrom(GOLDEN.resolve("adapter_mcq")))
+                .withOptimisation(OptimisationSettings.DEFAULT.withSteps(steps))
+                .withCurvature(CurvatureSettings.DEFAULT.withRank(rank).withShard(shard))
+                .withExecution(ExecutionSettings.DEFAULT.creatingTopics());
     }
 
     private static Path first(int count) throws IOException {

@@ -1,20 +1,15 @@
 package io.calibrant.trainer.service;
 
+import io.calibrant.trainer.settings.QuestionSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.schemas.Shard;
 import io.calibrant.trainer.TinyDirectory;
 import io.calibrant.trainer.TinyQuestions;
 import io.calibrant.trainer.TinyRun;
-import io.calibrant.trainer.curvature.FisherType;
-import io.calibrant.trainer.curvature.KfacApproximation;
-import io.calibrant.trainer.lora.LoraTargets;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.Question;
-import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
@@ -22,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,7 +78,8 @@ class TrainingSetTest {
         assertThatThrownBy(() -> read(ValidationSource.NONE, 10, 0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageMatching(
-                        "question file .*q\\.jsonl: question 'q0' is \\d+ tokens long, --max-length accepts 10");
+                        "question file .*q\\.jsonl: prompt of question 'q0' must be at most 10 tokens long"
+                                + " \\(--max-length\\), got [1-9]\\d");
     }
 
     @Test
@@ -96,8 +91,8 @@ class TrainingSetTest {
                         .replace("\"max_position_embeddings\": 256", "\"max_position_embeddings\": 16"));
 
         assertThatThrownBy(() -> read(ValidationSource.NONE, 300, 0))
-                .hasMessageContaining("question 'q0' is ")
-                .hasMessageContaining("the model's context (max_position_embeddings of " + config + ") accepts 16");
+                .hasMessageContaining("prompt of question 'q0' must be at most 16 tokens long")
+                .hasMessageContaining(" (max_position_embeddings of " + config + "), got ");
     }
 
     @Test
@@ -108,36 +103,14 @@ class TrainingSetTest {
 
         assertThatThrownBy(() -> read(ValidationSource.NONE, 300, 0))
                 .hasMessage("question file " + questions
-                        + ": question 'q0' has no answer, accepted are labelled questions");
+                        + ": answer of question 'q0' must be one of its labels, got nothing");
     }
 
     private TrainingSet read(ValidationSource validation, int maxLength, long seed) {
         return TrainingSet.read(
-                new TrainerSettings(
-                        "r",
-                        model,
-                        questions,
-                        Optional.empty(),
-                        1,
-                        4,
-                        1e-3,
-                        8,
-                        16,
-                        0.1,
-                        LoraTargets.parse("q_proj"),
-                        maxLength,
-                        seed,
-                        KfacApproximation.EXPAND,
-                        FisherType.EXACT,
-                        Optional.of(10),
-                        validation,
-                        Optional.empty(),
-                        ComputeDevice.CPU,
-                        Shard.WHOLE,
-                        StreamingSettings.DEFAULT,
-                        0,
-                        false,
-                        Optional.empty()),
+                TrainerSettings.of("r", model, questions)
+                        .withQuestions(new QuestionSettings(questions, maxLength, validation))
+                        .withSeed(seed),
                 ModelConfig.read(model));
     }
 }

@@ -106,7 +106,7 @@ class StateFileTest {
         Files.writeString(path, "a text, nothing else, but a long one");
         refused(file, path + ": header length", START_OVER);
         new SafetensorsWriter().add("x", new float[1], 1).write(path);
-        refused(file, path + ": calibrant.trainerState is null, accepted is 1" + START_OVER);
+        refused(file, path + ": calibrant.trainerState must be 1, got nothing" + START_OVER);
     }
 
     @Test

@@ -1,0 +1,33 @@
+package io.calibrant.trainer.settings;
+
+import io.calibrant.schemas.Require;
+import java.nio.file.Path;
+
+/**
+ * The questions of a run.
+ *
+ * @param file labelled training questions
+ * @param maxLength longest prompt, tokens
+ * @param validation which questions are sent as validation questions
+ */
+public record QuestionSettings(Path file, int maxLength, ValidationSource validation) {
+    /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
+    public QuestionSettings {
+        Require.atLeast("--max-length", maxLength, 1);
+    }
+
+    /** All questions of a file, prompts of up to 300 tokens, no validation questions. */
+    public static QuestionSettings of(Path file) {
+        return new QuestionSettings(file, 300, ValidationSource.NONE);
+    }
+
+    /** The same with another longest prompt, tokens. */
+    public QuestionSettings withMaxLength(int newMaxLength) {
+        return new QuestionSettings(file, newMaxLength, validation);
+    }
+
+    /** The same with other validation questions. */
+    public QuestionSettings withValidation(ValidationSource newValidation) {
+        return new QuestionSettings(file, maxLength, newValidation);
+    }
+}
