@@ -99,7 +99,7 @@ class PromptReaderTest {
     void shouldRefuseTwoLabelsThatAreOneToken() {
         assertThatThrownBy(() -> reader().read(question("unheard", "of"), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessageContaining("same token 0");
+                .hasMessageContaining("must be different tokens of this model, got 0 for both");
     }
 
     /** The tokenizer may know words that were added beyond the embedding table. */

@@ -32,7 +32,7 @@ class TrainerSettingsTest {
     void shouldNameFlagValueAndWhatIsAccepted(
             String run, int steps, int batchSize, double rate, int rank, String message) {
         assertThatThrownBy(() -> settings(run, steps, batchSize, rate, rank))
-                .isInstanceOf(ConfigurationException.class)
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(message);
     }
 
