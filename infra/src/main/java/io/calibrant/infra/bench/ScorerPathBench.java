@@ -1,8 +1,5 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.cluster.Cluster;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
@@ -31,6 +28,9 @@ import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import java.io.IOException;
@@ -187,8 +187,7 @@ final class ScorerPathBench {
 
     private TrainerSettings training(String run, Path model, Path questions, int steps) {
         return TrainerSettings.of(run, model, questions)
-                .withAdapter(
-                        AdapterSettings.DEFAULT.withDropout(0).withTargets(LoraTargets.of("q_proj", "v_proj")))
+                .withAdapter(AdapterSettings.DEFAULT.withDropout(0).withTargets(LoraTargets.of("q_proj", "v_proj")))
                 .withOptimisation(new OptimisationSettings(steps, 4, 1e-3))
                 .withStreaming(StreamingSettings.NONE)
                 .withExecution(ExecutionSettings.DEFAULT.withDevice(settings.computeDevice()));

@@ -1,8 +1,5 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.QuestionSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.cluster.Cluster;
 import io.calibrant.infra.bench.Turns.Turn;
 import io.calibrant.infra.demo.DemoFiles;
@@ -13,6 +10,9 @@ import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import java.io.IOException;
@@ -102,8 +102,7 @@ public final class StreamingBench {
     private TrainerSettings settings(String run, Path model, Path questions, int steps, StreamingSettings streaming) {
         return TrainerSettings.of(run, model, questions)
                 .withQuestions(QuestionSettings.of(questions).withMaxLength(2 * settings.length()))
-                .withOptimisation(
-                        OptimisationSettings.DEFAULT.withSteps(steps).withBatchSize(settings.batch()))
+                .withOptimisation(OptimisationSettings.DEFAULT.withSteps(steps).withBatchSize(settings.batch()))
                 .withStreaming(streaming)
                 .withExecution(ExecutionSettings.DEFAULT.withDevice(settings.computeDevice()));
     }

@@ -1,10 +1,5 @@
 package io.calibrant.infra.commands;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.QuestionSettings;
-import io.calibrant.trainer.settings.CurvatureSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.CalibrationWords;
@@ -19,6 +14,11 @@ import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.StateSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;

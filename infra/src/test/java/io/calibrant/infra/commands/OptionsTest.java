@@ -59,21 +59,31 @@ class OptionsTest {
                 .returns("r", TrainerSettings::run)
                 .returns(Path.of("m"), TrainerSettings::model)
                 .returns(Path.of("q"), settings -> settings.questions().file())
-                .returns(Optional.of(Path.of("a")), settings -> settings.adapter().from())
+                .returns(
+                        Optional.of(Path.of("a")),
+                        settings -> settings.adapter().from())
                 .returns(7, settings -> settings.optimisation().steps())
                 .returns(3, settings -> settings.optimisation().batchSize())
                 .returns(0.25, settings -> settings.optimisation().learningRate())
                 .returns(5, settings -> settings.adapter().rank())
                 .returns(9.0, settings -> settings.adapter().alpha())
                 .returns(0.5, settings -> settings.adapter().dropout())
-                .returns(LoraTargets.parse("o_proj"), settings -> settings.adapter().targets())
+                .returns(
+                        LoraTargets.parse("o_proj"),
+                        settings -> settings.adapter().targets())
                 .returns(99, settings -> settings.questions().maxLength())
                 .returns(11L, TrainerSettings::seed)
-                .returns(KfacApproximation.REDUCE, settings -> settings.curvature().kfac())
+                .returns(
+                        KfacApproximation.REDUCE,
+                        settings -> settings.curvature().kfac())
                 .returns(FisherType.MC, settings -> settings.curvature().fisher())
                 .returns(Optional.of(6), settings -> settings.curvature().rank())
-                .returns(ValidationSource.heldOut(0.4), settings -> settings.questions().validation())
-                .returns(Optional.of(Path.of("out")), settings -> settings.adapter().output())
+                .returns(
+                        ValidationSource.heldOut(0.4),
+                        settings -> settings.questions().validation())
+                .returns(
+                        Optional.of(Path.of("out")),
+                        settings -> settings.adapter().output())
                 .returns("gpu:2", settings -> settings.execution().device().toString())
                 .returns(new Shard(1, 3), settings -> settings.curvature().shard())
                 .returns(true, settings -> settings.execution().createTopics());
@@ -81,7 +91,9 @@ class OptionsTest {
         assertThat(parse(new TrainCommand(), least + "--rank full --validation v")
                         .settings())
                 .returns(Optional.empty(), settings -> settings.curvature().rank())
-                .returns(ValidationSource.of(Path.of("v")), settings -> settings.questions().validation());
+                .returns(
+                        ValidationSource.of(Path.of("v")),
+                        settings -> settings.questions().validation());
         assertThat(parse(new TrainCommand(), least + "--validation none").settings())
                 .returns(ValidationSource.NONE, settings -> settings.questions().validation());
     }

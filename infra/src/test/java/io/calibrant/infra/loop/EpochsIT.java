@@ -1,9 +1,5 @@
 package io.calibrant.infra.loop;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.CurvatureSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
@@ -19,6 +15,10 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.SharedCluster;
 import io.calibrant.trainer.service.Trainer;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.Checkpoint;

@@ -1,10 +1,5 @@
 package io.calibrant.infra.loop;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.QuestionSettings;
-import io.calibrant.trainer.settings.CurvatureSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -34,6 +29,11 @@ import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;

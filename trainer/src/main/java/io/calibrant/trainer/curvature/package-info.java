@@ -5,6 +5,7 @@
  * <p>Letters: B batch, T tokens, N real tokens of a batch, K class tokens of the run, C choices of a question, D width
  * of a linear's input or output, R lora rank, m rows, d width of a block's large side, k factor rank, l = 2k.
  *
- * <p>May depend on: {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.lora}, {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.prompts}, {@code ai.djl}, {@code org.ejml}.
+ * <p>May depend on: {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.lora},
+ * {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.prompts}, {@code ai.djl}, {@code org.ejml}.
  */
 package io.calibrant.trainer.curvature;

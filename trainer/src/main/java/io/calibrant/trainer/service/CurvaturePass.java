@@ -74,10 +74,12 @@ final class CurvaturePass {
         List<EncodedPrompt> prompts = set.prompts();
         int size = settings.optimisation().batchSize();
         long batches = ((long) prompts.size() + size - 1) / size;
-        long mine = LongStream.range(0, batches).filter(settings.curvature().shard()::has).count();
+        long mine = LongStream.range(0, batches)
+                .filter(settings.curvature().shard()::has)
+                .count();
         Integer rank = settings.curvature().rank().orElse(null);
-        KfacEstimator curvature =
-                new KfacEstimator(settings.curvature().kfac(), settings.curvature().fisher(), rank, settings.run(), settings.seed());
+        KfacEstimator curvature = new KfacEstimator(
+                settings.curvature().kfac(), settings.curvature().fisher(), rank, settings.run(), settings.seed());
         if (from.batches() == mine) {
             return !stopping.getAsBoolean();
         }
@@ -125,7 +127,8 @@ final class CurvaturePass {
 
     private void send(Checkpoint checkpoint, CurvatureFold fold, Optional<CurvatureSum> ready, long batches) {
         ready.ifPresent(sum -> {
-            BatchRange place = new BatchRange(fold.first(), settings.curvature().shard().count(), batches);
+            BatchRange place =
+                    new BatchRange(fold.first(), settings.curvature().shard().count(), batches);
             outbox.send(sum.bytes(), () -> publisher.statistics(checkpoint, place, sum));
         });
     }

@@ -47,7 +47,8 @@ final class LiveStatistics implements AutoCloseable {
         StreamingSettings streaming = settings.streaming();
         every = settings.curvature().shard().index() == 0 ? streaming.every() : 0;
         Integer rank = settings.curvature().rank().orElse(null);
-        curvature = new KfacEstimator(settings.curvature().kfac(), FisherType.EMPIRICAL, rank, settings.run(), settings.seed());
+        curvature = new KfacEstimator(
+                settings.curvature().kfac(), FisherType.EMPIRICAL, rank, settings.run(), settings.seed());
         manager = model.model().newManager();
         fold = new CurvatureFold(streaming.batchesPerRecord(), streaming.forgetting(), rank, settings.run(), manager);
         threads = every > 0 ? MathThreads.on(manager.getDevice()) : new MathThreads(1);

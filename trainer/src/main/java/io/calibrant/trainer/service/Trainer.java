@@ -20,9 +20,9 @@ import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.service.ProgressListener.Event;
 import io.calibrant.trainer.service.ProgressListener.Phase;
-import io.calibrant.trainer.settings.StateSettings;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.StateSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.state.PassProgress;
 import io.calibrant.trainer.state.StateFile;
@@ -119,7 +119,10 @@ public final class Trainer implements AutoCloseable {
                         publisher.queue(settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
                     StateKeeper keeper = new StateKeeper(
                             file,
-                            settings.execution().state().map(StateSettings::every).orElse(Duration.ZERO),
+                            settings.execution()
+                                    .state()
+                                    .map(StateSettings::every)
+                                    .orElse(Duration.ZERO),
                             outbox,
                             () -> stopping);
                     return publish(model, initial, set, publisher, outbox, keeper, from);
@@ -144,7 +147,8 @@ public final class Trainer implements AutoCloseable {
         Adapter now = settings.optimisation().steps() > 0 ? model.weights().snapshot() : initial;
         write(now, model.model().config());
         FineTuningState end = FineTuningState.last(settings.optimisation().steps(), now);
-        PassProgress passed = from.filter(state -> state.tuning().step() == settings.optimisation().steps())
+        PassProgress passed = from.filter(state ->
+                        state.tuning().step() == settings.optimisation().steps())
                 .map(TrainerState::pass)
                 .orElse(PassProgress.NONE);
         Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
@@ -165,7 +169,8 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void write(Adapter adapter, ModelConfig config) {
-        settings.adapter().output()
+        settings.adapter()
+                .output()
                 .ifPresent(directory ->
                         Peft.write(directory, adapter, config, settings.model().toString()));
     }
@@ -177,7 +182,8 @@ public final class Trainer implements AutoCloseable {
             all.put("shard", settings.curvature().shard().toString());
             all.putAll(PublishedRun.place(connection));
             all.putAll(PublishedRun.settings(run));
-            return new StateFile(keeping.file(settings.run(), settings.curvature().shard()), all);
+            return new StateFile(
+                    keeping.file(settings.run(), settings.curvature().shard()), all);
         });
     }
 
@@ -290,9 +296,14 @@ public final class Trainer implements AutoCloseable {
                             step,
                             settings.optimisation().steps(),
                             OptionalDouble.of(loss),
-                            remaining(start, step - begun, settings.optimisation().steps() - begun));
-                    if (step % STEPS_PER_RECORD == 0 || step == settings.optimisation().steps()) {
-                        outbox.send(0, () -> publisher.fineTuning(step, settings.optimisation().steps(), loss, rate, examples));
+                            remaining(
+                                    start, step - begun, settings.optimisation().steps() - begun));
+                    if (step % STEPS_PER_RECORD == 0
+                            || step == settings.optimisation().steps()) {
+                        outbox.send(
+                                0,
+                                () -> publisher.fineTuning(
+                                        step, settings.optimisation().steps(), loss, rate, examples));
                     }
                     if (step < settings.optimisation().steps() && settings.measures(step)) {
                         live.end(); // a state has no room for half a record
@@ -334,7 +345,9 @@ public final class Trainer implements AutoCloseable {
             if (older.isEmpty()) {
                 return !stopping;
             }
-            long batches = ((long) set.prompts().size() + settings.optimisation().batchSize() - 1) / settings.optimisation().batchSize();
+            long batches =
+                    ((long) set.prompts().size() + settings.optimisation().batchSize() - 1)
+                            / settings.optimisation().batchSize();
             long end = System.nanoTime() + FIT_PATIENCE.toNanos();
             while (!watch.isComplete(checkpoint)) {
                 if (stopping) {

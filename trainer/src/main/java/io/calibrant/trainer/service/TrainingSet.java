@@ -1,7 +1,7 @@
 package io.calibrant.trainer.service;
 
-import io.calibrant.trainer.digest.Digest;
 import io.calibrant.schemas.Require;
+import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
@@ -34,10 +34,12 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
      */
     static TrainingSet read(TrainerSettings settings, ModelConfig config) {
         List<Question> training = new ArrayList<>(labelled(settings.questions().file()));
-        List<Question> validation = settings.questions().validation()
+        List<Question> validation = settings.questions()
+                .validation()
                 .file()
                 .map(TrainingSet::labelled)
-                .orElseGet(() -> holdOut(training, settings.questions().validation().fraction(), settings.seed()));
+                .orElseGet(() ->
+                        holdOut(training, settings.questions().validation().fraction(), settings.seed()));
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
             List<Question> all = new ArrayList<>(training);
@@ -47,7 +49,10 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
                     .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
                     .toList();
             prompts.forEach(prompt -> checkLength(prompt, settings.questions().file(), settings, config));
-            Path validationFile = settings.questions().validation().file().orElse(settings.questions().file());
+            Path validationFile = settings.questions()
+                    .validation()
+                    .file()
+                    .orElse(settings.questions().file());
             validation.forEach(question -> checkLength(
                     EncodedPrompt.of(question, tokenizer, classTokens, special.eos()),
                     validationFile,

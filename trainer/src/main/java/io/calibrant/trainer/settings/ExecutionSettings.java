@@ -12,8 +12,7 @@ import java.util.Optional;
  */
 public record ExecutionSettings(ComputeDevice device, boolean createTopics, Optional<StateSettings> state) {
     /** On the processor; topics must exist; no state is kept. */
-    public static final ExecutionSettings DEFAULT =
-            new ExecutionSettings(ComputeDevice.CPU, false, Optional.empty());
+    public static final ExecutionSettings DEFAULT = new ExecutionSettings(ComputeDevice.CPU, false, Optional.empty());
 
     /** The same on another device. */
     public ExecutionSettings withDevice(ComputeDevice newDevice) {

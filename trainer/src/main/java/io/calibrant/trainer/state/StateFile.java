@@ -60,7 +60,8 @@ public final class StateFile {
         }
         return found.get().complete()
                 ? run + " is complete, nothing is left to do: remove " + file + " to start it over"
-                : "resuming " + run + " at " + found.get().describe(settings.optimisation().steps()) + " (state " + file + ")";
+                : "resuming " + run + " at "
+                        + found.get().describe(settings.optimisation().steps()) + " (state " + file + ")";
     }
 
     /** Where it is. */

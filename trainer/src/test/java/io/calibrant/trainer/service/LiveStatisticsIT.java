@@ -1,9 +1,5 @@
 package io.calibrant.trainer.service;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.CurvatureSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -16,6 +12,10 @@ import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.testing.CommittedRecords;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.Checkpoint;

@@ -1,9 +1,5 @@
 package io.calibrant.trainer.service;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.QuestionSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -12,6 +8,10 @@ import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.testing.CommittedRecords;
 import io.calibrant.testing.TopicEnds;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.StateSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;

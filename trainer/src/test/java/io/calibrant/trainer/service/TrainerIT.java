@@ -1,10 +1,5 @@
 package io.calibrant.trainer.service;
 
-import io.calibrant.trainer.settings.ExecutionSettings;
-import io.calibrant.trainer.settings.QuestionSettings;
-import io.calibrant.trainer.settings.CurvatureSettings;
-import io.calibrant.trainer.settings.OptimisationSettings;
-import io.calibrant.trainer.settings.AdapterSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -41,6 +36,11 @@ import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.settings.AdapterSettings;
+import io.calibrant.trainer.settings.CurvatureSettings;
+import io.calibrant.trainer.settings.ExecutionSettings;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
@@ -198,8 +198,8 @@ class TrainerIT extends GoldenTraining {
     @Test
     void shouldMeasureWithTheConventionFisherAndSeedThatItIsTold() throws IOException {
         TrainerSettings plain = settings("told", 0, first(8), ValidationSource.NONE, Optional.empty(), Shard.WHOLE);
-        TrainerSettings told = plain.withSeed(5)
-                .withCurvature(plain.curvature().withFisher(KfacApproximation.REDUCE, FisherType.MC));
+        TrainerSettings told =
+                plain.withSeed(5).withCurvature(plain.curvature().withFisher(KfacApproximation.REDUCE, FisherType.MC));
 
         Trainer.run(told, connection, e -> {});
 
@@ -208,7 +208,8 @@ class TrainerIT extends GoldenTraining {
         assertThat(run.getFisher().name()).isEqualTo("MC");
         assertThat(run.getSeed()).isEqualTo(5);
         Map<String, Statistics> published = byBlockAndBatch(connection);
-        List<io.calibrant.trainer.prompts.Question> questions = QuestionFile.read(told.questions().file());
+        List<io.calibrant.trainer.prompts.Question> questions =
+                QuestionFile.read(told.questions().file());
         SpecialTokens special = SpecialTokens.read(told.model());
         KfacEstimator curvature = new KfacEstimator(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(told.model());
@@ -217,8 +218,8 @@ class TrainerIT extends GoldenTraining {
             List<EncodedPrompt> prompts = questions.stream()
                     .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
                     .toList();
-            try (AdaptedModel model =
-                    new AdaptedModel(llama, Peft.read(told.adapter().from().orElseThrow(), llama.config(), classes.ids()))) {
+            try (AdaptedModel model = new AdaptedModel(
+                    llama, Peft.read(told.adapter().from().orElseThrow(), llama.config(), classes.ids()))) {
                 for (int batch = 0; batch < 2; batch++) {
                     BatchCurvature expected =
                             curvature.measure(model, prompts.subList(4 * batch, 4 * batch + 4), special.pad(), batch);

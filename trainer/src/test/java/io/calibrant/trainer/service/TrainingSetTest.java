@@ -1,6 +1,5 @@
 package io.calibrant.trainer.service;
 
-import io.calibrant.trainer.settings.QuestionSettings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -10,6 +9,7 @@ import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.io.IOException;
@@ -77,9 +77,8 @@ class TrainingSetTest {
     void shouldNameQuestionLengthAndFlagOfAPromptThatIsTooLong() {
         assertThatThrownBy(() -> read(ValidationSource.NONE, 10, 0))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageMatching(
-                        "question file .*q\\.jsonl: prompt of question 'q0' must be at most 10 tokens long"
-                                + " \\(--max-length\\), got [1-9]\\d");
+                .hasMessageMatching("question file .*q\\.jsonl: prompt of question 'q0' must be at most 10 tokens long"
+                        + " \\(--max-length\\), got [1-9]\\d");
     }
 
     @Test

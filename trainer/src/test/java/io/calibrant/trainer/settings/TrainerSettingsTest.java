@@ -40,7 +40,8 @@ class TrainerSettingsTest {
     void shouldRefuseBothWaysOfValidationAtOnce() {
         assertThatThrownBy(() -> new ValidationSource(0.2, Optional.of(Path.of("v.jsonl"))))
                 .hasMessageContaining("--validation-fraction must be left out where --validation is given, got 0.2");
-        assertThatThrownBy(() -> ValidationSource.heldOut(1)).hasMessageContaining("--validation-fraction must be 0 or more and below 1, got 1");
+        assertThatThrownBy(() -> ValidationSource.heldOut(1))
+                .hasMessageContaining("--validation-fraction must be 0 or more and below 1, got 1");
     }
 
     @Test
@@ -51,8 +52,7 @@ class TrainerSettingsTest {
         refused(
                 () -> CurvatureSettings.DEFAULT.withCheckpointEvery(-1),
                 "--checkpoint-every must be 0 or more, got -1");
-        refused(
-                () -> QuestionSettings.of(Path.of("q")).withMaxLength(0), "--max-length must be 1 or more, got 0");
+        refused(() -> QuestionSettings.of(Path.of("q")).withMaxLength(0), "--max-length must be 1 or more, got 0");
         refused(
                 () -> new StateSettings(Path.of("s"), Duration.ofSeconds(-1)),
                 "--state-every must be 0 or more, got -1");
@@ -101,7 +101,9 @@ class TrainerSettingsTest {
     }
 
     private static void refused(Runnable making, String message) {
-        assertThatThrownBy(making::run).isInstanceOf(ConfigurationException.class).hasMessage(message);
+        assertThatThrownBy(making::run)
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessage(message);
     }
 
     private static TrainerSettings settings(String run, int steps, int batchSize, double rate, int rank) {
