@@ -100,7 +100,7 @@ final class PageShell implements AutoCloseable {
                 .putAll(Map.of(
                         "JAVA_HOME", System.getProperty("java.home"),
                         "XDG_STATE_HOME", home.resolve("state").toString(),
-                        "CALIBRANT_JAVA_OPTS", "-XX:TieredStopAtLevel=1"));
+                        "CALIBRANT_JAVA_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"));
         bash = builder.start();
         boolean ended = bash.waitFor(seconds, TimeUnit.SECONDS);
         List<String> outputs = new ArrayList<>();
