@@ -90,7 +90,7 @@ class RefitPageIT extends OnOneCluster {
             assertThat(said.get("fits --delete layers"))
                     .contains("removed news-1/")
                     .contains("removed consumer group " + connection.topicPrefix() + "calibrant-fitter-layers")
-                    .contains("-calibrant-fitter-layers-factors-changelog");
+                    .contains(connection.topicPrefix() + "calibrant-fitter-layers-factors-changelog");
 
             assertThat(said.get("refit --run news-1 --as rest --allow-partial --execute"))
                     .contains("/rest: PARTIAL");
