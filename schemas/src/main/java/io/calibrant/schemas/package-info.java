@@ -1,8 +1,10 @@
 /**
- * The contract of the house: topic definitions (the only place a topic name is written), record keys, tensors on the
- * wire, client settings and their precedence. No mathematics, no model. The Avro records are generated from
- * {@code src/main/avro} into {@code io.calibrant.schemas.avro}.
+ * The contract between the programs: topic definitions (the only place where a topic name is written), record keys,
+ * tensors in records, client settings and their precedence, and the checks of settings. No mathematics and no model.
  *
- * <p>May depend on: Avro, kafka-clients, Jackson.
+ * <p>The Avro records are generated from {@code src/main/avro} into {@code io.calibrant.schemas.avro}.
+ *
+ * <p>May depend on: {@code io.calibrant.schemas.avro}, {@code io.calibrant.schemas.registry}, {@code org.apache.avro},
+ * {@code org.apache.kafka}.
  */
 package io.calibrant.schemas;

@@ -116,7 +116,7 @@ public final class FitterBench {
                 long bad =
                         meter.content(connection.topics().fitterDeadLetters()).records();
                 if (bad > 0) {
-                    throw new IllegalStateException(bad + " statistics were not folded but put away");
+                    throw new IllegalStateException(bad + " statistics were dead-lettered and not folded");
                 }
                 state(meter, input, "two-threads");
                 restore("two-threads");

@@ -33,8 +33,10 @@ final class Workload {
     /** Writes a model directory (config.json and float32 weights, no tokenizer). */
     static void writeRandomModel(ModelConfig config, Path directory) throws IOException {
         Files.writeString(directory.resolve("config.json"), """
-                {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_act": "silu", "vocab_size": %d, "hidden_size": %d,
-                 "num_hidden_layers": %d, "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d, "intermediate_size": %d,
+                {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_act": "silu",
+                 "vocab_size": %d, "hidden_size": %d,
+                 "num_hidden_layers": %d, "num_attention_heads": %d, "num_key_value_heads": %d, "head_dim": %d,
+                 "intermediate_size": %d,
                  "max_position_embeddings": %d, "rms_norm_eps": %s, "rope_theta": %s, "tie_word_embeddings": %s}
                 """.formatted(
                         config.vocabularySize(),

@@ -1,6 +1,9 @@
 /**
- * Benchmarks: each prints what it measured, on what, against what. Nothing here asserts a time.
+ * Benchmarks: each prints what it measured, on what, and compared with what. No benchmark asserts a time.
  *
- * <p>May depend on: everything.
+ * <p>Benchmarks measure all modules.
+ *
+ * <p>May depend on: {@code ai.djl}, {@code com.sun.management}, {@code io.calibrant}, {@code org.apache.kafka},
+ * {@code org.bytedeco}.
  */
 package io.calibrant.infra.bench;

@@ -22,8 +22,10 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "ask",
         description = {
-            "Sends the questions of a file to the topic questions. The file is checked as a whole before anything is sent.",
-            "One JSON object a line: {\"id\", \"question\", \"context\"?, \"choices\": [{\"label\", \"text\"}], \"answer\"?};"
+            "Sends the questions of a file to the topic questions. The file is checked as a whole before"
+                    + " anything is sent.",
+            "One JSON object a line: {\"id\", \"question\", \"context\"?, \"choices\": [{\"label\", \"text\"}],"
+                    + " \"answer\"?};"
                     + " an answer is not sent (see label, validate)."
         },
         footer = {

@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "  OMP_NUM_THREADS=2 calibrant bench trainer",
-            "  calibrant bench trainer --only BYTES                     # what the statistics of a step take on the wire",
+            "  calibrant bench trainer --only BYTES                     # what the statistics of a step take on"
+                    + " the wire",
             "  OMP_NUM_THREADS=2 calibrant bench scorer --json",
             "  calibrant bench fitter",
             "  calibrant bench fitter --layers 4 --batches 20",
@@ -91,7 +92,8 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "5",
             description =
-                    "Runs, of which the fastest counts; for STREAMING turns of four steps with and without, of which the"
+                    "Runs, of which the fastest counts; for STREAMING turns of four steps with and without, of"
+                            + " which the"
                             + " median counts. Default: 5.")
     private int repetitions;
 
@@ -107,7 +109,8 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "PART",
             split = ",",
             description =
-                    "A part of the trainer's (bytes a step, which needs no model; time of a step; steps a second with and"
+                    "A part of the trainer's (bytes a step, which needs no model; time of a step; steps a second"
+                            + " with and"
                             + " without streaming):"
                             + " ${COMPLETION-CANDIDATES}. Default: all.")
     private List<Part> only = List.of();
@@ -117,7 +120,8 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "200",
             description =
-                    "Batches of statistics, 32 MB each on disk at the default shape (fitter). Default: 200; with fewer the JVM still warms up.")
+                    "Batches of statistics, 32 MB each on disk at the default shape (fitter). Default: 200; with"
+                            + " fewer the JVM still warms up.")
     private int batches;
 
     @Option(names = "--layers", paramLabel = "N", defaultValue = "32", description = "Layers (fitter). Default: 32.")

@@ -24,13 +24,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "demo",
         description = {
-            "The whole loop on this machine: starts a Kafka broker and a schema registry, fine-tunes a small Llama, streams"
-                    + " its curvature, answers held-out questions through the topics, and shows what calibration changes.",
+            "The whole loop on this machine: starts a Kafka broker and a schema registry, fine-tunes a small"
+                    + " Llama, streams"
+                    + " its curvature, answers held-out questions through the topics, and shows what calibration"
+                    + " changes.",
             "Without flags it runs on the project's own tiny model and noisy questions, in a few minutes."
         },
         footer = {
             "  calibrant demo",
-            "  calibrant demo --model DIR --questions train.jsonl --test test.jsonl --steps 400 --learning-rate 5e-4 \\",
+            "  calibrant demo --model DIR --questions train.jsonl --test test.jsonl --steps 400 --learning-rate"
+                    + " 5e-4 \\",
             "      --lora-targets q_proj,v_proj --dir news"
         })
 final class DemoCommand implements Callable<Integer> {

@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
         name = "fit",
         description = {
             "The fitter: folds the statistics of all runs into Kronecker factors and chooses the prior precision.",
-            "Joins answers with labels, measures their calibration and tunes on those that are for validation.",
+            "Joins answers with labels, measures how well they are calibrated, and calibrates on those for validation.",
             "A service: runs until interrupted. Several of the same --fit share the work."
         },
         footer = {

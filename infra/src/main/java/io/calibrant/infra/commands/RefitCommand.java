@@ -47,11 +47,14 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "refit",
         description = {
-            "Makes another fit of a run from its statistics on the topic, beside the live fit and without touching it: with"
+            "Makes another fit of a run from its statistics on the topic, beside the live fit and without"
+                    + " touching it: with"
                     + " another rank, compression or prior, or without some of the data.",
-            "Unless --execute is given it only says what it would read and about how long it would take. Interrupted, the same"
-                    + " command goes on; finished, it says so, and tunes on the labels that have come since.",
-            "Exit code 1 and nothing written where the name stands for other settings, or the statistics cannot give what is"
+            "Unless --execute is given it only says what it would read and about how long it would take."
+                    + " Interrupted, the same"
+                    + " command goes on; finished, it says so, and calibrates on the labels that have come since.",
+            "Exit code 1 and nothing written where the name stands for other settings, or the statistics cannot"
+                    + " give what is"
                     + " asked for."
         },
         footer = {
@@ -125,7 +128,8 @@ final class RefitCommand implements Callable<Integer> {
     @Option(
             names = "--allow-partial",
             description =
-                    "Take what is left where retention has dropped a part of the pass. The posterior is PARTIAL for ever;"
+                    "Take what is left where retention has dropped a part of the pass. The posterior is PARTIAL"
+                            + " for ever;"
                             + " scorers serve it to those who name it.")
     private boolean allowPartial;
 
@@ -274,7 +278,8 @@ final class RefitCommand implements Callable<Integer> {
                         : "  dropped by retention: " + plan.gaps() + "; the posterior will be PARTIAL");
         output.line(String.format(
                 Locale.ROOT,
-                "  about %s with %d threads: an estimate, from the %.0f MB/s at which the topic was just read, %.2f ms a fold"
+                "  about %s with %d threads: an estimate, from the %.0f MB/s at which the topic was just read,"
+                        + " %.2f ms a fold"
                         + " on a sample of these statistics, and 1 ms for state and changelog",
                 Output.duration(plan.estimatedSeconds()),
                 plan.settings().streaming().threads(),
@@ -282,7 +287,7 @@ final class RefitCommand implements Callable<Integer> {
                 1e3 * plan.secondsPerFold()));
         output.line(
                 plan.begun()
-                        ? "The name stands for these settings already: --execute goes on, or tunes on new labels."
+                        ? "The name stands for these settings already: --execute goes on, or calibrates on new labels."
                         : "Nothing is written; --execute does it.");
     }
 

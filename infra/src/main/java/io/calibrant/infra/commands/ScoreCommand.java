@@ -28,13 +28,15 @@ import picocli.CommandLine.Spec;
         name = "score",
         description = {
             "The scorer: answers the questions of the topic with calibrated probabilities.",
-            "A service: runs until interrupted. Waits until every run has a complete posterior, and changes to a newer one by"
+            "A service: runs until interrupted. Waits until every run has a complete posterior, and changes to a"
+                    + " newer one by"
                     + " itself. Several of the same --run and --fit share the questions."
         },
         footer = {
             "  calibrant score --run news --model SmolLM2-135M",
             "  calibrant score --run news --model SmolLM2-135M --fit layerwise --link MEAN_FIELD",
-            "  calibrant score --run news,sport --model SmolLM2-135M --fit latest-complete --tier last-layer --threads 2"
+            "  calibrant score --run news,sport --model SmolLM2-135M --fit latest-complete --tier last-layer"
+                    + " --threads 2"
         })
 final class ScoreCommand implements Callable<Integer> {
     @Spec

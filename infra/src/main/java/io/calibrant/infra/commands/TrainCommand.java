@@ -40,13 +40,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         description = {
-            "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and the statistics"
-                    + " of the curvature pass over the training questions. While it fine-tunes, the statistics of its steps"
+            "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and"
+                    + " the statistics"
+                    + " of the curvature pass over the training questions. While it fine-tunes, the statistics"
+                    + " of its steps"
                     + " are published as checkpoint 'live'.",
             "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT)."
         },
         footer = {
-            "  calibrant train --run news --model SmolLM2-135M --questions train.jsonl --steps 400 --learning-rate 5e-4",
+            "  calibrant train --run news --model SmolLM2-135M --questions train.jsonl --steps 400"
+                    + " --learning-rate 5e-4",
             "  calibrant train --run news-7b --model Llama-2-7b --adapter my-adapter --steps 0 --questions train.jsonl",
             "  calibrant train ... --half-life 100 --checkpoint-every 100   # live factors follow the moving weights",
             "  calibrant train ... --state-dir /var/lib/calibrant   # killed? the same command goes on where it was",

@@ -21,7 +21,8 @@ import picocli.CommandLine.Spec;
         name = "up",
         description = {
             "Runs a Kafka broker and a schema registry on loopback until interrupted.",
-            "The first line on standard output, once both answer, is a JSON object with bootstrapServer and schemaRegistry."
+            "The first line on standard output, once both answer, is a JSON object with bootstrapServer and"
+                    + " schemaRegistry."
         },
         footer = {
             "  calibrant up                                      in a directory that is deleted at the end",

@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "validate",
         description = {
-            "Sends labelled questions for validation, and their labels: what temperature and (T, c) are tuned on.",
+            "Sends labelled questions for validation, and their labels: what temperature and (T, c) are calibrated on.",
             "They must not be among the training questions."
         },
         footer = {
@@ -68,8 +68,9 @@ final class ValidateCommand implements Callable<Integer> {
         Output output = new Output(spec);
         output.note(labelled.size() + " validation questions and labels sent");
         output.note(
-                "note: until a scorer has answered them and a fitter has tuned on them, answers say 'prior: evidence"
-                        + " only': the evidence alone can make a model worse, its accuracy included ('calibrant evaluate' shows"
+                "note: until a scorer has answered them and a fitter has calibrated on them, answers say 'prior: evidence"
+                        + " only': the evidence alone can make a model worse, its accuracy included ('calibrant"
+                        + " evaluate' shows"
                         + " it). If these labels do not suffice for anything else, temperature scaling is served");
         return ExitCode.OK;
     }

@@ -24,10 +24,11 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "watch",
         description = {
-            "A run as it goes, in the terminal, until interrupted: loss, learning rate, coverage, lag; lambda, log evidence,"
+            "Shows a run while it proceeds, in the terminal, until interrupted: loss, learning rate, coverage, lag; lambda,"
+                    + " log evidence,"
                     + " effective parameters; of every block the spectrum (bars over four decades), captured energy,"
                     + " delta and n.",
-            "Blocks that the screen has no room for are put together by layer. Reads Kafka only."
+            "Blocks that do not fit on the screen are shown together by layer. Reads Kafka only."
         },
         footer = {
             "  calibrant watch --run news-1 --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",

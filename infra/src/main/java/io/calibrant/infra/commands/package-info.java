@@ -1,8 +1,10 @@
 /**
- * The command line: one class a command, registered in {@link io.calibrant.infra.commands.Calibrant}. A command turns
- * flags into the settings record of the module that does the work, runs it, and prints. Results go to standard output,
- * everything else to standard error. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
+ * The command line: one class for each command, registered in {@link io.calibrant.infra.commands.Calibrant}. A command
+ * turns flags into the settings record of the module that does the work, runs it, and prints. Results go to standard
+ * output, everything else to standard error. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
  *
- * <p>May depend on: everything; nobody depends on it.
+ * <p>Commands bring all modules together; no other package depends on this one.
+ *
+ * <p>May depend on: {@code io.calibrant}, {@code com.fasterxml.jackson}, {@code org.apache.kafka}, {@code picocli}.
  */
 package io.calibrant.infra.commands;

@@ -227,7 +227,7 @@ public final class Demo implements AutoCloseable {
         while (watch.posterior().getLabels() < validation && System.nanoTime() < end) {
             check(trainer);
             listener.progress(
-                    "tuning",
+                    "calibration",
                     watch.posterior().getLabels() + " of " + validation + " validation questions",
                     estimate == null ? 0 : estimate.share(),
                     estimate == null ? null : estimate.remaining());

@@ -105,7 +105,7 @@ public final class Evaluator {
         Map<String, io.calibrant.schemas.avro.Question> asked = asked();
         requireFreeIds(asked, questions);
         requireFreeIds(asked, unfamiliar);
-        awaitTuning(run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
+        awaitCalibration(run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
         Map<String, String> refused = new LinkedHashMap<>();
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(questions);
@@ -174,7 +174,9 @@ public final class Evaluator {
             int open = await("answering", watch, ids, patience);
             if (open > 0) {
                 throw new EvaluationFailure(String.format(
-                        "%d of %d questions were not answered, and no answer came for %d s: is a scorer of run '%s' running (calibrant score --run %s), and its posterior complete (calibrant fits)?",
+                        "%d of %d questions were not answered, and no answer came for %d s: is a scorer of run"
+                                + " '%s' running (calibrant score --run %s), and is its posterior complete"
+                                + " (calibrant fits)?",
                         open, ids.size(), patience.toSeconds(), run, run));
             }
             watch.refused().forEach((id, reason) -> {
@@ -211,14 +213,14 @@ public final class Evaluator {
     }
 
     /**
-     * Waits until the run's validation questions are answered and the posterior is tuned on them, where both still go
+     * Waits until the run's validation questions are answered and the posterior is calibrated on them, where both still go
      * on: else what is served would change in the middle of the evaluation.
      */
-    private void awaitTuning(String run, Set<String> ids) {
+    private void awaitCalibration(String run, Set<String> ids) {
         if (ids.isEmpty()) {
             return;
         }
-        Map<String, Integer> tuned = new HashMap<>();
+        Map<String, Integer> counted = new HashMap<>();
         try (AnswerWatch watch = new AnswerWatch(
                 connection,
                 outages,
@@ -229,16 +231,16 @@ public final class Evaluator {
             await("waiting for validation answers", watch, ids, VALIDATION_PATIENCE);
             watch.answers().forEach((id, answer) -> {
                 if (ids.contains(id)) {
-                    tuned.merge(Keys.fit(run, answer.getCheckpoint(), answer.getFit()), 1, Integer::sum);
+                    counted.merge(Keys.fit(run, answer.getCheckpoint(), answer.getFit()), 1, Integer::sum);
                 }
             });
         }
-        if (tuned.isEmpty()) {
+        if (counted.isEmpty()) {
             return;
         }
         String key =
-                Collections.max(tuned.entrySet(), Map.Entry.comparingByValue()).getKey();
-        int wanted = tuned.get(key);
+                Collections.max(counted.entrySet(), Map.Entry.comparingByValue()).getKey();
+        int wanted = counted.get(key);
         Pace pace = new Pace(VALIDATION_PATIENCE);
         int[] labels = new int[1];
         try (TopicReader posteriors = TopicReading.of(connection)
@@ -257,7 +259,7 @@ public final class Evaluator {
                     pace.holds();
                 }
                 listener.progress(
-                        new EvaluationProgress("waiting for the tuning on labels", labels[0], 0, wanted, null));
+                        new EvaluationProgress("waiting for the calibration on labels", labels[0], 0, wanted, null));
             }
         }
     }

@@ -1,8 +1,10 @@
 /**
- * Labelled questions through the topics: sends them with their labels, collects the answers, and compares what MAP,
- * temperature scaling and Laplace make of them. Everything is computed from what went through the topics.
+ * Labelled questions through the topics: sends them with their labels, collects the answers, and compares MAP,
+ * temperature scaling and Laplace on them. Everything is computed from what went through the topics.
  *
- * <p>May depend on: schemas, {@code trainer.prompts}, {@code fitter.link}, {@code fitter.metrics},
- * {@code scorer.service} (what a posterior serves), and in infra on the report.
+ * <p>May depend on: {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics},
+ * {@code io.calibrant.infra.report}, {@code io.calibrant.infra.topics}, {@code io.calibrant.schemas},
+ * {@code io.calibrant.scorer.answering}, {@code io.calibrant.trainer.prompts}, {@code org.apache.avro},
+ * {@code org.apache.kafka}.
  */
 package io.calibrant.infra.evaluation;

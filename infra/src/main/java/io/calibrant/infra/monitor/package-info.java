@@ -1,8 +1,8 @@
 /**
- * The page on which runs, factors, answers and dead letters are watched: a small HTTP server on loopback that shows
- * what the topics say and keeps nothing. Each open page is sent what it shows, section by section, whenever that has
- * changed.
+ * A web page that shows runs, factors, answers and dead letters: a small HTTP server on loopback that shows what is on
+ * the topics and stores nothing. Every open page is sent the sections that it shows whenever they change.
  *
- * <p>May depend on: live, the records of schemas, Jackson, the JDK's HTTP server.
+ * <p>May depend on: {@code com.fasterxml.jackson}, {@code com.sun.net.httpserver}, {@code io.calibrant.infra.live},
+ * {@code io.calibrant.schemas}, {@code org.apache.kafka}.
  */
 package io.calibrant.infra.monitor;

@@ -1,7 +1,7 @@
 /**
- * What an evaluation found, for people: a table for the terminal and a self-contained HTML page. It only lays out
- * figures; it computes none that a metric would.
+ * The results of an evaluation, for people: a table for the terminal and a self-contained HTML page. Figures are laid
+ * out here and computed elsewhere; neither Kafka nor a model is known.
  *
- * <p>May depend on: {@code fitter.metrics}. Knows neither Kafka nor a model.
+ * <p>May depend on: {@code io.calibrant.fitter.metrics}.
  */
 package io.calibrant.infra.report;

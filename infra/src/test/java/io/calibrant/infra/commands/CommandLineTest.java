@@ -172,7 +172,8 @@ class CommandLineTest {
         Files.writeString(
                 file,
                 "{\"id\": \"a\", \"question\": \"q\", \"choices\": [{\"label\": \"A\", \"text\": \"1\"},"
-                        + " {\"label\": \"B\", \"text\": \"2\"}]}\n{\"id\": \"b\", \"qeustion\": \"q\", \"choices\": []}\n");
+                        + " {\"label\": \"B\", \"text\": \"2\"}]}\n{\"id\": \"b\", \"qeustion\": \"q\","
+                        + " \"choices\": []}\n");
         for (String command : new String[] {"ask", "label", "validate"}) {
             Ran ran = Ran.calibrant(
                     Map.of(),

@@ -136,7 +136,8 @@ class CommandsIT extends OnOneCluster {
         Files.writeString(
                 file,
                 "{\"id\": \"q1\", \"question\": \"Wie groß?\", \"choices\": [{\"label\": \"A\", \"text\": \"1\"},"
-                        + " {\"label\": \"B\", \"text\": \"2\"}, {\"label\": \"C\", \"text\": \"3\"}], \"answer\": \"B\"}\n"
+                        + " {\"label\": \"B\", \"text\": \"2\"}, {\"label\": \"C\", \"text\": \"3\"}],"
+                        + " \"answer\": \"B\"}\n"
                         + "{\"id\": \"q2\", \"question\": \"Is it?\", \"context\": \"It is.\", \"choices\":"
                         + " [{\"label\": \"True\", \"text\": \"\"}, {\"label\": \"False\", \"text\": \"\"}]}\n");
         return file;
@@ -340,7 +341,7 @@ class CommandsIT extends OnOneCluster {
                 .build();
     }
 
-    private static Posterior tuned(Posterior posterior) {
+    private static Posterior calibrated(Posterior posterior) {
         return Posterior.newBuilder(posterior)
                 .setLabels(7)
                 .setTemperature(1.5)
@@ -361,7 +362,7 @@ class CommandsIT extends OnOneCluster {
                 Posterior.class,
                 Map.of(
                         Keys.fit("r1", "step-5", "default"), posterior("default", PriorStructure.SCALAR),
-                        Keys.fit("r1", "step-5", "layers"), tuned(posterior("layers", PriorStructure.LAYERWISE))));
+                        Keys.fit("r1", "step-5", "layers"), calibrated(posterior("layers", PriorStructure.LAYERWISE))));
         send(
                 topics.fits(),
                 Fit.class,

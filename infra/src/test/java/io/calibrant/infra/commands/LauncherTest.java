@@ -38,7 +38,8 @@ class LauncherTest {
         Files.copy(Path.of("calibrant"), root.resolve("infra/calibrant"));
         tool(
                 "java",
-                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo \"java $*\";; esac");
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo \"java"
+                        + " $*\";; esac");
         tool(
                 "mvn",
                 "echo \"mvn in $PWD\"; mkdir -p infra/target infra/cluster/target; "

@@ -50,7 +50,8 @@ class OptionsTest {
     void shouldHandOnEveryOptionOfTrain() {
         TrainCommand command = parse(
                 new TrainCommand(),
-                "--run r --model m --questions q --adapter a --steps 7 --batch-size 3 --learning-rate 0.25 --lora-rank 5"
+                "--run r --model m --questions q --adapter a --steps 7 --batch-size 3 --learning-rate 0.25"
+                        + " --lora-rank 5"
                         + " --lora-alpha 9 --lora-dropout 0.5 --lora-targets o_proj --max-length 99 --seed 11"
                         + " --kfac REDUCE --fisher MC --rank 6 --validation-fraction 0.4 --output out --device gpu:2"
                         + " --shard 1/3 --create-topics");
@@ -102,7 +103,8 @@ class OptionsTest {
     void shouldHandOnEveryOptionOfScore() {
         ScoreCommand command = parse(
                 new ScoreCommand(),
-                "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer --device gpu:2"
+                "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer"
+                        + " --device gpu:2"
                         + " --linger-ms 7 --threads 2");
 
         assertThat(command.settings())

@@ -61,7 +61,8 @@ class RefitPageIT extends OnOneCluster {
         run(
                 named,
                 files.model(),
-                "train --run news-1 --model $MODEL --questions train.jsonl --steps 4 --validation none --statistics-every 0");
+                "train --run news-1 --model $MODEL --questions train.jsonl --steps 4 --validation none"
+                        + " --statistics-every 0");
         FitterSettings live = FitterSettings.defaults().withStateDir(dir.resolve("live"));
         try (Fitter fitter = new Fitter(connection, live, posterior -> {})) {
             fitter.start();

@@ -1,6 +1,5 @@
 package io.calibrant.schemas.registry;
 
-import io.calibrant.schemas.ConfigurationException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -100,7 +99,8 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         try {
             return Class.forName(type.toString());
         } catch (ClassNotFoundException e) {
-            throw new ConfigurationException(key, type.toString(), "the name of an Avro record class", e);
+            throw new IllegalArgumentException(
+                    key + " must be the name of an Avro record class, got '" + type + "'", e);
         }
     }
 }

@@ -23,8 +23,8 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
     private static final int INITIAL_BYTES = 512;
     private static final int MOST_ROOM = 1 << 20;
 
-    /** What a thread writes into, kept for its next record: a large one is not copied while it grows. */
-    private static final ThreadLocal<ByteArrayOutputStream> ROOM =
+    /** The buffer of a thread, kept for its next record, so that a large record is not copied while the buffer grows. */
+    private static final ThreadLocal<ByteArrayOutputStream> BUFFER =
             ThreadLocal.withInitial(() -> new ByteArrayOutputStream(INITIAL_BYTES));
 
     private RegistryClient registry;
@@ -57,7 +57,7 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
         Schema schema = data.getSchema();
         String subject = topic + suffix;
         int id = register ? registry.register(subject, schema) : registry.lookUp(subject, schema);
-        ByteArrayOutputStream bytes = ROOM.get();
+        ByteArrayOutputStream bytes = BUFFER.get();
         bytes.reset();
         bytes.writeBytes(WireFormat.header(id));
         try {
@@ -70,7 +70,7 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
         }
         byte[] value = bytes.toByteArray();
         if (value.length > MOST_ROOM) {
-            ROOM.remove();
+            BUFFER.remove();
         }
         return value;
     }

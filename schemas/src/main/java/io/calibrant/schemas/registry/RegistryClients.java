@@ -1,7 +1,5 @@
 package io.calibrant.schemas.registry;
 
-import io.calibrant.schemas.ConfigurationException;
-import io.calibrant.schemas.Require;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -9,6 +7,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 
 /** Finds or makes the client of a configuration. Clients live as long as the JVM: they hold caches, no connections. */
 final class RegistryClients {
@@ -16,7 +15,7 @@ final class RegistryClients {
     private static final String USER_INFO = "basic.auth.user.info";
     private static final String TOKEN = "bearer.auth.token";
     private static final String MOCK = "mock://";
-    private static final String ADDRESSES = "http://host:port, https://host:port or mock://name";
+    private static final Pattern CREDENTIALS = Pattern.compile("(://)[^/@\\s]+@");
 
     private static final Map<Address, RegistryClient> CLIENTS = new ConcurrentHashMap<>();
 
@@ -27,7 +26,9 @@ final class RegistryClients {
     static RegistryClient of(Map<String, ?> configs) {
         Object url = configs.get(URL);
         String text = url instanceof List<?> list ? String.join(",", strings(list)) : url == null ? "" : url.toString();
-        Require.that(!text.isBlank(), URL, url, ADDRESSES);
+        if (text.isBlank()) {
+            throw refused("nothing");
+        }
         List<String> urls = new ArrayList<>();
         for (String part : text.split(",", -1)) {
             urls.add(check(part.trim()));
@@ -56,7 +57,12 @@ final class RegistryClients {
         } catch (IllegalArgumentException e) {
             // Said below, with what is accepted.
         }
-        throw new ConfigurationException(URL, url, ADDRESSES);
+        throw refused("'" + CREDENTIALS.matcher(url).replaceAll("$1********@") + "'");
+    }
+
+    private static IllegalArgumentException refused(String value) {
+        return new IllegalArgumentException(
+                URL + " must be http://host:port, https://host:port or mock://name, got " + value);
     }
 
     private static String authorization(Map<String, ?> configs) {

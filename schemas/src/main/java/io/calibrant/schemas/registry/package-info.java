@@ -7,6 +7,6 @@
  * bad ({@link io.calibrant.schemas.registry.BadRecordException},
  * {@link io.calibrant.schemas.registry.IncompatibleSchemaException}, permanent: dead-letter).
  *
- * <p>May depend on: Avro, kafka-clients, Jackson.
+ * <p>May depend on: {@code com.fasterxml.jackson}, {@code org.apache.avro}, {@code org.apache.kafka}.
  */
 package io.calibrant.schemas.registry;

@@ -69,7 +69,8 @@ class HttpRegistryClientTest {
         replies.add(
                 new Reply(
                         409,
-                        "{\"error_code\": 409, \"message\": \"An artifact with ID 'labels-value' in group 'null' already exists.\"}"));
+                        "{\"error_code\": 409, \"message\": \"An artifact with ID 'labels-value' in group 'null'"
+                                + " already exists.\"}"));
         replies.add(new Reply(200, "{\"id\": 7}"));
         assertThat(client.register("labels-value", Label.getClassSchema())).isEqualTo(7);
         assertThat(requests).hasSize(2);

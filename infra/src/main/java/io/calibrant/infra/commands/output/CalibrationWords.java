@@ -8,8 +8,10 @@ import io.calibrant.schemas.avro.PosteriorState;
 public final class CalibrationWords {
     /** What it risks to serve without labels, and how to give some; said once by the commands that can know. */
     public static final String RISK =
-            "note: prior: evidence only. Without labelled validation questions the evidence alone chooses the calibration,"
-                    + " which can make a model worse, its accuracy included; 'calibrant validate --questions FILE' gives"
+            "note: prior: evidence only. Without labelled validation questions the evidence alone chooses the"
+                    + " calibration,"
+                    + " which can make a model worse, its accuracy included; 'calibrant validate --questions"
+                    + " FILE' gives"
                     + " labels, 'calibrant evaluate' shows what they say";
 
     private CalibrationWords() {}

@@ -70,11 +70,11 @@ public final class FitProgress implements Consumer<Posterior> {
                 + Output.number(lambda.getMin())
                 + (lambda.getMax() > lambda.getMin() ? " to " + Output.number(lambda.getMax()) : "")
                 + ", log evidence " + Output.number(posterior.getLogEvidence())
-                + (posterior.getLabels() == 0 ? "" : ", " + tuned(posterior));
+                + (posterior.getLabels() == 0 ? "" : ", " + calibrated(posterior));
     }
 
-    private static String tuned(Posterior posterior) {
-        return "tuned on " + posterior.getLabels() + " labels: T " + Output.number(posterior.getTemperature()) + ", c "
+    private static String calibrated(Posterior posterior) {
+        return "calibrated on " + posterior.getLabels() + " labels: T " + Output.number(posterior.getTemperature()) + ", c "
                 + Output.number(posterior.getVarianceScale()) + ", serves " + posterior.getCalibration();
     }
 

@@ -34,11 +34,11 @@ public final class RefitOutcome {
             return CalibrationWords.of(posterior);
         }
         if (waitsForValidation(posterior)) {
-            String tuned = posterior.getLabels() == 0
+            String known = posterior.getLabels() == 0
                     ? "prior: evidence only"
                     : "T " + Output.number(posterior.getTemperature()) + " from " + posterior.getLabels()
                             + " validation answers of other fits";
-            return tuned + "; (T, c) waits for validation answers made with it: calibrant validate --run "
+            return known + "; (T, c) waits for validation answers made with it: calibrant validate --run "
                     + posterior.getRunId() + " --fit " + posterior.getFit() + ", then this again";
         }
         return CalibrationWords.of(posterior) + ": T " + Output.number(posterior.getTemperature()) + ", c "

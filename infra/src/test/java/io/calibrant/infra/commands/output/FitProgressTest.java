@@ -41,12 +41,12 @@ class FitProgressTest {
 
     @Test
     void shouldSayWhatLabelsDecided() {
-        Posterior tuned = posterior(4, 4, PosteriorState.COMPLETE);
-        tuned.setLabels(200);
-        tuned.setTemperature(1.75);
-        tuned.setCalibration(Calibration.TEMPERATURE);
-        progress.accept(tuned);
-        assertThat(lines.get(0)).endsWith("tuned on 200 labels: T 1.750, c -, serves TEMPERATURE, complete");
+        Posterior calibrated = posterior(4, 4, PosteriorState.COMPLETE);
+        calibrated.setLabels(200);
+        calibrated.setTemperature(1.75);
+        calibrated.setCalibration(Calibration.TEMPERATURE);
+        progress.accept(calibrated);
+        assertThat(lines.get(0)).endsWith("calibrated on 200 labels: T 1.750, c -, serves TEMPERATURE, complete");
     }
 
     @Test

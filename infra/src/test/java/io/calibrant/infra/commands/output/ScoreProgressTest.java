@@ -24,7 +24,8 @@ class ScoreProgressTest {
                         "answering with run r, checkpoint step-4, fit f, posterior version 1, prior: evidence only",
                         CalibrationWords.RISK,
                         "answering with run r, checkpoint step-4, fit f, posterior version 2, prior: evidence only",
-                        "answering with run r, checkpoint step-4, fit f, posterior version 3, calibration: temperature on 60"
+                        "answering with run r, checkpoint step-4, fit f, posterior version 3, calibration:"
+                                + " temperature on 60"
                                 + " labels");
         assertThat(CalibrationWords.RISK).contains("can make a model worse", "calibrant validate");
     }
