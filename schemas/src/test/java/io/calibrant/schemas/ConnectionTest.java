@@ -78,11 +78,10 @@ class ConnectionTest {
                 Map.of(Connection.SERIALIZER, "io.confluent.kafka.serializers.KafkaAvroSerializerr"));
         assertThatThrownBy(() -> connection.serializer(Label.class))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(
-                        "calibrant.value.serializer must be the name of a"
-                                + " org.apache.kafka.common.serialization.Serializer on"
-                                + " the class path with a constructor without arguments, got"
-                                + " 'io.confluent.kafka.serializers.KafkaAvroSerializerr'");
+                .hasMessageContaining("calibrant.value.serializer must be the name of a"
+                        + " org.apache.kafka.common.serialization.Serializer on"
+                        + " the class path with a constructor without arguments, got"
+                        + " 'io.confluent.kafka.serializers.KafkaAvroSerializerr'");
         Connection wrongKind = new Connection("a:1", REGISTRY, "", Map.of(Connection.SERIALIZER, "java.lang.String"));
         assertThatThrownBy(() -> wrongKind.serializer(Label.class)).isInstanceOf(IllegalArgumentException.class);
     }

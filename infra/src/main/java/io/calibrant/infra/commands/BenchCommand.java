@@ -91,10 +91,9 @@ final class BenchCommand implements Callable<Integer> {
             names = "--repetitions",
             paramLabel = "N",
             defaultValue = "5",
-            description =
-                    "Runs, of which the fastest counts; for STREAMING turns of four steps with and without, of"
-                            + " which the"
-                            + " median counts. Default: 5.")
+            description = "Runs, of which the fastest counts; for STREAMING turns of four steps with and without, of"
+                    + " which the"
+                    + " median counts. Default: 5.")
     private int repetitions;
 
     @Option(
@@ -108,20 +107,18 @@ final class BenchCommand implements Callable<Integer> {
             names = "--only",
             paramLabel = "PART",
             split = ",",
-            description =
-                    "A part of the trainer's (bytes a step, which needs no model; time of a step; steps a second"
-                            + " with and"
-                            + " without streaming):"
-                            + " ${COMPLETION-CANDIDATES}. Default: all.")
+            description = "A part of the trainer's (bytes a step, which needs no model; time of a step; steps a second"
+                    + " with and"
+                    + " without streaming):"
+                    + " ${COMPLETION-CANDIDATES}. Default: all.")
     private List<Part> only = List.of();
 
     @Option(
             names = "--batches",
             paramLabel = "N",
             defaultValue = "200",
-            description =
-                    "Batches of statistics, 32 MB each on disk at the default shape (fitter). Default: 200; with"
-                            + " fewer the JVM still warms up.")
+            description = "Batches of statistics, 32 MB each on disk at the default shape (fitter). Default: 200; with"
+                    + " fewer the JVM still warms up.")
     private int batches;
 
     @Option(names = "--layers", paramLabel = "N", defaultValue = "32", description = "Layers (fitter). Default: 32.")

@@ -14,9 +14,8 @@ import picocli.CommandLine.Spec;
         name = "demo-model",
         hidden = true,
         description = "Generates the demo's model, tokenizer and questions from their seeds, in about two minutes.",
-        footer =
-                "  calibrant demo-model infra/src/main/resources/demo   # with OMP_NUM_THREADS=1, for the same"
-                        + " sums everywhere")
+        footer = "  calibrant demo-model infra/src/main/resources/demo   # with OMP_NUM_THREADS=1, for the same"
+                + " sums everywhere")
 final class DemoModelCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -127,10 +127,9 @@ final class RefitCommand implements Callable<Integer> {
 
     @Option(
             names = "--allow-partial",
-            description =
-                    "Take what is left where retention has dropped a part of the pass. The posterior is PARTIAL"
-                            + " for ever;"
-                            + " scorers serve it to those who name it.")
+            description = "Take what is left where retention has dropped a part of the pass. The posterior is PARTIAL"
+                    + " for ever;"
+                    + " scorers serve it to those who name it.")
     private boolean allowPartial;
 
     @Option(names = "--execute", description = "Do it.")

@@ -105,7 +105,8 @@ public final class Evaluator {
         Map<String, io.calibrant.schemas.avro.Question> asked = asked();
         requireFreeIds(asked, questions);
         requireFreeIds(asked, unfamiliar);
-        awaitCalibration(run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
+        awaitCalibration(
+                run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
         Map<String, String> refused = new LinkedHashMap<>();
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(questions);
@@ -213,8 +214,8 @@ public final class Evaluator {
     }
 
     /**
-     * Waits until the run's validation questions are answered and the posterior is calibrated on them, where both still go
-     * on: else what is served would change in the middle of the evaluation.
+     * Waits until the run's validation questions are answered and the posterior is calibrated on them, where both still
+     * go on: else what is served would change in the middle of the evaluation.
      */
     private void awaitCalibration(String run, Set<String> ids) {
         if (ids.isEmpty()) {
@@ -238,8 +239,8 @@ public final class Evaluator {
         if (counted.isEmpty()) {
             return;
         }
-        String key =
-                Collections.max(counted.entrySet(), Map.Entry.comparingByValue()).getKey();
+        String key = Collections.max(counted.entrySet(), Map.Entry.comparingByValue())
+                .getKey();
         int wanted = counted.get(key);
         Pace pace = new Pace(VALIDATION_PATIENCE);
         int[] labels = new int[1];

@@ -95,9 +95,8 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
     }
 
     private void figures(StringBuilder page) {
-        page.append(
-                        "<section><h2>Figures</h2><div class='scroll'><table"
-                                + " class='figures'><thead><tr><th>Method</th><th>n</th>")
+        page.append("<section><h2>Figures</h2><div class='scroll'><table"
+                        + " class='figures'><thead><tr><th>Method</th><th>n</th>")
                 .append("<th>ACC</th><th>NLL</th><th>ECE (")
                 .append(Metrics.DEFAULT_BINS)
                 .append("&nbsp;bins)</th><th>Brier</th></tr></thead><tbody>");
@@ -163,9 +162,8 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         }
         page.append("</tbody></table></div><p class='small'>95% intervals over ")
                 .append(PairedBootstrap.RESAMPLES)
-                .append(
-                        " resamples of the questions, the same for both methods. Bold: zero lies"
-                                + " outside.</p></section>");
+                .append(" resamples of the questions, the same for both methods. Bold: zero lies"
+                        + " outside.</p></section>");
     }
 
     private void diagnostics(StringBuilder page) {
@@ -191,9 +189,8 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         if (known.wrong().isEmpty() && known.unfamiliar().isEmpty()) {
             return;
         }
-        page.append(
-                        "<section><h2>What the scores tell</h2><p>Area under the ROC curve; .5 is chance, 1 is"
-                                + " perfect.</p>")
+        page.append("<section><h2>What the scores tell</h2><p>Area under the ROC curve; .5 is chance, 1 is"
+                        + " perfect.</p>")
                 .append("<div class='scroll'><table><thead><tr><th>Score</th><th>Wrong from right</th>")
                 .append(known.unfamiliar().isEmpty() ? "" : "<th>Unfamiliar from familiar</th>")
                 .append("</tr></thead><tbody>");
@@ -215,9 +212,8 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
     }
 
     private void diagrams(StringBuilder page) {
-        page.append(
-                        "<section><h2>Reliability</h2><p>Questions by the confidence of their answer: how many"
-                                + " of a bin are ")
+        page.append("<section><h2>Reliability</h2><p>Questions by the confidence of their answer: how many"
+                        + " of a bin are ")
                 .append("right. On the diagonal a model is as often right as it is sure; the pale part is the gap. ")
                 .append("Below: how many questions lie in each bin.</p><div class='diagrams'>");
         for (Method method : DRAWN) {

@@ -23,7 +23,9 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
     private static final int INITIAL_BYTES = 512;
     private static final int MOST_ROOM = 1 << 20;
 
-    /** The buffer of a thread, kept for its next record, so that a large record is not copied while the buffer grows. */
+    /**
+     * The buffer of a thread, kept for its next record, so that a large record is not copied while the buffer grows.
+     */
     private static final ThreadLocal<ByteArrayOutputStream> BUFFER =
             ThreadLocal.withInitial(() -> new ByteArrayOutputStream(INITIAL_BYTES));
 

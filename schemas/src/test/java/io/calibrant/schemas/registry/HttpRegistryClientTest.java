@@ -66,11 +66,10 @@ class HttpRegistryClientTest {
 
     @Test
     void shouldAskAgainWhereAnotherWasFasterWithTheFirstSchemaOfASubject() {
-        replies.add(
-                new Reply(
-                        409,
-                        "{\"error_code\": 409, \"message\": \"An artifact with ID 'labels-value' in group 'null'"
-                                + " already exists.\"}"));
+        replies.add(new Reply(
+                409,
+                "{\"error_code\": 409, \"message\": \"An artifact with ID 'labels-value' in group 'null'"
+                        + " already exists.\"}"));
         replies.add(new Reply(200, "{\"id\": 7}"));
         assertThat(client.register("labels-value", Label.getClassSchema())).isEqualTo(7);
         assertThat(requests).hasSize(2);

@@ -74,8 +74,8 @@ public final class FitProgress implements Consumer<Posterior> {
     }
 
     private static String calibrated(Posterior posterior) {
-        return "calibrated on " + posterior.getLabels() + " labels: T " + Output.number(posterior.getTemperature()) + ", c "
-                + Output.number(posterior.getVarianceScale()) + ", serves " + posterior.getCalibration();
+        return "calibrated on " + posterior.getLabels() + " labels: T " + Output.number(posterior.getTemperature())
+                + ", c " + Output.number(posterior.getVarianceScale()) + ", serves " + posterior.getCalibration();
     }
 
     private static String remaining(Posterior posterior, Pass pass, long now) {
