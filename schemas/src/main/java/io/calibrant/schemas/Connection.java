@@ -28,13 +28,13 @@ import org.apache.kafka.common.serialization.Serializer;
  */
 public record Connection(
         String bootstrapServers, String schemaRegistry, String topicPrefix, Map<String, String> properties) {
-    /** Property: the serializer class of Avro values; default our own, Confluent's drops in. */
+    /** Property: the serializer class of Avro values; default this project's own; Confluent's can be used instead. */
     public static final String SERIALIZER = "calibrant.value.serializer";
 
-    /** Property: the deserializer class of Avro values; default our own, Confluent's drops in. */
+    /** Property: the deserializer class of Avro values; default this project's own; Confluent's can be used instead. */
     public static final String DESERIALIZER = "calibrant.value.deserializer";
 
-    /** Property: the serde class of Avro values in Kafka Streams; default our own, Confluent's drops in. */
+    /** Property: the serde class of Avro values in Kafka Streams; default this project's own; Confluent's can be used instead. */
     public static final String SERDE = "calibrant.value.serde";
 
     static {
@@ -106,7 +106,7 @@ public record Connection(
         Map<String, Object> configs = new HashMap<>();
         configs.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCH_BYTES);
-        // What the system sees fit, which grows: Kafka's own 64 KB let a broker send only while somebody reads.
+        // The operating system's size, which grows: with Kafka's 64 KB a broker sends only while the client reads.
         configs.put(ConsumerConfig.RECEIVE_BUFFER_CONFIG, "-1");
         addClient(configs);
         configs.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");

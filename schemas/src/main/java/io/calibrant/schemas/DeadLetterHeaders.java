@@ -7,7 +7,7 @@ import org.apache.kafka.common.header.Headers;
 /** The headers of a dead letter, as Kafka Streams names them (KIP-1034); their values are UTF-8. */
 public final class DeadLetterHeaders {
     public static final String EXCEPTION = "__streams.errors.exception";
-    /** Why, for people. */
+    /** The reason, for people. */
     public static final String MESSAGE = "__streams.errors.message";
 
     public static final String STACK_TRACE = "__streams.errors.stacktrace";
@@ -19,12 +19,12 @@ public final class DeadLetterHeaders {
 
     private DeadLetterHeaders() {}
 
-    /** Adds one. */
+    /** Adds a header. */
     public static void add(Headers headers, String name, String value) {
         headers.add(name, value.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** The last one of a name; {@code otherwise} where there is none. */
+    /** The value of the last header of a name; {@code otherwise} where there is none. */
     public static String text(Headers headers, String name, String otherwise) {
         Header header = headers.lastHeader(name);
         return header == null || header.value() == null

@@ -10,14 +10,14 @@ import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
 
-/** Asks broker and registry whether they are there, before a command does anything. */
+/** Checks that broker and registry answer, before a command does anything. */
 public final class ReachabilityCheck {
     private static final Duration BROKER_PATIENCE = Duration.ofSeconds(12);
 
     private ReachabilityCheck() {}
 
     /**
-     * Returns once both have answered; takes at most 25 s.
+     * Returns when both have answered; takes at most 25 s.
      *
      * @throws KafkaException naming the address that does not answer
      */

@@ -52,7 +52,7 @@ public final class TopicAdmin {
     }
 
     /**
-     * Makes sure that topics are there, before a client waits for them in vain.
+     * Checks that topics exist, which a client would otherwise wait for in vain.
      *
      * @throws IllegalStateException naming the topics that are missing and how to create them
      */
@@ -147,7 +147,7 @@ public final class TopicAdmin {
         try {
             get(admin.createTopics(List.of(topic)).all());
         } catch (TopicExistsException e) {
-            // Somebody else was faster.
+            // Another client has created it at the same time.
         }
         awaitVisible(definition.name());
     }

@@ -3,7 +3,7 @@ package io.calibrant.schemas;
 import java.util.Map;
 
 /**
- * One topic as it should be.
+ * The definition of one topic.
  *
  * @param name full name, prefix included
  * @param partitions number of partitions

@@ -4,11 +4,11 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What one topic lacks to be as it should be.
+ * The difference between a topic and its definition.
  *
  * @param definition the topic as it should be
  * @param partitions the partitions it has; 0 where it is missing
- * @param configs settings that differ, by key: the value that is there; empty where the topic is missing
+ * @param configs settings that differ, by key, with the topic's values; empty where the topic is missing
  */
 public record TopicDifference(TopicDefinition definition, int partitions, Map<String, String> configs) {
     public TopicDifference {
@@ -19,7 +19,7 @@ public record TopicDifference(TopicDefinition definition, int partitions, Map<St
         return partitions == 0;
     }
 
-    /** Whether the topic is as it should be. */
+    /** Whether the topic matches its definition. */
     public boolean none() {
         return partitions == definition.partitions() && configs.isEmpty();
     }

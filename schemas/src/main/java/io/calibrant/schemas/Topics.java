@@ -105,7 +105,7 @@ public record Topics(String prefix) {
         return prefix + "calibrant-scorer.dlq";
     }
 
-    /** All topics as they should be, in the order of the data flow. */
+    /** The definitions of all topics, in the order of the data flow. */
     public List<TopicDefinition> definitions() {
         return List.of(
                 compacted(

@@ -21,8 +21,8 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * Plain consumers of topic statistics, a thread each, that decode and fold and do nothing else: no store, no updates,
- * no transactions, no check. What a fitter of as many threads cannot surpass on this machine.
+ * Plain consumers of topic statistics, one per thread, that only decode and fold: no store, no updates, no
+ * transactions, no checks. They are the upper bound of a fitter with as many threads on this machine.
  */
 final class BareFold {
     private final Connection connection;
@@ -31,7 +31,7 @@ final class BareFold {
     private final long to;
     private final AtomicLong folded = new AtomicLong();
 
-    /** When the clock started and when it stopped; each is set once, and read when all threads are done. */
+    /** Start and end of the measurement; each is set once, and read after all threads have ended. */
     private long started;
 
     private long stopped;

@@ -44,7 +44,7 @@ public final class FitterBench {
                 + " batches; the first half of each pass is warm-up";
     }
 
-    /** Runs, handing over each figure as it is known, and in words what cannot be measured here. */
+    /** Runs the benchmark; gives each figure to one consumer, and notes on what cannot be measured here to the other. */
     public void run(Consumer<Figure> figures, Consumer<String> notes) {
         PriorBench.run(figures);
         FoldBench.run(figures, notes);
@@ -128,7 +128,7 @@ public final class FitterBench {
             figures.accept(Figure.absolute(name + ".mb_per_second", rate.megabytes(), "MB/s"));
         }
 
-        /** Between two passes of the plain consumer, as a machine's speed changes within minutes. */
+        /** Measured between two passes of the plain consumer, since a machine's speed changes within minutes. */
         private void againstRaw(
                 String who, TopicMeter meter, TopicMeter.Content input, Supplier<TopicMeter.Rate> measured) {
             TopicMeter.Rate rate = measured.get();
@@ -214,7 +214,7 @@ public final class FitterBench {
                     Figure.ratio("fitter.changelog_per_input_byte", logged / 1e6, "input", input.megabytes(), "MB"));
         }
 
-        /** From nothing but topics to assigned and restored, against the same with the state still there. */
+        /** The time until partitions are assigned, with the state restored from topics and with the state on disk. */
         private void restore(String fit) throws IOException {
             double kept = startSeconds(fit);
             delete(stateOf(fit));

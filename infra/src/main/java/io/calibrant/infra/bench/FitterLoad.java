@@ -123,7 +123,7 @@ record FitterLoad(int layers, int width, int batches) {
         }
     }
 
-    /** The same numbers as another object: blocks that hold one object share one record. */
+    /** A copy: blocks that hold the same object share one record. */
     private static FactorRows another(FactorRows rows) {
         return new FactorRows(rows.values(), rows.count(), rows.width(), rows.trace());
     }

@@ -26,7 +26,7 @@ final class FitterProcess implements AutoCloseable {
     }
 
     /**
-     * Starts one.
+     * Starts a monitor.
      *
      * @param directory its state, and beside it its log
      */
@@ -55,7 +55,7 @@ final class FitterProcess implements AutoCloseable {
     /**
      * The processor time that it has taken, milliseconds.
      *
-     * @throws IllegalStateException if it has ended, with what it said last
+     * @throws IllegalStateException if it has ended, with its last line of output
      */
     long cpuMillis() {
         if (process.isAlive()) {
@@ -68,10 +68,11 @@ final class FitterProcess implements AutoCloseable {
         } catch (IOException e) {
             last = "nothing that can be read";
         }
-        throw new IllegalStateException("a fitter ended with exit code " + process.exitValue() + ": it said " + last);
+        throw new IllegalStateException(
+                "a fitter ended with exit code " + process.exitValue() + ", its last line was: " + last);
     }
 
-    /** Asks it to end, which commits and leaves the group, and waits. */
+    /** Terminates the process, which commits and leaves the group, and waits. */
     @Override
     public void close() {
         process.destroy();

@@ -17,12 +17,12 @@ final class PriorBench {
     private static final int RANK = 10;
     private static final int SMALL = 8;
 
-    /** Many, for the just-in-time compiler is done with its work long before a live fit is. */
+    /** Repetitions before the measurement, for the just-in-time compiler. */
     private static final int REPETITIONS = 200;
 
     private PriorBench() {}
 
-    /** Measures, and hands on each figure. */
+    /** Measures and gives each figure to the consumer. */
     static void run(Consumer<Figure> figures) {
         List<Spectrum> large = new ArrayList<>();
         List<double[]> small = new ArrayList<>();

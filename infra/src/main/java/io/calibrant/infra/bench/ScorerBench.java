@@ -39,7 +39,7 @@ public final class ScorerBench {
         this.settings = settings;
     }
 
-    /** Runs, handing over each figure as it is known. */
+    /** Runs the benchmark and gives each figure to the consumer. */
     public void run(Consumer<Figure> figures) {
         try (BenchModel model = BenchModel.open(settings);
                 AdaptedModel adapted = new AdaptedModel(model.model(), model.adapter());

@@ -36,7 +36,7 @@ public final class StreamingBench {
         this.settings = settings;
     }
 
-    /** Runs, handing over each figure as it is known. */
+    /** Runs the benchmark and gives each figure to the consumer. */
     public void run(Consumer<Figure> figures) {
         try (Scratch scratch = Scratch.open()) {
             DemoFiles files = DemoFiles.unpack(scratch.resolve("demo"));

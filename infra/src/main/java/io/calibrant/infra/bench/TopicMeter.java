@@ -23,12 +23,12 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.Deserializer;
 
-/** What lies on topics, how fast a plain consumer reads it, and how fast a group gets through it. */
+/** The contents of topics, how fast a plain consumer reads them, and how fast a consumer group processes them. */
 final class TopicMeter implements AutoCloseable {
-    /** What comes before this share of a topic is warm-up, for everybody. */
+    /** The share of a topic that is warm-up and not timed. */
     private static final double WARM = 0.5;
 
-    /** What comes after this share may wait for a commit with nothing else to do. */
+    /** After this share of a topic, records may only wait for a commit and are not timed. */
     private static final double NEARLY_ALL = 0.98;
 
     private static final Duration LOOK = Duration.ofMillis(50);
@@ -170,7 +170,7 @@ final class TopicMeter implements AutoCloseable {
         return offsets.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** Where a group is at a time. */
+    /** The position of a group at a time. */
     private record Look(long nanos, double written, long cpu) {}
 
     /** The ends of a topic's partitions, with what is not committed yet. */
@@ -201,7 +201,7 @@ final class TopicMeter implements AutoCloseable {
         return offsets;
     }
 
-    /** The topics there are, sorted. */
+    /** All topics, sorted. */
     List<String> topics(Predicate<String> wanted) {
         return answer(admin.listTopics().names()).stream()
                 .filter(wanted)

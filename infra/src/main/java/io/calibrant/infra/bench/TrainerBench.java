@@ -32,7 +32,7 @@ public final class TrainerBench {
         this.settings = settings;
     }
 
-    /** Runs, handing over each figure as it is known. */
+    /** Runs the benchmark and gives each figure to the consumer. */
     public void run(Consumer<Figure> figures) {
         if (settings.memorySteps() > 0) {
             figures.accept(memory()); // first: the allocator keeps what the large model took

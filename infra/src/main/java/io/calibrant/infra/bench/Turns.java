@@ -42,7 +42,7 @@ final class Turns {
     /** A trainer of {@link #steps()} steps. */
     @FunctionalInterface
     interface Opening {
-        /** Makes it; the listener is to hear of every step. */
+        /** Makes a trainer that reports every step to the listener. */
         Trainer open(ProgressListener listener);
     }
 

@@ -103,7 +103,7 @@ final class AnswersCommand implements Callable<Integer> {
                 return ExitCode.OK;
             }
             boolean late = timeout != null && System.nanoTime() - start > timeout * 1e9;
-            // What is already there is read even where the time was too short to ask for it.
+            // Records from before the start are read even where the timeout is shorter than one poll.
             if (late && (!fromBeginning || reader.hasReachedTheEnd())) {
                 break;
             }

@@ -44,14 +44,14 @@ import picocli.CommandLine.Spec;
             "  calibrant bench trainer --model DIR --length 256 --memory-steps 0"
         })
 final class BenchCommand implements Callable<Integer> {
-    /** What can be measured. */
+    /** The programs that can be measured. */
     enum Subject {
         TRAINER,
         SCORER,
         FITTER
     }
 
-    /** What can be left out of the trainer's. */
+    /** The parts of the trainer's benchmark, each of which can be run alone. */
     enum Part {
         BYTES,
         STEP,

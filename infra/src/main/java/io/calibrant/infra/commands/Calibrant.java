@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** The one entry to all commands. A new command is a class of its own and a line in the list below. */
+/** The entry point of all commands. A new command is a class of its own and a line in the list below. */
 @Command(
         name = "calibrant",
         description = "Calibrated answers from LoRA-fine-tuned language models, through Kafka.",

@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
             "      --lora-targets q_proj,v_proj --dir news"
         })
 final class DemoCommand implements Callable<Integer> {
-    /** Stands for what the demo gives itself. */
+    /** A placeholder for flags that the demo sets itself. */
     private static final String NAME = "demo";
 
     @Spec
@@ -71,7 +71,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--points", paramLabel = "N", description = "Points of the link; see score.")
     private String points;
 
-    // Handed on to train as they are, which checks them.
+    // Passed on to train unchanged, which checks them.
     @Option(names = "--steps", paramLabel = "N", description = "These are train's; see there.")
     private String steps;
 
@@ -157,7 +157,7 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    /** A typo is told before a broker starts. */
+    /** Checks the flags that are passed on before a broker starts. */
     private void checkFlags() {
         try {
             parsed(new TrainCommand(), training(), "--run", NAME, "--model", NAME, "--questions", NAME)
@@ -176,12 +176,12 @@ final class DemoCommand implements Callable<Integer> {
         return command;
     }
 
-    /** The flags that are handed on to score. */
+    /** The flags that are passed on to score. */
     private List<String> scoring() {
         return points == null ? List.of() : List.of("--points", points);
     }
 
-    /** The flags that are handed on to train. */
+    /** The flags that are passed on to train. */
     List<String> training() {
         List<String> training = new ArrayList<>();
         add(training, "--steps", steps);

@@ -14,7 +14,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** What a user sees of a failure: one line, and the exit code. */
+/** Reports failures to the user: one line on standard error, and the exit code. */
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
     private final BooleanSupplier debug;
 
@@ -59,7 +59,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         err.flush();
     }
 
-    /** The message of a failure, or the reason beneath it where Kafka's clients hide that in the causes. */
+    /** The message of a failure, with the root cause where Kafka's clients name it only there. */
     private static String message(Exception failure) {
         String message = failure.getMessage();
         if (message == null || message.isBlank() || failure instanceof NullPointerException) {

@@ -122,7 +122,7 @@ final class FitCommand implements Callable<Integer> {
         }
     }
 
-    /** What the options say. */
+    /** The settings that the options describe. */
     FitterSettings settings() {
         NameChecks.newFit("--fit", fit);
         return new FitterSettings(

@@ -200,7 +200,7 @@ final class RefitCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    /** What the options say. */
+    /** The settings that the options describe. */
     FitterSettings settings(Instant now) {
         Require.name("--as", name);
         NameChecks.newFit("--as", name);

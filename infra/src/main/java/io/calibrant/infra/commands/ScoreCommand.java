@@ -128,7 +128,7 @@ final class ScoreCommand implements Callable<Integer> {
     @Mixin
     private ConnectionOptions connectionOptions;
 
-    /** The engine reads this when it is loaded. */
+    /** System property that the engine reads when it is loaded. */
     private static final String MATH_THREADS = "ai.djl.pytorch.num_threads";
 
     @Override
@@ -148,7 +148,7 @@ final class ScoreCommand implements Callable<Integer> {
         }
     }
 
-    /** Else each of them would start a thread for every core. */
+    /** Divides the cores among the scorer's threads; the engine starts a thread for every core by default. */
     private void shareCores() {
         if (threads > 1 && System.getenv("OMP_NUM_THREADS") == null && System.getProperty(MATH_THREADS) == null) {
             int part = Math.max(1, Runtime.getRuntime().availableProcessors() / threads);
@@ -156,7 +156,7 @@ final class ScoreCommand implements Callable<Integer> {
         }
     }
 
-    /** What the options say. */
+    /** The settings that the options describe. */
     ScorerSettings settings() {
         return new ScorerSettings(
                 new ServingSettings(runs, model, fit, ComputeDevice.parse(device)),

@@ -60,7 +60,7 @@ final class TopicsCommand implements Callable<Integer> {
         if (!apply && different > 0) {
             output.note(different + " of " + differences.size() + " topics differ; --apply repairs them");
         }
-        // Applied, and still not as it should be: only new topics can help, and that is the user's decision.
+        // Partitions still differ after --apply: only new topics can help, which is the user's decision.
         return apply && stuck ? ExitCode.SOFTWARE : ExitCode.OK;
     }
 

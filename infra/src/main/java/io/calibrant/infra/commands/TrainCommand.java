@@ -281,7 +281,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** What the options say. */
+    /** The settings that the options describe. */
     TrainerSettings settings() {
         return new TrainerSettings(
                 run,

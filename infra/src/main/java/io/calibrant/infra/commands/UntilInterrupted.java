@@ -10,7 +10,7 @@ final class UntilInterrupted {
 
     private UntilInterrupted() {}
 
-    /** What a service does until it is closed. */
+    /** The work of a service until it is closed. */
     interface Body {
         /** Returns the exit code. */
         int run() throws Exception;

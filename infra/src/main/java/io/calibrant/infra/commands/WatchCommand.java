@@ -24,8 +24,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "watch",
         description = {
-            "Shows a run while it proceeds, in the terminal, until interrupted: loss, learning rate, coverage, lag; lambda,"
-                    + " log evidence,"
+            "Shows a run while it proceeds, in the terminal, until interrupted: loss, learning rate, coverage, lag;"
+                    + " lambda, log evidence,"
                     + " effective parameters; of every block the spectrum (bars over four decades), captured energy,"
                     + " delta and n.",
             "Blocks that do not fit on the screen are shown together by layer. Reads Kafka only."
@@ -86,7 +86,7 @@ final class WatchCommand implements Callable<Integer> {
         });
     }
 
-    /** Every update as an object, until nobody reads them any more. */
+    /** Prints every update as an object until standard output is closed. */
     private record Printer(Output output) implements Watch.Updates {
         @Override
         public boolean progress(Progress progress) {

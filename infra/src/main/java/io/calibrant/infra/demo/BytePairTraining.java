@@ -23,7 +23,7 @@ final class BytePairTraining {
     private static final Pattern WORDS =
             Pattern.compile("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
 
-    /** Two neighbours that may become one token. */
+    /** Two adjacent tokens that may be merged. */
     private record Pair(String left, String right) implements Comparable<Pair> {
         private static final Comparator<Pair> ORDER =
                 Comparator.comparing(Pair::left).thenComparing(Pair::right);

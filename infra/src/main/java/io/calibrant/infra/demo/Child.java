@@ -25,7 +25,7 @@ final class Child implements AutoCloseable {
     /**
      * Starts a process.
      *
-     * @param log takes all that it prints
+     * @param log the file for its output
      * @throws DemoFailure if it cannot be started
      */
     static Child start(String name, List<String> command, Path log) {
@@ -60,17 +60,17 @@ final class Child implements AutoCloseable {
     }
 
     /**
-     * Checks that it runs, or has ended as it should.
+     * Checks that the process runs, or has ended as expected.
      *
-     * @param mayEnd whether exit code 0 is as it should be
-     * @throws DemoFailure with its exit code and what it said last
+     * @param mayEnd whether exit code 0 is expected
+     * @throws DemoFailure with its exit code and its last line of output
      */
     void check(boolean mayEnd) {
         if (stopping || process.isAlive() || (mayEnd && process.exitValue() == 0)) {
             return;
         }
         throw new DemoFailure("'" + name + "' ended with exit code " + process.exitValue() + ": " + lastWords()
-                + " (all that it said is in " + log + ")");
+                + " (its output is in " + log + ")");
     }
 
     private String lastWords() {
@@ -79,13 +79,13 @@ final class Child implements AutoCloseable {
                     .lines()
                     .filter(line -> !line.isBlank() && !line.startsWith("\tat "))
                     .reduce((before, last) -> last)
-                    .orElse("it said nothing");
+                    .orElse("no output");
         } catch (IOException e) {
-            return "it said nothing that can be read";
+            return "its output cannot be read";
         }
     }
 
-    /** Asks it to end and waits; kills it if it takes too long. */
+    /** Terminates the process and waits; kills it after a timeout. */
     @Override
     public void close() {
         stopping = true;

@@ -38,7 +38,7 @@ import java.util.stream.Stream;
  */
 public final class Demo implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(300);
-    /** How long to wait for an answer: the first one may take as long as loading the model. */
+    /** Timeout of an answer; the first one may take as long as loading the model. */
     private static final Duration PATIENCE = Duration.ofMinutes(10);
 
     /** How long to wait for the last of the validation labels to count, none being necessary. */
@@ -52,7 +52,7 @@ public final class Demo implements AutoCloseable {
     private final List<Child> services = new ArrayList<>();
     private boolean closed;
 
-    /** What came of it. */
+    /** The result of the demo. */
     public record Outcome(Evaluated evaluated, Path report) {}
 
     /** Starts nothing yet. */
@@ -182,7 +182,7 @@ public final class Demo implements AutoCloseable {
         return child;
     }
 
-    /** Until the posterior is complete. */
+    /** Waits until the posterior is complete. */
     private Estimate follow(Connection connection, String run, Child trainer, int testQuestions) {
         Estimate estimate = null;
         try (RunWatch watch = new RunWatch(connection, run, listener::said)) {
@@ -220,7 +220,7 @@ public final class Demo implements AutoCloseable {
         return estimate == null ? new Estimate(0, 1, 1, testQuestions) : estimate;
     }
 
-    /** Until the labels of the validation questions have decided what is served; without them the evidence does. */
+    /** Waits until the labels of the validation questions are used; without them the evidence decides what is served. */
     private void awaitTuning(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
         long validation = validationQuestions(description(connection, run));
         long end = System.nanoTime() + TUNING_PATIENCE.toNanos();
@@ -306,7 +306,7 @@ public final class Demo implements AutoCloseable {
         }
     }
 
-    /** Ends everything that was started, the last first. */
+    /** Closes everything that was started, in reverse order. */
     @Override
     public void close() {
         List<AutoCloseable> parts;

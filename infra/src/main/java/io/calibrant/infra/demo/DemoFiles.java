@@ -8,7 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 
 /**
- * What the demo runs on.
+ * The files of the demo.
  *
  * @param model model directory
  * @param questions training questions

@@ -2,18 +2,18 @@ package io.calibrant.infra.demo;
 
 import java.time.Duration;
 
-/** Told how the demo is doing. */
+/** Receives the progress of the demo. */
 public interface DemoListener {
-    /** A line that stays. */
+    /** A line of output that is kept. */
     void said(String line);
 
     /**
-     * How it goes; called a few times a second.
+     * The progress of the current stage; called a few times a second.
      *
-     * @param stage what is going on, a few words
-     * @param detail how far that is
-     * @param share of the whole, 0 to 1
-     * @param remaining of the whole; null where nothing is known
+     * @param stage the name of the stage, a few words
+     * @param detail the progress of the stage
+     * @param share of all work that is done, 0 to 1
+     * @param remaining time for all work; null while unknown
      */
     void progress(String stage, String detail, double share, Duration remaining);
 }

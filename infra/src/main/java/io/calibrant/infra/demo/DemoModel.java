@@ -69,7 +69,7 @@ public final class DemoModel {
      * Writes {@code questions.jsonl}, {@code test.jsonl} and the directory {@code model}.
      *
      * @param directory is made where it does not exist; files in it are overwritten
-     * @param progress is told how it goes, a line at a time
+     * @param progress receives lines of progress
      */
     public static void generate(Path directory, Consumer<String> progress) throws IOException {
         writeQuestionsAndTokenizer(directory);
@@ -80,7 +80,7 @@ public final class DemoModel {
         return DemoQuestions.of(2, NOISE).next("test", TEST_QUESTIONS);
     }
 
-    /** All but the weights, which is a matter of a second. */
+    /** Writes everything but the weights, in about a second. */
     static void writeQuestionsAndTokenizer(Path directory) throws IOException {
         Path model = Files.createDirectories(directory.resolve("model"));
         write(directory.resolve("questions.jsonl"), DemoQuestions.of(1, NOISE).next("train", TRAINING_QUESTIONS));

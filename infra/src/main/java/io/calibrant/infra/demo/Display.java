@@ -7,10 +7,10 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
-/** The demo's one line of progress: rewritten in place on a terminal, else printed now and then. */
+/** The demo's line of progress: rewritten in place on a terminal, else printed at intervals. */
 public final class Display implements DemoListener {
     private static final Duration EVERY = Duration.ofSeconds(5);
-    /** Where nothing has moved and only the estimate has changed. */
+    /** The interval of lines in which only the estimate has changed. */
     private static final Duration STILL_EVERY = Duration.ofMinutes(1);
 
     private static final int BAR = 24;
@@ -78,7 +78,7 @@ public final class Display implements DemoListener {
         writer.flush();
     }
 
-    /** Every stage, then what has changed since the last line, now and then; never the same line again. */
+    /** Prints every new stage, and changes at intervals; never the same line twice. */
     private boolean isWorthALine(String currentStage, String detail, String line) {
         Duration quiet = detail.equals(printedDetail) ? STILL_EVERY : EVERY;
         return !line.equals(printed) && (!currentStage.equals(stage) || nanos.getAsLong() - last >= quiet.toNanos());
@@ -91,7 +91,7 @@ public final class Display implements DemoListener {
         }
     }
 
-    /** A duration as people say it. */
+    /** A duration in seconds or minutes. */
     static String words(Duration duration) {
         long seconds = Math.max(1, duration.plusMillis(500).toSeconds());
         return seconds < 90 ? seconds + " s" : (seconds + 30) / 60 + " min";

@@ -32,17 +32,17 @@ final class Estimate {
         scoring = SCORING * testQuestions;
     }
 
-    /** Fine-tuning has come so far, 0 to 1. */
+    /** Sets the share of fine-tuning that is done, 0 to 1. */
     void fineTuned(double share) {
         reached(share * training);
     }
 
-    /** The curvature pass has come so far, 0 to 1. */
+    /** Sets the share of the curvature pass that is done, 0 to 1. */
     void curved(double share) {
         reached(training + share * curvature);
     }
 
-    /** Answering has come so far, 0 to 1. */
+    /** Sets the share of answers that have come, 0 to 1. */
     void answered(double share) {
         reached(training + curvature + share * scoring);
     }
@@ -55,7 +55,7 @@ final class Estimate {
         done = Math.max(done, work);
     }
 
-    /** What remains; null as long as nothing is known. */
+    /** The remaining time; null while unknown. */
     Duration remaining() {
         return done <= firstDone ? null : remaining(System.nanoTime() - firstNanos);
     }

@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** How this program starts itself again with another command. */
+/** Command lines that start this program again with another command. */
 final class Launch {
     /** The entry to all commands; by name, since this package does not depend on the commands. */
     private static final String MAIN = "io.calibrant.infra.commands.Calibrant";
@@ -28,7 +28,7 @@ final class Launch {
         return command;
     }
 
-    /** What a user would type for the same. */
+    /** The command line that a user would type for the same. */
     static String typed(List<String> arguments) {
         StringBuilder line = new StringBuilder("calibrant");
         for (String argument : arguments) {

@@ -43,12 +43,12 @@ final class RunWatch implements AutoCloseable {
         }
     }
 
-    /** Takes in what has come. */
+    /** Polls once. */
     void poll(Duration patience) {
         reader.poll(patience);
     }
 
-    /** The newest word of the trainer; null before the first. */
+    /** The newest record of topic progress; null before the first. */
     Progress progress() {
         return progress;
     }

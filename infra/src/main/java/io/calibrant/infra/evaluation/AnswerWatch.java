@@ -15,7 +15,7 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Collects what comes back to questions: answers, or dead letters of the scorer with their reason. */
+/** Collects the replies to questions: answers, or dead letters of the scorer with their reason. */
 final class AnswerWatch implements AutoCloseable {
     private final TopicReader reader;
     private final Predicate<Answer> wanted;
@@ -23,7 +23,7 @@ final class AnswerWatch implements AutoCloseable {
     private final Map<String, String> refused = new LinkedHashMap<>();
 
     /**
-     * Stands at the beginning of both topics, or at their end.
+     * Starts at the beginning of both topics, or at their end.
      *
      * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
      * @param fromBeginning whether what is there already counts
@@ -53,7 +53,7 @@ final class AnswerWatch implements AutoCloseable {
         }
     }
 
-    /** Takes in what has come. */
+    /** Polls once. */
     void poll(Duration patience) {
         reader.poll(patience);
     }

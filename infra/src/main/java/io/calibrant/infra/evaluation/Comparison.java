@@ -19,7 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** What the methods make of the answers. Pure. */
+/** Compares the methods on the answers. Pure. */
 final class Comparison {
     private static final int FOLDS = 10;
     private static final long SEED = 0;
@@ -120,7 +120,7 @@ final class Comparison {
         return answer.getContrastCovariance().stream().map(Comparison::array).toArray(double[][]::new);
     }
 
-    /** T that the labels call for. */
+    /** The temperature with the highest likelihood of the labels. */
     static double temperature(List<ValidationAnswer> validation) {
         return TemperatureScaling.fit(validation.stream()
                 .map(one -> logits(one.answer(), one.truth()))

@@ -92,7 +92,7 @@ final class Diagnosis {
         return sets;
     }
 
-    /** What the posterior makes of an answer that another version of it gave. */
+    /** The prediction of this posterior for an answer that another version of it gave. */
     private static double[] served(Answer answer, Posterior posterior, Link link) {
         return CalibratedPrediction.of(
                         posterior,

@@ -3,7 +3,7 @@ package io.calibrant.infra.evaluation;
 import java.time.Duration;
 
 /**
- * How far an evaluation is.
+ * The progress of an evaluation.
  *
  * @param stage what is waited for
  * @param answered questions answered so far
@@ -12,7 +12,7 @@ import java.time.Duration;
  * @param remaining estimate from the pace since the first answer; null before there is one
  */
 public record EvaluationProgress(String stage, int answered, int refused, int total, Duration remaining) {
-    /** Told of progress, on the evaluating thread. */
+    /** Receives the progress, on the evaluating thread. */
     @FunctionalInterface
     public interface Listener {
         /** Called at most a few times a second. */

@@ -34,7 +34,7 @@ import org.apache.avro.specific.SpecificRecord;
  */
 public final class Evaluator {
     private static final Duration POLL = Duration.ofMillis(250);
-    /** Validation questions were asked before; if nothing comes for so long, nothing will. */
+    /** Timeout of answers to validation questions, which were asked before. */
     private static final Duration VALIDATION_PATIENCE = Duration.ofSeconds(30);
 
     private final Connection connection;
@@ -45,11 +45,11 @@ public final class Evaluator {
     private final Consumer<String> outages;
 
     /**
-     * Sends nothing yet.
+     * An evaluator, which sends nothing yet.
      *
      * @param runId whose scorer is to answer; null where the topics know one run only
      * @param fit the fit to answer with; null: the scorer's own
-     * @param patience how long to wait without any answer
+     * @param patience timeout without any answer
      * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
      */
     public Evaluator(

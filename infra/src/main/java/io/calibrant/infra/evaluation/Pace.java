@@ -2,7 +2,7 @@ package io.calibrant.infra.evaluation;
 
 import java.time.Duration;
 
-/** How fast answers come, and whether they still do. */
+/** The rate of answers, and whether they have stopped. */
 final class Pace {
     private final Duration patience;
     private long last = System.nanoTime();
@@ -16,7 +16,7 @@ final class Pace {
     /**
      * After every poll.
      *
-     * @param news how many came with it
+     * @param news the number of answers in it
      * @return false once nothing has come for too long
      */
     boolean goesOn(int news) {
@@ -31,12 +31,12 @@ final class Pace {
         return now - last < patience.toNanos();
     }
 
-    /** While nothing can come, nothing is missed. */
+    /** Restarts the timeout, for example after an outage. */
     void holds() {
         last = System.nanoTime();
     }
 
-    /** From the pace since the first answers; null before anything is known of it. */
+    /** The remaining time at the rate since the first answers; null while unknown. */
     Duration remaining(int done, int total) {
         if (began == 0 || done <= atBegin) {
             return null;

@@ -9,16 +9,16 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Sends a page what it shows, as server-sent events: a section whenever it differs from what was sent last. */
+/** Server-sent events for one page: a section is sent when it differs from what was sent last. */
 final class EventStream {
-    /** Not more often than this. */
+    /** The shortest time between two checks for changes. */
     private static final long PAUSE_MILLIS = 250;
-    /** So often where nothing comes: rates fall, and a page that is gone is noticed. */
+    /** The interval without changes: rates fall, and a closed page is noticed. */
     private static final Duration QUIET = Duration.ofSeconds(1);
 
     private EventStream() {}
 
-    /** Until the page is gone or the feed is closed. */
+    /** Sends events until the page or the feed is closed. */
     static void serve(HttpExchange exchange, Feed feed, PageSelection selection) throws IOException {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream; charset=utf-8");
         exchange.sendResponseHeaders(200, 0);

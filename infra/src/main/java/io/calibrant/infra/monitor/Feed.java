@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.KafkaException;
 
-/** Reads the topics in a thread of its own; everybody may look at what they have said so far. */
+/** Reads the topics in a thread of its own and gives access to the state so far. Thread-safe. */
 final class Feed implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration AGAIN = Duration.ofSeconds(1);
@@ -23,11 +23,11 @@ final class Feed implements AutoCloseable {
     private volatile boolean closed;
 
     /**
-     * How reading goes.
+     * The state of reading.
      *
-     * @param reading whether what was there at the start is still being read
-     * @param problem who does not answer; empty while all is well
-     * @param missing topics that are not there
+     * @param reading whether the records from before the start are still being read
+     * @param problem the broker or the registry that does not answer; empty without a problem
+     * @param missing topics that do not exist
      */
     record Health(boolean reading, String problem, List<String> missing) {}
 
@@ -48,7 +48,7 @@ final class Feed implements AutoCloseable {
                     read(reader);
                 }
             } catch (KafkaException e) {
-                // Something that does not mend by itself, a topic that may not be read for example: said, then tried
+                // A permanent failure, for example a topic without permission to read: reported, then tried
                 // again.
                 if (!closed) {
                     set(new Health(false, String.valueOf(e.getMessage()), List.of()));
@@ -89,7 +89,7 @@ final class Feed implements AutoCloseable {
         }
     }
 
-    /** Looks at the state, which does not change meanwhile. */
+    /** Reads the state under its lock. */
     synchronized <T> T look(Function<LiveState, T> at) {
         return at.apply(state);
     }
@@ -98,7 +98,7 @@ final class Feed implements AutoCloseable {
         return health;
     }
 
-    /** Waits until there were other than so many changes, or the time is over; returns how many there were. */
+    /** Waits until the number of changes differs, or the time is over; returns the number of changes. */
     synchronized long await(long seen, Duration patience) throws InterruptedException {
         long deadline = System.nanoTime() + patience.toNanos();
         for (long left = patience.toMillis(); changes == seen && left > 0 && !closed; ) {

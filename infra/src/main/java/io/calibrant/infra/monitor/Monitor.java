@@ -30,7 +30,7 @@ public final class Monitor implements AutoCloseable {
     private static final int PAGES = 32;
     private static final String UPLOT = "/META-INF/resources/webjars/uplot/" + uplotVersion() + "/dist/";
 
-    /** Everything that is served, and where it is from. */
+    /** The files that are served, and their resources. */
     private static final Map<String, Resource> RESOURCES = Map.of(
             "/", own("index.html", "text/html"),
             "/monitor.css", own("monitor.css", "text/css"),
@@ -82,10 +82,10 @@ public final class Monitor implements AutoCloseable {
     }
 
     /**
-     * Starts one.
+     * Starts a monitor.
      *
      * @param port 0 for a free one
-     * @throws IllegalStateException if somebody listens on the port; names another one that is free
+     * @throws IllegalStateException if the port is in use; names another one that is free
      */
     public static Monitor start(Connection connection, int port) {
         return start(connection, port, line -> {});
@@ -115,7 +115,7 @@ public final class Monitor implements AutoCloseable {
             try (ServerSocket socket = new ServerSocket(next, 1, InetAddress.getLoopbackAddress())) {
                 return socket.getLocalPort();
             } catch (IOException e) {
-                // Taken as well.
+                // In use as well.
             }
         }
         return 0;
@@ -140,7 +140,7 @@ public final class Monitor implements AutoCloseable {
             String host = exchange.getRequestHeaders().getFirst("Host");
             String path = exchange.getRequestURI().getPath();
             if (host == null || !hosts.contains(host)) {
-                // A page of somebody else whose name was made to point here.
+                // DNS rebinding: a page of another site whose name resolves to loopback.
                 text(exchange, 403, "this monitor is at " + address());
             } else if (!exchange.getRequestMethod().equals("GET")) {
                 text(exchange, 405, "GET only");
@@ -181,7 +181,7 @@ public final class Monitor implements AutoCloseable {
                             part.substring(0, equals),
                             URLDecoder.decode(part.substring(equals + 1), StandardCharsets.UTF_8));
                 } catch (IllegalArgumentException e) {
-                    // Not encoded as it should be: as if it were not there.
+                    // Malformed encoding: treated as absent.
                 }
             }
         }

@@ -5,7 +5,7 @@ import io.calibrant.infra.live.LiveState;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** What a page wants to see; null where it does not care. */
+/** The run, checkpoint, fit and block that a page asks for; null where any will do. */
 record PageSelection(String run, String checkpoint, String fit, String block) {
 
     /**
@@ -37,7 +37,7 @@ record PageSelection(String run, String checkpoint, String fit, String block) {
                         .orElse(null);
     }
 
-    /** What is wrong with it, in a sentence; empty where nothing is. */
+    /** Why the selection matches nothing, in a sentence; empty where it matches. */
     String unknown(LiveState state) {
         Set<String> runs = new TreeSet<>(state.runs().keySet());
         state.fits().forEach(each -> runs.add(each.name().run()));

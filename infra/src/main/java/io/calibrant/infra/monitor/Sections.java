@@ -48,7 +48,7 @@ final class Sections {
         sections.put("answers", answers(run == null ? null : state.answers(run), now));
         sections.put("calibration", calibration(fit));
         sections.put("deadletters", deadLetters(state));
-        // Last: a page that says that it is live shows everything that was read until then.
+        // Last, so that a page that shows 'live' has everything that was read until then.
         sections.put("status", status(state, health, selection, run, fit));
         return sections;
     }
@@ -223,7 +223,7 @@ final class Sections {
         long before = Long.MIN_VALUE;
         for (Map.Entry<Long, Long> each : history.counts().byStretch().entrySet()) {
             if (before != Long.MIN_VALUE && each.getKey() > before + 1) {
-                // Nothing came in between.
+                // No answer in this interval.
                 seconds.add((before + 1) * length);
                 rates.add(0);
                 if (each.getKey() > before + 2) {

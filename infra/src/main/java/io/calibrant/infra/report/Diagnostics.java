@@ -22,7 +22,7 @@ public record Diagnostics(
         Map<Score, Double> wrong,
         Map<Score, Double> unfamiliar,
         int unfamiliarQuestions) {
-    /** Nothing known. */
+    /** No diagnostics. */
     public static final Diagnostics NONE = new Diagnostics(0, 0.1, Map.of(), Map.of(), Map.of(), 0);
 
     /**

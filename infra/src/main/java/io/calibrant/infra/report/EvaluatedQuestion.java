@@ -5,12 +5,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A question with its true answer and what every method said.
+ * A question with its true answer and the probabilities of every method.
  *
  * @param id its id
  * @param text stem, and context where there is one
  * @param labels the C labels, in order
- * @param choices the C texts, in the same order; empty strings where a label says it all
+ * @param choices the C texts, in the same order; empty strings where there are labels only
  * @param truth index of the true choice
  * @param probabilities of every method: C numbers each
  * @param novelty of the answer
@@ -23,7 +23,7 @@ public record EvaluatedQuestion(
         int truth,
         Map<Method, List<Double>> probabilities,
         double novelty) {
-    /** Copies what it is given. @throws IllegalArgumentException if a method does not have C probabilities */
+    /** Copies its lists. @throws IllegalArgumentException if a method does not have C probabilities */
     public EvaluatedQuestion {
         labels = List.copyOf(labels);
         choices = List.copyOf(choices);

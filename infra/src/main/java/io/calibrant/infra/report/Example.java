@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * A question worth showing.
+ * A question that the report shows as an example.
  *
  * @param why what it is an example of
  */

@@ -31,7 +31,7 @@ public enum Method {
         return title;
     }
 
-    /** Half a line on what it is. */
+    /** A short description, half a line. */
     String explanation() {
         return explanation;
     }

@@ -1,6 +1,6 @@
 package io.calibrant.infra.report;
 
-/** What an answer says of how much to trust it, whatever its label: higher is less. */
+/** The uncertainty scores of an answer, independent of its label; higher means less trust. */
 public enum Score {
     /** Entropy of softmax(z), nats. */
     MAP_ENTROPY("mapEntropy", "entropy of MAP"),

@@ -4,7 +4,7 @@ import io.calibrant.fitter.metrics.Reliability;
 import java.util.List;
 import java.util.Locale;
 
-/** The report's drawings. Colours come from the page's style sheet, so that they follow light and dark. */
+/** The report's diagrams. Colours come from the page's style sheet, so that they follow light and dark. */
 final class Svg {
     private static final double LEFT = 34;
     private static final double SIDE = 240;

@@ -148,7 +148,7 @@ final class HttpRegistryClient implements RegistryClient {
                 }
                 failure = new RegistryUnavailableException("registry " + url + ": " + reply.message());
                 if (!busy) {
-                    // Wrong address or no permission: the next attempt would hear the same.
+                    // Wrong address or no permission: another attempt would fail, too.
                     throw failure;
                 }
             } catch (InterruptedException | InterruptedIOException e) {
@@ -176,14 +176,14 @@ final class HttpRegistryClient implements RegistryClient {
             JsonNode json = JSON.readTree(response.body());
             return new Reply(response.statusCode(), json == null ? MissingNode.getInstance() : json, url);
         } catch (JsonProcessingException e) {
-            // No registry: whoever answers there does not speak its language.
+            // Not a registry: the reply is not of its API.
             int status = response.statusCode() == 200 ? 404 : response.statusCode();
             return new Reply(status, MissingNode.getInstance(), url);
         }
     }
 
     private static String reason(IOException e) {
-        // Java's client has no words for the most frequent one.
+        // Java's client gives no message for the most frequent failure.
         String nothing = e instanceof ConnectException
                 ? "connection refused"
                 : e.getClass().getSimpleName();

@@ -54,6 +54,6 @@ final class MemoryRegistry implements RegistryClient {
 
     @Override
     public void ping() {
-        // Memory is always there.
+        // Always available.
     }
 }

@@ -3,7 +3,7 @@ package io.calibrant.schemas.registry;
 import java.util.Map;
 import org.apache.avro.Schema;
 
-/** What serdes ask of a schema registry. Thread-safe; answers are cached. */
+/** The schema registry as serdes use it. Thread-safe; replies are cached. */
 public interface RegistryClient {
 
     /**
@@ -31,9 +31,9 @@ public interface RegistryClient {
     Schema byId(int id);
 
     /**
-     * Asks the registry for something harmless, without retries.
+     * Sends a request without side effects, without retries.
      *
-     * @throws RegistryUnavailableException if it does not answer as a registry does
+     * @throws RegistryUnavailableException if the reply is not a registry's
      */
     void ping();
 

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 
-/** Finds or makes the client of a configuration. Clients live as long as the JVM: they hold caches, no connections. */
+/** Clients by configuration. They live as long as the JVM: they hold caches, no connections. */
 final class RegistryClients {
     static final String URL = "schema.registry.url";
     private static final String USER_INFO = "basic.auth.user.info";
@@ -55,7 +55,7 @@ final class RegistryClients {
                 return url.endsWith("/") ? url.substring(0, url.length() - 1) : url;
             }
         } catch (IllegalArgumentException e) {
-            // Said below, with what is accepted.
+            // Refused below, with what is accepted.
         }
         throw refused("'" + CREDENTIALS.matcher(url).replaceAll("$1********@") + "'");
     }

@@ -18,8 +18,8 @@ public final class TrustedRecords {
 
     private TrustedRecords() {}
 
-    /** Takes effect once a JVM, however often it is called. */
+    /** Takes effect once per JVM; further calls do nothing. */
     public static void trust() {
-        // The static block has done it.
+        // Done by the static initialiser.
     }
 }

@@ -3,7 +3,7 @@ package io.calibrant.infra.commands.options;
 import io.calibrant.schemas.Require;
 import io.calibrant.scorer.serving.ServingSettings;
 
-/** Which names of runs and fits a flag accepts. */
+/** The names of runs and fits that flags accept. */
 public final class NameChecks {
     private NameChecks() {}
 

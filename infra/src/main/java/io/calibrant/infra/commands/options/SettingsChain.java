@@ -25,7 +25,7 @@ import picocli.CommandLine.ParseResult;
 public final class SettingsChain implements IDefaultValueProvider {
     private static final String COMMAND_CONFIG = "--command-config";
 
-    /** Flags that ask for something to be done or shown once; nobody sets these for good. */
+    /** Flags of one invocation, which are no settings. */
     private static final Set<String> NO_SETTINGS =
             Set.of(COMMAND_CONFIG, "--print-config", "--json", "--debug", "--help", "--version", "--apply", "--delete");
 
@@ -92,7 +92,7 @@ public final class SettingsChain implements IDefaultValueProvider {
                 : null;
     }
 
-    /** Every setting of a parsed command with where it came from. */
+    /** Every setting of a parsed command, with its origin. */
     static Configuration resolve(CommandSpec command) {
         SettingsChain chain = (SettingsChain) command.defaultValueProvider();
         ParseResult parsed = command.commandLine().getParseResult();
@@ -103,7 +103,7 @@ public final class SettingsChain implements IDefaultValueProvider {
             if (option.defaultValue() != null) {
                 builtIn.put(key(option), option.defaultValue());
             }
-            // originalStringValues and not the value: what the user typed is what the user recognises.
+            // originalStringValues and not the value: users recognise what they typed.
             if (parsed.hasMatchedOption(option)) {
                 said.put(
                         key(option),

@@ -15,7 +15,7 @@ import picocli.CommandLine.OverwrittenOptionException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Wrong usage of the command line, told in the form of {@link ConfigurationException}. */
+/** Wrong usage of the command line, reported in the form of {@link ConfigurationException}. */
 public final class Usage {
     private static final Map<Class<?>, String> KINDS = Map.of(
             int.class, "a whole number",
@@ -42,7 +42,7 @@ public final class Usage {
         }
     }
 
-    /** What a user is told of wrong usage, in one form whoever found it. */
+    /** The message of wrong usage, in one form for picocli's checks and for those of the commands. */
     public static String message(ParameterException failure) {
         CommandSpec command = failure.getCommandLine().getCommandSpec();
         if (failure.getCause() instanceof ConfigurationException refusal) {

@@ -4,9 +4,9 @@ import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 
-/** How people are told what served probabilities rest on. */
+/** Words for what served probabilities are based on. */
 public final class CalibrationWords {
-    /** What it risks to serve without labels, and how to give some; said once by the commands that can know. */
+    /** The risk of serving without labels, and how to provide labels; printed once by commands. */
     public static final String RISK =
             "note: prior: evidence only. Without labelled validation questions the evidence alone chooses the"
                     + " calibration,"
@@ -16,7 +16,7 @@ public final class CalibrationWords {
 
     private CalibrationWords() {}
 
-    /** What the probabilities rest on, for example {@code calibration: temperature}. */
+    /** What the probabilities are based on, for example {@code calibration: temperature}. */
     public static String of(Calibration calibration) {
         return switch (calibration) {
             case EVIDENCE -> "prior: evidence only";
@@ -33,7 +33,7 @@ public final class CalibrationWords {
                 : words + " on " + posterior.getLabels() + " labels";
     }
 
-    /** That a posterior rests on a part of a pass and always will; empty otherwise. */
+    /** A note for a posterior that is based on a part of a pass and stays so; empty otherwise. */
     public static String partial(Posterior posterior) {
         return posterior.getState() == PosteriorState.PARTIAL
                 ? ", partial: " + posterior.getBatches() + " of " + posterior.getBatchesExpected() + " batches"

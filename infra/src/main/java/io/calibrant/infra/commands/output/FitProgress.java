@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
-/** How far each run is, in a line a second and at the end of its pass. */
+/** Progress of every run, at most a line a second, and a line at the end of its pass. */
 public final class FitProgress implements Consumer<Posterior> {
     private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
 

@@ -49,18 +49,18 @@ public final class Output {
         out.flush();
     }
 
-    /** Whether nobody reads the result any more. */
+    /** Whether standard output is closed. */
     public boolean broken() {
         return out.checkError();
     }
 
-    /** A line that is no result. */
+    /** A line on standard error, which is not part of the result. */
     public void note(String text) {
         err.println(text);
         err.flush();
     }
 
-    /** A table, its columns as wide as they need to be. */
+    /** A table; every column is as wide as its widest cell. */
     public void table(List<String> header, List<List<String>> rows) {
         List<List<String>> all = new ArrayList<>();
         all.add(header);
@@ -80,19 +80,19 @@ public final class Output {
         }
     }
 
-    /** A number as people read it, or - for none. */
+    /** A number with four significant digits, or - for null. */
     public static String number(Double value) {
         return value == null ? "-" : String.format(Locale.ROOT, "%.4g", value);
     }
 
-    /** A number of bytes as people read it. */
+    /** A number of bytes in KB or MB. */
     public static String bytes(long bytes) {
         return bytes < 1_000_000
                 ? String.format(Locale.ROOT, "%.1f KB", bytes / 1e3)
                 : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
     }
 
-    /** A time as people read it. */
+    /** A time in seconds, minutes or hours. */
     public static String duration(double seconds) {
         long whole = Math.max(1, Math.round(seconds));
         return whole < 120

@@ -12,7 +12,7 @@ import java.util.List;
 public final class PosteriorFields {
     private PosteriorFields() {}
 
-    /** Which shards of a shared pass are not through. */
+    /** The shards of a shared pass that have not finished. */
     public static String waiting(Posterior posterior) {
         List<String> shards = posterior.getWaitsFor();
         return shards.isEmpty()
@@ -20,7 +20,7 @@ public final class PosteriorFields {
                 : ", waits for shard" + (shards.size() > 1 ? "s " : " ") + String.join(", ", shards);
     }
 
-    /** Folded/in the pass, where that is known. */
+    /** Batches folded, and batches of the pass where their number is known. */
     public static String batches(Posterior posterior) {
         return posterior.getBatches() + "/"
                 + (posterior.getBatchesExpected() == null ? "?" : posterior.getBatchesExpected());
@@ -39,7 +39,7 @@ public final class PosteriorFields {
                 : Output.number(lambdas.getMin()) + ".." + Output.number(lambdas.getMax());
     }
 
-    /** Batches that it rests on / batches of the pass; null where a pass has no batches or no end. */
+    /** Batches folded / batches of the pass; null where a pass has no batches or no end. */
     private static Double coverage(Posterior posterior) {
         Long expected = posterior.getBatchesExpected();
         return expected == null || expected == 0 ? null : (Double) ((double) posterior.getBatches() / expected);

@@ -6,11 +6,11 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import java.util.List;
 
-/** What has become of a refit. */
+/** The outcome of a refit. */
 public final class RefitOutcome {
     private RefitOutcome() {}
 
-    /** Whether every checkpoint that has an end is at it, and the others hold what there was. */
+    /** Whether every checkpoint with an end is complete, and the others have all batches that were on the topic. */
     public static boolean isDone(List<Posterior> posteriors, RefitPlan plan) {
         return plan.checkpoints().entrySet().stream()
                 .allMatch(checkpoint -> posteriors.stream()
@@ -20,7 +20,7 @@ public final class RefitOutcome {
                                                 && posterior.getBatches() >= checkpoint.getValue()))));
     }
 
-    /** A line for people: what it is, and what it still waits for. */
+    /** A line for people: the state of the posterior, and what it still waits for. */
     public static String describe(Posterior posterior, boolean wasDone) {
         return posterior.getRunId() + "/" + posterior.getCheckpoint() + "/" + posterior.getFit() + ": "
                 + (wasDone ? "done already, " : "")

@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** What a scorer does, in lines for people: what it serves, and how much it has answered. */
+/** Progress of a scorer as lines for people: what it serves, and how much it has answered. */
 public final class ScoreProgress implements ScorerListener {
     private final Consumer<String> lines;
     private final Set<String> measured = new HashSet<>();

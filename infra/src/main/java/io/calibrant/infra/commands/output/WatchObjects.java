@@ -7,11 +7,11 @@ import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 
-/** What {@code watch --jsonl} prints; 'update' is always first and says which kind an object is. */
+/** The objects of {@code watch --jsonl}; their first field, 'update', names their kind. */
 public final class WatchObjects {
     private WatchObjects() {}
 
-    /** What a trainer has said. */
+    /** A record of topic progress. */
     public static ObjectNode progress(Progress progress) {
         ObjectNode object = Output.object();
         object.put("update", "progress");
@@ -54,9 +54,9 @@ public final class WatchObjects {
     }
 
     /**
-     * As {@code fits --json}, with how training goes beside it.
+     * As {@code fits --json}, with the progress of training.
      *
-     * @param trainer null where the trainer has said nothing
+     * @param trainer null without records of topic progress
      */
     public static ObjectNode posterior(Posterior posterior, FitHistory fit, RunHistory trainer) {
         ObjectNode object = Output.object();
