@@ -34,7 +34,10 @@ public record Connection(
     /** Property: the deserializer class of Avro values; default this project's own; Confluent's can be used instead. */
     public static final String DESERIALIZER = "calibrant.value.deserializer";
 
-    /** Property: the serde class of Avro values in Kafka Streams; default this project's own; Confluent's can be used instead. */
+    /**
+     * Property: the serde class of Avro values in Kafka Streams; default this project's own; Confluent's can be used
+     * instead.
+     */
     public static final String SERDE = "calibrant.value.serde";
 
     static {

@@ -44,7 +44,9 @@ public final class FitterBench {
                 + " batches; the first half of each pass is warm-up";
     }
 
-    /** Runs the benchmark; gives each figure to one consumer, and notes on what cannot be measured here to the other. */
+    /**
+     * Runs the benchmark; gives each figure to one consumer, and notes on what cannot be measured here to the other.
+     */
     public void run(Consumer<Figure> figures, Consumer<String> notes) {
         PriorBench.run(figures);
         FoldBench.run(figures, notes);

@@ -220,7 +220,9 @@ public final class Demo implements AutoCloseable {
         return estimate == null ? new Estimate(0, 1, 1, testQuestions) : estimate;
     }
 
-    /** Waits until the labels of the validation questions are used; without them the evidence decides what is served. */
+    /**
+     * Waits until the labels of the validation questions are used; without them the evidence decides what is served.
+     */
     private void awaitTuning(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
         long validation = validationQuestions(description(connection, run));
         long end = System.nanoTime() + TUNING_PATIENCE.toNanos();

@@ -17,8 +17,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Trains a tiny model on the next token of every prompt, and on the label among the labels at its end. All linear maps and the head are trained; embedding and norms stay as they were drawn, which is enough for a
- * vocabulary of 512. Weights and moments live in Java arrays: at this size that costs nothing.
+ * Trains a tiny model on the next token of every prompt, and on the label among the labels at its end. All linear maps
+ * and the head are trained; embedding and norms stay as they were drawn, which is enough for a vocabulary of 512.
+ * Weights and moments live in Java arrays: at this size that costs nothing.
  *
  * <p>Legend: B batch, T tokens, V vocabulary.
  */

@@ -14,9 +14,9 @@ import java.util.Objects;
 import java.util.TreeMap;
 
 /**
- * The predictions of two fits of the same weights, as served, for the same labelled questions. Of a question that a fit answered
- * several times the last answer counts, of its labels the last. Questions for validation are left out: fits are calibrated
- * on them.
+ * The predictions of two fits of the same weights, as served, for the same labelled questions. Of a question that a fit
+ * answered several times the last answer counts, of its labels the last. Questions for validation are left out: fits
+ * are calibrated on them.
  *
  * @param first predictions of the one fit
  * @param second those of the other, same questions in the same order

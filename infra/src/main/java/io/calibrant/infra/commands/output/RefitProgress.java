@@ -7,7 +7,9 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
-/** Progress of a refit, at most a line a second: batches of all its checkpoints, and what remains at the rate so far. */
+/**
+ * Progress of a refit, at most a line a second: batches of all its checkpoints, and what remains at the rate so far.
+ */
 public final class RefitProgress implements Consumer<Posterior> {
     private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
 
