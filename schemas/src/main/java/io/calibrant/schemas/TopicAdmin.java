@@ -70,9 +70,14 @@ public final class TopicAdmin {
      * @throws IllegalStateException naming them and how to create them
      */
     public static void requireNone(List<String> missing) {
+        requireNone(missing, "");
+    }
+
+    /** As {@link #requireNone(List)}, of a service that can create them; {@code orElse} says how. */
+    public static void requireNone(List<String> missing, String orElse) {
         if (!missing.isEmpty()) {
             throw new IllegalStateException((missing.size() > 1 ? "topics " : "topic ") + String.join(", ", missing)
-                    + " missing: create with 'calibrant topics --apply'");
+                    + " missing: create with 'calibrant topics --apply'" + orElse);
         }
     }
 

@@ -39,10 +39,7 @@ final class TopicsCheck {
                 .filter(topic -> topic.getValue() == 0)
                 .map(Map.Entry::getKey)
                 .toList();
-        if (!missing.isEmpty()) {
-            throw new IllegalStateException("topic" + (missing.size() > 1 ? "s " : " ") + String.join(", ", missing)
-                    + " missing: create with 'calibrant topics --apply', or start with --create-topics");
-        }
+        TopicAdmin.requireNone(missing, ", or start with --create-topics");
         requireCopartitioned(partitions, topics.answers(), topics.labels());
         requireCopartitioned(partitions, topics.statistics(), topics.factors());
         return partitions.get(topics.statistics());

@@ -14,6 +14,7 @@ import io.calibrant.infra.commands.output.FitProgress;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.reading.BrokerWatch;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -116,8 +117,10 @@ final class FitCommand implements Callable<Integer> {
                 fitter.start();
                 output.note("fitting '" + fit + "' until interrupted, state in "
                         + settings.streaming().stateDir());
-                fitter.await();
-                return ExitCode.OK;
+                return BrokerWatch.during(connection, output::note, () -> {
+                    fitter.await();
+                    return ExitCode.OK;
+                });
             });
         }
     }

@@ -24,6 +24,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.reading.BrokerWatch;
 import io.calibrant.schemas.reading.TopicReading;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -176,8 +177,10 @@ final class RefitCommand implements Callable<Integer> {
         try (Fitter fitter = new Fitter(connection, plan.settings(), progress)) {
             int code = UntilInterrupted.run(fitter, () -> {
                 fitter.start();
-                fitter.awaitReplayed();
-                return ExitCode.OK;
+                return BrokerWatch.during(connection, output::note, () -> {
+                    fitter.awaitReplayed();
+                    return ExitCode.OK;
+                });
             });
             if (code != ExitCode.OK) {
                 return code;

@@ -6,6 +6,7 @@ import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ScoreProgress;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.reading.BrokerWatch;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.PollSettings;
@@ -141,10 +142,12 @@ final class ScoreCommand implements Callable<Integer> {
         }
         Output output = new Output(spec);
         try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(output::note))) {
-            return UntilInterrupted.run(scorer, () -> {
-                scorer.run();
-                return ExitCode.OK;
-            });
+            return UntilInterrupted.run(
+                    scorer,
+                    () -> BrokerWatch.during(connection, output::note, () -> {
+                        scorer.run();
+                        return ExitCode.OK;
+                    }));
         }
     }
 

@@ -162,11 +162,6 @@ public final class LiveState implements LiveRecords {
         return answers.get(run);
     }
 
-    /** Runs with answers. */
-    public Collection<String> answeredRuns() {
-        return new TreeSet<>(answers.keySet());
-    }
-
     /** The fit of this name; null where there is none. */
     public FitHistory fit(String run, String checkpoint, String fit) {
         return fits.get(new FitName(run, checkpoint, fit));

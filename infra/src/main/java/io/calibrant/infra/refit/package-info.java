@@ -1,7 +1,9 @@
 /**
  * What a refit would read: a look at the statistics of a run as they lie on the topic, what of it is asked for, what
- * retention has dropped, and how long folding it would take. Writes nothing; the fitter's own room does the refit.
+ * retention has dropped, and how long folding it would take. Writes nothing; the fitter's service does the refit.
  *
- * <p>May depend on: schemas, the fitter, kafka-clients.
+ * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.fitter.linalg},
+ * {@code io.calibrant.fitter.records}, {@code io.calibrant.fitter.service}, {@code io.calibrant.fitter.settings},
+ * {@code org.apache.avro.specific}, {@code org.apache.kafka.clients.consumer}.
  */
 package io.calibrant.infra.refit;

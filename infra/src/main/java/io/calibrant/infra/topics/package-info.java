@@ -1,7 +1,8 @@
 /**
- * The topics as a user sees them: questions and labels in, answers and posteriors out, whole topics read from the
- * outside. For the commands, the demo and tests.
+ * The topics as a user sees them: questions and labels in, whose ids are free, and the removal of a fit. For the
+ * commands, the demo and tests.
  *
- * <p>May depend on: schemas, kafka-clients, the question file of the trainer.
+ * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.trainer.prompts},
+ * {@code org.apache.avro.specific}, {@code org.apache.kafka}.
  */
 package io.calibrant.infra.topics;
