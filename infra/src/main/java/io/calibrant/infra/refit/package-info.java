@@ -4,6 +4,6 @@
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.fitter.linalg},
  * {@code io.calibrant.fitter.records}, {@code io.calibrant.fitter.service}, {@code io.calibrant.fitter.settings},
- * {@code org.apache.avro.specific}, {@code org.apache.kafka.clients.consumer}.
+ * {@code org.apache.kafka.clients.consumer}, {@code org.apache.kafka.common}.
  */
 package io.calibrant.infra.refit;
