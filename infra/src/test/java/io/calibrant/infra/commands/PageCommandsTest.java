@@ -3,8 +3,13 @@ package io.calibrant.infra.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.infra.documents.Page;
+import io.calibrant.schemas.TopicContract;
+import io.calibrant.schemas.TopicDefinition;
+import io.calibrant.schemas.Topics;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -29,6 +34,17 @@ class PageCommandsTest {
         }
         assertThat(refused).isEmpty();
         assertThat(commands).as("commands found").isGreaterThan(40);
+    }
+
+    @Test
+    void shouldKnowTheCommandsThatWriteAndReadTopics() {
+        Set<String> commands = new CommandLine(Calibrant.class).getSubcommands().keySet();
+        for (TopicDefinition definition : new Topics("").definitions()) {
+            TopicContract contract = definition.contract();
+            assertThat(Stream.concat(contract.writers().stream(), contract.readers().stream()))
+                    .as(definition.name())
+                    .allMatch(who -> who.equals("you") || commands.contains(who.replaceFirst(" --.*", "")));
+        }
     }
 
     private static void check(Page page, String line, List<String> refused) {
