@@ -18,13 +18,11 @@ import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
 /** What the parser refuses, in which order, and what the contribution that it makes is folded into. */
 class StatisticsParserTest {
     private static final int D = 3;
-    private static final Predicate<String> NONE = block -> false;
 
     static {
         TrustedRecords.trust();
@@ -68,6 +66,11 @@ class StatisticsParserTest {
     private Contribution parse(Statistics value) {
         return parser.parse(
                 Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock()), value, 0, (id, time) -> run);
+    }
+
+    /** No block has a state of its own. */
+    private static boolean hasNone(String block) {
+        return false;
     }
 
     private void shouldRefuse(Consumer<Statistics> change, String reason) {
@@ -118,7 +121,7 @@ class StatisticsParserTest {
     @Test
     void shouldFoldAContributionOnceAndRefuseWhatDoesNotContinue() {
         FoldResults first = new FactorState(settings, null)
-                .fold(parse(statistic()), NONE, 7)
+                .fold(parse(statistic()), StatisticsParserTest::hasNone, 7)
                 .orElseThrow();
         assertThat(first.state().getBatches()).isEqualTo(1);
         assertThat(first.state().getFoldedBelow()).isEqualTo(1);
@@ -130,21 +133,23 @@ class StatisticsParserTest {
         });
 
         FactorState state = new FactorState(settings, first.state());
-        assertThat(state.fold(parse(statistic()), NONE, 8)).isEmpty();
-        assertThatThrownBy(() -> state.fold(parse(statistic(value -> value.setBatches(2))), NONE, 8))
+        assertThat(state.fold(parse(statistic()), StatisticsParserTest::hasNone, 8))
+                .isEmpty();
+        assertThatThrownBy(() ->
+                        state.fold(parse(statistic(value -> value.setBatches(2))), StatisticsParserTest::hasNone, 8))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("1 of its 2 batches are folded already");
         Statistics longer = statistic(value -> {
             value.setBatch(1);
             value.setBatchesExpected(9L);
         });
-        assertThatThrownBy(() -> state.fold(parse(longer), NONE, 8))
+        assertThatThrownBy(() -> state.fold(parse(longer), StatisticsParserTest::hasNone, 8))
                 .hasMessageContaining("batchesExpected 9, earlier batches of the pass said 4");
         Statistics infinite = statistic(value -> {
             value.setBatch(1);
             value.setRows(Tensors.of(new double[] {1, Double.POSITIVE_INFINITY, 3}, 1, D));
         });
-        assertThatThrownBy(() -> state.fold(parse(infinite), NONE, 8))
+        assertThatThrownBy(() -> state.fold(parse(infinite), StatisticsParserTest::hasNone, 8))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("rows holds Infinity at index 1");
 
@@ -153,7 +158,7 @@ class StatisticsParserTest {
                             value.setBatch(1);
                             value.setBatches(3);
                         })),
-                        NONE,
+                        StatisticsParserTest::hasNone,
                         6)
                 .orElseThrow();
         assertThat(all.state().getBatches()).isEqualTo(4);
@@ -165,15 +170,17 @@ class StatisticsParserTest {
     void shouldKeepOneLargeSideForBlocksThatShareTheirInput() {
         Statistics shared = statistic(value ->
                 value.setShared(List.of(new SharedInput("b", Tensors.of(new double[] {2, 0, 0, 1}, 2, 2), 4d, null))));
-        FoldResults results =
-                new FactorState(settings, null).fold(parse(shared), NONE, 0).orElseThrow();
+        FoldResults results = new FactorState(settings, null)
+                .fold(parse(shared), StatisticsParserTest::hasNone, 0)
+                .orElseThrow();
         assertThat(results.state().getShared()).singleElement().returns("b", SharedInput::getBlock);
         assertThat(results.blocks())
                 .extracting(result -> result.update().getBlock())
                 .containsExactly("a", "b");
         assertThat(results.blocks().get(1).update().getSmallSpectrum()).containsExactly(2d, 1d);
 
-        assertThatThrownBy(() -> new FactorState(settings, results.state()).fold(parse(statistic()), NONE, 0))
+        assertThatThrownBy(() -> new FactorState(settings, results.state())
+                        .fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
                 .hasMessageContaining("it shares its input with [], earlier batches with [b]");
         assertThatThrownBy(() -> new FactorState(settings, null).fold(parse(shared), "b"::equals, 0))
                 .hasMessageContaining("it holds block b, of which earlier batches came alone");
