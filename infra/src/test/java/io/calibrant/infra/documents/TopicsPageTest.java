@@ -38,4 +38,11 @@ class TopicsPageTest {
             assertThat(definition.contract().purpose()).as(definition.name()).endsWith(".");
         });
     }
+
+    @Test
+    void shouldSayWhatEveryFieldMeans() {
+        assertThat(TopicsPage.text().lines().filter(line -> line.startsWith("| `") && line.endsWith("|  |")))
+                .as("fields without a doc in their Avro schema")
+                .isEmpty();
+    }
 }
