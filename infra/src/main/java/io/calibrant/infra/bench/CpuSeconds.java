@@ -1,5 +1,6 @@
 package io.calibrant.infra.bench;
 
+import io.calibrant.trainer.statistics.SendQueue;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
@@ -11,7 +12,7 @@ import java.util.Set;
  *
  * @param all with the native threads: PyTorch's, garbage collection, compilation
  * @param training of the Java threads that train and reduce rows
- * @param sending of the trainers' outboxes and of Kafka's producers
+ * @param sending of the trainers' send queues and of Kafka's producers
  * @param broker of every other Java thread: the embedded broker's
  */
 record CpuSeconds(double all, double training, double sending, double broker) {
@@ -36,7 +37,7 @@ record CpuSeconds(double all, double training, double sending, double broker) {
             String name = thread.getThreadName();
             if (TRAINING.contains(name)) {
                 training += seconds;
-            } else if (name.equals("calibrant-outbox") || name.startsWith("kafka-producer-network-thread")) {
+            } else if (name.equals(SendQueue.THREAD) || name.startsWith("kafka-producer-network-thread")) {
                 sending += seconds;
             } else {
                 broker += seconds;

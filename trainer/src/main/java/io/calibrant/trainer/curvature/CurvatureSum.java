@@ -14,11 +14,6 @@ import java.util.List;
  */
 public record CurvatureSum(
         List<BlockStatistics> blocks, double examples, double logLikelihood, int batches, double forgetting) {
-    /** One batch that nothing is forgotten for. */
-    public static CurvatureSum of(BatchCurvature batch) {
-        return new CurvatureSum(batch.blocks(), batch.examples(), batch.logLikelihood(), 1, 1);
-    }
-
     /** About how many bytes the numbers take at 4 and 8 bytes each; rows that blocks share count once. */
     public long bytes() {
         long bytes = 0;

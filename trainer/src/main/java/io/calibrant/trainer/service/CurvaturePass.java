@@ -30,14 +30,14 @@ import java.util.stream.LongStream;
  * mode.
  */
 final class CurvaturePass {
-    /** News of progress is sent at every so many batches, and at the last. */
-    private static final int BATCHES_PER_NEWS = 5;
+    /** A progress record is sent at every so many batches, and at the last. */
+    private static final int BATCHES_PER_REPORT = 5;
 
     private final TrainerSettings settings;
     private final AdaptedModel model;
     private final TrainingSet set;
     private final Publisher publisher;
-    private final SendQueue outbox;
+    private final SendQueue queue;
     private final StateKeeper keeper;
     private final ProgressListener listener;
     private final BooleanSupplier stopping;
@@ -47,7 +47,7 @@ final class CurvaturePass {
             AdaptedModel model,
             TrainingSet set,
             Publisher publisher,
-            SendQueue outbox,
+            SendQueue queue,
             StateKeeper keeper,
             ProgressListener listener,
             BooleanSupplier stopping) {
@@ -55,7 +55,7 @@ final class CurvaturePass {
         this.model = model;
         this.set = set;
         this.publisher = publisher;
-        this.outbox = outbox;
+        this.queue = queue;
         this.keeper = keeper;
         this.listener = listener;
         this.stopping = stopping;
@@ -66,7 +66,7 @@ final class CurvaturePass {
      *
      * @param checkpoint these weights
      * @param last whether the run is done with it
-     * @param from how far it is already
+     * @param from the batches that are done already
      * @param now where fine-tuning is; asked once, if state is kept
      * @return false if it was stopped before its end
      */
@@ -86,7 +86,7 @@ final class CurvaturePass {
         FineTuningState tuning = keeper.isOn() ? now.get() : null;
         PassProgress progress = from;
         if (from.batches() == 0) {
-            if (!outbox.send(checkpoint.bytes(), () -> publisher.checkpoint(checkpoint))) {
+            if (!queue.send(checkpoint.bytes(), () -> publisher.checkpoint(checkpoint))) {
                 return false;
             }
             keeper.keep(tuning, progress, false);
@@ -111,8 +111,8 @@ final class CurvaturePass {
                 progress = progress.plus(measured);
                 long done = progress.batches();
                 event(done, mine, Trainer.remaining(start, done - from.batches(), mine - from.batches()));
-                if (done % BATCHES_PER_NEWS == 0 && done < mine) {
-                    news(checkpoint, progress, mine, false);
+                if (done % BATCHES_PER_REPORT == 0 && done < mine) {
+                    report(checkpoint, progress, mine, false);
                 }
                 if (keeper.isDue() && fold.isEmpty() && done < mine) {
                     keeper.keep(tuning, progress, false);
@@ -120,21 +120,21 @@ final class CurvaturePass {
             }
             send(checkpoint, fold, fold.rest(), batches);
         }
-        news(checkpoint, progress, mine, last);
+        report(checkpoint, progress, mine, last);
         keeper.keep(tuning, progress, false);
         return !stopping.getAsBoolean();
     }
 
     private void send(Checkpoint checkpoint, CurvatureFold fold, Optional<CurvatureSum> ready, long batches) {
         ready.ifPresent(sum -> {
-            BatchRange place =
+            BatchRange range =
                     new BatchRange(fold.first(), settings.curvature().shard().count(), batches);
-            outbox.send(sum.bytes(), () -> publisher.statistics(checkpoint, place, sum));
+            queue.send(sum.bytes(), () -> publisher.statistics(checkpoint, range, sum));
         });
     }
 
-    private void news(Checkpoint checkpoint, PassProgress progress, long mine, boolean last) {
-        outbox.send(
+    private void report(Checkpoint checkpoint, PassProgress progress, long mine, boolean last) {
+        queue.send(
                 0,
                 () -> publisher.curvature(
                         checkpoint, progress.batches(), mine, progress.examples(), progress.logLikelihood(), last));

@@ -31,7 +31,7 @@ final class LiveStatistics implements AutoCloseable {
     private final AdaptedModel model;
     private final Adapter initial;
     private final Publisher publisher;
-    private final SendQueue outbox;
+    private final SendQueue queue;
     private final KfacEstimator curvature;
     private final NDManager manager;
     private final CurvatureFold fold;
@@ -39,11 +39,11 @@ final class LiveStatistics implements AutoCloseable {
 
     /** @param initial the weights before fine-tuning */
     LiveStatistics(
-            TrainerSettings settings, AdaptedModel model, Adapter initial, Publisher publisher, SendQueue outbox) {
+            TrainerSettings settings, AdaptedModel model, Adapter initial, Publisher publisher, SendQueue queue) {
         this.model = model;
         this.initial = initial;
         this.publisher = publisher;
-        this.outbox = outbox;
+        this.queue = queue;
         StreamingSettings streaming = settings.streaming();
         every = settings.curvature().shard().index() == 0 ? streaming.every() : 0;
         Integer rank = settings.curvature().rank().orElse(null);
@@ -69,7 +69,7 @@ final class LiveStatistics implements AutoCloseable {
         send(fold.add(batch, curvature.ofTraining(pass, model.weights(), prompts, batch, threads)));
     }
 
-    /** Whether everything that was taken has been given to the outbox. */
+    /** Whether everything that was taken has been given to the queue. */
     boolean isEmpty() {
         return fold.isEmpty();
     }
@@ -84,10 +84,10 @@ final class LiveStatistics implements AutoCloseable {
             return;
         }
         CurvatureSum sum = ready.get();
-        BatchRange place = new BatchRange(fold.first(), 1, null);
+        BatchRange range = new BatchRange(fold.first(), 1, null);
         Adapter now = model.weights().snapshot();
         // norms are taken in the sending thread
-        outbox.send(sum.bytes(), () -> publisher.statistics(new Checkpoint(Checkpoint.LIVE, now, initial), place, sum));
+        queue.send(sum.bytes(), () -> publisher.statistics(new Checkpoint(Checkpoint.LIVE, now, initial), range, sum));
     }
 
     @Override

@@ -22,7 +22,7 @@ public interface ProgressListener {
     }
 
     /**
-     * One piece of news.
+     * What a listener hears.
      *
      * @param done steps or batches
      * @param total of the phase

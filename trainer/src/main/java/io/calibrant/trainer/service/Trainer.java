@@ -6,8 +6,6 @@ import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Pass;
-import io.calibrant.trainer.digest.Digest;
-import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.finetuning.FineTuning;
 import io.calibrant.trainer.finetuning.FineTuningListener;
 import io.calibrant.trainer.finetuning.FineTuningSettings;
@@ -17,7 +15,6 @@ import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.service.ProgressListener.Event;
 import io.calibrant.trainer.service.ProgressListener.Phase;
 import io.calibrant.trainer.settings.AdapterSettings;
@@ -29,7 +26,6 @@ import io.calibrant.trainer.state.StateFile;
 import io.calibrant.trainer.state.StateKeeper;
 import io.calibrant.trainer.state.TrainerState;
 import io.calibrant.trainer.statistics.Checkpoint;
-import io.calibrant.trainer.statistics.FitWatch;
 import io.calibrant.trainer.statistics.PublishedRun;
 import io.calibrant.trainer.statistics.Publisher;
 import io.calibrant.trainer.statistics.RunDescription;
@@ -40,7 +36,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.TreeMap;
 
 /**
  * From files to records: loads model, adapter and questions, fine-tunes and streams the statistics of its steps, writes
@@ -50,11 +45,6 @@ import java.util.TreeMap;
 public final class Trainer implements AutoCloseable {
     /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
     private static final int STEPS_PER_RECORD = 5;
-
-    /** So long validation questions wait for the posterior they are for. */
-    private static final Duration FIT_PATIENCE = Duration.ofMinutes(10);
-
-    private static final Duration FIT_POLL = Duration.ofMillis(500);
 
     private final TrainerSettings settings;
     private final Connection connection;
@@ -92,7 +82,7 @@ public final class Trainer implements AutoCloseable {
         if (settings.execution().createTopics()) {
             TopicAdmin.createMissing(connection);
         }
-        RunDescription run = describe(initial, set);
+        RunDescription run = RunDescriptions.describe(settings, initial, set);
         PublishedRun.requireSame(connection, run);
         Optional<StateFile> file = stateFile(run);
         Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
@@ -115,7 +105,7 @@ public final class Trainer implements AutoCloseable {
                     settings.curvature().shard().toString(),
                     settings.streaming().rowType())) {
                 publisher.run();
-                try (SendQueue outbox =
+                try (SendQueue queue =
                         publisher.queue(settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
                     StateKeeper keeper = new StateKeeper(
                             file,
@@ -123,9 +113,9 @@ public final class Trainer implements AutoCloseable {
                                     .state()
                                     .map(StateSettings::every)
                                     .orElse(Duration.ZERO),
-                            outbox,
+                            queue,
                             () -> stopping);
-                    return publish(model, initial, set, publisher, outbox, keeper, from);
+                    return publish(model, initial, set, publisher, queue, keeper, from);
                 }
             }
         }
@@ -136,12 +126,12 @@ public final class Trainer implements AutoCloseable {
             Adapter initial,
             TrainingSet set,
             Publisher publisher,
-            SendQueue outbox,
+            SendQueue queue,
             StateKeeper keeper,
             Optional<TrainerState> from) {
         CurvaturePass pass =
-                new CurvaturePass(settings, model, set, publisher, outbox, keeper, listener, () -> stopping);
-        if (!tune(model, initial, set, publisher, outbox, pass, keeper, from)) {
+                new CurvaturePass(settings, model, set, publisher, queue, keeper, listener, () -> stopping);
+        if (!tune(model, initial, set, publisher, queue, pass, keeper, from)) {
             return false;
         }
         Adapter now = settings.optimisation().steps() > 0 ? model.weights().snapshot() : initial;
@@ -152,16 +142,16 @@ public final class Trainer implements AutoCloseable {
                 .map(TrainerState::pass)
                 .orElse(PassProgress.NONE);
         Checkpoint checkpoint = new Checkpoint(settings.checkpoint(), now, initialIfKnown(initial));
-        if (!pass.run(checkpoint, true, passed, () -> end) || !outbox.flush()) {
+        if (!pass.run(checkpoint, true, passed, () -> end) || !queue.flush()) {
             return false;
         }
         if (settings.curvature().shard().index() == 0 && !set.validation().isEmpty()) {
-            if (!awaitFit(set) || !outbox.send(0, () -> publisher.validation(set.validation()))) {
+            if (!new FitWait(settings, connection, listener, () -> stopping).await(set.prompts().size()) || !queue.send(0, () -> publisher.validation(set.validation()))) {
                 return false;
             }
         }
         keeper.keep(end, PassProgress.NONE, true);
-        if (!outbox.flush()) {
+        if (!queue.flush()) {
             return false;
         }
         event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
@@ -200,58 +190,12 @@ public final class Trainer implements AutoCloseable {
         return settings.adapter().from().isPresent() && settings.optimisation().steps() == 0 ? null : initial;
     }
 
-    private RunDescription describe(Adapter adapter, TrainingSet set) {
-        Map<String, String> record = new TreeMap<>();
-        record.put("steps", Integer.toString(settings.optimisation().steps()));
-        record.put("batchSize", Integer.toString(settings.optimisation().batchSize()));
-        record.put("learningRate", Double.toString(settings.optimisation().learningRate()));
-        record.put("weightDecay", Double.toString(OptimisationSettings.WEIGHT_DECAY));
-        record.put("optimizer", "AdamW");
-        record.put("schedule", "linear");
-        record.put("questionsDigest", set.digest());
-        record.put("adapterDigest", digest(adapter));
-        record.put("statisticsEvery", Integer.toString(settings.streaming().every()));
-        record.put(
-                "halfLife",
-                settings.streaming().halfLife().isEmpty()
-                        ? "none"
-                        : Double.toString(settings.streaming().halfLife().getAsDouble()));
-        record.put("batchesPerRecord", Integer.toString(settings.streaming().batchesPerRecord()));
-        record.put("statisticsType", settings.streaming().rowType().name());
-        record.put("checkpointEvery", Integer.toString(settings.curvature().checkpointEvery()));
-        record.put("validationQuestions", Integer.toString(set.validation().size()));
-        return new RunDescription(
-                settings.run(),
-                String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
-                ModelDigest.of(settings.model()),
-                adapter,
-                set.classTokens(),
-                set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())
-                        ? Prompt.TRUE_FALSE
-                        : Prompt.MULTIPLE_CHOICE,
-                settings.questions().maxLength(),
-                settings.curvature().kfac(),
-                settings.curvature().fisher(),
-                settings.curvature().rank().orElse(null),
-                set.prompts().size(),
-                settings.seed(),
-                record);
-    }
-
-    /** Of the weights that the run starts from. */
-    private static String digest(Adapter adapter) {
-        Digest digest = new Digest();
-        adapter.matrices()
-                .forEach((path, matrices) -> digest.add(path).add(matrices.a()).add(matrices.b()));
-        return digest.hex();
-    }
-
     private boolean tune(
             AdaptedModel model,
             Adapter initial,
             TrainingSet set,
             Publisher publisher,
-            SendQueue outbox,
+            SendQueue queue,
             CurvaturePass pass,
             StateKeeper keeper,
             Optional<TrainerState> from) {
@@ -265,7 +209,7 @@ public final class Trainer implements AutoCloseable {
                 settings.optimisation().learningRate(),
                 OptimisationSettings.WEIGHT_DECAY,
                 settings.seed());
-        try (LiveStatistics live = new LiveStatistics(settings, model, initial, publisher, outbox);
+        try (LiveStatistics live = new LiveStatistics(settings, model, initial, publisher, queue);
                 FineTuning tuning =
                         new FineTuning(model, set.prompts(), set.pad(), tuned, from.map(TrainerState::tuning))) {
             if (settings.measures(begun)
@@ -300,13 +244,13 @@ public final class Trainer implements AutoCloseable {
                                     start, step - begun, settings.optimisation().steps() - begun));
                     if (step % STEPS_PER_RECORD == 0
                             || step == settings.optimisation().steps()) {
-                        outbox.send(
+                        queue.send(
                                 0,
                                 () -> publisher.fineTuning(
                                         step, settings.optimisation().steps(), loss, rate, examples));
                     }
                     if (step < settings.optimisation().steps() && settings.measures(step)) {
-                        live.end(); // a state has no room for half a record
+                        live.end(); // a state cannot hold half a record
                         pass.run(checkpoint(step, model, initial), false, PassProgress.NONE, tuning::state);
                     } else if (step < settings.optimisation().steps() && live.isEmpty() && keeper.isDue()) {
                         keeper.keep(tuning.state(), PassProgress.NONE, false);
@@ -323,48 +267,6 @@ public final class Trainer implements AutoCloseable {
 
     private static Checkpoint checkpoint(int step, AdaptedModel model, Adapter initial) {
         return new Checkpoint(TrainerSettings.checkpoint(step), model.weights().snapshot(), initial);
-    }
-
-    /**
-     * Validation questions are for the posterior of this checkpoint. A scorer takes no question before it has a
-     * complete posterior; but where one of an older checkpoint is there, it would answer with that: then the new one is
-     * waited for.
-     *
-     * @return false if the trainer was closed meanwhile
-     */
-    private boolean awaitFit(TrainingSet set) {
-        try (FitWatch watch = new FitWatch(connection, settings.run(), listener::warned)) {
-            while (!watch.isCaughtUp()) {
-                if (stopping) {
-                    return false;
-                }
-                watch.poll(FIT_POLL);
-            }
-            String checkpoint = settings.checkpoint();
-            Optional<String> older = watch.completeBeside(checkpoint);
-            if (older.isEmpty()) {
-                return !stopping;
-            }
-            long batches =
-                    ((long) set.prompts().size() + settings.optimisation().batchSize() - 1)
-                            / settings.optimisation().batchSize();
-            long end = System.nanoTime() + FIT_PATIENCE.toNanos();
-            while (!watch.isComplete(checkpoint)) {
-                if (stopping) {
-                    return false;
-                }
-                if (System.nanoTime() > end) {
-                    listener.warned("note: checkpoint " + checkpoint + " of run '" + settings.run()
-                            + "' has no complete posterior after " + FIT_PATIENCE.toMinutes()
-                            + " min (is a fitter running? calibrant fit): the validation questions are sent now, and a"
-                            + " scorer that still serves " + older.get() + " answers them with that");
-                    break;
-                }
-                event(Phase.FITTING, watch.batches(checkpoint), batches, OptionalDouble.empty(), Optional.empty());
-                watch.poll(FIT_POLL);
-            }
-            return !stopping;
-        }
     }
 
     static Optional<Duration> remaining(long start, long done, long total) {

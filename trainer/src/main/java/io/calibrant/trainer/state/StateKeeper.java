@@ -7,13 +7,13 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
- * Keeps a trainer's state every now and then, or nothing where nobody asked for it. A state goes through the outbox,
- * behind all that was sent before it: when it is written, that is committed.
+ * Writes a trainer's state from time to time, if that was asked for. A state goes through the send queue behind all
+ * records that belong to it: when it is written, they are committed.
  */
 public final class StateKeeper {
     private final Optional<StateFile> file;
     private final Duration every;
-    private final SendQueue outbox;
+    private final SendQueue queue;
     private final BooleanSupplier stopping;
     private long last = System.nanoTime();
 
@@ -23,10 +23,10 @@ public final class StateKeeper {
      * @param file empty: nothing is kept at all
      * @param stopping whether the trainer is to end
      */
-    public StateKeeper(Optional<StateFile> file, Duration every, SendQueue outbox, BooleanSupplier stopping) {
+    public StateKeeper(Optional<StateFile> file, Duration every, SendQueue queue, BooleanSupplier stopping) {
         this.file = file;
         this.every = every;
-        this.outbox = outbox;
+        this.queue = queue;
         this.stopping = stopping;
     }
 
@@ -41,7 +41,7 @@ public final class StateKeeper {
     }
 
     /**
-     * Keeps a state now. Everything that belongs to it must have been given to the outbox.
+     * Keeps a state now. Everything that belongs to it must have been given to the queue.
      *
      * @param tuning may be null where nothing is kept
      */
@@ -50,7 +50,7 @@ public final class StateKeeper {
             return;
         }
         TrainerState state = new TrainerState(tuning, pass, complete);
-        outbox.send(bytes(state.tuning()), () -> file.get().write(state));
+        queue.send(bytes(state.tuning()), () -> file.get().write(state));
         last = System.nanoTime();
     }
 

@@ -78,8 +78,8 @@ public final class Publisher implements AutoCloseable {
      * A queue in front of this publisher's sender; see {@link SendQueue}.
      *
      * @param capacity bytes that may wait to be sent
-     * @param stopping whether the asker is to stop waiting
-     * @param lines hears that the asker waits, and that it goes on
+     * @param stopping whether the caller is to stop waiting
+     * @param lines hears that the caller waits, and that it goes on
      */
     public SendQueue queue(long capacity, BooleanSupplier stopping, Consumer<String> lines) {
         return new SendQueue(capacity, sender, stopping, lines);

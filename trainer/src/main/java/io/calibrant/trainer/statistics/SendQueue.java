@@ -9,13 +9,16 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
- * Sends in a thread of its own, in the order in which it was asked to, so that a training step waits for a broker no
- * longer than this buffer is full. Nothing is dropped: where the buffer is full the asker waits, says so after a second
- * and every half minute, and says when it goes on.
+ * A bounded queue with a thread of its own that sends in the order of the calls. A training step waits for a broker
+ * only while the queue is full: back-pressure, nothing is dropped. A caller that waits says so after a second and every
+ * half minute, and says when it goes on.
  *
- * <p>For one asking thread, in which all lines are said.
+ * <p>For one calling thread, in which all lines are said.
  */
 public final class SendQueue implements AutoCloseable {
+    /** The name of the thread that sends. */
+    public static final String THREAD = "calibrant-send-queue";
+
     private static final Duration FIRST_LINE = Duration.ofSeconds(1);
     private static final Duration NEXT_LINE = Duration.ofSeconds(30);
     private static final Duration LAST_PATIENCE = Duration.ofSeconds(10);
@@ -25,7 +28,7 @@ public final class SendQueue implements AutoCloseable {
     private final Receiver receiver;
     private final BooleanSupplier stopping;
     private final Consumer<String> lines;
-    private final Queue<Letter> letters = new ArrayDeque<>();
+    private final Queue<Entry> entries = new ArrayDeque<>();
     private final Thread thread;
     private long bytes;
     private int unsent;
@@ -33,9 +36,9 @@ public final class SendQueue implements AutoCloseable {
     private boolean refused;
     private RuntimeException failure;
 
-    private record Letter(long bytes, Runnable sending) {}
+    private record Entry(long bytes, Runnable sending) {}
 
-    /** Where everything goes; asked by any thread. */
+    /** The sender behind the queue, as the queue's messages need it; thread-safe. */
     interface Receiver {
         /** Its address, for the lines. */
         String address();
@@ -43,33 +46,33 @@ public final class SendQueue implements AutoCloseable {
         /** What keeps it from taking records at the moment. */
         Optional<String> trouble();
 
-        /** From here on it is not to be waited for any longer. */
+        /** Ends its retries: from here on a broker that is away is an error. */
         void giveUp();
     }
 
     /**
      * Starts the thread.
      *
-     * @param capacity bytes that may wait to be sent; a larger letter is taken when nothing waits
-     * @param receiver what the letters send to; its {@code giveUp} is called where closing takes too long
-     * @param stopping whether the asker is to stop waiting
-     * @param lines hears that the asker waits, and that it goes on
+     * @param capacity bytes that may wait to be sent; a larger entry is taken when nothing waits
+     * @param receiver what the entries send to; its {@code giveUp} is called if closing takes too long
+     * @param stopping whether the caller is to stop waiting
+     * @param lines hears that the caller waits, and that it goes on
      */
     SendQueue(long capacity, Receiver receiver, BooleanSupplier stopping, Consumer<String> lines) {
         this.capacity = capacity;
         this.receiver = receiver;
         this.stopping = stopping;
         this.lines = lines;
-        thread = new Thread(this::work, "calibrant-outbox");
+        thread = new Thread(this::work, THREAD);
         thread.setDaemon(true);
         thread.start();
     }
 
     /**
-     * Takes something to send, as soon as there is room.
+     * Takes something to send, as soon as it fits.
      *
      * @param size about how many bytes it is
-     * @return false if the asker was stopped while it waited: then it is not sent, nor is anything after it
+     * @return false if the caller was stopped while it waited: then it is not sent, nor is anything after it
      * @throws RuntimeException what an earlier one has failed with
      */
     public boolean send(long size, Runnable sending) {
@@ -78,7 +81,7 @@ public final class SendQueue implements AutoCloseable {
                 refused = true; // a gap would be taken for the end by whoever comes after it
                 return false;
             }
-            letters.add(new Letter(size, sending));
+            entries.add(new Entry(size, sending));
             bytes += size;
             unsent++;
             notifyAll();
@@ -89,7 +92,7 @@ public final class SendQueue implements AutoCloseable {
     /**
      * Waits until everything is sent.
      *
-     * @return false if the asker was stopped while it waited
+     * @return false if the caller was stopped while it waited
      * @throws RuntimeException what one of them has failed with
      */
     public synchronized boolean flush() {
@@ -138,22 +141,22 @@ public final class SendQueue implements AutoCloseable {
 
     private void work() {
         while (true) {
-            Letter letter;
+            Entry entry;
             synchronized (this) {
-                while (letters.isEmpty() && !closed) {
+                while (entries.isEmpty() && !closed) {
                     try {
                         wait();
                     } catch (InterruptedException e) {
                         return;
                     }
                 }
-                letter = letters.poll();
-                if (letter == null) {
+                entry = entries.poll();
+                if (entry == null) {
                     return;
                 }
             }
             try {
-                letter.sending.run();
+                entry.sending.run();
             } catch (RuntimeException e) {
                 synchronized (this) {
                     failure = e;
@@ -162,7 +165,7 @@ public final class SendQueue implements AutoCloseable {
                 return;
             }
             synchronized (this) {
-                bytes -= letter.bytes;
+                bytes -= entry.bytes;
                 unsent--;
                 notifyAll();
             }
@@ -186,10 +189,10 @@ public final class SendQueue implements AutoCloseable {
         }
         synchronized (this) {
             if (unsent > 0 && failure == null) {
-                letters.clear();
+                entries.clear();
                 receiver.giveUp();
                 lines.accept("broker " + receiver.address() + " does not take records: " + unsent
-                        + " batches of statistics or news of progress are not sent");
+                        + " batches of statistics or progress records are not sent");
             }
         }
     }

@@ -41,13 +41,13 @@ class StateKeeperTest {
     @Test
     void shouldWriteAStateOnceWhatWasSentBeforeItIsCommitted() {
         CountDownLatch committing = new CountDownLatch(1);
-        try (SendQueue outbox = StandaloneSendQueue.open()) {
-            outbox.send(1, () -> untilOpen(committing));
-            keep(outbox, 7);
+        try (SendQueue queue = StandaloneSendQueue.open()) {
+            queue.send(1, () -> untilOpen(committing));
+            keep(queue, 7);
             assertThat(file.read(adapter)).isEmpty();
 
             committing.countDown();
-            assertThat(outbox.flush()).isTrue();
+            assertThat(queue.flush()).isTrue();
             assertThat(file.read(adapter).orElseThrow().tuning().step()).isEqualTo(7);
         }
     }
@@ -55,20 +55,20 @@ class StateKeeperTest {
     @Test
     void shouldWriteNoStateWhereWhatWasSentBeforeItHasFailed() {
         CountDownLatch failing = new CountDownLatch(1);
-        try (SendQueue outbox = StandaloneSendQueue.open()) {
-            outbox.send(1, () -> {
+        try (SendQueue queue = StandaloneSendQueue.open()) {
+            queue.send(1, () -> {
                 untilOpen(failing);
                 throw new IllegalStateException("not committed");
             });
-            keep(outbox, 7);
+            keep(queue, 7);
             failing.countDown();
-            assertThatThrownBy(outbox::flush).hasMessage("not committed");
+            assertThatThrownBy(queue::flush).hasMessage("not committed");
         }
         assertThat(file.read(adapter)).isEmpty();
     }
 
-    private void keep(SendQueue outbox, int step) {
-        StateKeeper keeper = new StateKeeper(Optional.of(file), Duration.ZERO, outbox, () -> false);
+    private void keep(SendQueue queue, int step) {
+        StateKeeper keeper = new StateKeeper(Optional.of(file), Duration.ZERO, queue, () -> false);
         keeper.keep(new FineTuningState(step, adapter, List.of(), List.of()), PassProgress.NONE, true);
     }
 

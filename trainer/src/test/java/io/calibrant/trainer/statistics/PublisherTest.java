@@ -129,7 +129,7 @@ class PublisherTest {
         Checkpoint checkpoint = new Checkpoint("step-0", adapter, null);
         BatchCurvature measured = measure();
 
-        publisher.statistics(checkpoint, new BatchRange(3, 2, 9L), CurvatureSum.of(measured));
+        publisher.statistics(checkpoint, new BatchRange(3, 2, 9L), SingleBatch.of(measured));
 
         assertThat(producer.commitCount()).isEqualTo(1);
         assertThat(producer.history()).hasSize(10);
@@ -192,7 +192,7 @@ class PublisherTest {
         BatchCurvature measured = measure();
         new Publisher(sender(other), CONNECTION, describe(), new Records.Source("1/2", 7, RowType.BF16))
                 .statistics(
-                        new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(measured));
+                        new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), SingleBatch.of(measured));
 
         Statistics record = read(other.history().get(0), Statistics.class);
         float[] exact = measured.blocks().get(0).rows().values();
@@ -211,14 +211,14 @@ class PublisherTest {
         Checkpoint checkpoint = new Checkpoint("step-0", adapter, null);
         publisher.run();
         publisher.checkpoint(checkpoint);
-        publisher.statistics(checkpoint, new BatchRange(0, 2, 2L), CurvatureSum.of(measure()));
+        publisher.statistics(checkpoint, new BatchRange(0, 2, 2L), SingleBatch.of(measure()));
 
         MockProducer<String, byte[]> second = new MockProducer<>(
                 org.apache.kafka.common.Cluster.empty(), true, null, new StringSerializer(), new ByteArraySerializer());
         Publisher again = open(second, 7);
         again.run();
         again.checkpoint(checkpoint);
-        again.statistics(checkpoint, new BatchRange(0, 2, 2L), CurvatureSum.of(measure()));
+        again.statistics(checkpoint, new BatchRange(0, 2, 2L), SingleBatch.of(measure()));
 
         assertThat(second.history()).hasSameSizeAs(producer.history());
         for (int i = 0; i < second.history().size(); i++) {
@@ -278,7 +278,7 @@ class PublisherTest {
                 -1);
 
         assertThatThrownBy(() -> publisher.statistics(
-                        new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), CurvatureSum.of(large)))
+                        new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), SingleBatch.of(large)))
                 .isInstanceOf(PublishingException.class)
                 .hasMessageContaining("r1/step-0/" + small.blocks().get(1).block())
                 .hasMessageContaining("must be at most " + Topics.MAX_RECORD_BYTES + " bytes, got ")

@@ -51,22 +51,22 @@ class SendQueueTest {
     void shouldSendEverythingInItsOrder() {
         List<Integer> sent = new CopyOnWriteArrayList<>();
         List<Integer> expected = new ArrayList<>();
-        try (SendQueue outbox = open(10)) {
+        try (SendQueue queue = open(10)) {
             for (int i = 0; i < 100; i++) {
                 int number = i;
                 expected.add(i);
-                assertThat(outbox.send(3, () -> sent.add(number))).isTrue();
+                assertThat(queue.send(3, () -> sent.add(number))).isTrue();
             }
-            assertThat(outbox.flush()).isTrue();
+            assertThat(queue.flush()).isTrue();
             assertThat(sent).isEqualTo(expected);
         }
     }
 
     @Test
     void shouldNotMakeTheAskerWaitBeforeItIsFull() {
-        try (SendQueue outbox = open(10)) {
-            outbox.send(5, this::untilTheBrokerIsBack);
-            outbox.send(5, () -> {});
+        try (SendQueue queue = open(10)) {
+            queue.send(5, this::untilTheBrokerIsBack);
+            queue.send(5, () -> {});
 
             assertThat(lines).isEmpty();
             broker.countDown();
@@ -76,10 +76,10 @@ class SendQueueTest {
     @Test
     void shouldSayThatItWaitsAndThatItGoesOnAndLoseNothing() {
         List<String> sent = new CopyOnWriteArrayList<>();
-        try (SendQueue outbox = open(10)) {
-            outbox.send(6, this::untilTheBrokerIsBack);
-            outbox.send(6, () -> sent.add("after"));
-            outbox.flush();
+        try (SendQueue queue = open(10)) {
+            queue.send(6, this::untilTheBrokerIsBack);
+            queue.send(6, () -> sent.add("after"));
+            queue.flush();
         }
 
         assertThat(sent).containsExactly("after");
@@ -94,45 +94,45 @@ class SendQueueTest {
     @Test
     void shouldTakeOneThatIsLargerThanItAllIfNothingWaits() {
         List<String> sent = new CopyOnWriteArrayList<>();
-        try (SendQueue outbox = open(10)) {
-            outbox.send(1000, () -> sent.add("large"));
-            outbox.send(1000, () -> sent.add("large too"));
+        try (SendQueue queue = open(10)) {
+            queue.send(1000, () -> sent.add("large"));
+            queue.send(1000, () -> sent.add("large too"));
         }
         assertThat(sent).hasSize(2);
     }
 
     @Test
     void shouldStopTheAskerWithWhatSendingHasFailedWith() {
-        try (SendQueue outbox = open(10)) {
-            outbox.send(1, () -> {
+        try (SendQueue queue = open(10)) {
+            queue.send(1, () -> {
                 throw new PublishingException("fenced", null);
             });
 
-            assertThatThrownBy(outbox::flush)
+            assertThatThrownBy(queue::flush)
                     .isInstanceOf(PublishingException.class)
                     .hasMessage("fenced");
-            assertThatThrownBy(() -> outbox.send(1, () -> {})).hasMessage("fenced");
+            assertThatThrownBy(() -> queue.send(1, () -> {})).hasMessage("fenced");
         }
         assertThat(lines).isEmpty();
     }
 
     @Test
     void shouldLetAnAskerGoThatIsStoppedAndSayWhatIsNotSent() {
-        SendQueue outbox = open(10);
+        SendQueue queue = open(10);
         CountDownLatch begun = new CountDownLatch(1);
-        outbox.send(10, () -> {
+        queue.send(10, () -> {
             begun.countDown();
             untilTheBrokerIsBack();
         });
         CompletableFuture<Boolean> asked = CompletableFuture.supplyAsync(() -> {
             await(begun);
             stopping.set(true);
-            return outbox.send(10, () -> {});
+            return queue.send(10, () -> {});
         });
 
         assertThat(asked.join()).isFalse();
-        assertThat(outbox.send(0, () -> {})).as("what comes after a gap").isFalse();
-        outbox.close(); // waits its ten seconds
+        assertThat(queue.send(0, () -> {})).as("what comes after a gap").isFalse();
+        queue.close(); // waits its ten seconds
         assertThat(givenUp).isTrue();
         assertThat(lines).last().asString().contains("1 batches").contains("are not sent");
     }

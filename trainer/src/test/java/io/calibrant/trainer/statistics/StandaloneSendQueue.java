@@ -2,7 +2,7 @@ package io.calibrant.trainer.statistics;
 
 import java.util.Optional;
 
-/** Outboxes without a broker: what goes through them is the test's. */
+/** Send queues without a broker: what goes through them is the test's. */
 public final class StandaloneSendQueue {
     private StandaloneSendQueue() {}
 

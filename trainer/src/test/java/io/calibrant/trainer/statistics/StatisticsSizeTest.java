@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.calibrant.schemas.Connection;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.curvature.BatchCurvature;
-import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
@@ -63,12 +62,12 @@ class StatisticsSizeTest {
                     .statistics(
                             new Checkpoint(Checkpoint.LIVE, adapter, adapter),
                             new BatchRange(1000, 1, null),
-                            CurvatureSum.of(measured));
+                            SingleBatch.of(measured));
 
             long sent = producer.history().stream()
                     .mapToLong(record -> record.key().length() + record.value().length)
                     .sum();
-            assertThat(size.of("r1", rowType, 1000, CurvatureSum.of(measured)))
+            assertThat(size.of("r1", rowType, 1000, SingleBatch.of(measured)))
                     .isEqualTo(new StatisticsSize.Size(producer.history().size(), sent));
         }
     }

@@ -1,0 +1,65 @@
+package io.calibrant.trainer.service;
+
+import io.calibrant.trainer.digest.Digest;
+import io.calibrant.trainer.digest.ModelDigest;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.statistics.RunDescription;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What a run is, for its record: everything that decides what it trains and sends. Shards of one run, and a process
+ * that resumes it, describe it the same.
+ */
+final class RunDescriptions {
+    private RunDescriptions() {}
+
+    /** @param adapter the weights that the run starts from */
+    static RunDescription describe(TrainerSettings settings, Adapter adapter, TrainingSet set) {
+        Map<String, String> record = new TreeMap<>();
+        record.put("steps", Integer.toString(settings.optimisation().steps()));
+        record.put("batchSize", Integer.toString(settings.optimisation().batchSize()));
+        record.put("learningRate", Double.toString(settings.optimisation().learningRate()));
+        record.put("weightDecay", Double.toString(OptimisationSettings.WEIGHT_DECAY));
+        record.put("optimizer", "AdamW");
+        record.put("schedule", "linear");
+        record.put("questionsDigest", set.digest());
+        record.put("adapterDigest", digest(adapter));
+        record.put("statisticsEvery", Integer.toString(settings.streaming().every()));
+        record.put(
+                "halfLife",
+                settings.streaming().halfLife().isEmpty()
+                        ? "none"
+                        : Double.toString(settings.streaming().halfLife().getAsDouble()));
+        record.put("batchesPerRecord", Integer.toString(settings.streaming().batchesPerRecord()));
+        record.put("statisticsType", settings.streaming().rowType().name());
+        record.put("checkpointEvery", Integer.toString(settings.curvature().checkpointEvery()));
+        record.put("validationQuestions", Integer.toString(set.validation().size()));
+        return new RunDescription(
+                settings.run(),
+                String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
+                ModelDigest.of(settings.model()),
+                adapter,
+                set.classTokens(),
+                set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())
+                        ? Prompt.TRUE_FALSE
+                        : Prompt.MULTIPLE_CHOICE,
+                settings.questions().maxLength(),
+                settings.curvature().kfac(),
+                settings.curvature().fisher(),
+                settings.curvature().rank().orElse(null),
+                set.prompts().size(),
+                settings.seed(),
+                record);
+    }
+
+    private static String digest(Adapter adapter) {
+        Digest digest = new Digest();
+        adapter.matrices()
+                .forEach((path, matrices) -> digest.add(path).add(matrices.a()).add(matrices.b()));
+        return digest.hex();
+    }
+}

@@ -1,0 +1,82 @@
+package io.calibrant.trainer.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.trainer.TinyDirectory;
+import io.calibrant.trainer.TinyQuestions;
+import io.calibrant.trainer.TinyRun;
+import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.settings.OptimisationSettings;
+import io.calibrant.trainer.settings.StreamingSettings;
+import io.calibrant.trainer.settings.TrainerSettings;
+import io.calibrant.trainer.statistics.RowType;
+import io.calibrant.trainer.statistics.RunDescription;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunDescriptionsTest {
+    @TempDir
+    Path directory;
+
+    private TrainerSettings settings;
+
+    @BeforeEach
+    void write() throws IOException {
+        settings = TrainerSettings.of(
+                "r",
+                TinyDirectory.write(directory.resolve("model"), 1),
+                TinyQuestions.write(directory.resolve("q.jsonl"), TinyRun.questions(8)));
+    }
+
+    @Test
+    void shouldDescribeWhatDecidesWhatIsTrainedAndSent() {
+        RunDescription run = describe(settings);
+
+        assertThat(run.runId()).isEqualTo("r");
+        assertThat(run.modelId()).isEqualTo("model");
+        assertThat(run.promptTemplate()).isEqualTo(Prompt.MULTIPLE_CHOICE);
+        assertThat(run.trainingQuestions()).isEqualTo(8);
+        assertThat(run.settings())
+                .containsEntry("steps", "400")
+                .containsEntry("batchSize", "4")
+                .containsEntry("learningRate", "5.0E-5")
+                .containsEntry("weightDecay", "0.01")
+                .containsEntry("halfLife", "none")
+                .containsEntry("statisticsType", "F32")
+                .containsEntry("validationQuestions", "0");
+    }
+
+    @Test
+    void shouldDescribeARunTheSameAgainAndOtherSettingsOtherwise() {
+        RunDescription run = describe(settings);
+
+        assertThat(describe(settings).settings()).isEqualTo(run.settings());
+        assertThat(describe(settings.withSeed(1)).settings().get("adapterDigest"))
+                .as("another adapter to start from")
+                .isNotEqualTo(run.settings().get("adapterDigest"));
+        assertThat(describe(settings.withOptimisation(OptimisationSettings.DEFAULT.withSteps(3)))
+                        .settings())
+                .containsEntry("steps", "3");
+        assertThat(describe(settings.withStreaming(
+                                new StreamingSettings(2, OptionalDouble.of(10), 3, RowType.BF16, 1)))
+                        .settings())
+                .containsEntry("statisticsEvery", "2")
+                .containsEntry("halfLife", "10.0")
+                .containsEntry("batchesPerRecord", "3")
+                .containsEntry("statisticsType", "BF16");
+    }
+
+    private static RunDescription describe(TrainerSettings settings) {
+        ModelConfig config = ModelConfig.read(settings.model());
+        TrainingSet set = TrainingSet.read(settings, config);
+        Adapter adapter = Adapter.initialise(
+                config, settings.adapter().lora(), set.classTokens().ids(), settings.seed());
+        return RunDescriptions.describe(settings, adapter, set);
+    }
+}
