@@ -1,7 +1,7 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.trainer.statistics.SendQueue;
 import com.sun.management.OperatingSystemMXBean;
+import io.calibrant.trainer.statistics.SendQueue;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;

@@ -146,7 +146,9 @@ public final class Trainer implements AutoCloseable {
             return false;
         }
         if (settings.curvature().shard().index() == 0 && !set.validation().isEmpty()) {
-            if (!new FitWait(settings, connection, listener, () -> stopping).await(set.prompts().size()) || !queue.send(0, () -> publisher.validation(set.validation()))) {
+            if (!new FitWait(settings, connection, listener, () -> stopping)
+                            .await(set.prompts().size())
+                    || !queue.send(0, () -> publisher.validation(set.validation()))) {
                 return false;
             }
         }

@@ -22,9 +22,11 @@ class DigestTest {
         assertThat(new Digest().add("ab").add("c").hex())
                 .isNotEqualTo(new Digest().add("a").add("bc").hex());
         assertThat(new Digest().add(new int[] {1}).add(new int[] {2, 3}).hex())
-                .isNotEqualTo(new Digest().add(new int[] {1, 2}).add(new int[] {3}).hex());
+                .isNotEqualTo(
+                        new Digest().add(new int[] {1, 2}).add(new int[] {3}).hex());
         assertThat(new Digest().add(new float[] {1}).add(new float[0]).hex())
-                .isNotEqualTo(new Digest().add(new float[0]).add(new float[] {1}).hex());
+                .isNotEqualTo(
+                        new Digest().add(new float[0]).add(new float[] {1}).hex());
     }
 
     @Test

@@ -63,8 +63,7 @@ class RunDescriptionsTest {
         assertThat(describe(settings.withOptimisation(OptimisationSettings.DEFAULT.withSteps(3)))
                         .settings())
                 .containsEntry("steps", "3");
-        assertThat(describe(settings.withStreaming(
-                                new StreamingSettings(2, OptionalDouble.of(10), 3, RowType.BF16, 1)))
+        assertThat(describe(settings.withStreaming(new StreamingSettings(2, OptionalDouble.of(10), 3, RowType.BF16, 1)))
                         .settings())
                 .containsEntry("statisticsEvery", "2")
                 .containsEntry("halfLife", "10.0")
