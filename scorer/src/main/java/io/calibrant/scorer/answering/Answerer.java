@@ -40,7 +40,7 @@ public final class Answerer {
     }
 
     /**
-     * Answers questions in one batch; if that fails, each on its own, so that one question costs nothing but itself.
+     * Answers questions in one batch; if that fails, each on its own, so that one bad question fails alone.
      *
      * @param predict mean and covariance of prompts in their order, from the posterior at {@code tier}: of a
      *     {@link io.calibrant.scorer.predictive.Predictor}, predict or measure
@@ -89,7 +89,7 @@ public final class Answerer {
                 new BadQuestionException("question '" + question.question().id() + "': " + e.getMessage(), e));
     }
 
-    /** By the constructor of all fields, so that a field that is new to the schema does not compile here. */
+    /** Uses the constructor of all fields, so that a new field of the schema does not compile until it is set here. */
     private Answer answer(Tier tier, TokenizedQuestion question, Predictive predictive) {
         double[] mean = predictive.mean();
         double[][] covariance = predictive.covariance();
@@ -116,7 +116,7 @@ public final class Answerer {
                 coverage(posterior));
     }
 
-    /** The share of the pass that the posterior rests on. */
+    /** The share of the pass that the posterior was made from. */
     private static double coverage(Posterior posterior) {
         Long expected = posterior.getBatchesExpected();
         return expected == null ? 1 : Math.min(1, (double) posterior.getBatches() / expected);

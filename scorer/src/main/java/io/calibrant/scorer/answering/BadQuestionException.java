@@ -1,6 +1,6 @@
 package io.calibrant.scorer.answering;
 
-/** A question that cannot be answered, whoever asks it again; the message is the reason in its dead letter. */
+/** A question that can never be answered; the message is the reason in its dead letter. */
 public final class BadQuestionException extends Exception {
     private static final long serialVersionUID = 1L;
 

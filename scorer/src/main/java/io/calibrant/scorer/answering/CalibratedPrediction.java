@@ -10,13 +10,13 @@ import java.util.Arrays;
 
 /**
  * What is served of one question's Gaussian, by the calibration of the posterior: E softmax N(z, Sigma) on the evidence
- * alone, softmax(z / T), or E softmax N(z / T, c Sigma) (method.md section 5). c belongs to the Sigma of all blocks, so
- * that another tier serves T alone where it is known; on the evidence alone tier map serves MAP.
+ * alone, softmax(z / T), or E softmax N(z / T, c Sigma) (method.md section 5c). c belongs to the Sigma of all blocks,
+ * so that another tier serves T alone where it is known; on the evidence alone tier map serves MAP.
  *
  * <p>The epistemic part comes from the covariance in every case: with softmax(z / T) it is the mutual information of E
  * softmax N(z / T, Sigma / T^2), at most the entropy of what is served.
  *
- * @param calibration what the probabilities rest on
+ * @param calibration by which the probabilities were made
  * @param probabilities as served, [C]
  * @param tempered softmax(z / T), [C]; null until T is known
  * @param entropy of the served probabilities, nats
@@ -27,7 +27,7 @@ public record CalibratedPrediction(
         Calibration calibration, double[] probabilities, double[] tempered, double entropy, double mutualInformation) {
 
     /**
-     * Decides.
+     * The prediction that a posterior's calibration and the tier ask for.
      *
      * @param mean contrasts z_c - z_C, [C - 1]; not modified
      * @param covariance Sigma [C - 1, C - 1]; not modified

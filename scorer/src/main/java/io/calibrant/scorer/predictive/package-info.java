@@ -5,6 +5,10 @@
  * <p>Letters: B questions of a batch, C classes of a question, K class tokens of the run, T tokens, r and d the small
  * and the large side of a block, k eigenpairs known of the large side (u, w), q and s those of the small side.
  *
- * <p>May depend on: DJL's NDArrays, trainer.{model, lora, capture, prompts}, fitter.posterior. No Kafka, no Avro.
+ * <p>Pure numbers: no Kafka, no Avro.
+ *
+ * <p>May depend on: {@code ai.djl.Device}, {@code ai.djl.ndarray}, {@code io.calibrant.fitter.evidence},
+ * {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.lora}, {@code io.calibrant.trainer.model},
+ * {@code io.calibrant.trainer.prompts}.
  */
 package io.calibrant.scorer.predictive;

@@ -6,11 +6,10 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** How what came of a poll goes out, and how it is remembered that the poll is done. */
+/** Sends the outcome of a poll and commits the offsets of its questions. Not thread-safe; confined to one thread. */
 interface Delivery extends AutoCloseable {
     /**
-     * Makes ready for the next poll. After a delivery that failed, the consumer stands behind what was committed when
-     * this returns.
+     * Prepares the next poll. After a delivery that failed, the consumer is at the committed offsets when this returns.
      */
     void prepare();
 
@@ -18,8 +17,8 @@ interface Delivery extends AutoCloseable {
      * Delivers the outcome of a poll.
      *
      * @param out records for any topic
-     * @param offsets of the questions, behind the poll
-     * @return false if the poll is not done: its questions will come again, here or elsewhere
+     * @param offsets to commit: of each partition, the one after its last question
+     * @return false if nothing is committed: the questions of the poll will be polled again, here or elsewhere
      */
     boolean deliver(List<ProducerRecord<byte[], byte[]>> out, Map<TopicPartition, OffsetAndMetadata> offsets);
 

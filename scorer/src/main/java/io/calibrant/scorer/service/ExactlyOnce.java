@@ -25,8 +25,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Records and offsets in one transaction: a question has one committed outcome, whatever happens in between. Who was
- * stopped while the group gave its partitions to another is refused by the group's generation.
+ * Exactly once: records and offsets in one transaction, so that a question has one committed outcome. A scorer that was
+ * paused while the group gave its partitions to another is fenced by the group's generation.
  */
 final class ExactlyOnce implements Delivery {
     private static final Logger LOG = LoggerFactory.getLogger(ExactlyOnce.class);
@@ -53,7 +53,7 @@ final class ExactlyOnce implements Delivery {
     private static Supplier<Producer<byte[], byte[]>> producers(Connection connection, String transactionalId) {
         Map<String, Object> configs = new HashMap<>(connection.producer());
         configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
-        // A transaction spans the sends only, never the scoring: what a killed scorer leaves open is short.
+        // A transaction spans the sends only, never the scoring: a killed scorer leaves it open for a short time.
         configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, (int)
                 Duration.ofSeconds(10).toMillis());
         // The commit sends everything at once; waiting for more would only be latency.
@@ -63,8 +63,8 @@ final class ExactlyOnce implements Delivery {
     }
 
     /**
-     * After a failure the same transactional id is opened again, which ends what it left open, one way or the other;
-     * only then it is known which offsets are committed.
+     * After a failure a new producer of the same transactional id commits or aborts the transaction that was left open.
+     * Only then it is known which offsets are committed.
      */
     @Override
     public void prepare() {
@@ -99,7 +99,7 @@ final class ExactlyOnce implements Delivery {
             failures = 0;
             return true;
         } catch (InvalidConfigurationException | WakeupException e) {
-            throw e; // not allowed, or too large: it would not go better the next time
+            throw e; // not authorised, or too large: a retry would fail the same way
         } catch (KafkaException e) {
             failures++;
             if (failures >= MOST_FAILURES) {

@@ -26,8 +26,9 @@ import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Answers the questions of one poll: leases the models that they name, encodes them, and asks the models in batches of
- * like questions. Each poll is answered with one version of each model.
+ * Answers the questions of one poll: leases the models that they name, encodes the questions, and gives them to the
+ * models in batches of questions of similar length. A poll is answered with one version of each model. Not thread-safe;
+ * confined to one thread.
  */
 final class PollAnswerer {
     private final QuestionReader reader;
@@ -57,15 +58,15 @@ final class PollAnswerer {
         }
     }
 
-    /** Questions that may share a forward pass. A model is like no other but itself. */
+    /** Questions that may share a forward pass; models are compared by identity. */
     private record Kind(FitModel model, Tier tier, boolean measured) {}
 
     /**
      * Answers or rejects questions.
      *
      * @param records of the poll
-     * @param out what goes out is added to it
-     * @return false if a run has lost its posterior in between: then {@code out} must not be sent
+     * @param out answers and dead letters are added to it
+     * @return false if the posterior of a run was deleted meanwhile: then {@code out} must not be sent
      * @throws RuntimeException if the registry cannot be asked
      */
     boolean answer(List<ConsumerRecord<byte[], byte[]>> records, PollOutput out) {
@@ -81,7 +82,7 @@ final class PollAnswerer {
                 pending.add(new Pending(record, read, target));
                 if (serving.runs().contains(run)) {
                     wanted.add(target);
-                    // They were sent because a fit is complete: an older one must not answer them.
+                    // Sent because a fit has become complete: a posterior from before that must not answer them.
                     current |= read.purpose() == Purpose.VALIDATION;
                 } else {
                     strangers.add(run);
@@ -113,7 +114,9 @@ final class PollAnswerer {
         }
     }
 
-    /** Those that can be asked; the others are rejected, but for what other scorers are there for. */
+    /**
+     * The questions that can be answered here. The others are rejected, or skipped where another scorer has their run.
+     */
     private List<Ready> ready(List<Pending> pending, Lease lease, PollOutput out) {
         List<Ready> ready = new ArrayList<>();
         for (Pending each : pending) {
@@ -162,7 +165,7 @@ final class PollAnswerer {
         return missing;
     }
 
-    /** Answers in batches of like ones: by number of choices, then by length. */
+    /** Answers in batches, sorted by number of choices and then by length, so that there is little padding. */
     private void answer(List<Ready> ready, Lease lease, PollOutput out) {
         Map<Kind, List<Ready>> kinds = new LinkedHashMap<>();
         for (Ready each : ready) {

@@ -13,7 +13,7 @@ import org.apache.kafka.common.serialization.Serializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What goes out of one poll, as records, and what there is to count of it. Not thread-safe. */
+/** The records that one poll sends, and its counts. Not thread-safe. */
 final class PollOutput {
     private static final Logger LOG = LoggerFactory.getLogger(PollOutput.class);
 
@@ -49,7 +49,7 @@ final class PollOutput {
     }
 
     /**
-     * Counts a question that the model was asked.
+     * Counts the tokens of a question that the model was given.
      *
      * @param own tokens of its prompt
      * @param padded tokens of the longest prompt of its batch

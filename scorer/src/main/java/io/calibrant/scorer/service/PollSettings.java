@@ -9,14 +9,14 @@ import java.time.Duration;
  *
  * @param batchSize most questions in one forward pass
  * @param linger how long a question may wait for others to share its forward pass
- * @param threads how many take questions at once, on one copy of the model
+ * @param threads how many poll and answer at once, on one copy of the model
  */
 public record PollSettings(int batchSize, Duration linger, int threads) {
     private static final int MOST_QUESTIONS = 1024;
     private static final Duration LONGEST_LINGER = Duration.ofSeconds(10);
     private static final int MOST_THREADS = 64;
 
-    /** Unless told otherwise. */
+    /** Batches of 8, 5 ms of linger, one thread. */
     public static final PollSettings DEFAULTS = new PollSettings(8, Duration.ofMillis(5), 1);
 
     /**

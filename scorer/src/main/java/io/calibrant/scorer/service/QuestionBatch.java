@@ -15,7 +15,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * Questions that are answered and committed together: those of one poll, and what comes within a bounded time after it.
- * A partition that the group takes away in between takes its questions along.
+ * The questions of a partition that is revoked meanwhile are dropped: its new owner answers them. Not thread-safe;
+ * confined to one thread.
  */
 final class QuestionBatch implements ConsumerRebalanceListener {
     private final Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records = new HashMap<>();
@@ -25,7 +26,7 @@ final class QuestionBatch implements ConsumerRebalanceListener {
      * Waits for questions.
      *
      * @param timeout for the first one
-     * @param enough so many are not waited beyond
+     * @param enough with so many questions it waits no longer
      * @param linger how long the first one may wait for others
      */
     void gather(Consumer<byte[], byte[]> consumer, Duration timeout, int enough, Duration linger) {
@@ -57,17 +58,17 @@ final class QuestionBatch implements ConsumerRebalanceListener {
         return records.isEmpty();
     }
 
-    /** In the order of each partition. */
+    /** The questions; those of a partition in their order. */
     List<ConsumerRecord<byte[], byte[]>> records() {
         return records.values().stream().flatMap(List::stream).toList();
     }
 
-    /** What is to be committed with them. */
+    /** The offsets to commit with them: of each partition, the one after its last question. */
     Map<TopicPartition, OffsetAndMetadata> offsets() {
         return Map.copyOf(offsets);
     }
 
-    /** Makes the consumer hand them out again. */
+    /** Seeks back, so that the consumer returns these questions again. */
     void giveBack(Consumer<byte[], byte[]> consumer) {
         records.forEach((partition, each) -> {
             if (consumer.assignment().contains(partition)) {
@@ -84,6 +85,6 @@ final class QuestionBatch implements ConsumerRebalanceListener {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-        // The consumer itself goes to what is committed.
+        // The consumer itself starts at the committed offset.
     }
 }

@@ -39,7 +39,7 @@ final class QuestionLoop implements AutoCloseable {
     private final Serializer<PredictiveStatistics> statistics;
     private final Topics topics;
 
-    /** How outcomes go out, for a consumer of questions. */
+    /** Makes the delivery of a consumer of questions. */
     @FunctionalInterface
     interface Deliveries {
         Delivery of(Connection connection, String group, Consumer<byte[], byte[]> consumer);
@@ -72,7 +72,7 @@ final class QuestionLoop implements AutoCloseable {
             ModelTable table,
             ScorerListener listener,
             Deliveries deliveries) {
-        // Installations on one cluster are kept apart by their prefix, in this as in the topics.
+        // The prefix keeps installations on one cluster apart, in groups as in topics.
         String group = connection.topicPrefix() + settings.group();
         Map<String, Object> configs = new HashMap<>(connection.consumer(group));
         configs.put(
@@ -82,7 +82,7 @@ final class QuestionLoop implements AutoCloseable {
                 Duration.ofMinutes(10).toMillis());
         configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
         configs.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCHED);
-        // What a killed scorer held goes to another after this.
+        // After this time the partitions of a killed scorer go to another.
         configs.putIfAbsent(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, (int)
                 Duration.ofSeconds(10).toMillis());
         Consumer<byte[], byte[]> consumer =
@@ -92,10 +92,10 @@ final class QuestionLoop implements AutoCloseable {
     }
 
     /**
-     * One poll, answered with one version of each model.
+     * Polls once, answers with one version of each model, and commits.
      *
      * @throws RuntimeException if the registry cannot be asked, or this scorer may not go on: nothing of the poll is
-     *     committed then, and its questions will come again, here or elsewhere
+     *     committed then, and its questions will be polled again, here or elsewhere
      */
     void poll(Duration timeout) {
         if (!table.awaitReady(timeout)) {
@@ -111,7 +111,7 @@ final class QuestionLoop implements AutoCloseable {
         try {
             PollOutput output = new PollOutput(topics, answers, statistics, listener);
             if (answerer.answer(batch.records(), output)) {
-                done = true; // from here on the delivery knows where to go on
+                done = true; // from here on the delivery knows the offsets
                 if (delivery.deliver(output.records(), batch.offsets())) {
                     listener.committed(output.counts());
                 }

@@ -4,11 +4,11 @@ import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.time.Duration;
 
 /**
- * Bears what may pass by itself, a broker or a registry that does not answer, for a bounded time in a row. Of one
- * thread.
+ * Retries transient failures, a broker or a registry that does not answer, for a bounded time in a row. Not
+ * thread-safe; confined to one thread.
  */
 final class RetryBudget {
-    /** Longer than a restart takes, short enough for a supervisor to hear of it. */
+    /** Longer than a restart of a broker takes, short enough for a supervisor to notice. */
     private static final Duration LONGEST = Duration.ofMinutes(3);
 
     private static final Duration PAUSE = Duration.ofSeconds(1);
@@ -28,9 +28,9 @@ final class RetryBudget {
     }
 
     /**
-     * Waits a moment.
+     * Waits a moment before the next attempt.
      *
-     * @throws RuntimeException the failure itself if it will not pass, or has lasted too long
+     * @throws RuntimeException the failure itself if it is permanent, or has lasted too long
      */
     void failed(RuntimeException failure) {
         if (!RegistryUnavailableException.isTransient(failure)) {

@@ -32,13 +32,13 @@ public final class Scorer implements AutoCloseable {
      *
      * @param connection broker, registry and topics
      * @param settings what to answer with
-     * @param listener is told of what happens, by several threads
+     * @param listener is called by several threads
      */
     public Scorer(Connection connection, ScorerSettings settings, ScorerListener listener) {
         this(connection, settings, listener, ExactlyOnce::new);
     }
 
-    /** @param deliveries how outcomes go out */
+    /** @param deliveries makes the delivery of each thread */
     Scorer(
             Connection connection,
             ScorerSettings settings,
@@ -51,8 +51,8 @@ public final class Scorer implements AutoCloseable {
     }
 
     /**
-     * Serves until {@link #close}. Waits where a run has no complete posterior, without taking questions; changes to a
-     * newer one between two polls. Offsets are committed and the group is left when this returns.
+     * Serves until {@link #close}. While a run has no complete posterior, no question is polled; a newer posterior
+     * replaces the older one between two polls. When this returns, offsets are committed and the group is left.
      *
      * @throws IllegalArgumentException if the base model is missing, damaged or not the runs'
      * @throws RuntimeException if the broker or the registry refuses, or does not answer for minutes: nothing
@@ -98,7 +98,7 @@ public final class Scorer implements AutoCloseable {
                 keeper.turn(WAIT);
                 retries.succeeded();
             } catch (WakeupException e) {
-                // Somebody asks, or it is the end.
+                // A thread asks for a model, or the scorer is closed.
             } catch (IllegalArgumentException e) {
                 throw e;
             } catch (RuntimeException e) {
@@ -107,7 +107,7 @@ public final class Scorer implements AutoCloseable {
         }
     }
 
-    /** Takes questions on a thread of its own. */
+    /** A thread with a poll loop of its own. */
     private final class Worker {
         private final ModelTable table;
         private final int mathThreads;
@@ -146,13 +146,13 @@ public final class Scorer implements AutoCloseable {
                     stop.remove(wakeup);
                 }
             } catch (RuntimeException | Error e) {
-                failure = e; // rethrown where the caller is
+                failure = e; // rethrown by rethrow(), on the thread of run()
             } finally {
                 stop.request();
             }
         }
 
-        /** Waits for the poll in hand. */
+        /** Waits for the poll that is running. */
         void end() {
             boolean interrupted = false;
             while (true) {
@@ -178,7 +178,7 @@ public final class Scorer implements AutoCloseable {
         }
     }
 
-    /** Asks {@link #run} to return after the poll in hand; does not wait for it. */
+    /** Asks {@link #run} to return after the polls that are running; does not wait for it. */
     @Override
     public void close() {
         stop.request();

@@ -2,7 +2,7 @@ package io.calibrant.scorer.service;
 
 import io.calibrant.scorer.serving.ServingListener;
 
-/** Told how the scorer is doing; called by all of its threads. */
+/** Called by all threads of the scorer. */
 public interface ScorerListener extends ServingListener {
     /** One poll is committed. */
     default void committed(Committed poll) {
@@ -19,15 +19,15 @@ public interface ScorerListener extends ServingListener {
     }
 
     /**
-     * What came of a poll.
+     * Counts of one poll.
      *
      * @param answered answers in it
      * @param rejected questions in it that went to the dead-letter topic
      * @param tokens that were computed, padding included
-     * @param padding of these
+     * @param padding how many of these are padding
      */
     record Committed(int answered, int rejected, long tokens, long padding) {}
 
-    /** Says nothing. */
+    /** Does nothing. */
     ScorerListener SILENT = new ScorerListener() {};
 }

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A request to stop that also wakes whoever waits. Thread-safe. */
+/** A request to stop that also wakes waiting threads. Thread-safe. */
 final class StopSignal {
     private final List<Runnable> wakers = new ArrayList<>();
     private boolean requested;
@@ -32,7 +32,7 @@ final class StopSignal {
         return requested;
     }
 
-    /** Waits, at most so long, for stopping to be requested. */
+    /** Waits until stopping is requested, at most so long. */
     synchronized void await(Duration longest) {
         long end = System.nanoTime() + longest.toNanos();
         try {
@@ -44,7 +44,7 @@ final class StopSignal {
         }
     }
 
-    /** Takes a waker back before what it wakes is closed. */
+    /** Removes a waker, before the object that it wakes is closed. */
     synchronized void remove(Runnable waker) {
         wakers.remove(waker);
     }

@@ -5,8 +5,8 @@
  * questions, each with its own {@link io.calibrant.scorer.service.QuestionLoop}. What cannot be answered goes to the
  * dead-letter topic with the reason.
  *
- * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.scorer.serving},
- * {@code io.calibrant.scorer.answering}, {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.prompts},
+ * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.scorer.answering},
+ * {@code io.calibrant.scorer.serving}, {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.prompts},
  * {@code org.apache.kafka.clients}, {@code org.apache.kafka.common}, {@code org.slf4j}.
  */
 package io.calibrant.scorer.service;

@@ -13,7 +13,7 @@ import java.nio.file.Path;
 /**
  * The frozen model of a directory with its tokenizer.
  *
- * @param directory where it came from
+ * @param directory from which it was loaded
  * @param model the weights
  * @param tokenizer the model's own
  * @param special its end-of-sequence token, if any
@@ -25,7 +25,7 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
      * Loads a model directory.
      *
      * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the
-     *     device if this machine has none such
+     *     device if this machine does not have it
      */
     public static BaseModel load(Path directory, ComputeDevice where) {
         Device device = where.resolve();

@@ -25,9 +25,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * What there is to serve of some runs: posteriors, and where the factors and adapters lie that they stand on, in
- * whatever order they arrive. Weights and factors themselves are not kept, so that memory does not grow with the number
- * of checkpoints. Records of other runs are dropped by their key alone. Not thread-safe.
+ * The posteriors of some runs, and the positions of the factors and adapters that they were made from, in whatever
+ * order these arrive. Weights and factors themselves are not kept, so that memory does not grow with the number of
+ * checkpoints. Records of other runs are dropped by their key alone. Not thread-safe; confined to one thread.
  */
 final class Catalogue {
     private static final ReadResult<Boolean> NO_NEWS = new ReadResult.Read<>(false);
@@ -44,7 +44,7 @@ final class Catalogue {
     private final Map<String, RecordPosition> adapterOf = new HashMap<>();
     private final Map<String, Factors> factorsOf = new HashMap<>();
 
-    /** The factors of a block: where, and after how many batches. */
+    /** The factors of a block: their position, and after how many batches. */
     private record Factors(RecordPosition place, long batches) {}
 
     Catalogue(Connection connection, List<String> served) {
@@ -100,8 +100,8 @@ final class Catalogue {
     }
 
     /**
-     * The newest posterior of a run and fit that has all its batches and whose adapter and factors are all here. One of
-     * a part of a pass is served to those who name its fit, never as whichever was completed last.
+     * The newest posterior of a run and fit that has all its batches and whose adapter and factors have all arrived. A
+     * PARTIAL one, of a part of a pass, is served only under the name of its fit, never as the one completed last.
      */
     Optional<ServablePosterior> newest(String run, String fit) {
         return candidates(run, fit)

@@ -4,7 +4,10 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 
-/** Hands records to a {@link Catalogue} and fetches single ones again. Not thread-safe, but for {@link #wakeup}. */
+/**
+ * Gives the records of its topics to a {@link Catalogue}, and fetches single ones again. Not thread-safe; confined to
+ * one thread, but for {@link #wakeup}.
+ */
 interface CatalogueFeed extends AutoCloseable {
     /**
      * Reads up to the present end of all topics: what was committed before the call is in the catalogue after it.
@@ -14,10 +17,10 @@ interface CatalogueFeed extends AutoCloseable {
     boolean catchUp();
 
     /**
-     * Hands on what has arrived.
+     * Gives the catalogue what has arrived.
      *
      * @return whether any of it concerns a served run
-     * @throws RuntimeException if the registry cannot be asked: the records that it stands for come again
+     * @throws RuntimeException if the registry does not answer: the records that need it are read again
      */
     boolean poll(Duration timeout);
 
@@ -25,7 +28,7 @@ interface CatalogueFeed extends AutoCloseable {
      * Values of single records.
      *
      * @return by position; a record that compaction has removed since, because a newer one of its key came, is absent
-     * @throws RuntimeException if the broker does not hand them out
+     * @throws RuntimeException if the broker does not answer
      */
     Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> positions);
 

@@ -20,7 +20,7 @@ public final class FitModel {
     private final PromptReader prompts;
     private final Answerer answerer;
 
-    /** Takes over the caller's hold on the predictors. */
+    /** Takes over the caller's reference to the predictors. */
     FitModel(Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer) {
         this.snapshot = snapshot;
         this.predictors = predictors;
@@ -45,7 +45,7 @@ public final class FitModel {
         return predictors.weights().classes().tokens();
     }
 
-    /** The same posterior but for what is served of it, on the same predictors. */
+    /** A model on the same predictors, for a posterior that differs in its calibration only. */
     FitModel with(Posterior posterior) {
         predictors.hold();
         return new FitModel(
@@ -65,7 +65,7 @@ public final class FitModel {
     }
 
     /**
-     * Answers questions in one batch; if that fails, each on its own, so that one question costs nothing but itself.
+     * Answers questions in one batch; if that fails, each on its own, so that one bad question fails alone.
      *
      * @param questions all their choices are among {@link #tokens}
      * @param measured whether their predictive statistics are wanted

@@ -25,7 +25,7 @@ public final class Lease implements AutoCloseable {
         return ready;
     }
 
-    /** What answers. */
+    /** The models that were asked for and are there. */
     public Map<Target, FitModel> models() {
         return models;
     }
@@ -40,7 +40,7 @@ public final class Lease implements AutoCloseable {
         return unknown;
     }
 
-    /** Gives the models back; closing it again does nothing. */
+    /** Releases the models; closing it again does nothing. */
     @Override
     public void close() {
         if (closed) {

@@ -20,14 +20,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the {@link ModelTable} up to date: follows the topics, makes a model of each newer posterior, whole with its
- * adapter, while others answer, and puts it in the place of the older one. Not thread-safe; confined to one thread, but
- * for {@link #wakeup}.
+ * Keeps the {@link ModelTable} up to date: follows the topics, makes a model of each newer posterior with its adapter
+ * while other threads answer, and replaces the older one by it. Not thread-safe; confined to one thread, but for
+ * {@link #wakeup}.
  */
 public final class ModelKeeper implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ModelKeeper.class);
 
-    /** Fits that only questions name and that are kept ready. */
+    /** How many fits that only questions name are kept in the table. */
     private static final int MOST_NAMED = 4;
 
     private final Connection connection;
@@ -38,7 +38,7 @@ public final class ModelKeeper implements AutoCloseable {
     private final ModelTable table;
 
     private final Set<Target> defaults = new LinkedHashSet<>();
-    private final Set<Target> named = new LinkedHashSet<>(); // the longest unused first
+    private final Set<Target> named = new LinkedHashSet<>(); // the least recently used first
     private final Map<String, Set<Integer>> tokens = new HashMap<>();
     private final Map<Target, String> failed = new HashMap<>();
     private Map<Target, FitModel> models = Map.of();
@@ -50,7 +50,7 @@ public final class ModelKeeper implements AutoCloseable {
      * Finds the topics.
      *
      * @param base not closed with this object
-     * @param listener is told what is served
+     * @param listener is called when what is served changes
      * @throws IllegalStateException naming the address if no broker answers, or the topic that does not exist
      */
     public static ModelKeeper of(
@@ -102,10 +102,10 @@ public final class ModelKeeper implements AutoCloseable {
     }
 
     /**
-     * Waits for news on the topics or for a request, and brings the table up to date.
+     * Waits for records on the topics or for a request, and brings the table up to date.
      *
      * @throws IllegalArgumentException if the first posterior of a run cannot be served with this base model
-     * @throws WakeupException if somebody asks while this waits; the next turn serves the request
+     * @throws WakeupException if a request arrives while this waits; the next turn serves it
      * @throws RuntimeException if broker or registry do not answer: the next turn does again what this one did not
      */
     public void turn(Duration timeout) {
@@ -134,7 +134,8 @@ public final class ModelKeeper implements AutoCloseable {
     void turn(boolean changed) {
         List<ModelTable.Request> now = table.requests();
         if (!now.isEmpty()) {
-            feed.catchUp(); // interrupted by another request it is done again, the requests still waiting
+            feed.catchUp(); // where another request interrupts this, the next turn does it again: requests stay
+            // until served
             want(now);
             for (ModelTable.Request request : now) {
                 request.tokens()
@@ -148,7 +149,7 @@ public final class ModelKeeper implements AutoCloseable {
         now.forEach(this::serve);
     }
 
-    /** Keeps what is asked for now, and of what is not asked for the most recent. */
+    /** Remembers the fits that are asked for by name; the least recently used are dropped. */
     private void want(List<ModelTable.Request> now) {
         Set<Target> wanted = new LinkedHashSet<>();
         now.forEach(request -> wanted.addAll(request.wanted()));
@@ -199,11 +200,11 @@ public final class ModelKeeper implements AutoCloseable {
         made.forEach(model -> listener.serving(model.posterior()));
     }
 
-    /** What is to answer from now on: {@code old}, a new model, or null. */
+    /** The model that answers from now on: {@code old}, a new one, or null. */
     private FitModel next(Target target, FitModel old, Collection<FitModel> besides) {
         Optional<ServablePosterior> newest = catalogue.newest(target.run(), target.fit());
         boolean stands = old != null && catalogue.holds(old.posterior());
-        // Factors that have gone on, under a posterior that has not, leave the model as it is: it has them.
+        // Where factors are newer than the posterior, the model stays: it has a copy of the right ones.
         if (stands && (newest.isEmpty() || !Catalogue.isNewer(newest.get().posterior(), old.posterior()))) {
             return hasTokens(old) ? old : model(old.snapshot(), besides);
         }
@@ -227,7 +228,7 @@ public final class ModelKeeper implements AutoCloseable {
         }
     }
 
-    /** Empty if a part has been replaced since: what replaced it is on its way. */
+    /** Empty if a part was replaced meanwhile: the record that replaced it will arrive. */
     private Optional<FitModel> model(ServablePosterior servable, Collection<FitModel> besides) {
         Optional<FitModel> alike = models(besides)
                 .filter(model ->
@@ -287,7 +288,7 @@ public final class ModelKeeper implements AutoCloseable {
         reason = now;
     }
 
-    /** Frees the models; there may be no lease any more. */
+    /** Frees the models; every lease must be closed before. */
     @Override
     public void close() {
         table.shutDown();

@@ -14,8 +14,8 @@ import org.apache.kafka.common.errors.WakeupException;
 
 /**
  * The models that answer now. Threads that take questions lease models poll by poll, so that a poll sees one version of
- * each; a model that is replaced is freed when its last lease is closed. What is missing they ask the
- * {@link ModelKeeper} for, which is the only one to change the table. Thread-safe.
+ * each; a model that is replaced is freed when its last lease is closed. Where a model is missing they ask the
+ * {@link ModelKeeper}, which alone changes the table. Thread-safe.
  */
 public final class ModelTable {
     private final Set<Target> required;
@@ -24,15 +24,15 @@ public final class ModelTable {
     // Guarded by this.
     private Map<Target, FitModel> models = Map.of();
     private final List<Request> requests = new ArrayList<>();
-    private final Set<String> elsewhere = new HashSet<>(); // runs that are known to exist, and not served here
+    private final Set<String> elsewhere = new HashSet<>(); // runs that exist and are not served here
     private boolean ready;
     private boolean closed;
 
     /**
-     * What a thread that takes questions wants of the keeper.
+     * A request of a thread that takes questions to the keeper.
      *
-     * @param wanted targets that are not ready yet, perhaps
-     * @param strangers runs of which it is to be said whether they exist
+     * @param wanted targets, some of which may have no model yet
+     * @param strangers runs that are not served here; the lease says which of them do not exist
      * @param tokens token ids by run that must have logits
      * @param done completed by {@link #serve}
      */
@@ -81,8 +81,8 @@ public final class ModelTable {
     /**
      * Leases models, at once where they are in the table, else after the keeper's next turn.
      *
-     * @param wanted what is to answer
-     * @param strangers runs that are not this scorer's, of which it is to be said whether they exist
+     * @param wanted targets of the questions
+     * @param strangers runs that are not served here; the lease says which of them do not exist
      * @param current whether the models must be those of the newest posteriors committed before this call
      * @throws WakeupException if the scorer stops
      */
@@ -127,18 +127,18 @@ public final class ModelTable {
         }
     }
 
-    /** Whether anybody waits for the keeper. */
+    /** Whether there is a request. */
     synchronized boolean isAsked() {
         return !requests.isEmpty();
     }
 
-    /** What is asked for, the oldest first; it stays until it is served. */
+    /** Requests that are not served yet, the oldest first. */
     synchronized List<Request> requests() {
         return List.copyOf(requests);
     }
 
     /**
-     * Hands a request what the table holds for it.
+     * Completes a request with the models that the table holds.
      *
      * @param refusals why there is no model, for every target without one
      * @param unknown those of the strangers that do not exist
@@ -158,7 +158,7 @@ public final class ModelTable {
     }
 
     /**
-     * Puts other models in place of all that are there.
+     * Replaces all models of the table.
      *
      * @return whether all required ones are among them
      */
@@ -169,7 +169,7 @@ public final class ModelTable {
         return ready;
     }
 
-    /** Whoever waits for the table hears that the scorer stops. From any thread. */
+    /** Makes every call that waits for the table throw a WakeupException, now and later. From any thread. */
     public void shutDown() {
         List<Request> waiting;
         synchronized (this) {

@@ -2,5 +2,5 @@ package io.calibrant.scorer.serving;
 
 import org.apache.kafka.common.TopicPartition;
 
-/** Where a record lies on its topic. */
+/** Partition and offset of a record. */
 record RecordPosition(TopicPartition partition, long offset) {}

@@ -1,10 +1,14 @@
 package io.calibrant.scorer.serving;
 
-/** Something on the device that several hold, freed with the last of them. Thread-safe. */
+/** A reference-counted object on the device, freed when its count reaches 0. It starts with 1. Thread-safe. */
 abstract class RefCounted {
     private int holders = 1;
 
-    /** @throws IllegalStateException if nobody holds it any more */
+    /**
+     * Adds a reference.
+     *
+     * @throws IllegalStateException if it is freed
+     */
     final synchronized void hold() {
         if (holders == 0) {
             throw new IllegalStateException(getClass().getSimpleName() + " is freed");
@@ -12,6 +16,7 @@ abstract class RefCounted {
         holders++;
     }
 
+    /** Removes a reference; the last one frees it. */
     final void release() {
         boolean last;
         synchronized (this) {
@@ -27,6 +32,6 @@ abstract class RefCounted {
         return holders == 0;
     }
 
-    /** Called once, by the last holder. */
+    /** Frees what it holds. Called once, by the last {@link #release}. */
     abstract void free();
 }

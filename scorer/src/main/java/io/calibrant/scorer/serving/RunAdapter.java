@@ -22,7 +22,7 @@ final class RunAdapter {
      * Puts the blocks together.
      *
      * @param config of the base model
-     * @param run whose LoRA settings count
+     * @param run whose LoRA settings are used
      * @param blocks weights by block name
      * @param classTokens the tokens whose logits are used; those of the run where its head is adapted
      * @throws IllegalArgumentException if a block is missing or does not fit the model

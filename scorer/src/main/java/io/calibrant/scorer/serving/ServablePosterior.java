@@ -7,12 +7,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One complete posterior and where everything it stands on lies.
+ * One complete posterior and the positions of all records that it needs.
  *
  * @param run what was trained
  * @param posterior state COMPLETE
- * @param adapter places of the weights by block name, of every block of the run
- * @param factors places of the factors by block name, at exactly the batches of the posterior
+ * @param adapter positions of the weights by block name, of every block of the run
+ * @param factors positions of the factors by block name, at exactly the batches of the posterior
  */
 record ServablePosterior(
         Run run, Posterior posterior, Map<String, RecordPosition> adapter, Map<String, RecordPosition> factors) {
@@ -21,13 +21,13 @@ record ServablePosterior(
         factors = Map.copyOf(factors);
     }
 
-    /** What makes it different from any other, for people, too. */
+    /** Checkpoint, fit and version, for messages. */
     String id() {
         return Catalogue.id(posterior);
     }
 
     /**
-     * What its projections depend on: a posterior that only temperature or c tell from another has the same.
+     * What its predictors depend on. Posteriors that differ in their calibration only have the same basis.
      *
      * @param blocks with prior precision and batches
      */

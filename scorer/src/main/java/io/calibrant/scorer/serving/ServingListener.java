@@ -2,7 +2,7 @@ package io.calibrant.scorer.serving;
 
 import io.calibrant.schemas.avro.Posterior;
 
-/** Told what is served; called by the thread of the {@link ModelKeeper}. */
+/** Called by the thread of the {@link ModelKeeper} when what is served changes. */
 public interface ServingListener {
     /** Nothing can be served for now; no question is taken meanwhile. Called once for each reason. */
     default void waiting(String reason) {

@@ -18,7 +18,7 @@ import java.util.Objects;
  * @param device where the model is computed
  */
 public record ServingSettings(List<String> runs, Path model, String fit, ComputeDevice device) {
-    /** Name of a fit unless told otherwise. */
+    /** The name of a fit where none is given. */
     public static final String DEFAULT_FIT = "default";
 
     /** In place of a fit's name: whichever of the run's fits was completed last. */

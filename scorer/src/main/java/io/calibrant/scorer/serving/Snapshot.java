@@ -16,8 +16,8 @@ import java.util.Optional;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * One complete posterior with everything it stands on, never a mixture: the adapter of its checkpoint and exactly the
- * factors it was formed from.
+ * One complete posterior with all records that it needs, never a mixture: the adapter of its checkpoint and exactly the
+ * factors that it was made from.
  *
  * @param run what was trained
  * @param posterior state COMPLETE
@@ -33,7 +33,7 @@ record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter,
     /**
      * Fetches all of it.
      *
-     * @return empty if a part has been replaced since; what replaced it is on its way
+     * @return empty if a part was replaced meanwhile; the record that replaced it will arrive
      * @throws IllegalArgumentException if a part does not fit the others
      */
     static Optional<Snapshot> fetch(ServablePosterior servable, Connection connection, CatalogueFeed feed) {

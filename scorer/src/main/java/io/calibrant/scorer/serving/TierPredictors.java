@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The posterior of every block on the device, beside the weights it belongs to; a tier's part is made when first asked
- * for.
+ * The posterior of every block on the device, beside the weights it belongs to; a tier's predictor is made when it is
+ * first used.
  */
 final class TierPredictors extends RefCounted {
     private final RunWeights weights;
@@ -18,7 +18,7 @@ final class TierPredictors extends RefCounted {
     private final Map<Tier, Predictor> predictors = new EnumMap<>(Tier.class);
 
     /**
-     * Takes over the caller's hold on the weights.
+     * Takes over the caller's reference to the weights.
      *
      * @throws IllegalArgumentException if the posterior does not fit the adapter
      */
