@@ -10,6 +10,9 @@ public final class Link {
     /** Points of {@link LinkFunction#MC} by default. */
     public static final int DEFAULT_POINTS = 4096;
 
+    /** Most points of {@link LinkFunction#MC}. */
+    public static final int MOST_POINTS = 1 << 20;
+
     private static final int MOST_CLASSES = 26;
 
     private final LinkFunction function;

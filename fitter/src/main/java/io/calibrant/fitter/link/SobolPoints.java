@@ -9,7 +9,6 @@ import org.hipparchus.special.Erf;
  * by a coin that depends on the bits above it). Deterministic in the seed. Kept per dimension.
  */
 final class SobolPoints {
-    private static final int MOST_POINTS = 1 << 20;
     private static final int BITS = 32;
 
     private final int count;
@@ -17,8 +16,8 @@ final class SobolPoints {
     private final ConcurrentHashMap<Integer, double[][]> cache = new ConcurrentHashMap<>();
 
     SobolPoints(int count, long seed) {
-        if (count < 1 || count > MOST_POINTS) {
-            throw new IllegalArgumentException("--points: " + count + " is not accepted: 1 to " + MOST_POINTS + " are");
+        if (count < 1 || count > Link.MOST_POINTS) {
+            throw new IllegalArgumentException("points must be 1 to " + Link.MOST_POINTS + ", got " + count);
         }
         this.count = count;
         this.seed = seed;

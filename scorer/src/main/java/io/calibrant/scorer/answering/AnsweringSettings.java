@@ -2,6 +2,8 @@ package io.calibrant.scorer.answering;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
 import java.util.Objects;
 
 /**
@@ -20,11 +22,12 @@ public record AnsweringSettings(LinkFunction link, int points, Tier tier) {
     /**
      * Checks the number of points.
      *
-     * @throws IllegalArgumentException naming flag, value and what is accepted
+     * @throws ConfigurationException naming flag, value and what is accepted
      */
     public AnsweringSettings {
         Objects.requireNonNull(tier, "tier");
-        new Link(Objects.requireNonNull(link, "link"), points, 0); // checks the number of points
+        Objects.requireNonNull(link, "link");
+        Require.between("--points", points, 1, Link.MOST_POINTS);
     }
 
     /** The link that these settings describe. */

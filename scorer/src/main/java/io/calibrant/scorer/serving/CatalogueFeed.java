@@ -20,7 +20,8 @@ interface CatalogueFeed extends AutoCloseable {
      * Gives the catalogue what has arrived.
      *
      * @return whether any of it concerns a served run
-     * @throws RuntimeException if the registry does not answer: the records that need it are read again
+     * @throws io.calibrant.schemas.registry.RegistryUnavailableException if a schema cannot be asked for: the record
+     *     that needs it is read again
      */
     boolean poll(Duration timeout);
 
@@ -28,7 +29,7 @@ interface CatalogueFeed extends AutoCloseable {
      * Values of single records.
      *
      * @return by position; a record that compaction has removed since, because a newer one of its key came, is absent
-     * @throws RuntimeException if the broker does not answer
+     * @throws org.apache.kafka.common.errors.TimeoutException if the broker does not answer
      */
     Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> positions);
 

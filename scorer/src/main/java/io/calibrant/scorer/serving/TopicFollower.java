@@ -4,7 +4,6 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.reading.ReadResult;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
-import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -61,12 +60,6 @@ final class TopicFollower implements CatalogueFeed {
         });
     }
 
-    /**
-     * Reads up to the present end of all topics: what was committed before the call is in the catalogue after it.
-     *
-     * @return whether any of it concerns a served run
-     * @throws RegistryUnavailableException if a record's schema cannot be asked for: that record comes again
-     */
     @Override
     public boolean catchUp() {
         reader.markEnd();
@@ -74,12 +67,6 @@ final class TopicFollower implements CatalogueFeed {
         return takeNews();
     }
 
-    /**
-     * Hands on what has arrived.
-     *
-     * @return whether any of it concerns a served run
-     * @throws RegistryUnavailableException if a record's schema cannot be asked for: that record comes again
-     */
     @Override
     public boolean poll(Duration timeout) {
         reader.poll(timeout);
@@ -99,17 +86,11 @@ final class TopicFollower implements CatalogueFeed {
         return new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
-    /**
-     * Values of single records.
-     *
-     * @return by place; a record that compaction has removed since, because a newer one of its key came, is absent
-     * @throws TimeoutException if the broker does not hand them out
-     */
     @Override
-    public Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> places) {
+    public Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> positions) {
         Map<TopicPartition, NavigableSet<Long>> wanted = new HashMap<>();
-        places.forEach(place ->
-                wanted.computeIfAbsent(place.partition(), p -> new TreeSet<>()).add(place.offset()));
+        positions.forEach(position -> wanted.computeIfAbsent(position.partition(), p -> new TreeSet<>())
+                .add(position.offset()));
         Map<RecordPosition, byte[]> found = new HashMap<>();
         if (fetcher == null) {
             fetcher = open();
@@ -148,7 +129,6 @@ final class TopicFollower implements CatalogueFeed {
         return true;
     }
 
-    /** Makes a waiting {@link #poll} or {@link #catchUp} throw a WakeupException; from any thread. */
     @Override
     public void wakeup() {
         reader.wakeup();

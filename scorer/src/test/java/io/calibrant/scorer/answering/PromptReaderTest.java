@@ -92,7 +92,7 @@ class PromptReaderTest {
     void shouldRefuseALabelThatIsNotOneToken() {
         assertThatThrownBy(() -> reader().read(question("A", "word word"), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessageContaining("label 'word word' of question 'q'");
+                .hasMessageContaining("label 'word word' of question 'q' must be exactly one token", "got 2 tokens");
     }
 
     @Test

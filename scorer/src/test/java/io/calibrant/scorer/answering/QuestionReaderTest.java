@@ -77,17 +77,17 @@ class QuestionReaderTest {
         }
         assertThatThrownBy(() -> asked(record("q", question(labels.toArray(String[]::new)))))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessageContaining("found " + count + ", accepted are 2 to 26");
+                .hasMessageContaining("choices must be 2 to 26, got " + count);
     }
 
     @Test
     void shouldRejectLabelsThatOccurTwiceOrSayNothing() {
         assertThatThrownBy(() -> asked(record("q", question("A", "A"))))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessageContaining("'A' occurs twice");
+                .hasMessageContaining("choices must be distinct in their labels, got 'A' twice");
         assertThatThrownBy(() -> asked(record("q", question("A", ""))))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessageContaining("label ''");
+                .hasMessageContaining("label must be a text that is not empty", "got ''");
     }
 
     @Test

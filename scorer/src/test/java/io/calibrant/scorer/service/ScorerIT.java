@@ -138,13 +138,14 @@ class ScorerIT {
             assertThat(header(letter, "exception")).isNotBlank();
             reasons.put(key, header(letter, "message"));
         }
-        assertThat(reasons.get("no-choices")).contains("found 0, accepted are 2 to 26");
-        assertThat(reasons.get("one-choice")).contains("found 1, accepted are 2 to 26");
-        assertThat(reasons.get("27-choices")).contains("found 27, accepted are 2 to 26");
-        assertThat(reasons.get("duplicate")).contains("'A' occurs twice");
+        assertThat(reasons.get("no-choices")).contains("choices must be 2 to 26, got 0");
+        assertThat(reasons.get("one-choice")).contains("choices must be 2 to 26, got 1");
+        assertThat(reasons.get("27-choices")).contains("choices must be 2 to 26, got 27");
+        assertThat(reasons.get("duplicate")).contains("choices must be distinct in their labels, got 'A' twice");
         assertThat(reasons.get("two-tokens")).contains("'red green'", "2 tokens");
-        assertThat(reasons.get("not-of-the-head")).contains("'Z'", "not a class of the run");
-        assertThat(reasons.get("too-long")).contains("context is " + TinyModel.CONTEXT);
+        assertThat(reasons.get("not-of-the-head")).contains("must be one of the run's", "got 'Z'");
+        assertThat(reasons.get("too-long"))
+                .contains("must be at most " + TinyModel.CONTEXT + " tokens, the model's context");
         assertThat(reasons.get("truncated")).contains("truncated");
         assertThat(reasons.get("magic")).contains("magic byte 0x2a");
         assertThat(reasons.get("unknown-schema")).contains("schema id");

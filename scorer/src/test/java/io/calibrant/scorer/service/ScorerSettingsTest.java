@@ -15,13 +15,16 @@ class ScorerSettingsTest {
 
     @Test
     void shouldNameFlagValueAndWhatIsAccepted() {
-        assertThatThrownBy(() -> ScorerSettings.of("a/b", MODEL)).hasMessageContaining("--run: 'a/b'");
+        assertThatThrownBy(() -> ScorerSettings.of("a/b", MODEL))
+                .hasMessageContaining("--run must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'");
         assertThatThrownBy(() -> settings(List.of(), "f", 4096, 8, 5, 1))
                 .hasMessageContaining("--run must be one run or several different ones, R1,R2, got ''");
         assertThatThrownBy(() -> settings(List.of("r", "r"), "f", 4096, 8, 5, 1))
                 .hasMessageContaining("--run must be one run or several different ones, R1,R2, got 'r,r'");
-        assertThatThrownBy(() -> settings(List.of("r"), "", 4096, 8, 5, 1)).hasMessageContaining("--fit: ''");
-        assertThatThrownBy(() -> settings(List.of("r"), "f", 0, 8, 5, 1)).hasMessageContaining("--points: 0");
+        assertThatThrownBy(() -> settings(List.of("r"), "", 4096, 8, 5, 1))
+                .hasMessageContaining("--fit must be 1 to 100 letters");
+        assertThatThrownBy(() -> settings(List.of("r"), "f", 0, 8, 5, 1))
+                .hasMessageContaining("--points must be 1 to 1048576, got 0");
         assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 0, 5, 1))
                 .hasMessageContaining("--batch-size must be 1 to 1024, got 0");
         assertThatThrownBy(() -> settings(List.of("r"), "f", 4096, 8, -1, 1))
