@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** Sources and pages cite method.md by the numbers of its sections: every citation leads to a heading. */
+/** SourceFiles and pages cite method.md by the numbers of its sections: every citation leads to a heading. */
 class CitationsTest {
     private static final Pattern CITATION = Pattern.compile(
             "method(?:\\.md)?(?:\\]\\([^)]*\\))?,? sections? (\\d[a-z]?(?:(?:, | and | to )\\d?[a-z]?\\b)*)");
@@ -27,8 +27,8 @@ class CitationsTest {
                 .filter(Matcher::matches)
                 .map(heading -> heading.group(1))
                 .collect(Collectors.toSet());
-        Map<Path, String> texts = new TreeMap<>(Sources.ending(".java"));
-        texts.putAll(Sources.ending(".avsc"));
+        Map<Path, String> texts = new TreeMap<>(SourceFiles.ending(".java"));
+        texts.putAll(SourceFiles.ending(".avsc"));
         Page.all().forEach(page -> texts.put(page.path(), String.join("\n", page.lines())));
 
         List<String> lost = new ArrayList<>();

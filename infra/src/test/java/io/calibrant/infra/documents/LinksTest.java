@@ -54,7 +54,7 @@ class LinksTest {
     @Test
     void shouldNameTestsThatExist() {
         Map<String, String> tests = new TreeMap<>();
-        Sources.ending(".java").forEach((path, text) -> {
+        SourceFiles.ending(".java").forEach((path, text) -> {
             if (path.toString().contains("src/test/")) {
                 tests.merge(path.getFileName().toString().replace(".java", ""), text, String::concat);
             }
@@ -76,7 +76,7 @@ class LinksTest {
 
     @Test
     void shouldNamePackagesClassesAndFilesThatExist() {
-        Set<String> sources = Sources.ending(".java").keySet().stream()
+        Set<String> sources = SourceFiles.ending(".java").keySet().stream()
                 .map(path -> path.toString().replaceFirst(".*src/(main|test)/[a-z0-9]+/", ""))
                 .collect(Collectors.toSet());
         List<String> missing = new ArrayList<>();
@@ -102,11 +102,11 @@ class LinksTest {
     void shouldNameClassesThatExist() {
         Set<String> classes = new TreeSet<>();
         for (String ending : List.of(".java", ".avsc")) {
-            Sources.ending(ending).keySet().stream()
+            SourceFiles.ending(ending).keySet().stream()
                     .map(path -> path.getFileName().toString().replace(ending, ""))
                     .forEach(classes::add);
         }
-        Sources.ending(".avsc").values().stream()
+        SourceFiles.ending(".avsc").values().stream()
                 .flatMap(schema -> NAMED_TYPE.matcher(schema).results())
                 .forEach(type -> classes.add(type.group(1)));
         List<String> missing = new ArrayList<>();

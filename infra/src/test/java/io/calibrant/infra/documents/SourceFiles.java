@@ -12,10 +12,10 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** The source files of all modules. */
-final class Sources {
+final class SourceFiles {
     private static final List<String> MODULES = List.of("schemas", "trainer", "fitter", "scorer", "infra");
 
-    private Sources() {}
+    private SourceFiles() {}
 
     /** Text by path from the repository's root, of files below some {@code src} whose name ends so. */
     static Map<Path, String> ending(String ending) {
