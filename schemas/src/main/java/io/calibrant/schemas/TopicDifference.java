@@ -15,6 +15,7 @@ public record TopicDifference(TopicDefinition definition, int partitions, Map<St
         configs = Map.copyOf(configs);
     }
 
+    /** Whether the topic does not exist. */
     public boolean missing() {
         return partitions == 0;
     }

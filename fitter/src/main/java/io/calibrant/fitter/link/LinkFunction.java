@@ -1,7 +1,6 @@
 package io.calibrant.fitter.link;
 
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.stream.Collectors;
 
 /** The three ways from a Gaussian over logits to probabilities. */
@@ -24,8 +23,8 @@ public enum LinkFunction {
                 return link;
             }
         }
-        throw new IllegalArgumentException(
-                "--link: '" + name.toLowerCase(Locale.ROOT) + "' is not a link: accepted are "
-                        + Arrays.stream(values()).map(Enum::name).collect(Collectors.joining(", ")));
+        throw new IllegalArgumentException("--link must be one of "
+                + Arrays.stream(values()).map(Enum::name).collect(Collectors.joining(", "))
+                + ", got '" + name + "'");
     }
 }

@@ -25,8 +25,7 @@ import picocli.CommandLine.Spec;
             "Sends the questions of a file to the topic questions. The file is checked as a whole before"
                     + " anything is sent.",
             "One JSON object a line: {\"id\", \"question\", \"context\"?, \"choices\": [{\"label\", \"text\"}],"
-                    + " \"answer\"?};"
-                    + " an answer is not sent (see label, validate)."
+                    + " \"answer\"?}; an answer is not sent (see label, validate)."
         },
         footer = {
             "  calibrant ask --questions test.jsonl --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",

@@ -92,8 +92,7 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "5",
             description = "Runs, of which the fastest counts; for STREAMING turns of four steps with and without, of"
-                    + " which the"
-                    + " median counts. Default: 5.")
+                    + " which the median counts. Default: 5.")
     private int repetitions;
 
     @Option(
@@ -108,9 +107,7 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "PART",
             split = ",",
             description = "A part of the trainer's (bytes a step, which needs no model; time of a step; steps a second"
-                    + " with and"
-                    + " without streaming):"
-                    + " ${COMPLETION-CANDIDATES}. Default: all.")
+                    + " with and without streaming): ${COMPLETION-CANDIDATES}. Default: all.")
     private List<Part> only = List.of();
 
     @Option(

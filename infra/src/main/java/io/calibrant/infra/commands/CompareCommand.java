@@ -38,8 +38,7 @@ import picocli.CommandLine.Spec;
         name = "compare",
         description = {
             "Two fits of the same run side by side, at every checkpoint that both have: evidence, energy, prior"
-                    + " precisions, and"
-                    + " what labels decided.",
+                    + " precisions, and what labels decided.",
             "Where both have answered the same questions and labels are known, their metrics as served, and the"
                     + " differences with"
                     + " 95%% intervals (paired bootstrap). Questions for validation are left out: fits are calibrated"

@@ -25,9 +25,8 @@ import picocli.CommandLine.Spec;
         name = "demo",
         description = {
             "The whole loop on this machine: starts a Kafka broker and a schema registry, fine-tunes a small"
-                    + " Llama, streams"
-                    + " its curvature, answers held-out questions through the topics, and shows what calibration"
-                    + " changes.",
+                    + " Llama, streams its curvature, answers held-out questions through the topics, and shows what"
+                    + " calibration changes.",
             "Without flags it runs on the project's own tiny model and noisy questions, in a few minutes."
         },
         footer = {

@@ -29,16 +29,13 @@ import picocli.CommandLine.Spec;
         name = "evaluate",
         description = {
             "Sends labelled questions and their labels through the topics, waits for the answers, and prints"
-                    + " ACC, NLL, ECE"
-                    + " (15 bins) and Brier for MAP, temperature scaling, the evidence's Laplace, and as served.",
+                    + " ACC, NLL, ECE (15 bins) and Brier for MAP, temperature scaling, the evidence's Laplace, and"
+                    + " as served.",
             "Temperature is fitted on the run's validation answers (train and validate ask these) where there"
-                    + " are any, else"
-                    + " cross-fitted on the questions themselves.",
+                    + " are any, else cross-fitted on the questions themselves.",
             "Then differences to MAP with 95%% intervals (paired bootstrap), the coverage and size of conformal"
-                    + " sets calibrated on"
-                    + " the validation answers, and what entropy, mutual information and novelty are worth for"
-                    + " telling wrong"
-                    + " answers, and with --unfamiliar strange questions."
+                    + " sets calibrated on the validation answers, and what entropy, mutual information and novelty"
+                    + " are worth for telling wrong answers, and with --unfamiliar strange questions."
         },
         footer = {
             "  calibrant evaluate --questions test.jsonl --run news --html report.html",

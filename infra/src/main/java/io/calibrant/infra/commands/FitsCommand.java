@@ -35,8 +35,8 @@ import picocli.CommandLine.Spec;
         name = "fits",
         description = {
             "Shows runs, checkpoints and fits as they are now, or removes a fit: its posteriors, factors and"
-                    + " calibration records,"
-                    + " its internal topics, its consumer group, its state on this machine, and at last its name.",
+                    + " calibration records, its internal topics, its consumer group, its state on this machine, and"
+                    + " at last its name.",
             "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more."
         },
         footer = {

@@ -19,9 +19,8 @@ import picocli.CommandLine.Spec;
         name = "monitor",
         description = {
             "A web page on loopback, until interrupted: runs, checkpoints and fits; the energy that each block's"
-                    + " factors"
-                    + " capture; lambda, log evidence, effective parameters and loss; answers, how well calibrated they"
-                    + " are, and dead letters.",
+                    + " factors capture; lambda, log evidence, effective parameters and loss; answers, how well"
+                    + " calibrated they are, and dead letters.",
             "Reads Kafka only and keeps nothing: several can run, and each shows what is on the topics."
         },
         footer = {

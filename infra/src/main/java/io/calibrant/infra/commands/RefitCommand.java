@@ -1,7 +1,5 @@
 package io.calibrant.infra.commands;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
@@ -15,8 +13,8 @@ import io.calibrant.infra.commands.options.PriorOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.RefitOutcome;
+import io.calibrant.infra.commands.output.RefitPlanPrinter;
 import io.calibrant.infra.commands.output.RefitProgress;
-import io.calibrant.infra.refit.Gap;
 import io.calibrant.infra.refit.Planner;
 import io.calibrant.infra.refit.RefitPlan;
 import io.calibrant.schemas.ConfigurationException;
@@ -34,7 +32,6 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -49,14 +46,12 @@ import picocli.CommandLine.Spec;
         name = "refit",
         description = {
             "Makes another fit of a run from its statistics on the topic, beside the live fit and without"
-                    + " touching it: with"
-                    + " another rank, compression or prior, or without some of the data.",
+                    + " touching it: with another rank, compression or prior, or without some of the data.",
             "Unless --execute is given it only says what it would read and about how long it would take."
-                    + " Interrupted, the same"
-                    + " command goes on; finished, it says so, and calibrates on the labels that have come since.",
+                    + " Interrupted, the same command goes on; finished, it says so, and calibrates on the labels"
+                    + " that have come since.",
             "Exit code 1 and nothing written where the name stands for other settings, or the statistics cannot"
-                    + " give what is"
-                    + " asked for."
+                    + " give what is asked for."
         },
         footer = {
             "  calibrant refit --run news-1 --as rank20 --rank 20              # what it would read",
@@ -129,8 +124,7 @@ final class RefitCommand implements Callable<Integer> {
     @Option(
             names = "--allow-partial",
             description = "Take what is left where retention has dropped a part of the pass. The posterior is PARTIAL"
-                    + " for ever;"
-                    + " scorers serve it to those who name it.")
+                    + " for ever; scorers serve it to those who name it.")
     private boolean allowPartial;
 
     @Option(names = "--execute", description = "Do it.")
@@ -164,15 +158,17 @@ final class RefitCommand implements Callable<Integer> {
         Output output = new Output(spec);
         RefitPlan plan = new Planner(connection, settings, allowPartial, output::note).plan();
         if (!execute) {
+            RefitPlanPrinter printer = new RefitPlanPrinter(run, name);
             if (json) {
-                output.json(object(plan));
+                output.json(printer.object(plan));
             } else {
-                describe(output, connection, plan);
+                printer.describe(output, connection.topics().statistics(), plan);
             }
             return ExitCode.OK;
         }
         boolean wasDone = plan.begun() && RefitOutcome.isDone(posteriors(connection, output), plan);
-        output.note((plan.begun() ? wasDone ? "looking for new labels: " : "going on: " : "") + summary(plan));
+        output.note((plan.begun() ? wasDone ? "looking for new labels: " : "going on: " : "")
+                + RefitPlanPrinter.summary(plan));
         RefitProgress progress = new RefitProgress(output::note, System::nanoTime, plan.checkpoints());
         try (Fitter fitter = new Fitter(connection, plan.settings(), progress)) {
             int code = UntilInterrupted.run(fitter, () -> {
@@ -255,73 +251,5 @@ final class RefitCommand implements Callable<Integer> {
                 .filter(posterior -> posterior.getFit().equals(name))
                 .sorted(java.util.Comparator.comparing(Posterior::getCheckpoint))
                 .toList();
-    }
-
-    private static String summary(RefitPlan plan) {
-        return plan.records() + " statistics, " + Output.bytes(plan.bytes()) + ", "
-                + plan.checkpoints().size()
-                + (plan.checkpoints().size() == 1 ? " checkpoint, " : " checkpoints, ") + "about "
-                + Output.duration(plan.estimatedSeconds());
-    }
-
-    private void describe(Output output, Connection connection, RefitPlan plan) {
-        output.line("Fit '" + name + "' of run '" + run + "' from topic "
-                + connection.topics().statistics() + ":");
-        plan.checkpoints()
-                .forEach((each, batches) -> output.line("  checkpoint " + each + ": " + batches + " batches"
-                        + (plan.missing().containsKey(each)
-                                ? ", " + plan.missing().get(each) + " have not come yet"
-                                : "")));
-        output.line("  " + plan.records() + " statistics, " + Output.bytes(plan.bytes()) + ", sent from " + plan.first()
-                + " to " + plan.last());
-        output.line(
-                plan.gaps().isEmpty()
-                        ? "  nothing of it has been dropped by retention"
-                        : "  dropped by retention: " + plan.gaps() + "; the posterior will be PARTIAL");
-        output.line(String.format(
-                Locale.ROOT,
-                "  about %s with %d threads: an estimate, from the %.0f MB/s at which the topic was just read,"
-                        + " %.2f ms a fold"
-                        + " on a sample of these statistics, and 1 ms for state and changelog",
-                Output.duration(plan.estimatedSeconds()),
-                plan.settings().streaming().threads(),
-                plan.bytesPerSecond() / 1e6,
-                1e3 * plan.secondsPerFold()));
-        output.line(
-                plan.begun()
-                        ? "The name stands for these settings already: --execute goes on, or calibrates on new labels."
-                        : "Nothing is written; --execute does it.");
-    }
-
-    private ObjectNode object(RefitPlan plan) {
-        ObjectNode object = Output.object();
-        object.put("fit", name);
-        object.put("run", run);
-        ArrayNode checkpoints = object.putArray("checkpoints");
-        plan.checkpoints().forEach((each, batches) -> {
-            ObjectNode node = checkpoints.addObject();
-            node.put("checkpoint", each);
-            node.put("batches", batches);
-            node.put("missing", plan.missing().getOrDefault(each, 0L));
-        });
-        object.put("records", plan.records());
-        object.put("bytes", plan.bytes());
-        object.put("firstSent", String.valueOf(plan.first()));
-        object.put("lastSent", String.valueOf(plan.last()));
-        ArrayNode gaps = object.putArray("dropped");
-        for (Gap gap : plan.gaps()) {
-            ObjectNode node = gaps.addObject();
-            node.put("checkpoint", gap.checkpoint());
-            node.set("blocks", Output.json(gap.blocks()));
-            node.set(
-                    "batches",
-                    Output.json(gap.ranges().stream()
-                            .map(range -> List.of(range.first(), range.last()))
-                            .toList()));
-        }
-        object.put("partial", !plan.gaps().isEmpty());
-        object.put("estimatedSeconds", plan.estimatedSeconds());
-        object.put("begun", plan.begun());
-        return object;
     }
 }

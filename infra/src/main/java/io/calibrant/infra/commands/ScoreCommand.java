@@ -30,8 +30,7 @@ import picocli.CommandLine.Spec;
         description = {
             "The scorer: answers the questions of the topic with calibrated probabilities.",
             "A service: runs until interrupted. Waits until every run has a complete posterior, and changes to a"
-                    + " newer one by"
-                    + " itself. Several of the same --run and --fit share the questions."
+                    + " newer one by itself. Several of the same --run and --fit share the questions."
         },
         footer = {
             "  calibrant score --run news --model SmolLM2-135M",

@@ -41,10 +41,8 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = {
             "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and"
-                    + " the statistics"
-                    + " of the curvature pass over the training questions. While it fine-tunes, the statistics"
-                    + " of its steps"
-                    + " are published as checkpoint 'live'.",
+                    + " the statistics of the curvature pass over the training questions. While it fine-tunes, the"
+                    + " statistics of its steps are published as checkpoint 'live'.",
             "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT)."
         },
         footer = {

@@ -67,11 +67,10 @@ final class ValidateCommand implements Callable<Integer> {
         sender.questions(labelled, Purpose.VALIDATION, run, fit);
         Output output = new Output(spec);
         output.note(labelled.size() + " validation questions and labels sent");
-        output.note(
-                "note: until a scorer has answered them and a fitter has calibrated on them, answers say 'prior: evidence"
-                        + " only': the evidence alone can make a model worse, its accuracy included ('calibrant"
-                        + " evaluate' shows"
-                        + " it). If these labels do not suffice for anything else, temperature scaling is served");
+        output.note("note: until a scorer has answered them and a fitter has calibrated on them, answers say 'prior:"
+                + " evidence only': the evidence alone can make a model worse, its accuracy included ('calibrant"
+                + " evaluate' shows it). If these labels do not suffice for anything else, temperature"
+                + " scaling is served");
         return ExitCode.OK;
     }
 }

@@ -25,9 +25,8 @@ import picocli.CommandLine.Spec;
         name = "watch",
         description = {
             "Shows a run while it proceeds, in the terminal, until interrupted: loss, learning rate, coverage, lag;"
-                    + " lambda, log evidence,"
-                    + " effective parameters; of every block the spectrum (bars over four decades), captured energy,"
-                    + " delta and n.",
+                    + " lambda, log evidence, effective parameters; of every block the spectrum (bars over four"
+                    + " decades), captured energy, delta and n.",
             "Blocks that do not fit on the screen are shown together by layer. Reads Kafka only."
         },
         footer = {

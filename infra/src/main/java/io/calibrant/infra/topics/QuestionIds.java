@@ -56,13 +56,13 @@ public final class QuestionIds {
             if (!same) {
                 throw new IllegalArgumentException("question id '" + question.id() + "' is taken: topic " + topic
                         + " has another " + (validation ? "validation " : "")
-                        + "question under it, and answers and labels are joined by it; accepted are ids that no other"
+                        + "question with this id, and answers and labels are joined by it; give it an id that no other"
                         + " question has, for example 'test-" + question.id() + "'");
             }
             if (validation && purpose != Purpose.VALIDATION) {
                 throw new IllegalArgumentException("question '" + question.id() + "' is a validation question"
                         + (there.getRun() == null ? "" : " of run '" + there.getRun() + "'")
-                        + ": what was tuned on it cannot be measured on it; accepted are other questions");
+                        + ": what was calibrated on it cannot be measured on it; give other questions");
             }
         }
     }

@@ -21,7 +21,7 @@ import org.apache.kafka.common.serialization.Serializer;
  */
 public final class AvroSerializer<T extends SpecificRecord> implements Serializer<T> {
     private static final int INITIAL_BYTES = 512;
-    private static final int MOST_ROOM = 1 << 20;
+    private static final int MOST_BUFFER_BYTES = 1 << 20;
 
     /**
      * The buffer of a thread, kept for its next record, so that a large record is not copied while the buffer grows.
@@ -71,7 +71,7 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
                     "topic " + topic + ": cannot write " + schema.getFullName() + ": " + e.getMessage(), e);
         }
         byte[] value = bytes.toByteArray();
-        if (value.length > MOST_ROOM) {
+        if (value.length > MOST_BUFFER_BYTES) {
             BUFFER.remove();
         }
         return value;

@@ -8,10 +8,16 @@ import org.apache.kafka.common.errors.SerializationException;
 public final class BadRecordException extends SerializationException {
     private static final long serialVersionUID = 1L;
 
+    /** @param message one line for people */
     public BadRecordException(String message) {
         super(message);
     }
 
+    /**
+     * With a cause.
+     *
+     * @param message one line for people
+     */
     public BadRecordException(String message, Throwable cause) {
         super(message, cause);
     }

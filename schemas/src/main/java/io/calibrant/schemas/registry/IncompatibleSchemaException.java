@@ -8,6 +8,7 @@ import org.apache.kafka.common.errors.SerializationException;
 public final class IncompatibleSchemaException extends SerializationException {
     private static final long serialVersionUID = 1L;
 
+    /** @param message one line for people */
     public IncompatibleSchemaException(String message) {
         super(message);
     }

@@ -13,10 +13,16 @@ import org.apache.kafka.common.errors.RetriableException;
 public final class RegistryUnavailableException extends RetriableException {
     private static final long serialVersionUID = 1L;
 
+    /** @param message one line for people */
     public RegistryUnavailableException(String message) {
         super(message);
     }
 
+    /**
+     * With a cause.
+     *
+     * @param message one line for people
+     */
     public RegistryUnavailableException(String message, Throwable cause) {
         super(message, cause);
     }

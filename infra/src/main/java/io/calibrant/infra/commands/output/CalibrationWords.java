@@ -9,10 +9,8 @@ public final class CalibrationWords {
     /** The risk of serving without labels, and how to provide labels; printed once by commands. */
     public static final String RISK =
             "note: prior: evidence only. Without labelled validation questions the evidence alone chooses the"
-                    + " calibration,"
-                    + " which can make a model worse, its accuracy included; 'calibrant validate --questions"
-                    + " FILE' gives"
-                    + " labels, 'calibrant evaluate' shows what they say";
+                    + " calibration, which can make a model worse, its accuracy included; 'calibrant validate"
+                    + " --questions FILE' gives labels, 'calibrant evaluate' shows what they say";
 
     private CalibrationWords() {}
 
