@@ -16,37 +16,37 @@ import org.junit.jupiter.api.Test;
 
 class CalibratorTest {
     private static final int POINTS = 64;
-    private final Calibrator tuning = new Calibrator(POINTS);
+    private final Calibrator calibrator = new Calibrator(POINTS);
 
     @Test
     void shouldNotDependOnTheOrderOfTheAnswers() {
         List<LabelledContrasts> answers = new ArrayList<>(Answers.drawn(61, 1.5, 0.5, 3));
-        CalibrationResult tuned = tuning.calibrate(answers);
+        CalibrationResult calibrated = calibrator.calibrate(answers);
         for (long seed = 0; seed < 3; seed++) {
             Collections.shuffle(answers, new Random(seed));
-            assertThat(new Calibrator(POINTS).calibrate(answers)).isEqualTo(tuned);
+            assertThat(new Calibrator(POINTS).calibrate(answers)).isEqualTo(calibrated);
         }
     }
 
     @Test
     void shouldLetTheEvidenceServeWithoutLabels() {
-        CalibrationResult tuned = tuning.calibrate(List.of());
-        assertThat(tuned.serving()).isEqualTo(ServedCalibration.EVIDENCE);
-        assertThat(tuned.labels()).isZero();
-        assertThat(tuned.temperature()).isEqualTo(1);
-        assertThat(tuned.crossValidation()).isEmpty();
+        CalibrationResult calibrated = calibrator.calibrate(List.of());
+        assertThat(calibrated.serving()).isEqualTo(ServedCalibration.EVIDENCE);
+        assertThat(calibrated.labels()).isZero();
+        assertThat(calibrated.temperature()).isEqualTo(1);
+        assertThat(calibrated.crossValidation()).isEmpty();
     }
 
     @Test
     void shouldServeTemperatureFromTheFirstLabelOn() {
         // Fewer labels than parts cross-validate nothing, even where the variance made the labels.
         for (int n : new int[] {1, 2, 9}) {
-            CalibrationResult tuned = tuning.calibrate(Answers.drawn(n, 1, 1, 5));
-            assertThat(tuned.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
-            assertThat(tuned.crossValidation()).isEmpty();
-            assertThat(tuned.labels()).isEqualTo(n);
+            CalibrationResult calibrated = calibrator.calibrate(Answers.drawn(n, 1, 1, 5));
+            assertThat(calibrated.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
+            assertThat(calibrated.crossValidation()).isEmpty();
+            assertThat(calibrated.labels()).isEqualTo(n);
         }
-        assertThat(tuning.calibrate(Answers.drawn(10, 1, 1, 5)).crossValidation())
+        assertThat(calibrator.calibrate(Answers.drawn(10, 1, 1, 5)).crossValidation())
                 .isPresent();
     }
 
@@ -55,7 +55,7 @@ class CalibratorTest {
         // Every fold fitted anew and from far away, on answers that were never in it; NLL from the link's own
         // probabilities.
         List<LabelledContrasts> answers = Answers.drawn(57, 1.3, 2, 4);
-        CalibrationResult tuned = tuning.calibrate(answers);
+        CalibrationResult calibrated = calibrator.calibrate(answers);
         Link link = new Link(LinkFunction.MC, POINTS, 0);
         VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
         int[] fold =
@@ -84,11 +84,11 @@ class CalibratorTest {
             squares += Math.pow(temperature[i] - variance[i] - meanT + meanV, 2);
         }
 
-        CrossValidation found = tuned.crossValidation().orElseThrow();
+        CrossValidation found = calibrated.crossValidation().orElseThrow();
         assertThat(found.temperatureNll()).isCloseTo(meanT, within(1e-9));
         assertThat(found.varianceNll()).isCloseTo(meanV, within(1e-7));
         assertThat(found.standardError()).isCloseTo(Math.sqrt(squares / 56 / 57), within(1e-7));
-        assertThat(tuned.temperature())
+        assertThat(calibrated.temperature())
                 .isCloseTo(
                         TemperatureScaling.fit(
                                 answers.stream().map(LabelledContrasts::logits).toList()),
@@ -106,17 +106,18 @@ class CalibratorTest {
     @Test
     void shouldServeTheVarianceWhereLabelsFollowIt() {
         // Variances that differ by orders of magnitude from question to question: no single temperature can do it.
-        assertThat(tuning.calibrate(Answers.drawn(300, 1, 1, 5)).serving())
+        assertThat(calibrator.calibrate(Answers.drawn(300, 1, 1, 5)).serving())
                 .isEqualTo(ServedCalibration.TEMPERATURE_VARIANCE);
-        assertThat(tuning.calibrate(Answers.drawn(300, 1.5, 0, 5)).serving()).isEqualTo(ServedCalibration.TEMPERATURE);
+        assertThat(calibrator.calibrate(Answers.drawn(300, 1.5, 0, 5)).serving())
+                .isEqualTo(ServedCalibration.TEMPERATURE);
     }
 
     @Test
     void shouldNameTheAnswerItDoesNotAccept() {
         List<LabelledContrasts> twice = new ArrayList<>(Answers.drawn(3, 1, 1, 0));
         twice.add(twice.get(1));
-        assertThatThrownBy(() -> tuning.calibrate(twice)).hasMessageContaining("question-1 has two");
-        assertThatThrownBy(() -> tuning.calibrate(List.of(new LabelledContrasts(
+        assertThatThrownBy(() -> calibrator.calibrate(twice)).hasMessageContaining("question-1 has two");
+        assertThatThrownBy(() -> calibrator.calibrate(List.of(new LabelledContrasts(
                         "odd", new double[2], new double[][] {{1, 2}, {2, 1}}, 0))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("question odd")

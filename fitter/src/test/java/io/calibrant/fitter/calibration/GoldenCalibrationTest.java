@@ -54,10 +54,10 @@ class GoldenCalibrationTest {
     @Test
     void shouldServeTemperatureWhereTheReferenceSeesNothingInTheVariance() throws IOException {
         // The reference: temperature 1.1175, (T, c) 1.1193 on the test questions.
-        CalibrationResult tuned = new Calibrator().calibrate(validation());
-        assertThat(tuned.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
-        assertThat(tuned.labels()).isEqualTo(100);
-        assertThat(tuned.temperature()).isBetween(2.2, 2.83); // 2.829 without its prior
+        CalibrationResult calibrated = new Calibrator().calibrate(validation());
+        assertThat(calibrated.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
+        assertThat(calibrated.labels()).isEqualTo(100);
+        assertThat(calibrated.temperature()).isBetween(2.2, 2.83); // 2.829 without its prior
     }
 
     private static List<LabelledContrasts> validation() throws IOException {

@@ -24,7 +24,7 @@ final class RandomSplits {
     private final List<LabelledLogits> logits;
     private final List<SampledAnswer> fitted;
     private final List<SampledAnswer> judged;
-    private final Calibrator tuning = new Calibrator();
+    private final Calibrator calibrator = new Calibrator();
     private final Map<List<Integer>, Rule> done = new ConcurrentHashMap<>();
 
     /** Mean NLL of the rest against temperature's, and how often (T, c) was adopted. */
@@ -104,13 +104,13 @@ final class RandomSplits {
     }
 
     private double rule(List<Integer> order, int labels) {
-        CalibrationResult tuned = tuning.calibrate(
+        CalibrationResult calibrated = calibrator.calibrate(
                 order.subList(0, labels).stream().map(answers::get).toList());
-        if (tuned.serving() != ServedCalibration.TEMPERATURE_VARIANCE) {
+        if (calibrated.serving() != ServedCalibration.TEMPERATURE_VARIANCE) {
             return 0;
         }
-        return variance(order, labels, tuned.variance())
-                - rest(order, labels, i -> logits.get(i).negativeLogLikelihood(tuned.temperature()));
+        return variance(order, labels, calibrated.variance())
+                - rest(order, labels, i -> logits.get(i).negativeLogLikelihood(calibrated.temperature()));
     }
 
     private double variance(List<Integer> order, int labels, VarianceScaling at) {

@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
 public record GoldenFit(double logLikelihood, List<Block> blocks, JsonNode expected) {
 
     /** One block: all eigenvalues of its large and small side. */
-    @SuppressWarnings("ArrayRecordComponent") // dense numbers, compared by nobody
+    @SuppressWarnings("ArrayRecordComponent") // dense numbers, never compared
     public record Block(String name, double[] large, double[] small, double n, double squaredNorm) {}
 
     /** The blocks with the large side truncated. */

@@ -138,21 +138,27 @@ class LabelsIT {
         assertThat(CommittedRecords.raw(connection, connection.topics().fitterDeadLetters()))
                 .isEmpty();
 
-        Posterior tuned = last(connection);
+        Posterior calibrated = last(connection);
         CalibrationResult expected = expected();
-        assertThat(tuned.getTemperature()).isEqualTo(expected.temperature());
-        assertThat(tuned.getVarianceTemperature()).isEqualTo(expected.variance().temperature());
-        assertThat(tuned.getVarianceScale()).isEqualTo(expected.variance().scale());
-        assertThat(tuned.getCalibration().name()).isEqualTo(expected.serving().name());
+        assertThat(calibrated.getTemperature()).isEqualTo(expected.temperature());
+        assertThat(calibrated.getVarianceTemperature())
+                .isEqualTo(expected.variance().temperature());
+        assertThat(calibrated.getVarianceScale()).isEqualTo(expected.variance().scale());
+        assertThat(calibrated.getCalibration().name())
+                .isEqualTo(expected.serving().name());
         List<Posterior> posteriors = posteriors(connection);
         assertThat(posteriors)
                 .extracting(Posterior::getVersion)
                 .containsExactlyElementsOf(
                         LongStream.rangeClosed(1, posteriors.size()).boxed().toList());
-        assertThat(posteriors).extracting(Posterior::getBlocks).containsOnly(tuned.getBlocks());
+        assertThat(posteriors).extracting(Posterior::getBlocks).containsOnly(calibrated.getBlocks());
         System.out.printf(
                 "%d answers and labels: %d versions of the posterior, T %.3f, c %.3f, %s%n",
-                QUESTIONS, posteriors.size(), tuned.getTemperature(), tuned.getVarianceScale(), tuned.getCalibration());
+                QUESTIONS,
+                posteriors.size(),
+                calibrated.getTemperature(),
+                calibrated.getVarianceScale(),
+                calibrated.getCalibration());
     }
 
     @Test

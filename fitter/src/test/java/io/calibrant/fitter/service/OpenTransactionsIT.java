@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class OpenTransactionsIT {
     @Test
-    void shouldNameTheOneThatNobodyEnds(@TempDir Path dir) throws Exception {
+    void shouldNameTheHangingTransaction(@TempDir Path dir) throws Exception {
         try (Broker broker = Broker.start(dir.resolve("broker"), 0);
                 Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
                 KafkaProducer<String, String> producer = new KafkaProducer<>(

@@ -236,7 +236,7 @@ class CalibrationTopicTest {
     }
 
     @Test
-    void shouldCountLabelsWhoseQuestionNobodyHasAnsweredInARecordOfTheirOwn() {
+    void shouldCountLabelsOfUnansweredQuestionsInARecordOfTheirOwn() {
         try (Driver driver = driver(Driver.settings())) {
             driver.label("q1", "A", AT_TEN);
             driver.label("q1", "B", AT_TEN);
@@ -309,7 +309,7 @@ class CalibrationTopicTest {
     }
 
     @Test
-    void shouldTakeLittleRoom() {
+    void shouldTakeFewBytes() {
         Answer answer = Answers.of("q1", 1);
         long hour = Duration.ofHours(1).toMillis();
         QuestionState question = QuestionState.UNKNOWN
@@ -396,7 +396,7 @@ class CalibrationTopicTest {
     }
 
     @Test
-    void shouldPutAwayAnswersAndLabelsThatSayNothing() {
+    void shouldDeadLetterAnswersAndLabelsThatSayNothing() {
         List<Consumer<Driver>> bad = List.of(
                 driver -> driver.answerRaw(Driver.bytes("q1"), null),
                 driver -> driver.answerRaw(null, null),

@@ -133,7 +133,7 @@ class DeadLetterTest {
     }
 
     @Test
-    void shouldPutAwayWhatCannotBeDecoded() {
+    void shouldDeadLetterWhatCannotBeDecoded() {
         byte[] good;
         List<byte[]> values = new ArrayList<>();
         try (Driver driver = driver(Driver.settings())) {
@@ -162,10 +162,10 @@ class DeadLetterTest {
     }
 
     @Test
-    void shouldPutAwayNullKeysNullValuesAndKeysOfOthers() {
-        shouldPutAwayTheKey(null, "without a key");
-        shouldPutAwayTheKey(Driver.bytes(Pass.key(Pass.B)), "does not name it");
-        shouldPutAwayTheKey(new byte[] {(byte) 0xff, 1}, "does not name it");
+    void shouldDeadLetterNullKeysNullValuesAndKeysOfOthers() {
+        shouldDeadLetterTheKey(null, "without a key");
+        shouldDeadLetterTheKey(Driver.bytes(Pass.key(Pass.B)), "does not name it");
+        shouldDeadLetterTheKey(new byte[] {(byte) 0xff, 1}, "does not name it");
         try (Driver driver = driver(Driver.settings())) {
             driver.send(Pass.key(Pass.A), null);
             shouldBeTheOneDeadLetter(
@@ -173,7 +173,7 @@ class DeadLetterTest {
         }
     }
 
-    private void shouldPutAwayTheKey(byte[] key, String reason) {
+    private void shouldDeadLetterTheKey(byte[] key, String reason) {
         try (Driver driver = driver(Driver.settings())) {
             byte[] value = driver.encode(Statistics.class, "statistics", Pass.statistic(Pass.A, 0, 4L));
             driver.sendRaw(key, value);

@@ -52,7 +52,7 @@ final class Driver implements AutoCloseable {
         this(settings, stateDir, properties, Runnable::run);
     }
 
-    /** @param executor where tuning computes */
+    /** @param executor where calibration computes */
     Driver(FitterSettings settings, Path stateDir, Map<String, String> properties, Executor executor) {
         connection = new Connection("localhost:1", "mock://" + UUID.randomUUID(), "", properties);
         Properties configs = StreamsConfigs.of(connection, settings, stateDir);
@@ -107,7 +107,7 @@ final class Driver implements AutoCloseable {
         return encoded;
     }
 
-    /** Lets tuning look, so many times. */
+    /** Lets calibration look, so many times. */
     void look(int times) {
         for (int i = 0; i < times; i++) {
             driver.advanceWallClockTime(LabelCalibrationProcessor.LOOK_EVERY);

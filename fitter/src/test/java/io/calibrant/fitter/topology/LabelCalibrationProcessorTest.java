@@ -61,11 +61,11 @@ class LabelCalibrationProcessorTest {
             assertThat(driver.posteriors()).isEmpty();
 
             driver.look(2);
-            List<Posterior> tuned = driver.posteriors();
-            assertThat(tuned).hasSize(1);
-            shouldBe(tuned.get(0), base, 3, expected(QUESTIONS));
-            assertThat(tuned.get(0).getTimestamp()).isEqualTo(Instant.ofEpochMilli(2000 + QUESTIONS - 1));
-            assertThat(driver.heard).last().isEqualTo(tuned.get(0));
+            List<Posterior> calibrated = driver.posteriors();
+            assertThat(calibrated).hasSize(1);
+            shouldBe(calibrated.get(0), base, 3, expected(QUESTIONS));
+            assertThat(calibrated.get(0).getTimestamp()).isEqualTo(Instant.ofEpochMilli(2000 + QUESTIONS - 1));
+            assertThat(driver.heard).last().isEqualTo(calibrated.get(0));
         }
     }
 
@@ -86,9 +86,9 @@ class LabelCalibrationProcessorTest {
             driver.answer(Answers.of("asked", 2), 5000);
             driver.label("asked", "A", 5000);
             driver.look(2);
-            List<Posterior> tuned = driver.posteriors();
-            assertThat(tuned).hasSize(1);
-            assertThat(tuned.get(0))
+            List<Posterior> calibrated = driver.posteriors();
+            assertThat(calibrated).hasSize(1);
+            assertThat(calibrated.get(0))
                     .returns((long) QUESTIONS, Posterior::getLabels)
                     .returns(expected(QUESTIONS).temperature(), Posterior::getTemperature)
                     .returns(Calibration.TEMPERATURE, Posterior::getCalibration)
@@ -100,7 +100,7 @@ class LabelCalibrationProcessorTest {
             for (int i = 0; i < QUESTIONS; i++) {
                 Answer own = answer(i);
                 own.setFit("refit");
-                own.setPosteriorVersion(tuned.get(0).getVersion());
+                own.setPosteriorVersion(calibrated.get(0).getVersion());
                 driver.answer(own, 6000);
             }
             driver.look(2);
@@ -140,7 +140,7 @@ class LabelCalibrationProcessorTest {
             driver.look(2);
             shouldBe(driver.posteriors().get(0), base, 6, expected(QUESTIONS));
 
-            // answered again by the tuned version: the same factors, the same raw numbers
+            // answered again by the calibrated version: the same factors, the same raw numbers
             Answer again = answer(0);
             again.setPosteriorVersion(6);
             driver.answer(again, 9100);
@@ -162,7 +162,7 @@ class LabelCalibrationProcessorTest {
 
     @Test
     void shouldSayTheSameWhateverTheOrder() {
-        List<Posterior> tuned = new ArrayList<>();
+        List<Posterior> calibrated = new ArrayList<>();
         for (long seed = 0; seed < 4; seed++) {
             try (Driver driver = driver(Runnable::run)) {
                 List<Runnable> events = new ArrayList<>();
@@ -177,11 +177,11 @@ class LabelCalibrationProcessorTest {
                 pass(driver);
                 events.subList(before, events.size()).forEach(Runnable::run);
                 driver.look(2);
-                tuned.add(driver.posteriors().get(2));
+                calibrated.add(driver.posteriors().get(2));
             }
         }
-        assertThat(tuned).allMatch(posterior -> posterior.equals(tuned.get(0)));
-        assertThat(tuned.get(0).getLabels()).isEqualTo(QUESTIONS);
+        assertThat(calibrated).allMatch(posterior -> posterior.equals(calibrated.get(0)));
+        assertThat(calibrated.get(0).getLabels()).isEqualTo(QUESTIONS);
     }
 
     @Test
@@ -259,19 +259,20 @@ class LabelCalibrationProcessorTest {
         }
     }
 
-    private static void shouldBe(Posterior found, Posterior base, long version, CalibrationResult tuned) {
+    private static void shouldBe(Posterior found, Posterior base, long version, CalibrationResult calibrated) {
         assertThat(found.getVersion()).isEqualTo(version);
-        assertThat(found.getLabels()).isEqualTo(tuned.labels());
-        assertThat(found.getTemperature()).isEqualTo(tuned.temperature());
-        assertThat(found.getVarianceTemperature()).isEqualTo(tuned.variance().temperature());
-        assertThat(found.getVarianceScale()).isEqualTo(tuned.variance().scale());
+        assertThat(found.getLabels()).isEqualTo(calibrated.labels());
+        assertThat(found.getTemperature()).isEqualTo(calibrated.temperature());
+        assertThat(found.getVarianceTemperature())
+                .isEqualTo(calibrated.variance().temperature());
+        assertThat(found.getVarianceScale()).isEqualTo(calibrated.variance().scale());
         assertThat(found.getTemperatureNll())
-                .isEqualTo(tuned.crossValidation().orElseThrow().temperatureNll());
+                .isEqualTo(calibrated.crossValidation().orElseThrow().temperatureNll());
         assertThat(found.getVarianceNll())
-                .isEqualTo(tuned.crossValidation().orElseThrow().varianceNll());
+                .isEqualTo(calibrated.crossValidation().orElseThrow().varianceNll());
         assertThat(found.getNllStandardError())
-                .isEqualTo(tuned.crossValidation().orElseThrow().standardError());
-        assertThat(found.getCalibration().name()).isEqualTo(tuned.serving().name());
+                .isEqualTo(calibrated.crossValidation().orElseThrow().standardError());
+        assertThat(found.getCalibration().name()).isEqualTo(calibrated.serving().name());
         assertThat(found.getState()).isEqualTo(PosteriorState.COMPLETE);
         assertThat(found.getBlocks()).isEqualTo(base.getBlocks());
         assertThat(found.getLogEvidence()).isEqualTo(base.getLogEvidence());

@@ -78,10 +78,10 @@ class PriorCalibrationTest {
 
             List<Posterior> posteriors = driver.posteriors();
             assertThat(posteriors).hasSize(1);
-            Posterior tuned = posteriors.get(0);
-            shouldBe(tuned, spectra);
-            assertThat(tuned.getVersion()).isEqualTo(4);
-            assertThat(tuned.getBlocks().get(0).getLambda())
+            Posterior calibrated = posteriors.get(0);
+            shouldBe(calibrated, spectra);
+            assertThat(calibrated.getVersion()).isEqualTo(4);
+            assertThat(calibrated.getBlocks().get(0).getLambda())
                     .isNotCloseTo(base.getBlocks().get(0).getLambda(), within(1e-6));
             driver.look(30);
             assertThat(driver.posteriors()).isEmpty(); // it depends on labels and statistics, not on where it was
@@ -89,7 +89,7 @@ class PriorCalibrationTest {
         }
     }
 
-    private static void shouldBe(Posterior tuned, List<FactorUpdate> updates) {
+    private static void shouldBe(Posterior calibrated, List<FactorUpdate> updates) {
         List<BlockSpectrum> spectra = spectra(updates);
         List<LabelledStatistics> questions = new ArrayList<>();
         for (int i = 0; i < QUESTIONS; i++) {
@@ -106,21 +106,22 @@ class PriorCalibrationTest {
         ValidationPrior prior = new ValidationPrior(spectra);
         ValidationPrior.Optimum optimum = prior.minimise(questions);
         double lambda = optimum.lambdas()[0];
-        assertThat(tuned.getObjective()).isEqualTo(PriorObjective.VALIDATION);
-        assertThat(tuned.getValidationNll()).isCloseTo(optimum.nll(), within(1e-9));
-        assertThat(tuned.getBlocks())
+        assertThat(calibrated.getObjective()).isEqualTo(PriorObjective.VALIDATION);
+        assertThat(calibrated.getValidationNll()).isCloseTo(optimum.nll(), within(1e-9));
+        assertThat(calibrated.getBlocks())
                 .allSatisfy(block -> assertThat(block.getLambda() / lambda).isCloseTo(1, within(1e-6)));
         Evidence evidence = new Evidence(spectra, -2.5 - 2.51);
-        assertThat(tuned.getLogEvidence()).isCloseTo(evidence.at(lambda), within(1e-4));
-        assertThat(tuned.getEffectiveParameters()).isCloseTo(evidence.effectiveParameters(lambda), within(1e-4));
+        assertThat(calibrated.getLogEvidence()).isCloseTo(evidence.at(lambda), within(1e-4));
+        assertThat(calibrated.getEffectiveParameters()).isCloseTo(evidence.effectiveParameters(lambda), within(1e-4));
         List<LabelledContrasts> answers = questions.stream()
                 .map(question -> prior.answer(question, optimum.lambdas()))
                 .toList();
         CalibrationResult expected = new Calibrator().calibrate(answers);
-        assertThat(tuned.getLabels()).isEqualTo(QUESTIONS);
-        assertThat(tuned.getTemperature()).isCloseTo(expected.temperature(), within(1e-9));
-        assertThat(tuned.getVarianceScale() / expected.variance().scale()).isCloseTo(1, within(1e-4));
-        assertThat(tuned.getCalibration().name()).isEqualTo(expected.serving().name());
+        assertThat(calibrated.getLabels()).isEqualTo(QUESTIONS);
+        assertThat(calibrated.getTemperature()).isCloseTo(expected.temperature(), within(1e-9));
+        assertThat(calibrated.getVarianceScale() / expected.variance().scale()).isCloseTo(1, within(1e-4));
+        assertThat(calibrated.getCalibration().name())
+                .isEqualTo(expected.serving().name());
     }
 
     @Test
