@@ -12,7 +12,7 @@ import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
-import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.io.IOException;
@@ -166,7 +166,7 @@ public final class Demo implements AutoCloseable {
     /** A run of an earlier demo in the same directory keeps its name. */
     private static String freeName(Connection connection) {
         Map<String, Run> runs =
-                TopicReader.latest(connection, connection.topics().runs(), Run.class, unreadable -> {});
+                TopicReading.of(connection).latest(connection.topics().runs(), Run.class);
         String name = NAME;
         for (int i = 2; runs.containsKey(name); i++) {
             name = NAME + "-" + i;
@@ -241,8 +241,10 @@ public final class Demo implements AutoCloseable {
         }
     }
 
-    private static Run description(Connection connection, String run) {
-        return TopicReader.latest(connection, connection.topics().runs(), Run.class, unreadable -> {})
+    private Run description(Connection connection, String run) {
+        return TopicReading.of(connection)
+                .throughOutages(listener::said)
+                .latest(connection.topics().runs(), Run.class)
                 .get(run);
     }
 
@@ -250,7 +252,7 @@ public final class Demo implements AutoCloseable {
         return Integer.parseInt(run.getSettings().getOrDefault("validationQuestions", "0"));
     }
 
-    private static Estimate estimate(Connection connection, String run, Progress progress, int testQuestions) {
+    private Estimate estimate(Connection connection, String run, Progress progress, int testQuestions) {
         Run description = description(connection, run);
         int batch = Integer.parseInt(description.getSettings().getOrDefault("batchSize", "4"));
         int validation = validationQuestions(description);

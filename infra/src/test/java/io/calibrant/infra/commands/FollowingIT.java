@@ -31,7 +31,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Commands that follow topics, each a process, while the registry is away and then the broker. */
+/** Commands that follow topics, each a process, while the registry is away, and then the broker. */
 class FollowingIT {
     private static final Duration OUTAGE = Duration.ofSeconds(Long.getLong("calibrant.outage.seconds", 5));
 
@@ -182,7 +182,9 @@ class FollowingIT {
         commands.keySet().forEach(name -> awaitPrinted(name, "registry " + relay.url() + " answers again"));
         shouldHaveSaidOnce("registry " + relay.url() + " answers again");
 
-        // The broker goes.
+        // The broker goes; who reads in a group waits for it in silence, its command does not.
+        start("fit", "--state-dir", dir.resolve("fitter").toString());
+        awaitPrinted("fit", "until interrupted");
         int port = URI.create("tcp://" + broker.bootstrapServers()).getPort();
         broker.close();
         try {

@@ -19,6 +19,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -163,7 +166,7 @@ class TopicReaderIT {
         sendBytes("b", (byte) 7);
         try (TopicReader reader = labels().throughOutages(said::add).follow()) {
             relay.cut();
-            long end = System.nanoTime() + Duration.ofSeconds(5).toNanos();
+            long end = System.nanoTime() + Duration.ofSeconds(3).toNanos();
             while (System.nanoTime() < end) {
                 assertThat(reader.poll(POLL)).isZero();
             }
@@ -199,6 +202,22 @@ class TopicReaderIT {
             reader.readToEnd();
         }
         assertThat(read).containsExactly("a=A");
+    }
+
+    @Test
+    void shouldReadToTheEndThroughAnOutage() throws Exception {
+        TopicAdmin.createMissing(direct);
+        send("a", "A");
+        relay.cut();
+        List<String> lines = new CopyOnWriteArrayList<>();
+        TopicReading reading = labels().throughOutages(lines::add);
+        CompletableFuture<Void> whole = CompletableFuture.runAsync(reading::readToEnd);
+        await().atMost(PATIENCE).until(() -> !lines.isEmpty());
+        assertThat(whole).isNotDone();
+        relay.restore();
+        whole.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        assertThat(read).containsExactly("a=A");
+        assertThat(lines).hasSize(2);
     }
 
     @Test
