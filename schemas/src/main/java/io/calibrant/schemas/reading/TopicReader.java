@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
-import java.util.function.IntPredicate;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -57,11 +56,9 @@ public final class TopicReader implements AutoCloseable {
     private final Connection connection;
     private final Map<String, RecordHandler> handlers;
     private final List<RecordDecoder<?>> decoders;
-    private final IntPredicate wanted;
-    private final Consumer<String> badRecords;
-    private final Outages outages;
+    private final ReadPolicy policy;
     private final boolean bounded;
-    private final boolean fromNow;
+    private final Outages outages;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Set<String> missing = new TreeSet<>();
     private final List<TopicPartition> partitions = new ArrayList<>();
@@ -70,44 +67,40 @@ public final class TopicReader implements AutoCloseable {
     private Iterator<ConsumerRecord<byte[], byte[]>> fetched = Collections.emptyIterator();
     private ConsumerRecord<byte[], byte[]> kept;
     private long keptAt;
+    private Source latest;
     private BrokerProbe probe;
     private boolean topicsKnown;
     private boolean reachedTheEnd;
     private long positions;
     private long heard = System.nanoTime();
 
+    /** A partition with what takes its records. */
+    private record Source(String topic, int partition, RecordHandler handler, long end) {}
+
     TopicReader(
             Connection connection,
             Map<String, RecordHandler> handlers,
-            List<String> topics,
             List<RecordDecoder<?>> decoders,
-            IntPredicate wanted,
-            Consumer<String> badRecords,
-            Consumer<String> outages,
-            boolean bounded,
-            boolean fromNow,
-            boolean awaitingTopics) {
+            ReadPolicy policy) {
         this.connection = connection;
         this.handlers = handlers;
         this.decoders = decoders;
-        this.wanted = wanted;
-        this.badRecords = badRecords;
-        this.outages = new Outages(connection, outages);
-        this.bounded = bounded;
-        this.fromNow = fromNow;
+        this.policy = policy;
+        this.bounded = policy.bounded();
+        this.outages = new Outages(connection, policy.outages());
         Map<String, Object> configs = connection.consumer(null);
         configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
         if (bounded) {
             configs.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, BOUNDED_FETCH_WAIT_MS);
         }
         consumer = new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        if (awaitingTopics) {
-            missing.addAll(topics);
+        if (policy.awaitingTopics()) {
+            missing.addAll(handlers.keySet());
             return;
         }
         try {
             List<String> absent = new ArrayList<>();
-            for (String topic : topics) {
+            for (String topic : handlers.keySet()) {
                 if (!insist(topic)) {
                     absent.add(topic);
                 }
@@ -148,7 +141,7 @@ public final class TopicReader implements AutoCloseable {
             return false;
         }
         List<TopicPartition> added = found.stream()
-                .filter(info -> wanted.test(info.partition()))
+                .filter(info -> policy.partitions().test(info.partition()))
                 .map(info -> new TopicPartition(topic, info.partition()))
                 .toList();
         Map<TopicPartition, Long> begin = consumer.beginningOffsets(added, timeout);
@@ -157,7 +150,7 @@ public final class TopicReader implements AutoCloseable {
         starts.putAll(begin);
         ends.putAll(end);
         consumer.assign(partitions); // those that it had before go on where they are
-        (fromNow ? end : begin).forEach(consumer::seek);
+        (policy.fromNow() ? end : begin).forEach(consumer::seek);
         heard();
         return true;
     }
@@ -250,8 +243,9 @@ public final class TopicReader implements AutoCloseable {
             if (kept == null) {
                 kept = fetched.next();
             }
-            if (!bounded || kept.offset() < ends.get(new TopicPartition(kept.topic(), kept.partition()))) {
-                ReadResult<?> result = handlers.get(kept.topic()).take(kept);
+            Source source = source(kept);
+            if (!bounded || kept.offset() < source.end()) {
+                ReadResult<?> result = source.handler().take(kept);
                 if (result instanceof ReadResult.NotNow<?> notNow) {
                     keptAt = System.nanoTime();
                     if (!outages.areWaitedFor()) {
@@ -261,8 +255,9 @@ public final class TopicReader implements AutoCloseable {
                     return taken;
                 }
                 if (result instanceof ReadResult.Bad<?> bad) {
-                    badRecords.accept("skipped " + kept.topic() + "-" + kept.partition() + " at offset " + kept.offset()
-                            + ": " + bad.reason());
+                    policy.badRecords()
+                            .accept("skipped " + kept.topic() + "-" + kept.partition() + " at offset " + kept.offset()
+                                    + ": " + bad.reason());
                 }
                 outages.registryBack();
                 taken++;
@@ -270,6 +265,20 @@ public final class TopicReader implements AutoCloseable {
             kept = null;
         }
         return taken;
+    }
+
+    /** Looked up once for many records: those of a partition come together. */
+    private Source source(ConsumerRecord<byte[], byte[]> record) {
+        if (latest == null
+                || latest.partition() != record.partition()
+                || !latest.topic().equals(record.topic())) {
+            latest = new Source(
+                    record.topic(),
+                    record.partition(),
+                    handlers.get(record.topic()),
+                    ends.get(new TopicPartition(record.topic(), record.partition())));
+        }
+        return latest;
     }
 
     private static void pause(long nanos) {
@@ -324,6 +333,7 @@ public final class TopicReader implements AutoCloseable {
      */
     public void markEnd() {
         ends.putAll(consumer.endOffsets(partitions));
+        latest = null;
         reachedTheEnd = false;
     }
 

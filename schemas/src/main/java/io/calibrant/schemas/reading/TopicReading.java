@@ -150,17 +150,8 @@ public final class TopicReading {
     }
 
     private TopicReader open(boolean bounded) {
-        return new TopicReader(
-                connection,
-                Map.copyOf(handlers),
-                List.copyOf(handlers.keySet()),
-                List.copyOf(decoders),
-                partitions,
-                badRecords,
-                outages,
-                bounded,
-                fromNow,
-                awaitingTopics);
+        ReadPolicy policy = new ReadPolicy(bounded, fromNow, awaitingTopics, partitions, badRecords, outages);
+        return new TopicReader(connection, new LinkedHashMap<>(handlers), List.copyOf(decoders), policy);
     }
 
     /**
