@@ -87,7 +87,8 @@ class TrainCommandTest {
                 .isEqualTo(1);
         assertThat(lastLine())
                 .contains(
-                        "--half-life must be long enough that 2^(-steps / half-life) of a record in 2000 steps is above 0, got 1");
+                        "--half-life must be long enough that 2^(-steps / half-life) of a record in 2000 steps is"
+                                + " above 0, got 1");
     }
 
     @Test

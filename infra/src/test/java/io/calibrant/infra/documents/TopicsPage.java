@@ -43,8 +43,8 @@ final class TopicsPage {
                 "");
         add(
                 "- A name has the installation's prefix in front (`--topic-prefix`); by default there is none.",
-                "- Keys are UTF-8 strings with `/` between their parts. Names of runs, checkpoints, blocks and fits have no"
-                        + " `/`.",
+                "- Keys are UTF-8 strings with `/` between their parts. Names of runs, checkpoints, blocks and fits"
+                        + " have no `/`.",
                 "- Values are Avro in Confluent's wire format: a zero byte, the schema's id (4 bytes), the record.",
                 "- Every schema evolves `FULL_TRANSITIVE`: old and new readers and writers work together.",
                 "- Every topic is created with 4 partitions and the cluster's own replication factor.",

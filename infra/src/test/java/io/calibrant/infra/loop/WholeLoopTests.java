@@ -110,7 +110,8 @@ abstract class WholeLoopTests {
                 }
             }
             System.out.printf(
-                    "%s: lambda %.6f (%.6f), log evidence %.4f (%.4f), gamma %.3f (%.3f), worst p %.2e, worst novelty %.2e%n",
+                    "%s: lambda %.6f (%.6f), log evidence %.4f (%.4f), gamma %.3f (%.3f), worst p %.2e, worst"
+                            + " novelty %.2e%n",
                     variant,
                     lambda,
                     figures.get("lambda_").asDouble(),
@@ -225,7 +226,8 @@ abstract class WholeLoopTests {
                             answer -> assertThat(answer.getPosteriorVersion()).isEqualTo(chosen.getVersion()));
             double after = nll(answers, validation, "labels");
             System.out.printf(
-                    "validation prior: lambda %.3f, NLL of 50 validation labels %.4f (the fitter says %.4f); evidence: lambda %.3f, %.4f%n",
+                    "validation prior: lambda %.3f, NLL of 50 validation labels %.4f (the fitter says %.4f);"
+                            + " evidence: lambda %.3f, %.4f%n",
                     lambda,
                     after,
                     chosen.getValidationNll(),

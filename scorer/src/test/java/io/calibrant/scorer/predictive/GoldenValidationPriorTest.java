@@ -79,7 +79,8 @@ class GoldenValidationPriorTest {
                 - expected.get("nll").asDouble();
         System.out.println(String.format(
                 Locale.ROOT,
-                "validation prior %s %s: lambda %.2f (%.2f), validation NLL %.5f (%.5f), test NLL %.5f (%.5f), grid off by %.1e, at the reference's lambda by %.1e",
+                "validation prior %s %s: lambda %.2f (%.2f), validation NLL %.5f (%.5f), test NLL %.5f (%.5f), grid"
+                        + " off by %.1e, at the reference's lambda by %.1e",
                 fit,
                 rank,
                 lambda,

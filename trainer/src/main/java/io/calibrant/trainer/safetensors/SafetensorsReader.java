@@ -67,7 +67,8 @@ public final class SafetensorsReader implements Closeable {
         }
         throw new ModelFileException(
                 fileOrDirectory
-                        + ": neither model.safetensors nor model.safetensors.index.json (weights are read from safetensors only)");
+                        + ": neither model.safetensors nor model.safetensors.index.json (weights are read from"
+                        + " safetensors only)");
     }
 
     private static SafetensorsReader openFile(Path file) {
