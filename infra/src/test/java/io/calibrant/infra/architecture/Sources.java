@@ -5,6 +5,12 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** The Java sources of all modules. */
@@ -13,6 +19,10 @@ final class Sources {
 
     /** From the root to {@code src}: modules may be nested once. */
     private static final int DEPTH = 3;
+
+    private static final Pattern DECLARATION = Pattern.compile("package ([\\w.]+);");
+    private static final Pattern IMPORT =
+            Pattern.compile("import (?:static )?([a-z_0-9]+(?:\\.[a-z_0-9]+)*)\\.[A-Z*].*;");
 
     private Sources() {}
 
@@ -49,5 +59,28 @@ final class Sources {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /**
+     * The packages that the sources of each package import from.
+     *
+     * @param kind {@code main} or {@code test}
+     */
+    static Map<String, Set<String>> imports(String kind) {
+        Map<String, Set<String>> imports = new TreeMap<>();
+        for (Path source : of(kind)) {
+            String name = "";
+            for (String line : lines(source)) {
+                Matcher declaration = DECLARATION.matcher(line);
+                if (declaration.matches()) {
+                    name = declaration.group(1);
+                }
+                Matcher imported = IMPORT.matcher(line);
+                if (imported.matches()) {
+                    imports.computeIfAbsent(name, key -> new TreeSet<>()).add(imported.group(1));
+                }
+            }
+        }
+        return imports;
     }
 }
