@@ -84,8 +84,9 @@ final class ArchitectureTest {
                             dependency.getTargetClass().getBaseComponentType().getPackageName()));
         }
         // Class files do not say whose constants they use.
-        Sources.imports("main").forEach((name, imported) -> used.computeIfAbsent(name, key -> new TreeSet<>())
-                .addAll(imported));
+        Sources.imports("main")
+                .forEach((name, imported) ->
+                        used.computeIfAbsent(name, key -> new TreeSet<>()).addAll(imported));
         lists.values()
                 .forEach(list -> used.get(list.name()).stream()
                         .filter(target -> !list.allows(target))

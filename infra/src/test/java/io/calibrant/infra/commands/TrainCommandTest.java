@@ -86,9 +86,8 @@ class TrainCommandTest {
                         "2000"))
                 .isEqualTo(1);
         assertThat(lastLine())
-                .contains(
-                        "--half-life must be long enough that 2^(-steps / half-life) of a record in 2000 steps is"
-                                + " above 0, got 1");
+                .contains("--half-life must be long enough that 2^(-steps / half-life) of a record in 2000 steps is"
+                        + " above 0, got 1");
     }
 
     @Test

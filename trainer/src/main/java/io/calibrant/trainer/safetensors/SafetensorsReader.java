@@ -65,10 +65,9 @@ public final class SafetensorsReader implements Closeable {
         if (Files.exists(index)) {
             return openShards(index);
         }
-        throw new ModelFileException(
-                fileOrDirectory
-                        + ": neither model.safetensors nor model.safetensors.index.json (weights are read from"
-                        + " safetensors only)");
+        throw new ModelFileException(fileOrDirectory
+                + ": neither model.safetensors nor model.safetensors.index.json (weights are read from"
+                + " safetensors only)");
     }
 
     private static SafetensorsReader openFile(Path file) {
