@@ -20,7 +20,7 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import io.calibrant.trainer.model.Constants;
 
-/** The four traps of DJL on PyTorch, and the borders of the model packages, walled off over all compiled classes. */
+/** The four traps of DJL on PyTorch, and what the model packages may depend on, checked over all compiled classes. */
 @AnalyzeClasses(packages = "io.calibrant.trainer", importOptions = DoNotIncludeTests.class)
 class GraphRulesTest {
 
