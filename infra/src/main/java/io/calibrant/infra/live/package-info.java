@@ -3,6 +3,6 @@
  * which is the same for whoever reads the topics from their beginning. For {@code watch} and {@code monitor}.
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.trainer.model},
- * {@code io.calibrant.trainer.statistics}, {@code org.apache.avro.specific}, {@code org.apache.kafka.clients.consumer}.
+ * {@code org.apache.avro.specific}, {@code org.apache.kafka.clients.consumer}.
  */
 package io.calibrant.infra.live;
