@@ -2,6 +2,7 @@ package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.time.Duration;
+import java.util.function.LongSupplier;
 
 /**
  * Retries transient failures, a broker or a registry that does not answer, for a bounded time in a row. Not
@@ -15,14 +16,22 @@ final class RetryBudget {
 
     private final StopSignal stop;
     private final ScorerListener listener;
+    private final LongSupplier nanos;
     private long since;
     private boolean failing;
 
     RetryBudget(StopSignal stop, ScorerListener listener) {
-        this.stop = stop;
-        this.listener = listener;
+        this(stop, listener, System::nanoTime);
     }
 
+    /** @param nanos the clock, in nanoseconds from any moment */
+    RetryBudget(StopSignal stop, ScorerListener listener, LongSupplier nanos) {
+        this.stop = stop;
+        this.listener = listener;
+        this.nanos = nanos;
+    }
+
+    /** Ends the row of failures. */
     void succeeded() {
         failing = false;
     }
@@ -36,7 +45,7 @@ final class RetryBudget {
         if (!RegistryUnavailableException.isTransient(failure)) {
             throw failure;
         }
-        long now = System.nanoTime();
+        long now = nanos.getAsLong();
         if (!failing) {
             failing = true;
             since = now;

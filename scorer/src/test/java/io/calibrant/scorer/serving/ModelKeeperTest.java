@@ -178,6 +178,19 @@ class ModelKeeperTest {
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 2L));
     }
 
+    /** Records of a poll are in the catalogue though a later one of it could not be read. */
+    @Test
+    void shouldServeWhatCameBeforeAPollFailed() {
+        topics.publishAll(run);
+        keeper.start();
+        topics.publish(run.posterior(2, PosteriorState.COMPLETE, 5).build());
+        topics.failing = true;
+        assertThatThrownBy(() -> keeper.turn(Duration.ZERO)).isInstanceOf(TimeoutException.class);
+        topics.failing = false;
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 2L));
+    }
+
     @Test
     void shouldTryAgainWhereCompactionHasTakenAPartAway() {
         topics.publishAll(run);
@@ -238,6 +251,7 @@ class ModelKeeperTest {
         private final Map<RecordPosition, byte[]> all = new HashMap<>();
         private long offset;
         private boolean down;
+        private boolean failing;
         private boolean compacted;
         private boolean closed;
 
@@ -293,7 +307,11 @@ class ModelKeeperTest {
 
         @Override
         public boolean poll(Duration timeout) {
-            return catchUp();
+            boolean news = catchUp();
+            if (failing) {
+                throw new TimeoutException("no registry");
+            }
+            return news;
         }
 
         @Override
