@@ -6,7 +6,7 @@ import java.util.Optional;
 public final class StandaloneSendQueue {
     private StandaloneSendQueue() {}
 
-    /** One that has room for everything. */
+    /** One that is never full. */
     public static SendQueue open() {
         SendQueue.Receiver nobody = new SendQueue.Receiver() {
             @Override

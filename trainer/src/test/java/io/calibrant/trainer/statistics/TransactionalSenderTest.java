@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.Producer;
@@ -61,7 +62,7 @@ class TransactionalSenderTest {
         assertThat(sender.trouble()).contains("gone");
 
         producers.get(0).commitTransactionException = null;
-        sending.join();
+        sending.orTimeout(30, TimeUnit.SECONDS).join();
 
         assertThat(sender.trouble()).isEmpty();
         assertThat(producers).as("the same producer").hasSize(1);
@@ -184,7 +185,7 @@ class TransactionalSenderTest {
 
             sender.giveUp();
 
-            assertThatThrownBy(sending::join)
+            assertThatThrownBy(() -> sending.orTimeout(30, TimeUnit.SECONDS).join())
                     .hasCauseInstanceOf(PublishingException.class)
                     .hasMessageContaining("records of run 'r1' are not sent: stopped while the broker did not answer: "
                             + away.getMessage());
