@@ -112,7 +112,7 @@ class PublisherRetryIT {
                 Publisher other = publisher(sender(connection, Duration.ofMinutes(1)), connection)) {
             assertThatThrownBy(publisher::run)
                     .isInstanceOf(PublishingException.class)
-                    .hasMessage("another source has started to publish shard 0/1 of run 'r': this one stops");
+                    .hasMessage("another process has started to publish shard 0/1 of run 'r': this one stops");
 
             other.run();
             assertThat(producers).as("nobody has opened another one").hasSize(2);
