@@ -20,12 +20,8 @@ public record KroneckerFactor(LargeSide large, double[] small, double n, double 
      * @param dimension d of the large side
      * @param smallDimension r
      * @param rank columns kept of the large side; null, or at least d: kept in full
+     * @param compression of a large side that is not kept in full
      */
-    public static KroneckerFactor empty(int dimension, int smallDimension, Integer rank) {
-        return empty(dimension, smallDimension, rank, Compression.TRUNCATE);
-    }
-
-    /** The same, with the compression of what is not kept in full. */
     public static KroneckerFactor empty(int dimension, int smallDimension, Integer rank, Compression compression) {
         return new KroneckerFactor(
                 LargeSide.empty(dimension, rank, compression), new double[smallDimension * smallDimension], 0, 0, 0);

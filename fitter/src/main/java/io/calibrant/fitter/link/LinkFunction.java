@@ -1,8 +1,5 @@
 package io.calibrant.fitter.link;
 
-import java.util.Arrays;
-import java.util.stream.Collectors;
-
 /** The three ways from a Gaussian over logits to probabilities. */
 public enum LinkFunction {
     /** The average of softmax over scrambled Sobol points; for C = 2 a one-dimensional rule, exact at any variance. */
@@ -10,21 +7,5 @@ public enum LinkFunction {
     /** p_k proportional to 1 / sum_j exp(-(z_k - z_j) / sqrt(1 + pi/8 v_kj)), v_kj the variance of z_k - z_j. */
     MEAN_FIELD,
     /** softmax(z_k / sqrt(1 + pi/8 v_k)) of the logits centred over the classes; for comparison with the literature. */
-    PROBIT;
-
-    /**
-     * The link of that name, in any case.
-     *
-     * @throws IllegalArgumentException naming what is accepted
-     */
-    public static LinkFunction parse(String name) {
-        for (LinkFunction link : values()) {
-            if (link.name().equalsIgnoreCase(name)) {
-                return link;
-            }
-        }
-        throw new IllegalArgumentException("--link must be one of "
-                + Arrays.stream(values()).map(Enum::name).collect(Collectors.joining(", "))
-                + ", got '" + name + "'");
-    }
+    PROBIT
 }

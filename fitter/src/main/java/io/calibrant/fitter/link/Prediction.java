@@ -28,7 +28,7 @@ public final class Prediction {
     }
 
     /** Average entropy of softmax under the Gaussian, nats, at most {@link #entropy()}. */
-    public double expectedEntropy() {
+    double expectedEntropy() {
         return expectedEntropy;
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.linalg.Rows;
@@ -47,7 +48,7 @@ class BlockPosteriorTest {
     void shouldDecomposeAFullSideOfAThousandInReasonableTime() {
         int d = 1009;
         double[] rows = Naive.random(1, 40 * d);
-        KroneckerFactor factor = KroneckerFactor.empty(d, R, null)
+        KroneckerFactor factor = KroneckerFactor.empty(d, R, null, Compression.TRUNCATE)
                 .fold(new BatchSums(Rows.of(rows), 40, Naive.squaredNorm(rows), identity(), 40, 40, 0), 1);
         long start = System.nanoTime();
         BlockPosterior block = BlockPosterior.of("b", factor, true, 1);
@@ -117,7 +118,7 @@ class BlockPosteriorTest {
     }
 
     private static KroneckerFactor factor(Integer rank) {
-        KroneckerFactor factor = KroneckerFactor.empty(D, R, rank);
+        KroneckerFactor factor = KroneckerFactor.empty(D, R, rank, Compression.TRUNCATE);
         for (int b = 0; b < 4; b++) {
             double[] rows = Naive.random(b, 7 * D);
             double[] g = Naive.random(50 + b, 7 * R);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.linalg.Rows;
@@ -145,7 +146,7 @@ class EvidenceTest {
     private static KroneckerFactor factor(int d, int r, Integer rank, long seed) {
         double[] rows = Naive.random(seed, 9 * d);
         double[] small = Naive.outer(Naive.random(seed + 1, 9 * r), 9, r);
-        return KroneckerFactor.empty(d, r, rank)
+        return KroneckerFactor.empty(d, r, rank, Compression.TRUNCATE)
                 .fold(new BatchSums(Rows.of(rows), 9, Naive.squaredNorm(rows), small, 9, 3, -1), 1);
     }
 

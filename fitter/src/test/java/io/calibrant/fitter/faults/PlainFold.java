@@ -2,6 +2,7 @@ package io.calibrant.fitter.faults;
 
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Rows;
 import io.calibrant.fitter.records.FactorRecords;
@@ -31,7 +32,7 @@ public final class PlainFold {
     public PlainFold(Block block, int rank) {
         this.block = block;
         this.rank = rank;
-        factor = KroneckerFactor.empty(large(block), small(block), rank);
+        factor = KroneckerFactor.empty(large(block), small(block), rank, Compression.TRUNCATE);
     }
 
     /** The dimension of the side that is kept in a few columns. */

@@ -20,7 +20,7 @@ class KroneckerFactorTest {
         double[] g = Naive.random(2, tokens * R);
         List<KroneckerFactor> all = new ArrayList<>();
         for (int size = 1; size <= tokens; size++) {
-            KroneckerFactor factor = KroneckerFactor.empty(D, R, 14);
+            KroneckerFactor factor = KroneckerFactor.empty(D, R, 14, Compression.TRUNCATE);
             for (int from = 0; from < tokens; from += size) {
                 factor = factor.fold(batch(x, g, from, Math.min(tokens, from + size)), 1);
             }
@@ -40,7 +40,8 @@ class KroneckerFactorTest {
         double[] x = Naive.random(3, 7 * D);
         double[] g = Naive.random(4, 7 * R);
         for (Integer rank : Arrays.asList(3, 9, null)) {
-            KroneckerFactor once = KroneckerFactor.empty(D, R, rank).fold(batch(x, g, 0, 7), 1);
+            KroneckerFactor once =
+                    KroneckerFactor.empty(D, R, rank, Compression.TRUNCATE).fold(batch(x, g, 0, 7), 1);
             KroneckerFactor twice = once.fold(batch(x, g, 0, 7), 1);
 
             assertThat(twice.n()).isEqualTo(2 * once.n());
@@ -61,7 +62,8 @@ class KroneckerFactorTest {
     void shouldEqualTheExactFisherBlockForOneTokenOfOneExample() {
         double[] a = Naive.random(5, D);
         double[] g = Naive.random(6, R);
-        KroneckerFactor factor = KroneckerFactor.empty(D, R, 10).fold(batch(a, g, 0, 1), 1);
+        KroneckerFactor factor =
+                KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(a, g, 0, 1), 1);
         for (int i = 0; i < R * D; i++) {
             for (int j = 0; j < R * D; j++) {
                 double exact = g[i / D] * a[i % D] * g[j / D] * a[j % D];
@@ -75,8 +77,9 @@ class KroneckerFactorTest {
     void shouldForgetEverythingThatAddsUp() {
         double[] x = Naive.random(7, 4 * D);
         double[] g = Naive.random(8, 4 * R);
-        KroneckerFactor factor =
-                KroneckerFactor.empty(D, R, 10).fold(batch(x, g, 0, 2), 1).fold(batch(x, g, 2, 4), 0.5);
+        KroneckerFactor factor = KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE)
+                .fold(batch(x, g, 0, 2), 1)
+                .fold(batch(x, g, 2, 4), 0.5);
         assertThat(factor.n()).isEqualTo(3);
         assertThat(factor.examples()).isEqualTo(3);
         assertThat(factor.logLikelihood()).isEqualTo(-1.5);
@@ -92,10 +95,11 @@ class KroneckerFactorTest {
     void shouldMergeThePartsOfAPass() {
         double[] x = Naive.random(9, 6 * D);
         double[] g = Naive.random(10, 6 * R);
-        KroneckerFactor whole = KroneckerFactor.empty(D, R, 10).fold(batch(x, g, 0, 6), 1);
-        KroneckerFactor merged = KroneckerFactor.empty(D, R, 10)
+        KroneckerFactor whole =
+                KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(x, g, 0, 6), 1);
+        KroneckerFactor merged = KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE)
                 .fold(batch(x, g, 0, 2), 1)
-                .merge(KroneckerFactor.empty(D, R, 10).fold(batch(x, g, 2, 6), 1));
+                .merge(KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(x, g, 2, 6), 1));
         assertThat(large(merged)).containsExactly(large(whole), within(1e-12));
         assertThat(merged.small()).containsExactly(whole.small(), within(1e-12));
         assertThat(merged.n()).isEqualTo(6);
@@ -107,8 +111,8 @@ class KroneckerFactorTest {
         double[] g = Naive.random(11, 3 * R);
         double[] small = Naive.outer(g, 3, R);
         double[] before = small.clone();
-        KroneckerFactor factor =
-                KroneckerFactor.empty(D, R, 10).fold(new BatchSums(Rows.of(new double[D]), 1, 0, small, 3, 1, 0), 1);
+        KroneckerFactor factor = KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE)
+                .fold(new BatchSums(Rows.of(new double[D]), 1, 0, small, 3, 1, 0), 1);
 
         assertThat(Arrays.stream(factor.smallSpectrum()).sum()).isCloseTo(Naive.squaredNorm(g), within(1e-12));
         assertThat(small).containsExactly(before);

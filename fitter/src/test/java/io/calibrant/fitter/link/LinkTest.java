@@ -210,8 +210,7 @@ class LinkTest {
         assertThatThrownBy(() -> link.predict(new double[] {Double.NaN}, identity(1)))
                 .hasMessageContaining("NaN");
         assertThatThrownBy(() -> link.predict(new double[2], identity(3))).hasMessageContaining("3 rows");
-        assertThatThrownBy(() -> new Link(LinkFunction.MC, 0, 0)).hasMessageContaining("--points");
-        assertThatThrownBy(() -> LinkFunction.parse("sampling")).hasMessageContaining("MC, MEAN_FIELD, PROBIT");
+        assertThatThrownBy(() -> new Link(LinkFunction.MC, 0, 0)).hasMessageContaining("points must be 1 to ");
     }
 
     @Test

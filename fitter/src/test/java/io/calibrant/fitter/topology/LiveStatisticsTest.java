@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.FullSum;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
@@ -76,7 +77,7 @@ class LiveStatisticsTest {
     @Test
     void shouldForgetInColumnsWhileNothingIsTruncated() {
         int batches = 5;
-        KroneckerFactor factor = KroneckerFactor.empty(Pass.d(Pass.A), Pass.r(Pass.A), 40);
+        KroneckerFactor factor = KroneckerFactor.empty(Pass.d(Pass.A), Pass.r(Pass.A), 40, Compression.TRUNCATE);
         for (int batch = 0; batch < batches; batch++) {
             factor = factor.fold(Pass.sums(Pass.A, batch), GAMMA);
         }

@@ -1,6 +1,7 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.linalg.Rows;
@@ -97,7 +98,7 @@ final class Pass {
 
     /** The factor of these batches, folded in double precision throughout. */
     static KroneckerFactor folded(Block block, Integer rank, long... batches) {
-        KroneckerFactor factor = KroneckerFactor.empty(d(block), r(block), rank);
+        KroneckerFactor factor = KroneckerFactor.empty(d(block), r(block), rank, Compression.TRUNCATE);
         for (long batch : batches) {
             factor = factor.fold(sums(block, batch), 1);
         }

@@ -7,6 +7,7 @@ import io.calibrant.fitter.evidence.BlockSpectrum;
 import io.calibrant.fitter.evidence.Evidence;
 import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.linalg.BatchSums;
+import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.schemas.Tensors;
@@ -141,7 +142,8 @@ class Bfloat16GoldenTest {
             for (BlockStatistics block : batch.blocks()) {
                 FactorRows rows = block.rows();
                 KroneckerFactor before = factors.getOrDefault(
-                        block.block(), KroneckerFactor.empty(rows.width(), block.smallWidth(), rank));
+                        block.block(),
+                        KroneckerFactor.empty(rows.width(), block.smallWidth(), rank, Compression.TRUNCATE));
                 BatchSums sums = new BatchSums(
                         io.calibrant.fitter.linalg.Rows.of(
                                 Tensors.doubles(wire.tensor(rows.values(), rows.count(), rows.width()))),
