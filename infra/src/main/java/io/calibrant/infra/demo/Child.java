@@ -46,10 +46,6 @@ final class Child implements AutoCloseable {
         return new java.io.File(System.getProperty("os.name").startsWith("Windows") ? "NUL" : "/dev/null");
     }
 
-    String name() {
-        return name;
-    }
-
     long pid() {
         return process.pid();
     }

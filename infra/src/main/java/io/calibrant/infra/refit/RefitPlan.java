@@ -1,7 +1,6 @@
 package io.calibrant.infra.refit;
 
 import io.calibrant.fitter.settings.FitterSettings;
-import io.calibrant.fitter.settings.StatisticsSelection;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -38,11 +37,6 @@ public record RefitPlan(
 
     /** What a record costs Kafka Streams besides the fold: state, changelog, transactions. */
     private static final double OVERHEAD_SECONDS = 1e-3;
-
-    /** What the fit takes. */
-    public StatisticsSelection selection() {
-        return settings.selection();
-    }
 
     /** About how long it would take, seconds. */
     public double estimatedSeconds() {

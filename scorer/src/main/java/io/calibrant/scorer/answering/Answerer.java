@@ -29,11 +29,6 @@ public final class Answerer {
         this.link = link;
     }
 
-    /** The posterior that answers. */
-    public Posterior posterior() {
-        return posterior;
-    }
-
     /** The same link with another posterior. */
     public Answerer with(Posterior other) {
         return new Answerer(other, link);

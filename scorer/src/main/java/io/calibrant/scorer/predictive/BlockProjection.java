@@ -63,15 +63,6 @@ final class BlockProjection implements AutoCloseable {
         scale = array(values, DataType.FLOAT64, r, width);
     }
 
-    String block() {
-        return block;
-    }
-
-    /** [r, d] of the Jacobians that fit. */
-    Shape shape() {
-        return new Shape(q.getShape().get(0), u.getShape().get(0));
-    }
-
     /**
      * Adds the block's part of both Gram matrices.
      *

@@ -71,11 +71,6 @@ public record ModelConfig(Architecture architecture, ModelSizes sizes, RotarySet
         return sizes.keyValueHeads();
     }
 
-    /** G: query heads that share a key/value head. */
-    public int group() {
-        return sizes.heads() / sizes.keyValueHeads();
-    }
-
     /** E. */
     public int headWidth() {
         return sizes.headWidth();
