@@ -394,7 +394,7 @@ class RefitIT extends OnOneCluster {
             assertThat(refit("--as", "gone", "--rank", "5").code()).isZero();
         }
         assertThat(Ran.calibrant(environment(), "fits", "--delete", "default").err())
-                .contains("--delete: 'default' is a live fit");
+                .contains("--delete must be a refit, or a live fit with --force");
     }
 
     // --- what is there
