@@ -103,6 +103,6 @@ public final class Calibrant implements Runnable {
 
     @Override
     public void run() {
-        throw new CommandLine.ParameterException(spec.commandLine(), "no command given");
+        throw new CommandLine.ParameterException(spec.commandLine(), "COMMAND must be given, got nothing");
     }
 }
