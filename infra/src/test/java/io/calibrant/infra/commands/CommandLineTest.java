@@ -209,7 +209,7 @@ class CommandLineTest {
                         "label: --questions must be given as a flag, as CALIBRANT_QUESTIONS in the environment, or as"
                                 + " calibrant.questions in the file of --command-config, got nothing");
         assertThat(usage("score")).isEqualTo("score: --run, --model must be given, got nothing");
-        assertThat(usage("compare")).isEqualTo("compare: FIT, FIT must be given, got nothing");
+        assertThat(usage("compare")).isEqualTo("compare: FIT must be given, got nothing");
         assertThat(usage("monitor --port 65536")).isEqualTo("monitor: --port must be 0 to 65535, got 65536");
         assertThat(usage("up --registry-port -1")).isEqualTo("up: --registry-port must be 0 to 65535, got -1");
     }

@@ -74,7 +74,10 @@ public final class SettingsChain implements IDefaultValueProvider {
             configuration = configuration.withFile(file);
             for (String key : configuration.keys()) {
                 if (key.startsWith("calibrant.") && !ownKeys.contains(key)) {
-                    throw new ConfigurationException("a calibrant.* setting", key, Require.choice(ownKeys))
+                    List<String> known = ownKeys.stream()
+                            .filter(each -> each.startsWith("calibrant."))
+                            .toList();
+                    throw new ConfigurationException("a calibrant.* setting", key, Require.choice(known))
                             .from(file.toString());
                 }
             }

@@ -88,9 +88,10 @@ public final class Usage {
     }
 
     private static String given(ArgSpec argument) {
-        return argument instanceof OptionSpec option && option.required()
-                ? SettingsChain.given(option)
-                : "followed by a value";
+        if (argument instanceof OptionSpec option) {
+            return option.required() ? SettingsChain.given(option) : "followed by a value";
+        }
+        return "given";
     }
 
     private static String name(ArgSpec argument) {
