@@ -6,7 +6,7 @@
  * dead-letter topic with the reason.
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.scorer.answering},
- * {@code io.calibrant.scorer.serving}, {@code io.calibrant.trainer.capture}, {@code org.apache.kafka.clients},
- * {@code org.apache.kafka.common}, {@code org.slf4j}.
+ * {@code io.calibrant.scorer.serving}, {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.prompts},
+ * {@code org.apache.kafka.clients}, {@code org.apache.kafka.common}, {@code org.slf4j}.
  */
 package io.calibrant.scorer.service;
