@@ -6,6 +6,7 @@
  * <p>May depend on: {@code ai.djl}, {@code com.fasterxml.jackson}, {@code io.calibrant.cluster},
  * {@code io.calibrant.infra.evaluation}, {@code io.calibrant.infra.monitor}, {@code io.calibrant.infra.report},
  * {@code io.calibrant.schemas}, {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.model},
- * {@code io.calibrant.trainer.prompts}, {@code io.calibrant.trainer.safetensors}.
+ * {@code io.calibrant.trainer.prompts}, {@code io.calibrant.trainer.safetensors},
+ * {@code io.calibrant.trainer.statistics}.
  */
 package io.calibrant.infra.demo;

@@ -2,6 +2,7 @@
  * Groups of flags that several commands share, where their values come from (the command line, the environment, the
  * file of {@code --command-config} or the built-in default), and how wrong usage is told.
  *
- * <p>May depend on: {@code io.calibrant.fitter.evidence}, {@code io.calibrant.schemas}, {@code picocli}.
+ * <p>May depend on: {@code io.calibrant.fitter.evidence}, {@code io.calibrant.schemas},
+ * {@code io.calibrant.scorer.serving}, {@code picocli}.
  */
 package io.calibrant.infra.commands.options;
