@@ -32,11 +32,6 @@ public final class Evidence {
         this.logLikelihood = logLikelihood;
     }
 
-    /** log Z at one lambda for all blocks. */
-    public double at(double lambda) {
-        return logLikelihood - all.penalty(lambda);
-    }
-
     /** log Z at one lambda a block, in the order of the blocks. */
     public double at(double[] lambdas) {
         double sum = logLikelihood;
@@ -44,16 +39,6 @@ public final class Evidence {
             sum -= each.get(i).penalty(lambdas[i]);
         }
         return sum;
-    }
-
-    /** d log Z / d log lambda = 1/2 [gamma(lambda) - lambda ||theta - theta_0||^2]. */
-    public double derivative(double lambda) {
-        return (all.effectiveParameters(lambda) - lambda * all.squaredNorm()) / 2;
-    }
-
-    /** gamma(lambda), the effective number of parameters, at one lambda for all blocks. */
-    public double effectiveParameters(double lambda) {
-        return all.effectiveParameters(lambda);
     }
 
     /** gamma, at one lambda a block, in the order of the blocks. */

@@ -53,15 +53,6 @@ public record Columns(int dimension, int rank, Rows stored, double[] squares, do
     }
 
     @Override
-    public Columns merge(LargeSide other) {
-        if (!(other instanceof Columns columnsOfOther) || columnsOfOther.dimension != dimension) {
-            throw new IllegalArgumentException("columns of dimension " + dimension + " cannot take up "
-                    + other.getClass().getSimpleName() + " of dimension " + other.dimension());
-        }
-        return fold(columnsOfOther.stored, columnsOfOther.count(), columnsOfOther.trace, 1);
-    }
-
-    @Override
     public Spectrum spectrum() {
         double[] values = squares != null ? squares : Principal.squaredLengths(columns(), dimension);
         return new Spectrum(values, dimension, trace);

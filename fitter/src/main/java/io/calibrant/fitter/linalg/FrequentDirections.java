@@ -61,16 +61,6 @@ public record FrequentDirections(int dimension, int rank, Rows stored, double tr
     }
 
     @Override
-    public FrequentDirections merge(LargeSide other) {
-        if (!(other instanceof FrequentDirections directions) || directions.dimension != dimension) {
-            throw new IllegalArgumentException("frequent directions of dimension " + dimension + " cannot take up "
-                    + other.getClass().getSimpleName() + " of dimension " + other.dimension());
-        }
-        FrequentDirections sum = fold(directions.stored, directions.stored.length() / dimension, directions.trace, 1);
-        return new FrequentDirections(dimension, rank, sum.stored, sum.trace, sum.delta + directions.delta);
-    }
-
-    @Override
     public Spectrum spectrum() {
         return new Spectrum(Principal.squaredLengths(columns(), dimension), dimension, trace);
     }

@@ -34,19 +34,6 @@ public record FullSum(int dimension, double[] sum, double trace) implements Larg
     }
 
     @Override
-    public FullSum merge(LargeSide other) {
-        if (!(other instanceof FullSum full) || full.dimension != dimension) {
-            throw new IllegalArgumentException("a full sum of dimension " + dimension + " cannot take up "
-                    + other.getClass().getSimpleName() + " of dimension " + other.dimension());
-        }
-        double[] next = sum.clone();
-        for (int i = 0; i < next.length; i++) {
-            next[i] += full.sum[i];
-        }
-        return new FullSum(dimension, next, trace + full.trace);
-    }
-
-    @Override
     public Spectrum spectrum() {
         double[] values = SymmetricEigen.values(sum, dimension);
         return new Spectrum(SymmetricEigen.nonNegative(values, ROUNDING), dimension, trace);

@@ -43,20 +43,6 @@ public record KroneckerFactor(LargeSide large, double[] small, double n, double 
                 forgetting * logLikelihood + batch.logLikelihood());
     }
 
-    /**
-     * The factor of both parts of the data, for processes that shared a pass.
-     *
-     * @throws IllegalArgumentException if shapes or forms differ
-     */
-    public KroneckerFactor merge(KroneckerFactor other) {
-        return new KroneckerFactor(
-                large.merge(other.large),
-                addSmall(small, other.small, 1),
-                n + other.n,
-                examples + other.examples,
-                logLikelihood + other.logLikelihood);
-    }
-
     /** r. */
     public int smallDimension() {
         return (int) Math.round(Math.sqrt(small.length));

@@ -43,13 +43,6 @@ public sealed interface LargeSide permits Columns, FrequentDirections, FullSum {
      */
     LargeSide fold(Rows rows, int m, double rowsTrace, double forgetting);
 
-    /**
-     * The sum of two sides of the same dimension and form.
-     *
-     * @throws IllegalArgumentException if dimension or form differ
-     */
-    LargeSide merge(LargeSide other);
-
     /** The eigenvalues. */
     Spectrum spectrum();
 

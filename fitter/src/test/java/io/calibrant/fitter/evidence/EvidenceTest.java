@@ -9,6 +9,7 @@ import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.linalg.Rows;
+import java.util.Arrays;
 import java.util.List;
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
@@ -37,27 +38,41 @@ class EvidenceTest {
             dense += p / 2.0 * Math.log(lambda) - logDeterminant(fisher, p, lambda) / 2;
         }
         dense -= lambda / 2 * (4.5 + 0.25);
-        assertThat(evidence.at(lambda)).isCloseTo(dense, within(1e-9 * Math.abs(dense)));
-        assertThat(evidence.at(new double[] {lambda, lambda})).isCloseTo(dense, within(1e-9 * Math.abs(dense)));
+        assertThat(evidence.at(same(lambda, 2))).isCloseTo(dense, within(1e-9 * Math.abs(dense)));
+    }
+
+    /** One lambda for all blocks. */
+    private static double[] same(double lambda, int blocks) {
+        double[] lambdas = new double[blocks];
+        Arrays.fill(lambdas, lambda);
+        return lambdas;
+    }
+
+    /** d log Z / d log lambda = 1/2 [gamma(lambda) - lambda ||theta - theta_0||^2]. */
+    private static double derivative(List<BlockSpectrum> blocks, double lambda) {
+        EvidenceTerms terms = new EvidenceTerms(blocks);
+        return (terms.effectiveParameters(lambda) - lambda * terms.squaredNorm()) / 2;
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {1e-2, 1, 90})
     void shouldRiseAndFallAsItsDerivativeSays(double lambda) {
-        Evidence evidence = new Evidence(List.of(spectrum("a", factor(31, 4, 10, 5), 2)), LL);
+        List<BlockSpectrum> blocks = List.of(spectrum("a", factor(31, 4, 10, 5), 2));
+        Evidence evidence = new Evidence(blocks, LL);
         double step = 1e-5;
-        double slope = (evidence.at(lambda * Math.exp(step)) - evidence.at(lambda * Math.exp(-step))) / (2 * step);
-        assertThat(evidence.derivative(lambda)).isCloseTo(slope, within(1e-6 * (1 + Math.abs(slope))));
+        double above = evidence.at(same(lambda * Math.exp(step), 1));
+        double below = evidence.at(same(lambda * Math.exp(-step), 1));
+        double slope = (above - below) / (2 * step);
+        assertThat(derivative(blocks, lambda)).isCloseTo(slope, within(1e-6 * (1 + Math.abs(slope))));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {1e-3, 1, 500})
     void shouldFindTheOneMaximumFromAnywhere(double squaredNorm) {
-        Evidence evidence = new Evidence(
-                List.of(
-                        spectrum("a", factor(31, 4, 10, 5), squaredNorm),
-                        spectrum("b", factor(17, 3, null, 6), squaredNorm / 3)),
-                LL);
+        List<BlockSpectrum> blocks = List.of(
+                spectrum("a", factor(31, 4, 10, 5), squaredNorm),
+                spectrum("b", factor(17, 3, null, 6), squaredNorm / 3));
+        Evidence evidence = new Evidence(blocks, LL);
         for (PriorStructure structure : PriorStructure.values()) {
             double[] low = evidence.maximise(structure, 1e-6).lambdas();
             double[] high = evidence.maximise(structure, 1e6).lambdas();
@@ -66,13 +81,13 @@ class EvidenceTest {
             }
         }
         double lambda = evidence.maximise(PriorStructure.SCALAR).lambdas()[0];
-        double gamma = evidence.effectiveParameters(lambda);
+        double gamma = evidence.effectiveParameters(same(lambda, 2));
         assertThat(lambda * squaredNorm * 4 / 3).isCloseTo(gamma, within(1e-8 * gamma));
-        assertThat(evidence.derivative(lambda * 0.99)).isPositive();
-        assertThat(evidence.derivative(lambda * 1.01)).isNegative();
-        double best = evidence.at(lambda);
+        assertThat(derivative(blocks, lambda * 0.99)).isPositive();
+        assertThat(derivative(blocks, lambda * 1.01)).isNegative();
+        double best = evidence.at(same(lambda, 2));
         for (double other = 1e-4; other < 1e6; other *= 1.7) {
-            assertThat(evidence.at(other)).isLessThanOrEqualTo(best);
+            assertThat(evidence.at(same(other, 2))).isLessThanOrEqualTo(best);
         }
         Evidence.Optimum scalar = evidence.maximise(PriorStructure.SCALAR);
         Evidence.Optimum layerwise = evidence.maximise(PriorStructure.LAYERWISE);
@@ -92,7 +107,7 @@ class EvidenceTest {
             }
             expected -= half.multiplicity() * Math.log1p(2 * half.residual() * s / half.n() / lambda) / 2;
         }
-        assertThat(twice.at(lambda)).isCloseTo(expected, within(1e-10 * Math.abs(expected)));
+        assertThat(twice.at(same(lambda, 1))).isCloseTo(expected, within(1e-10 * Math.abs(expected)));
     }
 
     @Test
@@ -105,7 +120,8 @@ class EvidenceTest {
         assertThat(without.residual()).isZero();
         assertThat(with.parameters()).isEqualTo(124);
         assertThat(without.parameters()).isEqualTo(124);
-        assertThat(new Evidence(List.of(with), LL).at(1)).isLessThan(new Evidence(List.of(without), LL).at(1));
+        assertThat(new Evidence(List.of(with), LL).at(same(1, 1)))
+                .isLessThan(new Evidence(List.of(without), LL).at(same(1, 1)));
     }
 
     @Test
@@ -122,7 +138,7 @@ class EvidenceTest {
         // together they have a maximum: curvature of one, weights of the other (a fresh adapter, B = 0)
         Evidence all = new Evidence(List.of(curved, flat, nothing), LL);
         double lambda = all.maximise(PriorStructure.SCALAR).lambdas()[0];
-        assertThat(lambda * 2.5).isCloseTo(all.effectiveParameters(lambda), within(1e-12));
+        assertThat(lambda * 2.5).isCloseTo(all.effectiveParameters(same(lambda, 3)), within(1e-12));
 
         // vanishing weights: the root lies beyond the bound
         BlockSpectrum tiny = new BlockSpectrum("tiny", new double[] {3}, 0, 0, new double[] {2}, 1, 1e-300);

@@ -47,7 +47,7 @@ class FrequentDirectionsTest {
                     exact = Naive.plus(exact, Naive.outer(rows, 6, d));
                 }
             }
-            LargeSide merged = shards[0].merge(shards[1]).merge(shards[2]);
+            LargeSide merged = Merged.of(Merged.of(shards[0], shards[1]), shards[2]);
             assertThat(merged.delta())
                     .isGreaterThanOrEqualTo(shards[0].delta() + shards[1].delta() + shards[2].delta());
             shouldBeWithinItsBound(merged, exact);
@@ -170,8 +170,6 @@ class FrequentDirectionsTest {
 
     @Test
     void shouldNameWhatDoesNotFit() {
-        assertThatThrownBy(() -> empty(5, 2).merge(LargeSide.empty(5, 2))).hasMessageContaining("Columns");
-        assertThatThrownBy(() -> LargeSide.empty(5, 2).merge(empty(5, 2))).hasMessageContaining("FrequentDirections");
         assertThatThrownBy(() -> new FrequentDirections(5, 2, Rows.of(new double[25]), 1, 0))
                 .hasMessageContaining("at most 4 columns");
         assertThatThrownBy(() -> new FrequentDirections(5, 2, Rows.of(new double[5]), 1, -1))

@@ -97,9 +97,9 @@ class KroneckerFactorTest {
         double[] g = Naive.random(10, 6 * R);
         KroneckerFactor whole =
                 KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(x, g, 0, 6), 1);
-        KroneckerFactor merged = KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE)
-                .fold(batch(x, g, 0, 2), 1)
-                .merge(KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(x, g, 2, 6), 1));
+        KroneckerFactor merged = Merged.of(
+                KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(x, g, 0, 2), 1),
+                KroneckerFactor.empty(D, R, 10, Compression.TRUNCATE).fold(batch(x, g, 2, 6), 1));
         assertThat(large(merged)).containsExactly(large(whole), within(1e-12));
         assertThat(merged.small()).containsExactly(whole.small(), within(1e-12));
         assertThat(merged.n()).isEqualTo(6);

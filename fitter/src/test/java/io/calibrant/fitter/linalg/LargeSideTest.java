@@ -202,8 +202,8 @@ class LargeSideTest {
             LargeSide left = LargeSide.empty(d, rank).fold(Rows.of(a), 4, 3, 1);
             LargeSide right = LargeSide.empty(d, rank).fold(Rows.of(b), 5, 2, 1);
             LargeSide stream = left.fold(Rows.of(b), 5, 2, 1);
-            assertThat(sumOfPairs(left.merge(right), d)).containsExactly(sumOfPairs(stream, d), within(1e-11));
-            assertThat(left.merge(right).trace()).isEqualTo(5);
+            assertThat(sumOfPairs(Merged.of(left, right), d)).containsExactly(sumOfPairs(stream, d), within(1e-11));
+            assertThat(Merged.of(left, right).trace()).isEqualTo(5);
         }
     }
 
@@ -231,11 +231,6 @@ class LargeSideTest {
         assertThatThrownBy(() -> side.fold(Rows.of(new double[10]), 2, 1, 0)).hasMessageContaining("(0, 1]");
         assertThatThrownBy(() -> side.fold(Rows.of(new double[10]), 2, Double.NaN, 1))
                 .hasMessageContaining("NaN");
-        assertThatThrownBy(() -> side.merge(LargeSide.empty(6, 2)))
-                .hasMessageContaining("dimension 5")
-                .hasMessageContaining("dimension 6");
-        assertThatThrownBy(() -> side.merge(LargeSide.empty(5, null))).hasMessageContaining("FullSum");
-        assertThatThrownBy(() -> LargeSide.empty(5, null).merge(side)).hasMessageContaining("Columns");
     }
 
     @Test

@@ -111,8 +111,9 @@ class PriorCalibrationTest {
         assertThat(calibrated.getBlocks())
                 .allSatisfy(block -> assertThat(block.getLambda() / lambda).isCloseTo(1, within(1e-6)));
         Evidence evidence = new Evidence(spectra, -2.5 - 2.51);
-        assertThat(calibrated.getLogEvidence()).isCloseTo(evidence.at(lambda), within(1e-4));
-        assertThat(calibrated.getEffectiveParameters()).isCloseTo(evidence.effectiveParameters(lambda), within(1e-4));
+        assertThat(calibrated.getLogEvidence()).isCloseTo(evidence.at(optimum.lambdas()), within(1e-4));
+        assertThat(calibrated.getEffectiveParameters())
+                .isCloseTo(evidence.effectiveParameters(optimum.lambdas()), within(1e-4));
         List<LabelledContrasts> answers = questions.stream()
                 .map(question -> prior.answer(question, optimum.lambdas()))
                 .toList();
