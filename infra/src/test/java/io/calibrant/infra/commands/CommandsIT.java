@@ -386,7 +386,7 @@ class CommandsIT extends OnOneCluster {
 
         Ran unknown = calibrant("fits", "--delete", "layerz");
         assertThat(unknown.code()).isEqualTo(1);
-        assertThat(unknown.err()).contains("FIT must be one of default, layers, got 'layerz'");
+        assertThat(unknown.err()).contains("--delete must be one of default, layers, got 'layerz'");
 
         Ran live = calibrant("fits", "--delete", "default");
         assertThat(live.code()).isEqualTo(1);
