@@ -26,7 +26,10 @@ import org.apache.avro.Schema;
  * @param prefix put before every name; empty for none
  */
 public record Topics(String prefix) {
-    /** A record of a statistics or factors topic may be this large, bytes. */
+    /**
+     * A record may be this large, bytes, on the topics of adapters, statistics, factors and predictive statistics, and
+     * on both dead-letter topics.
+     */
     public static final int MAX_RECORD_BYTES = 64 << 20;
 
     /** How long the topics that are not compacted keep a record. */
@@ -115,8 +118,17 @@ public record Topics(String prefix) {
                                         "runId",
                                         Run.getClassSchema(),
                                         "What is trained, on what, and how its curvature is measured.")
-                                .writtenBy("train")
-                                .readBy("fit", "refit", "score", "train", "watch", "monitor", "fits", "evaluate")),
+                                .writtenBy("train", "you")
+                                .readBy(
+                                        "fit",
+                                        "refit",
+                                        "score",
+                                        "train",
+                                        "watch",
+                                        "monitor",
+                                        "fits",
+                                        "evaluate",
+                                        "demo")),
                 compacted(
                         adapters(),
                         true,
@@ -125,7 +137,7 @@ public record Topics(String prefix) {
                                         AdapterBlock.getClassSchema(),
                                         "The weights of one block of the adapter at a checkpoint, so that a scorer"
                                                 + " needs no shared file system.")
-                                .writtenBy("train")
+                                .writtenBy("train", "you")
                                 .readBy("score")),
                 deleted(
                         progress(),
@@ -134,7 +146,7 @@ public record Topics(String prefix) {
                                         "runId",
                                         Progress.getClassSchema(),
                                         "How far fine-tuning and the curvature pass are, for people who watch.")
-                                .writtenBy("train")
+                                .writtenBy("train", "you")
                                 .readBy("watch", "monitor", "demo")),
                 deleted(
                         statistics(),
@@ -153,7 +165,7 @@ public record Topics(String prefix) {
                                         FactorUpdate.getClassSchema(),
                                         "The spectrum of one block after a fold: small, and one for every fold.")
                                 .writtenBy("fit", "refit")
-                                .readBy("watch", "monitor", "refit")),
+                                .readBy("watch", "monitor")),
                 compacted(
                         factors(),
                         true,
@@ -163,7 +175,7 @@ public record Topics(String prefix) {
                                         "The Kronecker factors of one block: now and then during a pass, always at its"
                                                 + " end.")
                                 .writtenBy("fit", "refit", "fits --delete")
-                                .readBy("score", "refit")),
+                                .readBy("score")),
                 compacted(
                         fits(),
                         false,
@@ -200,13 +212,13 @@ public record Topics(String prefix) {
                         false,
                         contract("questionId", Answer.getClassSchema(), "Calibrated answers.")
                                 .writtenBy("score")
-                                .readBy("you", "answers", "evaluate", "compare", "fit", "monitor")),
+                                .readBy("you", "answers", "evaluate", "compare", "fit", "refit", "monitor")),
                 deleted(
                         labels(),
                         false,
                         contract("questionId", Label.getClassSchema(), "True labels, when they become known.")
                                 .writtenBy("you", "label", "validate", "evaluate", "train")
-                                .readBy("fit", "compare", "evaluate")),
+                                .readBy("fit", "refit", "compare", "evaluate")),
                 deleted(
                         predictiveStatistics(),
                         true,
@@ -225,7 +237,7 @@ public record Topics(String prefix) {
                                         "runId/checkpoint/fit/window",
                                         CalibrationMetrics.getClassSchema(),
                                         "How good the answers of a fit were, in total and by the hour.")
-                                .writtenBy("fit", "fits --delete")
+                                .writtenBy("fit", "refit", "fits --delete")
                                 .readBy("you", "monitor", "fits")),
                 deleted(
                         fitterDeadLetters(),

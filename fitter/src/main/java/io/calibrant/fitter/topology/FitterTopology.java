@@ -63,8 +63,12 @@ import org.apache.kafka.streams.state.Stores;
  *              \--by-checkpoint--> [spectra repartition] --posterior--> posteriors
  *                                                            \--tune--> posteriors, once more
  * answers, labels --join--> [tuning-answers repartition] ------/
- *                     \---> [tallies repartition] --calibration--> calibration
+ *                     \                                       /
+ *                      \    predictive-statistics --> [repartition], only where labels choose the prior
+ *                       \--> [tallies repartition] --calibration--> calibration
  * </pre>
+ *
+ * <p>The golden description {@code topology.txt} is that of the default settings, without predictive statistics.
  */
 public final class FitterTopology {
     /** How old a statistic may be while its run is still waited for. */

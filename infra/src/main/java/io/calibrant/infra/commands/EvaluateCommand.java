@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
                     + " are any, else cross-fitted on the questions themselves.",
             "Then differences to MAP with 95%% intervals (paired bootstrap), the coverage and size of conformal"
                     + " sets calibrated on the validation answers, and what entropy, mutual information and novelty"
-                    + " are worth for telling wrong answers, and with --unfamiliar strange questions."
+                    + " are worth for telling wrong answers, and, with --unfamiliar, unfamiliar questions."
         },
         footer = {
             "  calibrant evaluate --questions test.jsonl --run news --html report.html",

@@ -48,7 +48,8 @@ final class TopicsPage {
                 "- Values are Avro in Confluent's wire format: a zero byte, the schema's id (4 bytes), the record.",
                 "- Every schema evolves `FULL_TRANSITIVE`: old and new readers and writers work together.",
                 "- Every topic is created with 4 partitions and the cluster's own replication factor.",
-                "- `you` is any client in any language. All other writers and readers are commands of `calibrant`.");
+                "- `you` is any client in any language. All other writers and readers are commands of `calibrant`.",
+                "- `demo` and `bench` bring a broker of their own; they do there what the services and `evaluate` do.");
     }
 
     private void overview(List<TopicDefinition> definitions) {

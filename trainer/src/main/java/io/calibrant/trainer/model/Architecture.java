@@ -4,8 +4,8 @@ package io.calibrant.trainer.model;
  * What distinguishes one family of decoder-only models from another, as a value. {@link Family} derives it from
  * {@code config.json}; the operations consult it when they are loaded, and nothing else asks for a model type.
  *
- * <p>A feature that is not listed here is not supported, and a configuration that asks for it is refused. The package
- * description says which class would take which of them.
+ * <p>A feature that is not listed here is not supported, and a configuration that asks for it is refused.
+ * CONTRIBUTING.md, "Add an architecture", says which class would take which of them.
  *
  * @param modelType {@code model_type} of the configuration, for example {@code qwen3}
  * @param biases which linear maps have a bias

@@ -12,22 +12,8 @@
  * nothing of adapters: every linear map goes through a {@link io.calibrant.trainer.model.LinearHook}, which may add to
  * it and see its input, and back through a {@link io.calibrant.trainer.model.BackwardHook}.
  *
- * <p><b>How to add an architecture.</b> Add a constant to {@code Family}: the class name of transformers, and what the
- * family makes of its keys. If it differs in something that {@code Architecture} does not have yet, add a field there
- * and consult it where the operation is loaded, {@code forward} and {@code backward} side by side:
- *
- * <ul>
- *   <li>another norm (a weight of 1 + w, norms on more places): {@code RmsNorm}, {@code DecoderLayer}
- *   <li>fused q, k and v, a window, a cap on the scores: {@code Attention}, {@code Sequences}
- *   <li>fused gate and up, another activation: {@code FeedForward}
- *   <li>another scale of the scores or of the frequencies: {@code RotaryEmbedding}, {@code RopeScaling}
- *   <li>scaled embeddings, residuals or logits: {@code LanguageModel}, {@code DecoderLayer}
- *   <li>other names or shapes of linear maps: {@code ModelConfig.linears}, from which adapters are made, too
- * </ul>
- *
- * <p>Then: a variant in {@code NaiveTwinTest} (its twin is plain Java, and {@code StackedPassTest} takes the variant,
- * too), the operation's own test if it has changed, and the directory of a tiny model with logits of transformers and
- * peft in {@code ArchitectureZooTest}. Take no key of a configuration for granted: what is not supported is refused.
+ * <p>How to add an architecture, step by step: {@code .github/CONTRIBUTING.md}, "Add an architecture". Take no key of a
+ * configuration for granted: what is not supported is refused.
  *
  * <p>Rules for graph code, each against a trap of DJL on PyTorch, and held by {@code GraphRulesTest}: no {@code mul},
  * {@code div}, {@code pow} with a Java number, no {@code toType} and no {@code duplicate} between leaf and loss, no
