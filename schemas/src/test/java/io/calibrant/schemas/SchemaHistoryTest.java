@@ -32,9 +32,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every version of every schema that ever left the house stands under {@code history/v1, v2, ...}, and each reads every
- * other (FULL_TRANSITIVE): consumers and producers of any two versions understand each other. A change of a schema adds
- * a directory; {@code -Dcalibrant.history.write=vN} writes it.
+ * Every version of every schema that was ever released is under {@code history/v1, v2, ...}, and each reads every other
+ * (FULL_TRANSITIVE): consumers and producers of any two versions understand each other. A change of a schema adds a
+ * directory; {@code -Dcalibrant.history.write=vN} writes it.
  */
 class SchemaHistoryTest {
     private static final Path HISTORY = Path.of("src/test/resources/history");

@@ -60,7 +60,7 @@ public final class Calibrator {
         for (int i = 1; i < sorted.size(); i++) {
             if (sorted.get(i).questionId().equals(sorted.get(i - 1).questionId())) {
                 throw new IllegalArgumentException(
-                        "question " + sorted.get(i).questionId() + " has two labelled answers; one each is accepted");
+                        "question " + sorted.get(i).questionId() + ": labelled answers must be 1, got 2 or more");
             }
         }
         List<LabelledLogits> logits =

@@ -233,8 +233,8 @@ public final class ValidationPrior {
                     "no labelled predictive statistics: a prior needs at least one question");
         }
         if (shape.length != spectra.size() || Arrays.stream(shape).anyMatch(s -> !(s > 0 && Double.isFinite(s)))) {
-            throw new IllegalArgumentException("shape " + Arrays.toString(shape) + ": one positive number for each of "
-                    + spectra.size() + " blocks is accepted");
+            throw new IllegalArgumentException("shape must be one positive number for each of " + spectra.size()
+                    + " blocks, got " + Arrays.toString(shape));
         }
         List<LabelledStatistics> sorted = new ArrayList<>(questions);
         sorted.sort(Comparator.comparing(LabelledStatistics::questionId));
@@ -263,9 +263,8 @@ public final class ValidationPrior {
             }
             if (block.rest().length != 0 && block.rest().length != off[l].length * contrasts * contrasts) {
                 throw new IllegalArgumentException(
-                        who + ", block " + spectra.get(l).block() + ": "
-                                + block.rest().length + " numbers off the eigenvectors, 0 or "
-                                + off[l].length * contrasts * contrasts + " are accepted");
+                        who + ", block " + spectra.get(l).block() + ": numbers off the eigenvectors must be 0 or "
+                                + off[l].length * contrasts * contrasts + ", got " + block.rest().length);
             }
         }
     }

@@ -24,7 +24,7 @@ final class VarianceFit {
 
     private static final int COARSE_POINTS = 64;
 
-    /** log T and log c of the grid for a fit that knows nothing: the best of it is the start. */
+    /** log T and log c of the grid for a fit without a previous result: the best of it is the start. */
     private static final double[] TEMPERATURES = {-0.5, 0, 0.5, 1, 1.5};
 
     private static final double[] SCALES = {-8, -5, -2.3, 0, 2};

@@ -41,7 +41,7 @@ public final class PredictiveCheck {
         Set<String> names = new HashSet<>();
         for (BlockProjections block : value.getBlocks()) {
             if (!names.add(block.getBlock())) {
-                throw bad(value, "block " + block.getBlock() + " stands in it twice");
+                throw bad(value, "block " + block.getBlock() + " occurs twice");
             }
             List<Integer> projections = block.getProjections().getShape();
             if (projections.size() != 3 || projections.get(0) != contrasts) {

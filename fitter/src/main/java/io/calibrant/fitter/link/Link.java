@@ -86,7 +86,7 @@ public final class Link {
 
     private static void requireClasses(double[] mean) {
         if (mean.length < 1 || mean.length >= MOST_CLASSES) {
-            throw new IllegalArgumentException("2 to 26 classes are accepted, found " + (mean.length + 1));
+            throw new IllegalArgumentException("classes must be 2 to 26, got " + (mean.length + 1));
         }
     }
 

@@ -37,7 +37,7 @@ public record ConformalSets(double alpha, double threshold) {
 
     private static void requireShare(double alpha) {
         if (!(alpha > 0 && alpha < 1)) {
-            throw new IllegalArgumentException("alpha is " + alpha + ": between 0 and 1 is accepted");
+            throw new IllegalArgumentException("alpha must be between 0 and 1, got " + alpha);
         }
     }
 

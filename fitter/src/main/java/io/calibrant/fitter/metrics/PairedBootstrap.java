@@ -65,7 +65,7 @@ public record PairedBootstrap(Interval accuracy, Interval nll, Interval ece, Int
             }
         }
         if (resamples < 1 / TAIL) {
-            throw new IllegalArgumentException("resamples are " + resamples + ": 40 and more are accepted");
+            throw new IllegalArgumentException("resamples must be 40 or more, got " + resamples);
         }
         SplittableRandom random = new SplittableRandom(seed);
         List<Metrics> one = new ArrayList<>(resamples);

@@ -121,14 +121,14 @@ public final class FactorRecords {
      * The eigenpairs of one block's posterior, for a predictive.
      *
      * @param factor the block's factors
-     * @param posterior a posterior that stands on exactly these factors
-     * @throws IllegalArgumentException if the posterior has no such block, or stands on other factors of it
+     * @param posterior a posterior that was made from exactly these factors
+     * @throws IllegalArgumentException if the posterior has no such block, or was made from other factors of it
      */
     public static BlockPosterior posterior(Factor factor, Posterior posterior) {
         for (BlockPrecision precision : posterior.getBlocks()) {
             if (precision.getBlock().equals(factor.getBlock())) {
                 if (precision.getBatches() != factor.getBatches()) {
-                    throw new IllegalArgumentException("block " + factor.getBlock() + ": the posterior stands on "
+                    throw new IllegalArgumentException("block " + factor.getBlock() + ": the posterior was made from "
                             + precision.getBatches() + " batches, the factor holds " + factor.getBatches());
                 }
                 return BlockPosterior.of(

@@ -92,7 +92,7 @@ public final class Fitter implements AutoCloseable {
         FitterSettings fitting;
         try (Admin admin = Admin.create(connection.admin())) {
             partitions = new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
-            // A refit that goes on takes what was there when it began.
+            // A resumed refit takes what was there when it began.
             fitting = settings.selecting(settings.selection()
                     .withPresent(FitRegistry.take(connection, settings).getPresent()));
             stateDirectory = StateDirectory.take(

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Kafka Streams that survives a damaged state directory. All state is in Kafka as well. So what cannot be opened, read
- * or written is deleted here, and Kafka Streams restores it from the changelogs before it goes on.
+ * or written is deleted here, and Kafka Streams restores it from the changelogs before it resumes.
  */
 final class RebuildingStreams implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RebuildingStreams.class);

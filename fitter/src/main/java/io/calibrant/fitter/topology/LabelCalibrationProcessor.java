@@ -64,7 +64,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     private final Map<String, Integer> waiting = new LinkedHashMap<>();
 
     /** Fits with new input since the last look. */
-    private final Set<String> restless = new HashSet<>();
+    private final Set<String> changedSinceLook = new HashSet<>();
 
     private Job job;
 
@@ -123,7 +123,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
             bases.put(fit, made.posterior());
         }
         waiting.putIfAbsent(fit, 0);
-        restless.add(fit);
+        changedSinceLook.add(fit);
         idle = 0;
         pending.set(this, true);
     }
@@ -133,14 +133,14 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         Iterator<Map.Entry<String, Integer>> each = waiting.entrySet().iterator();
         while (each.hasNext() && job == null) {
             Map.Entry<String, Integer> fit = each.next();
-            if (!restless.contains(fit.getKey()) || fit.getValue() >= MOST_LOOKS) {
+            if (!changedSinceLook.contains(fit.getKey()) || fit.getValue() >= MOST_LOOKS) {
                 each.remove();
                 start(fit.getKey());
                 finish();
             }
         }
         waiting.replaceAll((fit, looks) -> looks + 1);
-        restless.clear();
+        changedSinceLook.clear();
         idle = waiting.isEmpty() && job == null ? idle + 1 : 0;
         pending.set(this, idle <= IDLE_LOOKS);
     }

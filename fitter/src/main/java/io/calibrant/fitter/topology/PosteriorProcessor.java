@@ -44,7 +44,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     /**
      * What the store holds, by checkpoint and block. Written through; a task that starts anew starts from the store.
      */
-    private final Map<String, Checkpoint> memory = new LinkedHashMap<>();
+    private final Map<String, BlockProgress> memory = new LinkedHashMap<>();
 
     PosteriorProcessor(
             PosteriorFactory factory,
@@ -76,18 +76,18 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             LOG.warn("run {} is no longer in the topic of runs: no posterior of {}", update.getRunId(), record.key());
             return;
         }
-        Checkpoint checkpoint = checkpoint(record.key(), run);
-        checkpoint.add(update);
-        if (!checkpoint.behind.isEmpty()) {
+        BlockProgress progress = progress(record.key(), run);
+        progress.add(update);
+        if (!progress.behind.isEmpty()) {
             return;
         }
         Posterior last = posteriors.get(record.key());
         Posterior posterior = factory.posterior(
                 run.run(),
-                run.order().stream().map(checkpoint.blocks::get).toList(),
+                run.order().stream().map(progress.blocks::get).toList(),
                 last == null ? 1 : last.getVersion() + 1);
         posteriors.put(record.key(), posterior);
-        checkpoint.made();
+        progress.made();
         context.forward(record.withValue(posterior));
         listener.accept(posterior);
     }
@@ -101,11 +101,11 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     }
 
     @SuppressWarnings("ReferenceEquality") // the table makes one view of each version of a run, and keeps it
-    private Checkpoint checkpoint(String key, RunBlocks run) {
-        Checkpoint known = memory.get(key);
+    private BlockProgress progress(String key, RunBlocks run) {
+        BlockProgress known = memory.get(key);
         if (known == null || known.run != run) {
             Posterior last = posteriors.get(key);
-            known = new Checkpoint(run);
+            known = new BlockProgress(run);
             for (String block : run.order()) {
                 FactorUpdate update = spectra.get(key + '/' + block);
                 if (update != null) {
@@ -126,7 +126,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
     /**
      * The blocks of a checkpoint; which of them are behind is kept, so that an update costs no look at all the others.
      */
-    private final class Checkpoint {
+    private final class BlockProgress {
         final RunBlocks run;
         final Map<String, FactorUpdate> blocks = new HashMap<>();
 
@@ -136,7 +136,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         /** Batches at the last posterior: the fewest of the blocks that had not all yet. */
         private long batches;
 
-        Checkpoint(RunBlocks run) {
+        BlockProgress(RunBlocks run) {
             this.run = run;
             behind = new HashSet<>(run.order());
         }

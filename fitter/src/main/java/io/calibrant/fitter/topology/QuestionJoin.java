@@ -46,26 +46,26 @@ final class QuestionJoin {
         questions.put(questionId, after);
         commits.processed(timestamp);
 
-        Map<String, CalibrationCounts> was = before.counts(fit);
-        Map<String, CalibrationCounts> is = after.counts(fit);
-        TreeSet<String> keys = new TreeSet<>(was.keySet());
-        keys.addAll(is.keySet());
+        Map<String, CalibrationCounts> countsBefore = before.counts(fit);
+        Map<String, CalibrationCounts> countsAfter = after.counts(fit);
+        TreeSet<String> keys = new TreeSet<>(countsBefore.keySet());
+        keys.addAll(countsAfter.keySet());
         for (String key : keys) {
-            CalibrationCounts old = was.getOrDefault(key, CalibrationCounts.NONE);
-            CalibrationCounts now = is.getOrDefault(key, CalibrationCounts.NONE);
+            CalibrationCounts old = countsBefore.getOrDefault(key, CalibrationCounts.NONE);
+            CalibrationCounts now = countsAfter.getOrDefault(key, CalibrationCounts.NONE);
             CalibrationCounts difference = now.minus(old);
             if (!difference.isEmpty() || now.newest() > old.newest()) {
                 send(key, new QuestionChange.OfCounts(difference), timestamp);
             }
         }
 
-        Map<String, CalibrationAnswer> said = before.calibrationAnswers(fit);
-        Map<String, CalibrationAnswer> says = after.calibrationAnswers(fit);
-        keys = new TreeSet<>(said.keySet());
-        keys.addAll(says.keySet());
+        Map<String, CalibrationAnswer> answersBefore = before.calibrationAnswers(fit);
+        Map<String, CalibrationAnswer> answersAfter = after.calibrationAnswers(fit);
+        keys = new TreeSet<>(answersBefore.keySet());
+        keys.addAll(answersAfter.keySet());
         for (String key : keys) {
-            if (!Objects.equals(said.get(key), says.get(key))) {
-                send(key, new QuestionChange.OfAnswer(questionId, says.get(key)), timestamp);
+            if (!Objects.equals(answersBefore.get(key), answersAfter.get(key))) {
+                send(key, new QuestionChange.OfAnswer(questionId, answersAfter.get(key)), timestamp);
             }
         }
     }

@@ -52,7 +52,7 @@ class FoldsTest {
 
     @Test
     void shouldSpreadIdsThatDifferInADigitOnly() {
-        // Neighbours in a file often resemble each other: they must not be held out together.
+        // Adjacent questions of a file often resemble each other: they must not be held out together.
         int[] fold = Folds.of(ids(1000), 10);
         int together = 0;
         for (int i = 1; i < 1000; i++) {

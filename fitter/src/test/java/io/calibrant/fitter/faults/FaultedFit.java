@@ -237,7 +237,7 @@ final class FaultedFit implements AutoCloseable {
         damage.to(member.state, chance);
     }
 
-    /** The state of a fitter that goes on is deleted. */
+    /** The state of a fitter that resumes is deleted. */
     void deleteStateUnder(Member member) throws Exception {
         fault(() -> Damage.DELETED.in(member.state, chance));
     }

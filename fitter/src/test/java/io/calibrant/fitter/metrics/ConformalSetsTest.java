@@ -60,6 +60,7 @@ class ConformalSetsTest {
 
     @Test
     void shouldNameWhatItDoesNotAccept() {
-        assertThatThrownBy(() -> ConformalSets.calibrated(List.of(), 1)).hasMessageContaining("alpha is 1.0");
+        assertThatThrownBy(() -> ConformalSets.calibrated(List.of(), 1))
+                .hasMessage("alpha must be between 0 and 1, got 1.0");
     }
 }

@@ -193,7 +193,7 @@ class FitterIT {
                 connection,
                 settings("same").selecting(new StatisticsSelection("r", "step-1", 0, BATCHES - 1, Set.of(), RANK)));
 
-        // whatever it says is committed when it ends; RefitIT goes on from here, by the command
+        // whatever it says is committed when it ends; RefitIT continues from here, by the command
         for (String fit : List.of("default", "same")) {
             assertThat(posterior(connection, fit).getState()).isEqualTo(PosteriorState.COMPLETE);
             assertThat(read(connection, connection.topics().factorUpdates(), FactorUpdate.class).stream()

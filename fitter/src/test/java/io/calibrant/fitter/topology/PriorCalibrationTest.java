@@ -197,7 +197,7 @@ class PriorCalibrationTest {
                 new Bad("run must be 1 to 100 letters, digits, '.', '_' and '-', got 'a/b'", s -> s.setRunId("a/b")),
                 new Bad("3 contrast means for 2 labels", s -> s.setLabels(List.of("A", "B"))),
                 new Bad("contrastMean holds NaN", s -> s.setContrastMean(List.of(1.0, Double.NaN, 0.0))),
-                new Bad("stands in it twice", s -> s.getBlocks().get(0).setBlock(Pass.B.getName())),
+                new Bad("occurs twice", s -> s.getBlocks().get(0).setBlock(Pass.B.getName())),
                 new Bad(
                         "projections have shape [3], expected [3, r, k]",
                         s -> s.getBlocks().get(0).setProjections(Tensors.of(new float[3], 3))),

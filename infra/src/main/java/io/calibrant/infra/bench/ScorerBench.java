@@ -67,8 +67,8 @@ public final class ScorerBench {
         }
     }
 
-    private List<EncodedPrompt> prompts(LanguageModel llama, int batch) {
-        return Workload.prompts(llama.config(), batch, settings.length(), settings.classes());
+    private List<EncodedPrompt> prompts(LanguageModel base, int batch) {
+        return Workload.prompts(base.config(), batch, settings.length(), settings.classes());
     }
 
     /** Seconds that prediction and link of a batch take. */
@@ -160,8 +160,8 @@ public final class ScorerBench {
         }
     }
 
-    private void memory(LanguageModel llama, AdaptedModel adapted, Predictor predictor, Consumer<Figure> figures) {
-        List<EncodedPrompt> prompts = Workload.prompts(llama.config(), 4, settings.length(), settings.classes());
+    private void memory(LanguageModel base, AdaptedModel adapted, Predictor predictor, Consumer<Figure> figures) {
+        List<EncodedPrompt> prompts = Workload.prompts(base.config(), 4, settings.length(), settings.classes());
         double forward = Memory.peak(() -> forward(adapted, prompts));
         double all = Memory.peak(() -> predictor.predict(prompts));
         figures.accept(Figure.ratio(

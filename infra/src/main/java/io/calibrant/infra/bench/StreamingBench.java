@@ -65,7 +65,7 @@ public final class StreamingBench {
         }
     }
 
-    /** Medians over the turns; the ratio's is of neighbours, so that what changes slowly does not enter it. */
+    /** Medians over the turns; the ratio's is of adjacent runs, so that what changes slowly does not enter it. */
     private static void report(List<Turn> plain, List<Turn> streamed, Consumer<Figure> figures) {
         double seconds = median(plain, Turn::seconds);
         figures.accept(Figure.absolute("trainer.plain.steps_per_second", 1 / seconds, "1/s"));

@@ -25,7 +25,7 @@ final class AnswerWatch implements AutoCloseable {
     /**
      * Starts at the beginning of both topics, or at their end.
      *
-     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      * @param fromBeginning whether what is there already counts
      * @param wanted which answers count
      * @throws IllegalStateException if a topic does not exist

@@ -50,7 +50,7 @@ public final class Evaluator {
      * @param runId whose scorer is to answer; null where the topics know one run only
      * @param fit the fit to answer with; null: the scorer's own
      * @param patience timeout without any answer
-     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      */
     public Evaluator(
             Connection connection,

@@ -22,7 +22,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * Reads what can be watched, from the beginning of the topics and on, through outages of the broker and the registry. A
- * record that cannot be read is told of and skipped. Not thread-safe.
+ * record that cannot be read is reported and skipped. Not thread-safe.
  */
 public final class LiveReader implements AutoCloseable {
     private final TopicReader reader;
@@ -76,7 +76,7 @@ public final class LiveReader implements AutoCloseable {
     /**
      * Of runs: what they are, how training goes, factors and posteriors.
      *
-     * @param outages hears once that the broker or the registry is away, and once that it is back
+     * @param outages called once when the broker or the registry is away, and once when it is back
      * @throws IllegalStateException naming the topics that are missing
      */
     public static LiveReader ofRuns(Connection connection, Consumer<String> outages) {

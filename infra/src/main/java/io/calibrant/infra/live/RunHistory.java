@@ -31,7 +31,7 @@ public final class RunHistory {
         }
     }
 
-    /** The newest word of the trainer, or of one of its shards. */
+    /** The newest progress event of the trainer, or of one of its shards. */
     public Progress latest() {
         return latest;
     }

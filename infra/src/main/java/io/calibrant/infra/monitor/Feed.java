@@ -31,7 +31,7 @@ final class Feed implements AutoCloseable {
      */
     record Health(boolean reading, String problem, List<String> missing) {}
 
-    /** @param outages hears once that the broker or the registry is away, and once that it is back */
+    /** @param outages called once when the broker or the registry is away, and once when it is back */
     Feed(Connection connection, Consumer<String> outages) {
         this.connection = connection;
         this.outages = outages;

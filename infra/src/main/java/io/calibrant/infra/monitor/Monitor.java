@@ -94,7 +94,7 @@ public final class Monitor implements AutoCloseable {
     /**
      * As {@link #start(Connection, int)}.
      *
-     * @param outages hears once that the broker or the registry is away, and once that it is back; the page shows it,
+     * @param outages called once when the broker or the registry is away, and once when it is back; the page shows it,
      *     too
      */
     public static Monitor start(Connection connection, int port, Consumer<String> outages) {

@@ -6,7 +6,7 @@ import java.util.BitSet;
 import java.util.Optional;
 import java.util.function.LongPredicate;
 
-/** The batches of one block of a checkpoint that lie on the topic. Not thread-safe. */
+/** The batches of one block of a checkpoint that are on the topic. Not thread-safe. */
 final class BlockScan {
     /** A name that says more is not believed: something is kept for each of them. */
     private static final int MOST_SHARDS = 9_999;

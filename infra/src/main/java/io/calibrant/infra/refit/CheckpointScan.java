@@ -3,7 +3,7 @@ package io.calibrant.infra.refit;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The statistics of one checkpoint that lie on the topic. Not thread-safe. */
+/** The statistics of one checkpoint that are on the topic. Not thread-safe. */
 final class CheckpointScan {
     final String checkpoint;
     final Map<String, BlockScan> blocks = new LinkedHashMap<>();

@@ -37,7 +37,7 @@ public final class Planner {
      *
      * @param settings of a refit
      * @param allowPartial whether a pass of which retention has dropped a part is taken as it is
-     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      */
     public Planner(Connection connection, FitterSettings settings, boolean allowPartial, Consumer<String> outages) {
         this.connection = connection;

@@ -59,7 +59,7 @@ final class StatisticsScan {
     /**
      * Reads the topic once, up to where it ends now.
      *
-     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      */
     static StatisticsScan of(Connection connection, StatisticsSelection selection, Consumer<String> outages) {
         StatisticsScan scan = new StatisticsScan();

@@ -1,5 +1,5 @@
 /**
- * What a refit would read: a look at the statistics of a run as they lie on the topic, what of it is asked for, what
+ * What a refit would read: a look at the statistics of a run as they are on the topic, what of it is asked for, what
  * retention has dropped, and how long folding it would take. Writes nothing; the fitter's service does the refit.
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.fitter.linalg},

@@ -20,8 +20,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Removes a fit from the compacted topics: a tombstone for each posterior, for the factors it stands on, and for what
- * was measured of its answers; at last for its name.
+ * Removes a fit from the compacted topics: a tombstone for each posterior, for the factors it was made from, and for
+ * what was measured of its answers; at last for its name.
  */
 public final class FitRemoval {
     private FitRemoval() {}

@@ -8,9 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/**
- * Where frames go: a terminal, in which each takes the place of the one before, or a file or pipe, one after another.
- */
+/** Where frames go: a terminal, in which each replaces the one before, or a file or pipe, one after another. */
 final class Screen {
     private static final int COLUMNS = 80;
 

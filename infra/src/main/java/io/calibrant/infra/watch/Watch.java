@@ -39,7 +39,7 @@ public final class Watch {
 
     /** Told of what happens to the run; returns whether to go on. */
     public interface Updates {
-        /** A word of the trainer. */
+        /** A progress event of the trainer. */
         boolean progress(Progress progress);
 
         /**
@@ -63,7 +63,7 @@ public final class Watch {
      * @param checkpoint null for every one
      * @param fit null for every one
      * @param stopped asked a few times a second whether it is over
-     * @param outages hears once that the broker or the registry is away, and once that it is back; a table says so
+     * @param outages called once when the broker or the registry is away, and once when it is back; a table says so
      *     itself
      */
     public Watch(

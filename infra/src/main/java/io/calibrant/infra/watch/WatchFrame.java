@@ -31,12 +31,12 @@ final class WatchFrame {
         }
         List<BlockRow> blocks =
                 view.layers().values().stream().flatMap(List::stream).toList();
-        int room = height == 0 ? Integer.MAX_VALUE : Math.max(1, height - lines.size() - 2);
+        int available = height == 0 ? Integer.MAX_VALUE : Math.max(1, height - lines.size() - 2);
         List<BlockRow> rows = blocks;
         String note = "";
-        if (blocks.size() > room) {
+        if (blocks.size() > available) {
             // One line less for the note below the table.
-            rows = byLayer(view.layers(), Math.max(1, room - 1));
+            rows = byLayer(view.layers(), Math.max(1, available - 1));
             note = blocks.size() + " blocks in " + rows.size()
                     + " lines: mean energy, largest delta and n, fewest batches of each";
         }
@@ -60,9 +60,9 @@ final class WatchFrame {
         return lines;
     }
 
-    private static List<BlockRow> byLayer(Map<String, List<BlockRow>> layers, int room) {
+    private static List<BlockRow> byLayer(Map<String, List<BlockRow>> layers, int available) {
         List<String> names = new ArrayList<>(layers.keySet());
-        int together = (names.size() + room - 1) / room;
+        int together = (names.size() + available - 1) / available;
         List<BlockRow> rows = new ArrayList<>();
         for (int from = 0; from < names.size(); from += together) {
             List<String> some = names.subList(from, Math.min(names.size(), from + together));

@@ -122,7 +122,7 @@ class FollowingIT {
         NewerSchema.send(direct, direct.topics().answers(), id, Answer.class, answer(id), field);
     }
 
-    /** What a page of the monitor is told when it opens. */
+    /** What a page of the monitor receives when it opens. */
     private String page() throws IOException {
         String address = printed("monitor").lines().findFirst().orElseThrow();
         try (InputStream events = URI.create(address + "events").toURL().openStream()) {

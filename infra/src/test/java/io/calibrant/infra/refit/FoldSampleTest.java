@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class FoldSampleTest {
     private static final Block BLOCK = new Block("q_proj.lora_A", 3, 61, Side.INPUT);
 
-    /** The dry run reads what lies on the topic, and the fitter puts such statistics away and goes on. */
+    /** The dry run reads what is on the topic; the fitter dead-letters such statistics and continues. */
     @Test
     void shouldPassOverStatisticsThatCannotBeFolded() {
         new AvroDeserializer<Statistics>().close(); // it has Avro make records of this package

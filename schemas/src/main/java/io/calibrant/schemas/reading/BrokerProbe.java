@@ -72,7 +72,7 @@ final class BrokerProbe implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException | TimeoutException e) {
-            // To be heard of with the next question.
+            // The next request reports it.
         }
         return true;
     }

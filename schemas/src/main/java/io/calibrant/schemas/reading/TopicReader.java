@@ -149,7 +149,7 @@ public final class TopicReader implements AutoCloseable {
         partitions.addAll(added);
         starts.putAll(begin);
         ends.putAll(end);
-        consumer.assign(partitions); // those that it had before go on where they are
+        consumer.assign(partitions); // those that it had before keep their positions
         (policy.fromNow() ? end : begin).forEach(consumer::seek);
         heard();
         return true;

@@ -247,7 +247,7 @@ public final class Predictor implements AutoCloseable {
 
     /**
      * Contracts the gradients of one map over the tokens to the Jacobians of its two blocks, small side first, [B, S,
-     * R, Din] and [B, S, R, Dout], and adds what they give.
+     * r, Din] and [B, S, r, Dout], and adds what they give.
      *
      * @param projections of every question, to which those of the blocks are added; null where they are not wanted
      */
@@ -256,7 +256,7 @@ public final class Predictor implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             Blocks of = blocks.get(gradient.path());
-            Shape shape = gradient.projected().getShape(); // S, B, T, R
+            Shape shape = gradient.projected().getShape(); // S, B, T, r
             NDArray ja = gradient.projected()
                     .transpose(1, 0, 3, 2)
                     .reshape(shape.get(1), shape.get(0) * shape.get(3), shape.get(2))

@@ -72,7 +72,7 @@ final class PollAnswerer {
     boolean answer(List<ConsumerRecord<byte[], byte[]>> records, PollOutput out) {
         List<Pending> pending = new ArrayList<>();
         Set<Target> wanted = new LinkedHashSet<>();
-        Set<String> strangers = new HashSet<>();
+        Set<String> otherRuns = new HashSet<>();
         boolean current = false;
         for (ConsumerRecord<byte[], byte[]> record : records) {
             try {
@@ -85,13 +85,13 @@ final class PollAnswerer {
                     // Sent because a fit has become complete: a posterior from before that must not answer them.
                     current |= read.purpose() == Purpose.VALIDATION;
                 } else {
-                    strangers.add(run);
+                    otherRuns.add(run);
                 }
             } catch (BadQuestionException e) {
                 out.reject(record, e);
             }
         }
-        Lease lease = table.lease(wanted, strangers, current);
+        Lease lease = table.lease(wanted, otherRuns, current);
         try {
             if (!lease.ready()) {
                 return false;

@@ -27,7 +27,7 @@ final class PollOutput {
     private long tokens;
     private long padding;
 
-    /** @param listener is told of predictive statistics that go out */
+    /** @param listener receives the predictive statistics that are sent */
     PollOutput(
             Topics topics,
             Serializer<Answer> answers,

@@ -168,7 +168,7 @@ public final class ModelKeeper implements AutoCloseable {
                 refusals.put(target, failed.getOrDefault(target, catalogue.waitingFor(target.run(), target.fit())));
             }
         }
-        Set<String> unknown = new HashSet<>(request.strangers());
+        Set<String> unknown = new HashSet<>(request.otherRuns());
         unknown.removeIf(catalogue::knows);
         table.serve(request, refusals, unknown);
     }

@@ -32,13 +32,13 @@ public final class ModelTable {
      * A request of a thread that takes questions to the keeper.
      *
      * @param wanted targets, some of which may have no model yet
-     * @param strangers runs that are not served here; the lease says which of them do not exist
+     * @param otherRuns runs that are not served here; the lease says which of them do not exist
      * @param tokens token ids by run that must have logits
      * @param done completed by {@link #serve}
      */
     record Request(
             Set<Target> wanted,
-            Set<String> strangers,
+            Set<String> otherRuns,
             Map<String, Set<Integer>> tokens,
             CompletableFuture<Lease> done) {}
 
@@ -82,18 +82,18 @@ public final class ModelTable {
      * Leases models, at once where they are in the table, else after the keeper's next turn.
      *
      * @param wanted targets of the questions
-     * @param strangers runs that are not served here; the lease says which of them do not exist
+     * @param otherRuns runs that are not served here; the lease says which of them do not exist
      * @param current whether the models must be those of the newest posteriors committed before this call
      * @throws WakeupException if the scorer stops
      */
-    public Lease lease(Set<Target> wanted, Set<String> strangers, boolean current) {
+    public Lease lease(Set<Target> wanted, Set<String> otherRuns, boolean current) {
         synchronized (this) {
             requireOpen();
-            if (!current && elsewhere.containsAll(strangers) && models.keySet().containsAll(wanted)) {
+            if (!current && elsewhere.containsAll(otherRuns) && models.keySet().containsAll(wanted)) {
                 return new Lease(ready, found(wanted), Map.of(), Set.of());
             }
         }
-        return ask(wanted, strangers, Map.of());
+        return ask(wanted, otherRuns, Map.of());
     }
 
     /** As {@link #lease}, with logits of some more tokens, by run. */
@@ -101,8 +101,8 @@ public final class ModelTable {
         return ask(wanted, Set.of(), more);
     }
 
-    private Lease ask(Set<Target> wanted, Set<String> strangers, Map<String, Set<Integer>> more) {
-        Request request = new Request(wanted, strangers, more, new CompletableFuture<>());
+    private Lease ask(Set<Target> wanted, Set<String> otherRuns, Map<String, Set<Integer>> more) {
+        Request request = new Request(wanted, otherRuns, more, new CompletableFuture<>());
         synchronized (this) {
             requireOpen();
             requests.add(request);
@@ -141,12 +141,12 @@ public final class ModelTable {
      * Completes a request with the models that the table holds.
      *
      * @param refusals why there is no model, for every target without one
-     * @param unknown those of the strangers that do not exist
+     * @param unknown those of the other runs that do not exist
      */
     void serve(Request request, Map<Target, String> refusals, Set<String> unknown) {
         Lease lease;
         synchronized (this) {
-            Set<String> known = new HashSet<>(request.strangers());
+            Set<String> known = new HashSet<>(request.otherRuns());
             known.removeAll(unknown);
             elsewhere.addAll(known);
             requests.remove(request);

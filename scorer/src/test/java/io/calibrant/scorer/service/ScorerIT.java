@@ -531,9 +531,7 @@ class ScorerIT {
                 .containsExactly(Link.monteCarlo().predict(halved, scaled).probabilities(), within(1e-12));
     }
 
-    /**
-     * They are sent when a fit is complete; a scorer that has not heard of it yet must not answer with an older one.
-     */
+    /** They are sent when a fit is complete; a scorer that has not read of it yet must not answer with an older one. */
     @Test
     void shouldAnswerAValidationQuestionWithThePosteriorThatWasThereWhenItWasAsked() throws Exception {
         List<String> labels = List.of("A", "B");

@@ -101,7 +101,7 @@ public final class TinyModels implements AutoCloseable {
                     refusals.put(target, "there is no fit '" + target.fit() + "'");
                 }
             }
-            Set<String> unknown = new HashSet<>(request.strangers());
+            Set<String> unknown = new HashSet<>(request.otherRuns());
             unknown.remove("elsewhere");
             table.serve(request, refusals, unknown);
         }

@@ -4,12 +4,12 @@ import ai.djl.ndarray.NDArray;
 
 /**
  * What a stacked backward pass says of one adapted linear map. The arrays are views that are freed when the visit is
- * over; none may be modified. S cotangents, B batch, T tokens (1 for lm_head: the last real token), R LoRA rank.
+ * over; none may be modified. S cotangents, B batch, T tokens (1 for lm_head: the last real token), r LoRA rank.
  *
  * @param path module path
  * @param input x [B, T, Din]
- * @param lowRank A x [B, T, R]
+ * @param lowRank A x [B, T, r]
  * @param output dL/dh [S, B, T, Dout]; zero at padding
- * @param projected B^T dL/dh [S, B, T, R], without the scaling s
+ * @param projected B^T dL/dh [S, B, T, r], without the scaling s
  */
 public record LinearGradient(String path, NDArray input, NDArray lowRank, NDArray output, NDArray projected) {}

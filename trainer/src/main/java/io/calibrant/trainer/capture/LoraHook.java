@@ -29,7 +29,7 @@ final class LoraHook implements LinearHook {
      * What is seen of one adapted map.
      *
      * @param input x, [rows, Din], before dropout
-     * @param lowRank A x, [rows, R], after dropout in training
+     * @param lowRank A x, [rows, r], after dropout in training
      * @param probe the zero leaf on the output, [rows, Dout]
      */
     record Capture(NDArray input, NDArray lowRank, NDArray probe) {}

@@ -69,7 +69,7 @@ public final class Pass implements AutoCloseable {
         return threeDimensional(capture(path).input());
     }
 
-    /** A x of a captured map, in training after dropout: [B, T, R], for lm_head [B, 1, R]. No graph. */
+    /** A x of a captured map, in training after dropout: [B, T, r], for lm_head [B, 1, r]. No graph. */
     public NDArray lowRank(String path) {
         return threeDimensional(capture(path).lowRank());
     }

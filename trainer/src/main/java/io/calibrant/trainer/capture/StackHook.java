@@ -23,7 +23,7 @@ final class StackHook implements LinearHook, BackwardHook {
      * What is kept of one adapted map.
      *
      * @param input x [rows, Din]
-     * @param lowRank A x [rows, R]
+     * @param lowRank A x [rows, r]
      */
     private record Capture(NDArray input, NDArray lowRank) {}
 

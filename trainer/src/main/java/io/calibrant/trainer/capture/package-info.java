@@ -1,6 +1,6 @@
 /**
  * Passes through an adapted model that can be looked into: the input x_t and the output gradient dL/dh_t of every
- * adapted linear map, for every token. Letters: S cotangents, B batch, T tokens, N = B T rows, R LoRA rank, K class
+ * adapted linear map, for every token. Letters: S cotangents, B batch, T tokens, N = B T rows, r LoRA rank, K class
  * tokens, Din and Dout the widths of a map.
  *
  * <p>Curvature and scoring go back once with all cotangents stacked, without a graph:
@@ -10,8 +10,8 @@
  *         StackedPass pass = adapted.stacked(batch)) {
  *     NDArray z = pass.logits();                          // [B, K]
  *     pass.backward(cotangents, gradient -> {             // [S, B, K]; once for each adapted map, from the head down
- *         NDArray x = gradient.input(), ax = gradient.lowRank();            // [B, T, Din], [B, T, R]
- *         NDArray dh = gradient.output(), dhB = gradient.projected();       // [S, B, T, Dout], [S, B, T, R]
+ *         NDArray x = gradient.input(), ax = gradient.lowRank();            // [B, T, Din], [B, T, r]
+ *         NDArray dh = gradient.output(), dhB = gradient.projected();       // [S, B, T, Dout], [S, B, T, r]
  *         // blocks of method.md section 1: lora_A: a = x, g = s dh B;  lora_B: a = A x, g = s dh
  *     });
  * }

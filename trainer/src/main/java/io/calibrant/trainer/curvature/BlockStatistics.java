@@ -5,8 +5,8 @@ package io.calibrant.trainer.curvature;
  *
  * @param block module path and matrix, for example model.layers.0.self_attn.q_proj.lora_A
  * @param rows rows of the large side (lora_A: the input; lora_B: the output gradient)
- * @param small the exact sum over the small side, row-major [R, R]; not to be modified
- * @param smallWidth R
+ * @param small the exact sum over the small side, row-major [r, r]; not to be modified
+ * @param smallWidth r
  * @param n row instances that entered the sums: F = A (x) S / n
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody

@@ -174,7 +174,7 @@ public final class KfacEstimator {
     }
 
     /**
-     * wide weight^T for a weight of a few rows, [n, R]. As the transpose of weight wide^T, because the library's
+     * wide weight^T for a weight of a few rows, [n, r]. As the transpose of weight wide^T, because the library's
      * products take long rows twice as fast as long columns.
      */
     private static NDArray narrow(NDArray wide, NDArray weight) {
@@ -218,7 +218,7 @@ public final class KfacEstimator {
             large.computeIfAbsent(ModelConfig.inputOf(path), name -> reduce(rows.get(), name, 1));
         }
 
-        /** Takes rows of A x [n, R] of a map. */
+        /** Takes rows of A x [n, r] of a map. */
         void lowRank(String path, NDArray ax) {
             small.put(path + LORA_B, small(ax, 1));
         }
@@ -227,7 +227,7 @@ public final class KfacEstimator {
          * Takes the output gradient of a map.
          *
          * @param g rows of s dL/dh [rows, Dout], but for the scale
-         * @param gb rows of s B^T dL/dh [rows, R], but for the scale
+         * @param gb rows of s B^T dL/dh [rows, r], but for the scale
          */
         void gradient(String path, NDArray g, NDArray gb) {
             large.put(path + LORA_B, reduce(g, path + LORA_B, scale));
@@ -294,8 +294,9 @@ public final class KfacEstimator {
         return prompts.stream()
                 .mapToInt(prompt -> prompt.question()
                         .answerIndex()
-                        .orElseThrow(() -> new IllegalArgumentException("question '"
-                                + prompt.question().id() + "' has no answer: curvature needs labelled questions")))
+                        .orElseThrow(() -> new IllegalArgumentException(
+                                "question '" + prompt.question().id()
+                                        + "': answer must be one of its choices (curvature needs labels), got none")))
                 .toArray();
     }
 

@@ -88,7 +88,8 @@ final class RowReduction {
             return new FactorRows(new float[0], 0, d, 0);
         }
         double unit = 1 / Math.sqrt(trace); // keeps products of rows as small as a saturated model's within float32
-        // Everything lies down, [l, m] and [l, d]: the library's products take long rows faster than long columns.
+        // Everything is stored transposed, [l, m] and [l, d]: the library's products take long rows faster than long
+        // columns.
         NDArray transposed = rows.transpose();
         NDArray basis = signs(rows.getManager(), d, columns, (float) unit, seed).matMul(transposed);
         for (int step = 0; step < powerSteps; step++) {

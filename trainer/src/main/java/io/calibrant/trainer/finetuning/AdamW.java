@@ -46,7 +46,7 @@ final class AdamW implements AutoCloseable {
     }
 
     /**
-     * Goes on where another one was.
+     * Resumes where another one was.
      *
      * @param parameters float32; only their shapes are used
      * @param from the other one's state, for parameters of the same shapes in the same order

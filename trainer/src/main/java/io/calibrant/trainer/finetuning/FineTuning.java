@@ -20,7 +20,7 @@ import java.util.SplittableRandom;
  * Fine-tunes the adapter of a model in place: AdamW on the mean cross-entropy over each question's class logits at its
  * last token, linear schedule, no clipping of gradients. The frozen weights stay as they are.
  *
- * <p>What a step draws depends on seed and step alone: fine-tuning that goes on from a {@link FineTuningState} takes
+ * <p>What a step draws depends on seed and step alone: fine-tuning that resumes from a {@link FineTuningState} takes
  * the very steps that it would have taken.
  *
  * <p>Memory is flat: a step's arrays are freed with the step, only the optimizer's moments outlive it.
@@ -144,8 +144,9 @@ public final class FineTuning implements AutoCloseable {
         int[] labels = batch.stream()
                 .mapToInt(prompt -> prompt.question()
                         .answerIndex()
-                        .orElseThrow(() -> new IllegalArgumentException("question '"
-                                + prompt.question().id() + "' has no answer: training needs labelled questions")))
+                        .orElseThrow(() -> new IllegalArgumentException(
+                                "question '" + prompt.question().id()
+                                        + "': answer must be one of its choices (training needs labels), got none")))
                 .toArray();
         TokenBatch tokens =
                 TokenBatch.leftPadded(batch.stream().map(EncodedPrompt::ids).toList(), pad);

@@ -25,7 +25,7 @@ public final class QuestionOrder {
     }
 
     /**
-     * Goes on as if so many steps had been taken.
+     * Resumes as if so many steps had been taken.
      *
      * @return how many questions they had, repetitions counted
      */

@@ -144,7 +144,7 @@ public final class Adapter {
         return new Adapter(settings, classTokens, ordered, fullHeadB);
     }
 
-    /** All V rows of lm_head.lora_B as they were read, [V, R]; not to be changed. */
+    /** All V rows of lm_head.lora_B as they were read, [V, r]; not to be changed. */
     Optional<float[]> fullHeadB() {
         return Optional.ofNullable(fullHeadB);
     }

@@ -14,8 +14,8 @@ public final class LoraMatrices {
      * Copies the matrices.
      *
      * @param linear the adapted map; for the head its outputs are the class tokens
-     * @param a [R, Din]
-     * @param b [Dout, R]
+     * @param a [r, Din]
+     * @param b [Dout, r]
      * @throws IllegalArgumentException if sizes do not fit
      */
     public LoraMatrices(LinearShape linear, int rank, float[] a, float[] b) {
@@ -39,17 +39,17 @@ public final class LoraMatrices {
         return linear;
     }
 
-    /** R. */
+    /** r. */
     public int rank() {
         return rank;
     }
 
-    /** A copy of lora_A, [R, Din]. */
+    /** A copy of lora_A, [r, Din]. */
     public float[] a() {
         return a.clone();
     }
 
-    /** A copy of lora_B, [Dout, R]. */
+    /** A copy of lora_B, [Dout, r]. */
     public float[] b() {
         return b.clone();
     }

@@ -3,10 +3,10 @@ package io.calibrant.trainer.lora;
 /**
  * How an adapter is built.
  *
- * @param rank R
+ * @param rank r
  * @param alpha numerator of the scaling
  * @param dropout probability that an entry of the adapter's input is dropped in training
- * @param rootScaling whether the scaling is alpha / sqrt(R) (PEFT's {@code use_rslora}) rather than alpha / R
+ * @param rootScaling whether the scaling is alpha / sqrt(r) (PEFT's {@code use_rslora}) rather than alpha / r
  * @param targets which linear maps are adapted
  */
 public record LoraSettings(int rank, double alpha, double dropout, boolean rootScaling, LoraTargets targets) {

@@ -27,8 +27,8 @@ public final class LoraWeights implements AutoCloseable {
      * The weights of one map.
      *
      * @param linear the adapted map; for the head its outputs are the class tokens
-     * @param a lora_A, [R, Din]
-     * @param b lora_B, [Dout, R]
+     * @param a lora_A, [r, Din]
+     * @param b lora_B, [Dout, r]
      */
     public record Pair(LinearShape linear, NDArray a, NDArray b) {}
 

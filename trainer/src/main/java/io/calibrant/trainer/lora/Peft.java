@@ -49,7 +49,7 @@ public final class Peft {
             throw new ModelFileException(directory.resolve(CONFIG) + ": target_modules: " + e.getMessage(), e);
         }
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
-            refuseStrangers(file, reader, linears);
+            refuseUnselected(file, reader, linears);
             List<LoraMatrices> matrices = new ArrayList<>();
             float[] fullHeadB = null;
             int rank = settings.rank();
@@ -76,7 +76,7 @@ public final class Peft {
     }
 
     /** A LoRA tensor that the targets do not select means that half of the adapter would silently be dropped. */
-    private static void refuseStrangers(Path file, SafetensorsReader reader, List<LinearShape> linears) {
+    private static void refuseUnselected(Path file, SafetensorsReader reader, List<LinearShape> linears) {
         for (String name : reader.names()) {
             if (name.contains(".lora_")
                     && linears.stream()

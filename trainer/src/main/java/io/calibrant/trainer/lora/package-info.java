@@ -1,6 +1,6 @@
 /**
  * LoRA adapters of decoder-only models: h = W0 x + s B (A x) with s = alpha / r, on any set of linear maps and on the
- * head. The adapter on the host, its weights on the device, and PEFT's directory format in and out. Letters: R rank,
+ * head. The adapter on the host, its weights on the device, and PEFT's directory format in and out. Letters: r rank,
  * Din and Dout the widths of the adapted map, K class tokens (the rows that lm_head.lora_B is trimmed to).
  *
  * <p>May depend on: {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.safetensors},

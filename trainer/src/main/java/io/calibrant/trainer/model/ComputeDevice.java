@@ -7,8 +7,8 @@ import java.util.regex.Pattern;
 
 /**
  * Where a model is to be computed, as the flag {@code --device} says it: {@code cpu}, {@code gpu} (the first one) or
- * {@code gpu:N}. Reading it loads no native library, so that a typo is told at once; {@link #resolve} asks what this
- * machine has.
+ * {@code gpu:N}. Reading it loads no native library, so that a typo is reported at once; {@link #resolve} asks what
+ * this machine has.
  */
 public final class ComputeDevice {
     /** The processor. */

@@ -40,7 +40,7 @@ import java.util.OptionalDouble;
 /**
  * From files to records: loads model, adapter and questions, fine-tunes and streams the statistics of its steps, writes
  * the adapter, measures the curvature at every checkpoint in evaluation mode, and publishes all of it. Nothing is
- * published before every file has been read and checked. Where it keeps its state it goes on from the last one.
+ * published before every file has been read and checked. Where it keeps its state it resumes from the last one.
  */
 public final class Trainer implements AutoCloseable {
     /** Progress records of fine-tuning are sent at every so many steps, and at the last. */
@@ -95,9 +95,9 @@ public final class Trainer implements AutoCloseable {
             event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
             return true;
         }
-        try (LanguageModel llama = LanguageModel.load(settings.model(), device);
+        try (LanguageModel base = LanguageModel.load(settings.model(), device);
                 AdaptedModel model = new AdaptedModel(
-                        llama, from.map(state -> state.tuning().adapter()).orElse(initial))) {
+                        base, from.map(state -> state.tuning().adapter()).orElse(initial))) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());
             try (Publisher publisher = Publisher.open(
                     connection,
@@ -261,7 +261,7 @@ public final class Trainer implements AutoCloseable {
                 }
             });
             if (!stopping) {
-                live.end(); // who goes on would send the same batches in a whole record
+                live.end(); // a resumed trainer would send the same batches in a whole record
             }
         }
         return !stopping;

@@ -10,8 +10,8 @@ import java.util.Optional;
  * The adapter that is trained: one that is there, or a new one.
  *
  * @param from PEFT directory to start from; empty: a new adapter, as the LoRA settings below say
- * @param rank R of a new adapter
- * @param alpha of a new adapter; the scaling is alpha / R
+ * @param rank r of a new adapter
+ * @param alpha of a new adapter; the scaling is alpha / r
  * @param dropout of a new adapter
  * @param targets linear maps that a new adapter adapts
  * @param output where the adapter is written as a PEFT directory; empty: nowhere

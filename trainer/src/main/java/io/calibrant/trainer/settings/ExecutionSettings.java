@@ -8,7 +8,7 @@ import java.util.Optional;
  *
  * @param device where the model is computed
  * @param createTopics whether topics that are missing are created
- * @param state where the trainer keeps its own state, and goes on from it; empty: nowhere, it starts over
+ * @param state where the trainer keeps its own state, and resumes from it; empty: nowhere, it starts over
  */
 public record ExecutionSettings(ComputeDevice device, boolean createTopics, Optional<StateSettings> state) {
     /** On the processor; topics must exist; no state is kept. */

@@ -1,5 +1,5 @@
 /**
- * The trainer's own state on disk, from which it goes on after a restart: the adapter, the optimizer's moments, the
+ * The trainer's own state on disk, from which it resumes after a restart: the adapter, the optimizer's moments, the
  * step, the progress of the curvature pass, and the settings that all of it belongs to.
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.trainer.curvature},

@@ -24,7 +24,7 @@ public final class FitWatch implements AutoCloseable {
     /**
      * Stands at the beginning of the topic of posteriors; where there is no such topic there is no posterior.
      *
-     * @param outages hears once that the broker or the registry is away, and once that it is back; both are waited for
+     * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      */
     public FitWatch(Connection connection, String run, Consumer<String> outages) {
         reader = TopicReading.of(connection)

@@ -21,7 +21,7 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * What the topics say of a run already. A run that goes on, or another shard of it, describes it the same; whoever
+ * What the topics say of a run already. A run that is resumed, or another shard of it, describes it the same; whoever
  * comes with other settings would mix statistics that do not belong together, since each batch of a run counts once.
  */
 public final class PublishedRun {

@@ -65,7 +65,7 @@ final class Records {
                 .build();
     }
 
-    /** The alpha of which alpha / R is the scaling, also where the adapter is scaled by alpha / sqrt(R) (rsLoRA). */
+    /** The alpha of which alpha / r is the scaling, also where the adapter is scaled by alpha / sqrt(r) (rsLoRA). */
     static double alpha(LoraSettings settings) {
         return settings.rootScaling() ? settings.scaling() * settings.rank() : settings.alpha();
     }

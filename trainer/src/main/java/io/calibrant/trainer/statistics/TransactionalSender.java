@@ -153,7 +153,7 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
         producer.send(new ProducerRecord<>(topic, key, value));
     }
 
-    /** A commit that took too long may be asked for again: it goes on where it was. */
+    /** A commit that took too long may be asked for again: it resumes where it was. */
     private void commit() {
         while (true) {
             try {

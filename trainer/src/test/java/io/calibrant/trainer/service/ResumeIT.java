@@ -28,7 +28,7 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.Test;
 
-/** A trainer that is stopped, goes on by the same settings, and finds itself done. */
+/** A trainer that is stopped, resumes by the same settings, and finds itself done. */
 class ResumeIT extends GoldenTraining {
     private static final int QUESTIONS = 32;
     private static final String RUN = "r";

@@ -176,7 +176,7 @@ class TrainerIT extends GoldenTraining {
                 "questionsDigest is sha256:");
         assertThat(counts()).as("nothing was published").isEqualTo(before);
 
-        Trainer.run(first, connection, e -> {}); // and the same again goes on
+        Trainer.run(first, connection, e -> {}); // and the same again resumes
         assertThat(counts()).isNotEqualTo(before);
     }
 

@@ -1,6 +1,6 @@
 /**
  * Groups of flags that several commands share, where their values come from (the command line, the environment, the
- * file of {@code --command-config} or the built-in default), and how wrong usage is told.
+ * file of {@code --command-config} or the built-in default), and how wrong usage is reported.
  *
  * <p>May depend on: {@code io.calibrant.fitter.evidence}, {@code io.calibrant.schemas},
  * {@code io.calibrant.scorer.serving}, {@code picocli}.
