@@ -116,7 +116,8 @@ class CalibratorTest {
     void shouldNameTheAnswerItDoesNotAccept() {
         List<LabelledContrasts> twice = new ArrayList<>(Answers.drawn(3, 1, 1, 0));
         twice.add(twice.get(1));
-        assertThatThrownBy(() -> calibrator.calibrate(twice)).hasMessageContaining("question-1 has two");
+        assertThatThrownBy(() -> calibrator.calibrate(twice))
+                .hasMessage("question question-1: labelled answers must be 1, got 2 or more");
         assertThatThrownBy(() -> calibrator.calibrate(List.of(new LabelledContrasts(
                         "odd", new double[2], new double[][] {{1, 2}, {2, 1}}, 0))))
                 .isInstanceOf(IllegalArgumentException.class)

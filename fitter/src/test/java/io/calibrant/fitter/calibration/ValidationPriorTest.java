@@ -211,7 +211,7 @@ class ValidationPriorTest {
         assertThatThrownBy(() -> problem.prior.minimise(List.of())).hasMessageContaining("at least one question");
         assertThatThrownBy(() -> new ValidationPrior(List.of())).hasMessageContaining("at least one");
         assertThatThrownBy(() -> problem.prior.minimise(problem.questions, new double[] {1, 0}))
-                .hasMessageContaining("2 blocks");
+                .hasMessage("shape must be one positive number for each of 2 blocks, got [1.0, 0.0]");
         assertThatThrownBy(() -> problem.prior.minimise(List.of(
                         new LabelledStatistics("odd", good.mean(), good.blocks().subList(0, 1), 0))))
                 .hasMessageContaining("question odd: 1 blocks");

@@ -77,7 +77,8 @@ class PairedBootstrapTest {
                         List.of(new LabelledProbabilities(new double[] {1, 0}, 0)),
                         List.of(new LabelledProbabilities(new double[] {1, 0}, 1))))
                 .hasMessageContaining("label 0 and 1");
-        assertThatThrownBy(() -> PairedBootstrap.of(at(1), at(1), 15, 10, 0)).hasMessageContaining("40 and more");
+        assertThatThrownBy(() -> PairedBootstrap.of(at(1), at(1), 15, 10, 0))
+                .hasMessage("resamples must be 40 or more, got 10");
     }
 
     private List<LabelledProbabilities> at(double temperature) {
