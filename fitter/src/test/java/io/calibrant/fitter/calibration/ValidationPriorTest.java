@@ -189,7 +189,7 @@ class ValidationPriorTest {
     }
 
     @Test
-    void shouldMakeAnswersForTuning() {
+    void shouldMakeAnswersForCalibration() {
         Problem problem = new Problem(20, 5);
         double[] lambdas = {2, 5};
         LabelledStatistics question = problem.questions.get(7);

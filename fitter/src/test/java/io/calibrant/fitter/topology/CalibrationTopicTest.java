@@ -332,18 +332,18 @@ class CalibrationTopicTest {
                         new QuestionChange.OfCounts(question.counts("default").get(TOTAL)))
                 .length;
         int ofWindow = CalibrationCounts.SERDE.serializer().serialize("", window).length;
-        int ofTuning = CalibrationAnswer.SERDE
+        int ofCalibration = CalibrationAnswer.SERDE
                 .serializer()
                 .serialize("", validated.calibrationAnswers("default").get(FIT))
                 .length;
         System.out.printf(
-                "bytes: answer %d, of validation %d, change of a window %d, window of 1000 answers %d, tuned on %d%n",
-                ofAnswer, ofValidation, ofChange, ofWindow, ofTuning);
+                "bytes: answer %d, of validation %d, change of a window %d, window of 1000 answers %d, calibrated on %d%n",
+                ofAnswer, ofValidation, ofChange, ofWindow, ofCalibration);
         assertThat(ofAnswer).isLessThan(200);
         assertThat(ofValidation).isLessThan(300);
         assertThat(ofChange).isLessThan(150);
         assertThat(ofWindow).isLessThan(1500);
-        assertThat(ofTuning).isLessThan(150);
+        assertThat(ofCalibration).isLessThan(150);
         assertThat(CalibrationCounts.SERDE
                         .deserializer()
                         .deserialize("", CalibrationCounts.SERDE.serializer().serialize("", window)))

@@ -42,7 +42,7 @@ public final class Demo implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofMinutes(10);
 
     /** How long to wait for the last of the validation labels to count, none being necessary. */
-    private static final Duration TUNING_PATIENCE = Duration.ofMinutes(2);
+    private static final Duration CALIBRATION_PATIENCE = Duration.ofMinutes(2);
 
     private static final String NAME = "demo";
 
@@ -215,7 +215,7 @@ public final class Demo implements AutoCloseable {
                                     > 1
                             ? " and others"
                             : ""));
-            awaitTuning(connection, run, trainer, watch, estimate);
+            awaitCalibration(connection, run, trainer, watch, estimate);
         }
         return estimate == null ? new Estimate(0, 1, 1, testQuestions) : estimate;
     }
@@ -223,9 +223,9 @@ public final class Demo implements AutoCloseable {
     /**
      * Waits until the labels of the validation questions are used; without them the evidence decides what is served.
      */
-    private void awaitTuning(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
+    private void awaitCalibration(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
         long validation = validationQuestions(description(connection, run));
-        long end = System.nanoTime() + TUNING_PATIENCE.toNanos();
+        long end = System.nanoTime() + CALIBRATION_PATIENCE.toNanos();
         while (watch.posterior().getLabels() < validation && System.nanoTime() < end) {
             check(trainer);
             listener.progress(

@@ -9,8 +9,9 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Answers and labels are joined by question id: two questions under one id would be one to whoever measures or tunes,
- * with the label of the one on the answer of the other. Files that count from 0 each are the usual way to that.
+ * Answers and labels are joined by question id: two questions under one id would be one to whoever measures or
+ * calibrates, with the label of the one on the answer of the other. Files that count from 0 each are the usual way to
+ * that.
  */
 public final class QuestionIds {
     private QuestionIds() {}
@@ -19,7 +20,7 @@ public final class QuestionIds {
      * Refuses questions whose id stands for something else on topic {@code questions}.
      *
      * @param purpose what they are to be sent for; a validation question is not to be asked for anything else, that
-     *     would take it from the tuning
+     *     would take it from the calibration
      * @throws IllegalArgumentException naming the id, what has it, and what is accepted
      */
     public static void requireFree(Connection connection, List<Question> questions, Purpose purpose) {

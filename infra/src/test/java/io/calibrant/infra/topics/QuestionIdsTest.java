@@ -34,7 +34,7 @@ class QuestionIdsTest {
     }
 
     @Test
-    void shouldNotMeasureOnWhatWasTunedOn() {
+    void shouldNotMeasureOnWhatCalibrated() {
         assertThatThrownBy(() -> require(FIRST, Purpose.VALIDATION, FIRST, Purpose.ANSWER))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContainingAll("'0' is a validation question of run 'r'", "cannot be measured");

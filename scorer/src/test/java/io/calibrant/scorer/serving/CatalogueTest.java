@@ -161,14 +161,14 @@ class CatalogueTest {
         run("run");
         whole("step-4", 200);
         Posterior one = catalogue.newest("run", "default").orElseThrow().posterior();
-        Posterior tuned =
+        Posterior calibrated =
                 Posterior.newBuilder(one).setVersion(9).setTemperature(1.5).build();
         Posterior other = Posterior.newBuilder(one)
                 .setBlocks(BLOCKS.stream()
                         .map(block -> new BlockPrecision(block, 4.0, 5L))
                         .toList())
                 .build();
-        assertThat(ServablePosterior.basis(tuned)).isEqualTo(ServablePosterior.basis(one));
+        assertThat(ServablePosterior.basis(calibrated)).isEqualTo(ServablePosterior.basis(one));
         assertThat(ServablePosterior.basis(other)).isNotEqualTo(ServablePosterior.basis(one));
     }
 
