@@ -95,7 +95,8 @@ final class ScoreCommand implements Callable<Integer> {
             defaultValue = "all",
             description =
                     "Which blocks carry the covariance of questions that do not say: all; last-layer, those of the"
-                            + " highest adapted layer and of the head; map, none, the plain forward pass. Default: ${DEFAULT-VALUE}.")
+                            + " highest adapted layer and of the head; map, none, the plain forward pass."
+                            + " Default: ${DEFAULT-VALUE}.")
     private String tier;
 
     @Option(
