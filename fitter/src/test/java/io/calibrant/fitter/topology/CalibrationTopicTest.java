@@ -337,7 +337,7 @@ class CalibrationTopicTest {
                 .serialize("", validated.calibrationAnswers("default").get(FIT))
                 .length;
         System.out.printf(
-                "bytes: answer %d, of validation %d, change of a window %d, window of 1000 answers %d, calibration %d%n",
+                "bytes: answer %d, of validation %d, change of window %d, window of 1000 answers %d, calibration %d%n",
                 ofAnswer, ofValidation, ofChange, ofWindow, ofCalibration);
         assertThat(ofAnswer).isLessThan(200);
         assertThat(ofValidation).isLessThan(300);
