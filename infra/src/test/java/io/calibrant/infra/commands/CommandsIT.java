@@ -391,8 +391,9 @@ class CommandsIT extends OnOneCluster {
         Ran live = calibrant("fits", "--delete", "default");
         assertThat(live.code()).isEqualTo(1);
         assertThat(live.err())
-                .contains("'default' is a live fit, which scorers may be serving")
-                .contains("--force")
+                .contains(
+                        "--delete must be a refit, or a live fit with --force: scorers may be serving a live one, got")
+                .contains("'default'")
                 .hasLineCount(1);
         assertThat(calibrant("fits", "--delete", "layers").code()).isZero();
         assertThat(latest(topics.fits(), Fit.class)).isEmpty();
