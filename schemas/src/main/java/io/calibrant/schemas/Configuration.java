@@ -180,7 +180,7 @@ public final class Configuration {
         return new Connection(
                 required(BOOTSTRAP_SERVERS, "--bootstrap-server"),
                 required(SCHEMA_REGISTRY, "--schema-registry"),
-                get(TOPIC_PREFIX).map(Entry::value).orElse(""),
+                get(TOPIC_PREFIX).map(Entry::value).orElse(Topics.DEFAULT_PREFIX),
                 properties);
     }
 

@@ -21,7 +21,7 @@ import org.apache.kafka.common.serialization.Serializer;
  *
  * @param bootstrapServers Kafka's {@code host:port[,host:port]}
  * @param schemaRegistry the registry's address: http(s), or {@code mock://name} for one in this JVM's memory
- * @param topicPrefix put before every topic name; empty for none
+ * @param topicPrefix put before every topic name; empty for none, null for {@link Topics#DEFAULT_PREFIX}
  * @param properties further settings, by key: Kafka's client settings go to every client as they are ({@code sasl.*},
  *     {@code ssl.*}, ...), {@code basic.auth.user.info} and {@code bearer.auth.token} to the registry, and
  *     {@value #SERIALIZER}, {@value #DESERIALIZER}, {@value #SERDE} name the classes of Avro values
@@ -68,13 +68,13 @@ public record Connection(
                 "--schema-registry",
                 schemaRegistry,
                 "http://host:port, https://host:port or mock://name");
-        topicPrefix = new Topics(topicPrefix == null ? "" : topicPrefix).prefix();
+        topicPrefix = new Topics(topicPrefix == null ? Topics.DEFAULT_PREFIX : topicPrefix).prefix();
         properties = Map.copyOf(properties);
     }
 
     /** A connection with the default settings. */
     public static Connection to(String bootstrapServers, String schemaRegistry) {
-        return new Connection(bootstrapServers, schemaRegistry, "", Map.of());
+        return new Connection(bootstrapServers, schemaRegistry, Topics.DEFAULT_PREFIX, Map.of());
     }
 
     /** The topics behind this connection. */

@@ -20,12 +20,15 @@ import java.util.TreeMap;
 import org.apache.avro.Schema;
 
 /**
- * Every topic of the system, the only place where their names are written. A prefix keeps several installations apart
- * on one cluster.
+ * Every topic of the system, the only place where their names are written. A prefix keeps several installations on one
+ * cluster apart, and apart from the topics of others.
  *
  * @param prefix put before every name; empty for none
  */
 public record Topics(String prefix) {
+    /** The prefix where none is given: names like {@code answers} may be another team's on a cluster that is shared. */
+    public static final String DEFAULT_PREFIX = "calibrant.";
+
     /**
      * A record may be this large, bytes, on the topics of adapters, statistics, factors and predictive statistics, and
      * on both dead-letter topics.

@@ -51,6 +51,18 @@ class ConfigurationTest {
     }
 
     @Test
+    void shouldKeepItsTopicsApartFromThoseOfOthers() {
+        Map<String, String> addresses = Map.of("bootstrap.servers", "k:9092", "schema.registry.url", "http://r:8081");
+        assertThat(Configuration.builtIn(addresses).connection().topics().definitions())
+                .allMatch(topic -> topic.name().startsWith("calibrant."));
+        assertThat(Connection.to("k:9092", "http://r:8081").topics().runs()).isEqualTo("calibrant.runs");
+        // "No prefix" can still be said.
+        Configuration none = Configuration.builtIn(addresses)
+                .withFlags(Map.of(Configuration.TOPIC_PREFIX, ""), Map.of(Configuration.TOPIC_PREFIX, "--topic-prefix"));
+        assertThat(none.connection().topics().runs()).isEqualTo("runs");
+    }
+
+    @Test
     void shouldSayWhereAMissingAddressCanBeGiven() {
         assertThatThrownBy(() -> Configuration.builtIn(Map.of()).connection())
                 .isInstanceOf(IllegalArgumentException.class)

@@ -76,6 +76,7 @@ class CommandLineTest {
                         "calibrant.retention = 90  (built-in)",
                         "calibrant.state.dir = /file  (file " + file + ")",
                         "calibrant.threads = 3  (flag --threads)",
+                        "calibrant.topic.prefix = calibrant.  (built-in)",
                         "client.id = me  (file " + file + ")",
                         "sasl.jaas.config = ********  (file " + file + ")");
     }

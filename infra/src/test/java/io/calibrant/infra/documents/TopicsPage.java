@@ -42,7 +42,7 @@ final class TopicsPage {
                         + " -Dsurefire.failIfNoSpecifiedTests=false -Dcalibrant.write.pages=true`.",
                 "");
         add(
-                "- A name has the installation's prefix in front (`--topic-prefix`); by default there is none.",
+                "- A name has the installation's prefix in front (`--topic-prefix`); by default `calibrant.`.",
                 "- Keys are UTF-8 strings with `/` between their parts. Names of runs, checkpoints, blocks and fits"
                         + " have no `/`.",
                 "- Values are Avro in Confluent's wire format: a zero byte, the schema's id (4 bytes), the record.",

@@ -3,6 +3,7 @@ package io.calibrant.infra.commands.options;
 import io.calibrant.schemas.Configuration;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.schemas.Topics;
 import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -33,7 +34,12 @@ public final class ConnectionOptions {
                     + " Flags beat the environment (CALIBRANT_*) beats the file.")
     private Path commandConfig;
 
-    @Option(names = "--topic-prefix", paramLabel = "P", order = 903, description = "Put before every topic name.")
+    @Option(
+            names = "--topic-prefix",
+            paramLabel = "P",
+            order = 903,
+            defaultValue = Topics.DEFAULT_PREFIX,
+            description = "Put before every topic name; '' for none. Default: ${DEFAULT-VALUE}")
     private String topicPrefix;
 
     @Option(
