@@ -58,7 +58,8 @@ class ConfigurationTest {
         assertThat(Connection.to("k:9092", "http://r:8081").topics().runs()).isEqualTo("calibrant.runs");
         // "No prefix" can still be said.
         Configuration none = Configuration.builtIn(addresses)
-                .withFlags(Map.of(Configuration.TOPIC_PREFIX, ""), Map.of(Configuration.TOPIC_PREFIX, "--topic-prefix"));
+                .withFlags(
+                        Map.of(Configuration.TOPIC_PREFIX, ""), Map.of(Configuration.TOPIC_PREFIX, "--topic-prefix"));
         assertThat(none.connection().topics().runs()).isEqualTo("runs");
     }
 
