@@ -2,7 +2,7 @@ package io.calibrant.trainer.statistics;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.Require;
+import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Label;
@@ -16,6 +16,7 @@ import io.calibrant.trainer.statistics.TransactionalSender.Transaction;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.apache.avro.specific.SpecificRecord;
@@ -199,11 +200,10 @@ public final class Publisher implements AutoCloseable {
         int size = bytes.length + key.length() + OVERHEAD;
         if (size > Topics.MAX_RECORD_BYTES) {
             throw new PublishingException(
-                    Require.message(
-                                    "record " + key + " for topic " + topic,
-                                    size,
-                                    "at most " + Topics.MAX_RECORD_BYTES + " bytes")
-                            + ": set --rank, a smaller --batch-size or --batches-per-record",
+                    new OversizedRecord(topic, key, size)
+                            .message(
+                                    OptionalLong.of(Topics.MAX_RECORD_BYTES),
+                                    TransactionalSender.smaller(topics, topic)),
                     null);
         }
         transaction.send(topic, key, bytes);

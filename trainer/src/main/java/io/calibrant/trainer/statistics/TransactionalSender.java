@@ -1,16 +1,21 @@
 package io.calibrant.trainer.statistics;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.OversizedRecord;
+import io.calibrant.schemas.Topics;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.InvalidTxnStateException;
@@ -46,6 +51,8 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
     private final String runId;
     private final String shard;
     private final Duration transactionTimeout;
+    private final Function<OversizedRecord, String> refusal;
+    private final AtomicReference<OversizedRecord> oversized = new AtomicReference<>();
     private Producer<String, byte[]> producer;
     private volatile String trouble;
     private volatile boolean givenUp;
@@ -64,18 +71,21 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
      * @param address of the broker, for messages
      * @param shard for example 0/1, for messages
      * @param transactionTimeout after which the broker ends a transaction of these producers
+     * @param refusal says in a line why a record is too large for its topic
      */
     TransactionalSender(
             Supplier<Producer<String, byte[]>> open,
             String address,
             String runId,
             String shard,
-            Duration transactionTimeout) {
+            Duration transactionTimeout,
+            Function<OversizedRecord, String> refusal) {
         this.open = open;
         this.address = address;
         this.runId = runId;
         this.shard = shard;
         this.transactionTimeout = transactionTimeout;
+        this.refusal = refusal;
         producer = open.get();
     }
 
@@ -88,7 +98,12 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
         Map<String, Object> configs = configs(connection, runId, shard);
         try {
             return new TransactionalSender(
-                    () -> open(configs), connection.bootstrapServers(), runId, shard, TRANSACTION);
+                    () -> open(configs),
+                    connection.bootstrapServers(),
+                    runId,
+                    shard,
+                    TRANSACTION,
+                    record -> refusal(connection, record));
         } catch (KafkaException e) {
             throw new PublishingException(
                     "broker " + connection.bootstrapServers() + ": no transaction can be opened: " + e.getMessage(), e);
@@ -103,6 +118,22 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
         configs.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, Long.toString(PATIENCE.toMillis()));
         configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, Long.toString(TRANSACTION.toMillis()));
         return configs;
+    }
+
+    private static String refusal(Connection connection, OversizedRecord record) {
+        return record.message(
+                OversizedRecord.limit(connection, record.topic()), smaller(connection.topics(), record.topic()));
+    }
+
+    /** What makes the records of a topic smaller. */
+    static String smaller(Topics topics, String topic) {
+        String raise = "raise " + TopicConfig.MAX_MESSAGE_BYTES_CONFIG + " of the topic";
+        if (topic.equals(topics.statistics())) {
+            return "use a smaller --rank, or --statistics-dtype BF16, or " + raise;
+        }
+        return topic.equals(topics.adapters())
+                ? "use a smaller --lora-rank or fewer --lora-targets, or " + raise
+                : raise;
     }
 
     /** One process at a time sends a shard of a run. */
@@ -150,7 +181,12 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
 
     @SuppressWarnings("FutureReturnValueIgnored") // commitTransaction throws what a send has failed with
     private void add(String topic, String key, byte[] value) {
-        producer.send(new ProducerRecord<>(topic, key, value));
+        producer.send(new ProducerRecord<>(topic, key, value), (metadata, failure) -> {
+            if (OversizedRecord.isCauseOf(failure)) {
+                // Of several the first one: those after it may have failed for its sake.
+                oversized.compareAndSet(null, new OversizedRecord(topic, key, (long) value.length + key.length()));
+            }
+        });
     }
 
     /** A commit that took too long may be asked for again: it resumes where it was. */
@@ -176,6 +212,11 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
             throw new PublishingException(
                     "another process has started to publish shard " + shard + " of run '" + runId + "': this one stops",
                     e);
+        }
+        OversizedRecord tooLarge = oversized.getAndSet(null);
+        if (tooLarge != null) {
+            abort(e);
+            throw new PublishingException(refusal.apply(tooLarge), e);
         }
         if (!isTransient(e) && !(timedOut && has(e, InvalidTxnStateException.class))) {
             abort(e);

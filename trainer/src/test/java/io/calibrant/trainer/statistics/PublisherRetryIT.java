@@ -130,7 +130,7 @@ class PublisherRetryIT {
         configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, ID);
         configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, Long.toString(timeout.toMillis()));
         return new TransactionalSender(
-                () -> open(configs, connection), connection.bootstrapServers(), "r", "0/1", timeout);
+                () -> open(configs, connection), connection.bootstrapServers(), "r", "0/1", timeout, Object::toString);
     }
 
     private Producer<String, byte[]> open(Map<String, Object> configs, Connection connection) {

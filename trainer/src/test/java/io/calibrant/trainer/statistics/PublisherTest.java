@@ -60,7 +60,7 @@ class PublisherTest {
     }
 
     private static TransactionalSender sender(MockProducer<String, byte[]> producer) {
-        return new TransactionalSender(() -> producer, "b:1", "r1", "1/2", Duration.ofMinutes(1));
+        return new TransactionalSender(() -> producer, "b:1", "r1", "1/2", Duration.ofMinutes(1), Object::toString);
     }
 
     @BeforeAll

@@ -55,7 +55,8 @@ class StatisticsSizeTest {
                     5,
                     Map.of());
             new Publisher(
-                            new TransactionalSender(() -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1)),
+                            new TransactionalSender(
+                                    () -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1), Object::toString),
                             CONNECTION,
                             run,
                             new Records.Source("0/1", System.currentTimeMillis(), rowType))

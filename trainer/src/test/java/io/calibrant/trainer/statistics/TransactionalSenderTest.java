@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -17,7 +19,9 @@ import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Cluster;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -155,6 +159,28 @@ class TransactionalSenderTest {
         }
     }
 
+    /** Kafka's own words name neither topic nor size nor limit. */
+    @Test
+    void shouldNameTheRecordThatIsTooLargeForItsTopicAndWhatMakesItSmaller() {
+        String topic = CONNECTION.topics().statistics();
+        MockProducer<String, byte[]> producer =
+                new MockProducer<>(Cluster.empty(), false, null, new StringSerializer(), new ByteArraySerializer());
+        producer.initTransactions();
+        producer.commitTransactionException = new KafkaException("in an error state");
+        try (TransactionalSender sender =
+                new TransactionalSender(() -> producer, "b:1", "r1", "1/2", LONG, TransactionalSenderTest::refusal)) {
+            assertThatThrownBy(() -> sender.send(transaction -> {
+                        transaction.send(topic, "r1/step-0/b", new byte[20]);
+                        producer.errorNext(new RecordTooLargeException("larger than the max"));
+                    }))
+                    .isInstanceOf(PublishingException.class)
+                    .hasMessage("record 'r1/step-0/b' of 31 bytes is too large for topic x.statistics,"
+                            + " max.message.bytes 7: use a smaller --rank, or --statistics-dtype BF16, or raise"
+                            + " max.message.bytes of the topic");
+            assertThat(producer.transactionAborted()).isTrue();
+        }
+    }
+
     @Test
     void shouldAbortWhatItsCallerFailsToGive() {
         try (TransactionalSender sender = sender(LONG)) {
@@ -217,9 +243,14 @@ class TransactionalSenderTest {
         transaction.send("u", "b", new byte[1]);
     }
 
+    private static String refusal(OversizedRecord record) {
+        return record.message(OptionalLong.of(7), TransactionalSender.smaller(CONNECTION.topics(), record.topic()));
+    }
+
     private TransactionalSender sender(Duration transactionTimeout) {
         producers.clear();
-        return new TransactionalSender(this::open, "b:1", "r1", "1/2", transactionTimeout);
+        return new TransactionalSender(
+                this::open, "b:1", "r1", "1/2", transactionTimeout, TransactionalSenderTest::refusal);
     }
 
     private Producer<String, byte[]> open() {
