@@ -74,14 +74,18 @@ public final class Answerer {
             return new Outcome.Answered(
                     answer,
                     measured ? Optional.of(StatisticsRecords.of(answer, posterior, predictive)) : Optional.empty());
-        } catch (IllegalArgumentException e) {
-            return rejected(question, e);
+        } catch (RuntimeException e) {
+            return rejected(question, e); // the model has spoken: only the question's own numbers are left
         }
     }
 
     private static Outcome rejected(TokenizedQuestion question, RuntimeException e) {
         return new Outcome.Rejected(
-                new BadQuestionException("question '" + question.question().id() + "': " + e.getMessage(), e));
+                new BadQuestionException("question '" + question.question().id() + "': " + reason(e), e));
+    }
+
+    private static String reason(RuntimeException e) {
+        return e.getMessage() == null ? e.toString() : e.getMessage();
     }
 
     /** Uses the constructor of all fields, so that a new field of the schema does not compile until it is set here. */
@@ -89,6 +93,12 @@ public final class Answerer {
         double[] mean = predictive.mean();
         double[][] covariance = predictive.covariance();
         CalibratedPrediction served = CalibratedPrediction.of(posterior, tier, link, mean, covariance);
+        finite("contrast mean", mean);
+        finite("probability", served.probabilities());
+        if (served.tempered() != null) {
+            finite("probability at the temperature", served.tempered());
+        }
+        finite("entropy", served.entropy(), served.mutualInformation(), predictive.novelty());
         return new Answer(
                 question.question().id(),
                 posterior.getRunId(),
@@ -115,6 +125,15 @@ public final class Answerer {
     private static double coverage(Posterior posterior) {
         Long expected = posterior.getBatchesExpected();
         return expected == null ? 1 : Math.min(1, (double) posterior.getBatches() / expected);
+    }
+
+    /** A link checks its input; at tier map there is none, and a tiny T makes infinities of what was finite. */
+    private static void finite(String what, double... values) {
+        for (double value : values) {
+            if (!Double.isFinite(value)) {
+                throw new ArithmeticException(what + " is " + value);
+            }
+        }
     }
 
     private static List<Double> list(double[] values) {

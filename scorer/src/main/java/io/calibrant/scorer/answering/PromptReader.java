@@ -3,16 +3,33 @@ package io.calibrant.scorer.answering;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** Encodes questions for a model, and checks what cannot be checked without it. Thread-safe. */
+/**
+ * Encodes questions for a model, and checks what cannot be checked without it. A text that is far too long is refused
+ * before it is tokenized as a whole: a tokenizer takes some 300 bytes for each of its characters. Thread-safe.
+ */
 public final class PromptReader {
+    /** No tokenizer in use has a longer token: the longest are runs of 128 blanks. */
+    private static final int TOKEN_CHARACTERS = 128;
+
+    /** A label is one token. */
+    private static final int LABEL_CHARACTERS = TOKEN_CHARACTERS;
+
+    /** A text is tokenized in one piece up to this length. */
+    private static final int PIECE_CHARACTERS = 1 << 16;
+
+    /** Where a text is cut, so many tokens may be two that are one in the whole text. */
+    private static final int TOKENS_AT_A_CUT = 16;
+
     private final PromptTokenizer tokenizer;
     private final OptionalInt eos;
     private final ModelConfig config;
@@ -37,10 +54,11 @@ public final class PromptReader {
     /**
      * Encodes a question.
      *
-     * @throws BadQuestionException if a label is not one token of its own, is unknown to an adapted head, or the prompt
-     *     is longer than the model's context
+     * @throws BadQuestionException if a label is not one token of its own, is unknown to an adapted head, the prompt is
+     *     longer than the model's context, or the tokenizer fails on it
      */
     public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
+        checkLength(question);
         try {
             ClassTokens own = ClassTokens.lookup(tokenizer, List.of(question));
             only.ifPresent(tokens -> tokens.indices(question));
@@ -66,6 +84,52 @@ public final class PromptReader {
             return new TokenizedQuestion(question, prompt.ids(), tokens, purpose);
         } catch (IllegalArgumentException e) {
             throw new BadQuestionException(e.getMessage(), e);
+        } catch (RuntimeException e) {
+            // What the native tokenizer says comes as a bare RuntimeException.
+            throw new BadQuestionException(
+                    "question '" + question.id() + "' cannot be tokenized: " + e.getMessage(), e);
+        }
+    }
+
+    private void checkLength(Question question) throws BadQuestionException {
+        for (Choice choice : question.choices()) {
+            if (choice.label().length() > LABEL_CHARACTERS) {
+                throw new BadQuestionException(Require.message(
+                        "a label of question '" + question.id() + "'",
+                        choice.label().length(),
+                        "at most " + LABEL_CHARACTERS + " characters, one token"));
+            }
+        }
+        String text = Prompt.text(question);
+        long most = (long) TOKEN_CHARACTERS * config.maxPositions();
+        if (text.length() > most) {
+            throw new BadQuestionException(Require.message(
+                    "the prompt of question '" + question.id() + "'",
+                    text.length(),
+                    "at most " + most + " characters, " + TOKEN_CHARACTERS + " for each of the " + config.maxPositions()
+                            + " tokens of the model's context"));
+        }
+        if (text.length() > PIECE_CHARACTERS) {
+            checkTokens(question, text);
+        }
+    }
+
+    /** Counts the tokens piece by piece, and no further than to the length that is refused. */
+    private void checkTokens(Question question, String text) throws BadQuestionException {
+        long tokens = 0;
+        for (int from = 0; from < text.length(); ) {
+            int to = Math.min(text.length(), from + PIECE_CHARACTERS);
+            if (to < text.length() && Character.isHighSurrogate(text.charAt(to - 1))) {
+                to--;
+            }
+            tokens += Math.max(0, tokenizer.encodePlain(text.substring(from, to)).length - TOKENS_AT_A_CUT);
+            if (tokens > config.maxPositions()) {
+                throw new BadQuestionException("the prompt of question '" + question.id() + "' must be at most "
+                        + config.maxPositions() + " tokens, the model's context, got more than " + tokens
+                        + ": its first "
+                        + to + " of " + text.length() + " characters are");
+            }
+            from = to;
         }
     }
 }

@@ -3,6 +3,7 @@ package io.calibrant.scorer.serving;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Factor;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -35,6 +37,7 @@ final class Catalogue {
     private final Topics topics;
     private final Set<String> served;
     private final RecordDecoder<Run> runs;
+    private final RecordDecoder<AdapterBlock> adapters;
     private final RecordDecoder<Factor> factors;
     private final RecordDecoder<Posterior> posteriors;
 
@@ -43,6 +46,10 @@ final class Catalogue {
     private final Map<String, Posterior> posteriorOf = new HashMap<>();
     private final Map<String, RecordPosition> adapterOf = new HashMap<>();
     private final Map<String, Factors> factorsOf = new HashMap<>();
+    private final Map<Name, String> refused = new HashMap<>();
+
+    /** Topic and key of a record. */
+    private record Name(String topic, String key) {}
 
     /** The factors of a block: their position, and after how many batches. */
     private record Factors(RecordPosition place, long batches) {}
@@ -51,6 +58,7 @@ final class Catalogue {
         this.topics = connection.topics();
         this.served = Set.copyOf(served);
         this.runs = new RecordDecoder<>(connection, Run.class);
+        this.adapters = new RecordDecoder<>(connection, AdapterBlock.class);
         this.factors = new RecordDecoder<>(connection, Factor.class);
         this.posteriors = new RecordDecoder<>(connection, Posterior.class);
     }
@@ -61,9 +69,9 @@ final class Catalogue {
     }
 
     /**
-     * Takes one record.
+     * Takes one record. One that cannot be read or used leaves the one before it of its key in its place.
      *
-     * @return whether it says anything new of a served run, or why it cannot be read
+     * @return whether it says anything new of a served run, or why it cannot be used
      */
     ReadResult<Boolean> accept(ConsumerRecord<byte[], byte[]> record) {
         String key = TopicRecord.key(record);
@@ -77,21 +85,49 @@ final class Catalogue {
         if (!served.contains(Keys.runOf(key))) {
             return NO_NEWS;
         }
+        ReadResult<Boolean> result = take(record, topic, key);
+        if (result instanceof ReadResult.Bad<Boolean> bad) {
+            refused.put(
+                    new Name(topic, key),
+                    "the record of topic " + topic + " at partition " + record.partition() + " offset "
+                            + record.offset() + " cannot be used: " + bad.reason());
+        } else if (result instanceof ReadResult.Read<Boolean>) {
+            refused.remove(new Name(topic, key));
+        }
+        return result;
+    }
+
+    private ReadResult<Boolean> take(ConsumerRecord<byte[], byte[]> record, String topic, String key) {
         RecordPosition place = new RecordPosition(new TopicPartition(topic, record.partition()), record.offset());
         if (topic.equals(topics.runs())) {
-            return runs.decode(record).map(run -> put(runOf, key, run));
+            return checked(runs.decode(record), run -> CatalogueChecks.check(key, run))
+                    .map(run -> put(runOf, key, run));
         }
         if (topic.equals(topics.adapters())) {
-            return new ReadResult.Read<>(put(adapterOf, key, record.value() == null ? null : place));
+            return checked(adapters.decode(record), block -> CatalogueChecks.check(key, block))
+                    .map(block -> put(adapterOf, key, block == null ? null : place));
         }
         if (topic.equals(topics.factors())) {
-            return factors.decode(record)
+            return checked(factors.decode(record), factor -> CatalogueChecks.check(key, factor))
                     .map(factor ->
                             put(factorsOf, key, factor == null ? null : new Factors(place, factor.getBatches())));
         }
         return topic.equals(topics.posteriors())
-                ? posteriors.decode(record).map(posterior -> put(posteriorOf, key, posterior))
+                ? checked(posteriors.decode(record), posterior -> CatalogueChecks.check(key, posterior))
+                        .map(posterior -> put(posteriorOf, key, posterior))
                 : NO_NEWS;
+    }
+
+    /** What was read, unless the check refuses it; a tombstone is not checked. */
+    private static <V> ReadResult<V> checked(ReadResult<V> result, Consumer<V> check) {
+        if (result instanceof ReadResult.Read<V> read && read.value() != null) {
+            try {
+                check.accept(read.value());
+            } catch (IllegalArgumentException e) {
+                return new ReadResult.Bad<>(e.getMessage());
+            }
+        }
+        return result;
     }
 
     /** Whether a run is on the topics, served or not. */
@@ -100,14 +136,21 @@ final class Catalogue {
     }
 
     /**
-     * The newest posterior of a run and fit that has all its batches and whose adapter and factors have all arrived. A
-     * PARTIAL one, of a part of a pass, is served only under the name of its fit, never as the one completed last.
+     * The posteriors of a run and fit that have all their batches and whose adapter and factors have all arrived, the
+     * newest first. A PARTIAL one, of a part of a pass, is served only under the name of its fit, never as the one
+     * completed last.
      */
-    Optional<ServablePosterior> newest(String run, String fit) {
+    List<ServablePosterior> servable(String run, String fit) {
         return candidates(run, fit)
                 .filter(posterior -> missing(posterior) == null)
-                .max(AGE)
-                .map(this::servable);
+                .sorted(AGE.reversed())
+                .map(this::servable)
+                .toList();
+    }
+
+    /** The first of {@link #servable}. */
+    Optional<ServablePosterior> newest(String run, String fit) {
+        return servable(run, fit).stream().findFirst();
     }
 
     /** Whether a posterior's key is still there, in whatever version. */
@@ -122,7 +165,7 @@ final class Catalogue {
     /** Why there is no {@link #newest}. */
     String waitingFor(String run, String fit) {
         if (!runOf.containsKey(run)) {
-            return "run '" + run + "' is not on the topics yet";
+            return absent(run);
         }
         return candidates(run, fit).max(AGE).map(this::missing).orElseGet(() -> {
             Set<String> fits = new TreeSet<>();
@@ -130,10 +173,32 @@ final class Catalogue {
                     .filter(posterior -> posterior.getRunId().equals(run))
                     .forEach(posterior -> fits.add(posterior.getFit()));
             String others = fits.isEmpty() ? "" : "; it has fits " + fits;
-            return fit.equals(ServingSettings.LATEST_COMPLETE)
-                    ? "run '" + run + "' has no posterior yet"
-                    : "run '" + run + "' has no posterior of fit '" + fit + "' yet" + others;
+            return (fit.equals(ServingSettings.LATEST_COMPLETE)
+                            ? "run '" + run + "' has no posterior yet"
+                            : "run '" + run + "' has no posterior of fit '" + fit + "' yet" + others)
+                    + refusedPosterior(run, fit);
         });
+    }
+
+    private String absent(String run) {
+        return "run '" + run + "' is not on the topics yet" + refusal(topics.runs(), run);
+    }
+
+    /** Why a record that is missed was refused; empty where none was. */
+    private String refusal(String topic, String key) {
+        String reason = refused.get(new Name(topic, key));
+        return reason == null ? "" : ": " + reason;
+    }
+
+    private String refusedPosterior(String run, String fit) {
+        boolean any = fit.equals(ServingSettings.LATEST_COMPLETE);
+        return refused.entrySet().stream()
+                .filter(entry -> entry.getKey().topic().equals(topics.posteriors())
+                        && Keys.runOf(entry.getKey().key()).equals(run)
+                        && (any || entry.getKey().key().endsWith('/' + fit)))
+                .map(entry -> ": " + entry.getValue())
+                .findFirst()
+                .orElse("");
     }
 
     private Stream<Posterior> candidates(String run, String fit) {
@@ -165,7 +230,7 @@ final class Catalogue {
         String runId = posterior.getRunId();
         Run run = runOf.get(runId);
         if (run == null) {
-            return "run '" + runId + "' is not on the topics yet";
+            return absent(runId);
         }
         if (posterior.getState() == PosteriorState.LIVE) {
             return "the curvature pass of run '" + runId + "', checkpoint " + posterior.getCheckpoint()
@@ -181,17 +246,19 @@ final class Catalogue {
             if (!covered.contains(name)) {
                 return "posterior " + id(posterior) + " of run '" + runId + "' lacks block " + name;
             }
-            if (!adapterOf.containsKey(Keys.block(runId, posterior.getCheckpoint(), name))) {
+            String key = Keys.block(runId, posterior.getCheckpoint(), name);
+            if (!adapterOf.containsKey(key)) {
                 return "the adapter of run '" + runId + "', checkpoint " + posterior.getCheckpoint() + " lacks block "
-                        + name;
+                        + name + refusal(topics.adapters(), key);
             }
         }
         for (BlockPrecision precision : posterior.getBlocks()) {
-            Factors factor = factorsOf.get(factorKey(posterior, precision.getBlock()));
+            String key = factorKey(posterior, precision.getBlock());
+            Factors factor = factorsOf.get(key);
             if (factor == null || factor.batches() != precision.getBatches()) {
                 return "the factors of block " + precision.getBlock() + " at " + precision.getBatches()
                         + " batches, on which posterior " + id(posterior) + " of run '" + runId
-                        + "' stands, are not here yet";
+                        + "' stands, are not here yet" + refusal(topics.factors(), key);
             }
         }
         return null;

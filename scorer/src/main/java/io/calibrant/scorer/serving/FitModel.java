@@ -8,7 +8,9 @@ import io.calibrant.scorer.answering.Outcome;
 import io.calibrant.scorer.answering.PromptReader;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.answering.TokenizedQuestion;
+import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
+import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
 import java.util.List;
 import java.util.Set;
@@ -19,13 +21,35 @@ public final class FitModel {
     private final TierPredictors predictors;
     private final PromptReader prompts;
     private final Answerer answerer;
+    private final Probe probe;
 
-    /** Takes over the caller's reference to the predictors. */
-    FitModel(Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer) {
+    private FitModel(
+            Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer, Probe probe) {
         this.snapshot = snapshot;
         this.predictors = predictors;
         this.prompts = prompts;
         this.answerer = answerer;
+        this.probe = probe;
+    }
+
+    /**
+     * A model that has answered the probe. Takes over the caller's reference to the predictors, also where it throws.
+     *
+     * @throws IllegalArgumentException if the probe has no answer
+     * @throws ArithmeticException if what the model says of it is not finite
+     */
+    static FitModel of(
+            Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer, Probe probe) {
+        boolean done = false;
+        try {
+            probe.check(answerer, predictors);
+            done = true;
+        } finally {
+            if (!done) {
+                predictors.release();
+            }
+        }
+        return new FitModel(snapshot, predictors, prompts, answerer, probe);
     }
 
     Snapshot snapshot() {
@@ -45,14 +69,15 @@ public final class FitModel {
         return predictors.weights().classes().tokens();
     }
 
-    /** A model on the same predictors, for a posterior that differs in its calibration only. */
+    /** A model on the same predictors, for a posterior that differs in its calibration only; throws as {@link #of}. */
     FitModel with(Posterior posterior) {
         predictors.hold();
-        return new FitModel(
+        return of(
                 new Snapshot(snapshot.run(), posterior, snapshot.adapter(), snapshot.blocks()),
                 predictors,
                 prompts,
-                answerer.with(posterior));
+                answerer.with(posterior),
+                probe);
     }
 
     /**
@@ -70,14 +95,27 @@ public final class FitModel {
      * @param questions all their choices are among {@link #tokens}
      * @param measured whether their predictive statistics are wanted
      * @return in the order of the questions
+     * @throws RuntimeException if the model cannot be asked anything, whatever the question
      */
     public List<Outcome> answer(Tier tier, List<TokenizedQuestion> questions, boolean measured) {
         Predictor predictor = predictors.predictor(tier);
         return answerer.answer(
-                measured ? predictor::measure : predictor::predict,
+                prompts -> predict(predictor, prompts, measured),
                 predictors.weights().classes(),
                 tier,
                 questions,
                 measured);
+    }
+
+    /** A failure is that of the questions where the model still answers the probe. */
+    private List<Predictive> predict(Predictor predictor, List<EncodedPrompt> prompts, boolean measured) {
+        try {
+            return measured ? predictor.measure(prompts) : predictor.predict(prompts);
+        } catch (IllegalArgumentException | ArithmeticException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            probe.repeat(predictor, predictors.weights().classes());
+            throw new IllegalArgumentException("the model cannot be asked: " + e.getMessage(), e);
+        }
     }
 }

@@ -35,7 +35,8 @@ final class ModelFactory {
      * Copies adapter and posterior of a snapshot to the device.
      *
      * @param tokens token ids beyond the run's own that must have logits
-     * @throws IllegalArgumentException if a part does not fit the base model
+     * @throws MisfitException if the adapter does not fit the base model
+     * @throws IllegalArgumentException if a part does not fit the others, or nothing can be answered with it
      */
     FitModel create(Snapshot snapshot, Collection<Integer> tokens) {
         return holding(new RunWeights(base, snapshot, tokens), snapshot);
@@ -53,9 +54,13 @@ final class ModelFactory {
     }
 
     private FitModel holding(RunWeights weights, Snapshot snapshot) {
+        PromptReader prompts;
+        Probe probe;
         TierPredictors predictors;
         boolean done = false;
         try {
+            prompts = prompts(snapshot.run());
+            probe = Probe.of(base, snapshot.run(), tier);
             predictors = new TierPredictors(weights, snapshot.blocks(), tier);
             done = true;
         } finally {
@@ -63,7 +68,7 @@ final class ModelFactory {
                 weights.release();
             }
         }
-        return new FitModel(snapshot, predictors, prompts(snapshot.run()), new Answerer(snapshot.posterior(), link));
+        return FitModel.of(snapshot, predictors, prompts, new Answerer(snapshot.posterior(), link), probe);
     }
 
     private PromptReader prompts(Run run) {

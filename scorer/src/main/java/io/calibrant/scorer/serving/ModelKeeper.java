@@ -1,7 +1,10 @@
 package io.calibrant.scorer.serving;
 
+import ai.djl.engine.EngineException;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.registry.RegistryUnavailableException;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -15,6 +18,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,7 +45,8 @@ public final class ModelKeeper implements AutoCloseable {
     private final Set<Target> defaults = new LinkedHashSet<>();
     private final Set<Target> named = new LinkedHashSet<>(); // the least recently used first
     private final Map<String, Set<Integer>> tokens = new HashMap<>();
-    private final Map<Target, String> failed = new HashMap<>();
+    private final Map<ServablePosterior, String> refused = new HashMap<>();
+    private final Set<ServablePosterior> seen = new HashSet<>(); // of this turn, newer than what is served
     private Map<Target, FitModel> models = Map.of();
     private String reason = "";
     private boolean incomplete;
@@ -165,7 +171,7 @@ public final class ModelKeeper implements AutoCloseable {
         Map<Target, String> refusals = new HashMap<>();
         for (Target target : request.wanted()) {
             if (!models.containsKey(target)) {
-                refusals.put(target, failed.getOrDefault(target, catalogue.waitingFor(target.run(), target.fit())));
+                refusals.put(target, reason(target));
             }
         }
         Set<String> unknown = new HashSet<>(request.otherRuns());
@@ -175,6 +181,7 @@ public final class ModelKeeper implements AutoCloseable {
 
     private void refresh() {
         incomplete = false;
+        seen.clear();
         Map<Target, FitModel> next = new LinkedHashMap<>();
         Set<FitModel> made = new HashSet<>();
         boolean done = false;
@@ -195,37 +202,63 @@ public final class ModelKeeper implements AutoCloseable {
                 made.forEach(model -> model.predictors().release());
             }
         }
+        refused.keySet().retainAll(seen);
         publish(next);
         named.retainAll(next.keySet());
         made.forEach(model -> listener.serving(model.posterior()));
     }
 
-    /** The model that answers from now on: {@code old}, a new one, or null. */
+    /**
+     * The model that answers from now on: {@code old}, a new one, or null. A posterior that cannot be served is passed
+     * over until another record takes the place of one of its own.
+     */
     private FitModel next(Target target, FitModel old, Collection<FitModel> besides) {
-        Optional<ServablePosterior> newest = catalogue.newest(target.run(), target.fit());
         boolean stands = old != null && catalogue.holds(old.posterior());
-        // Where factors are newer than the posterior, the model stays: it has a copy of the right ones.
-        if (stands && (newest.isEmpty() || !Catalogue.isNewer(newest.get().posterior(), old.posterior()))) {
-            return hasTokens(old) ? old : model(old.snapshot(), besides);
-        }
-        if (newest.isEmpty()) {
-            return null;
-        }
-        try {
-            FitModel model = model(newest.get(), besides).orElse(stands ? old : null);
-            failed.remove(target);
-            return model;
-        } catch (IllegalArgumentException e) {
-            String why = "posterior " + newest.get().id() + " of run '" + target.run() + "' cannot be served: "
-                    + e.getMessage();
-            if (!why.equals(failed.put(target, why))) {
+        for (ServablePosterior servable : catalogue.servable(target.run(), target.fit())) {
+            // Where factors are newer than the posterior, the model stays: it has a copy of the right ones.
+            if (stands && !Catalogue.isNewer(servable.posterior(), old.posterior())) {
+                break;
+            }
+            seen.add(servable);
+            if (refused.containsKey(servable)) {
+                continue;
+            }
+            try {
+                return model(servable, besides).orElse(stands ? old : null);
+            } catch (RuntimeException e) {
+                if (!isOfARecord(e) || (isOfTheBaseModel(e) && !stands && defaults.contains(target))) {
+                    throw e;
+                }
+                String why = "posterior " + servable.id() + " of run '" + target.run() + "' cannot be served: "
+                        + (e.getMessage() == null ? e.toString() : e.getMessage());
+                refused.put(servable, why);
                 LOG.warn("{}", why);
             }
-            if (!stands && defaults.contains(target)) {
-                throw e;
-            }
-            return stands ? old : null;
         }
+        if (!stands) {
+            return null;
+        }
+        return hasTokens(old) ? old : model(old.snapshot(), besides);
+    }
+
+    /** Broker, registry and engine fail whatever the record is: those failures are for the caller to repeat. */
+    private static boolean isOfARecord(RuntimeException e) {
+        if (e instanceof KafkaException) {
+            return e instanceof SerializationException && !RegistryUnavailableException.isTransient(e);
+        }
+        return !(e instanceof EngineException || e instanceof IllegalStateException);
+    }
+
+    private static boolean isOfTheBaseModel(RuntimeException e) {
+        return e instanceof MisfitException || e instanceof ConfigurationException;
+    }
+
+    /** Why a target has no model. */
+    private String reason(Target target) {
+        return catalogue
+                .newest(target.run(), target.fit())
+                .map(refused::get)
+                .orElseGet(() -> catalogue.waitingFor(target.run(), target.fit()));
     }
 
     /** Empty if a part was replaced meanwhile: the record that replaced it will arrive. */
@@ -279,7 +312,7 @@ public final class ModelKeeper implements AutoCloseable {
                 ? ""
                 : defaults.stream()
                         .filter(target -> !next.containsKey(target))
-                        .map(target -> catalogue.waitingFor(target.run(), target.fit()))
+                        .map(this::reason)
                         .findFirst()
                         .orElse("");
         if (!now.isEmpty() && !now.equals(reason)) {

@@ -2,6 +2,7 @@ package io.calibrant.scorer.serving;
 
 import io.calibrant.scorer.answering.ClassPlaces;
 import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.lora.Adapter;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -15,15 +16,22 @@ final class RunWeights extends RefCounted {
      * Copies the adapter to the device.
      *
      * @param more token ids beyond the run's own; none where its head is adapted
-     * @throws IllegalArgumentException if the adapter does not fit the base model
+     * @throws MisfitException if the adapter does not fit the base model
      */
     RunWeights(BaseModel base, Snapshot snapshot, Collection<Integer> more) {
         List<Integer> tokens = new ArrayList<>();
         snapshot.run().getClassTokens().forEach(token -> tokens.add(token.getTokenId()));
         tokens.addAll(more);
         classes = new ClassPlaces(tokens);
-        adapted = new AdaptedModel(
-                base.model(), RunAdapter.of(base.model().config(), snapshot.run(), snapshot.adapter(), classes.ids()));
+        adapted = new AdaptedModel(base.model(), adapter(base, snapshot, classes.ids()));
+    }
+
+    private static Adapter adapter(BaseModel base, Snapshot snapshot, int[] classTokens) {
+        try {
+            return RunAdapter.of(base.model().config(), snapshot.run(), snapshot.adapter(), classTokens);
+        } catch (IllegalArgumentException e) {
+            throw new MisfitException(e);
+        }
     }
 
     AdaptedModel adapted() {

@@ -2,6 +2,7 @@ package io.calibrant.scorer.answering;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.model.ModelConfig;
@@ -86,6 +87,42 @@ class PromptReaderTest {
         assertThatThrownBy(() -> reader().read(stem(CONTEXT - fixed + 1), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessage("the prompt of question 'q' must be at most 40 tokens, the model's context, got 41");
+    }
+
+    /** A tokenizer takes some 300 bytes a character, and never gives them back. */
+    @Test
+    void shouldRefuseATextThatIsFarTooLongWithoutTokenizingIt() {
+        PromptReader closed = new PromptReader(null, OptionalInt.empty(), config(WORDS.size()), Optional.empty());
+        List<Choice> choices = List.of(new Choice("A", ""), new Choice("B", ""));
+        String text = "word ".repeat(2_000);
+        for (Question question : List.of(
+                new Question("q", text, null, choices, null),
+                new Question("q", "word", text, choices, null),
+                new Question("q", "word", null, List.of(choices.get(0), new Choice("B", text)), null))) {
+            assertThatThrownBy(() -> closed.read(question, Purpose.ANSWER))
+                    .isInstanceOf(BadQuestionException.class)
+                    .hasMessageContaining("the prompt of question 'q' must be at most 5120 characters, 128 for each of"
+                            + " the 40 tokens of the model's context, got 10");
+        }
+        assertThatThrownBy(() -> closed.read(question("A", "B".repeat(200)), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessage("a label of question 'q' must be at most 128 characters, one token, got 200");
+    }
+
+    /** Where the context is long, a text may have many characters and still too many tokens. */
+    @Test
+    void shouldTokenizeALongTextNoFurtherThanItsLength() {
+        PromptReader large = new PromptReader(
+                tokenizer,
+                OptionalInt.of(EOS),
+                ModelConfig.llama(new ModelSizes(WORDS.size(), 8, 1, 2, 2, 4, 8, 20_000), true),
+                Optional.empty());
+        assertThatThrownBy(() -> large.read(stem(400_000), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessageMatching("the prompt of question 'q' must be at most 20000 tokens, the model's context, got"
+                        + " more than 2\\d{4}: its first 131072 of 2000\\d{3} characters are");
+        assertThat(catchThrowable(() -> large.read(stem(19_000), Purpose.ANSWER)))
+                .isNull();
     }
 
     @Test

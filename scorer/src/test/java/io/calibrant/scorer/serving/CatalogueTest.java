@@ -142,6 +142,32 @@ class CatalogueTest {
     }
 
     @Test
+    void shouldSayWhichRecordIsToBlameWhereSomethingIsMissed() {
+        accept(TOPICS.runs(), "run", new byte[] {1, 2, 3});
+        assertThat(waitingFor())
+                .contains(
+                        "run 'run' is not on the topics yet",
+                        "topic " + TOPICS.runs() + " at partition 0 offset 0",
+                        "magic byte");
+        run("run");
+        adapter("step-4");
+        accept(TOPICS.adapters(), Keys.block("run", "step-8", "m.lora_A"), new byte[] {1, 2, 3});
+        posterior("step-8", 1, PosteriorState.COMPLETE, 5, 200);
+        assertThat(waitingFor())
+                .contains("lacks block m.lora_A", "topic " + TOPICS.adapters() + " at partition 0 offset 4");
+        adapter("step-8");
+        factor("step-8", "m.lora_A", 5);
+        accept(TOPICS.factors(), Keys.blockFit("run", "step-8", "m.lora_B", "default"), new byte[] {1, 2, 3});
+        assertThat(waitingFor())
+                .contains("factors of block m.lora_B", "topic " + TOPICS.factors() + " at partition 0 offset 9");
+        factor("step-8", "m.lora_B", 5);
+        assertThat(newest()).contains("step-8 fit default version 1");
+        accept(TOPICS.posteriors(), Keys.fit("run", "step-8", "other"), new byte[] {1, 2, 3});
+        assertThat(catalogue.waitingFor("run", "other"))
+                .contains("no posterior of fit 'other'", "topic " + TOPICS.posteriors() + " at partition 0 offset 11");
+    }
+
+    @Test
     void shouldForgetWhatIsDeleted() {
         run("run");
         whole("step-4", 200);

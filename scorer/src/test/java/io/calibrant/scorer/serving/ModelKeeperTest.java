@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Factor;
@@ -36,6 +37,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Without a broker, so that faults come when a test wants them; SwapIT has the keeper with real topics. */
 class ModelKeeperTest {
@@ -144,6 +147,148 @@ class ModelKeeperTest {
         keeper.turn(Duration.ZERO);
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
         assertThat(heard.served).containsExactly(1L);
+    }
+
+    /** Questions go on with what was served before, and then with the next good posterior. */
+    @ParameterizedTest
+    @EnumSource
+    void shouldLeaveWhatIsServedInUseWhereARecordCannotBeUsed(Unusable record) {
+        topics.publishAll(run);
+        keeper.start();
+        publish(record);
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+        topics.publish(run.posterior(5, PosteriorState.COMPLETE, 3).build());
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 5L));
+        assertThat(heard.waiting).isEmpty();
+    }
+
+    /** The same at a start, which finds good and bad ones at once. */
+    @ParameterizedTest
+    @EnumSource
+    void shouldStartWithWhatWasBeforeARecordThatCannotBeUsed(Unusable record) {
+        topics.publishAll(run);
+        publish(record);
+        keeper.start();
+        if (record == Unusable.TEMPERATURE_OF_NEARLY_ZERO) {
+            // Only an answer shows it, and the record before it of its key is gone.
+            assertThat(heard.waiting)
+                    .singleElement()
+                    .asString()
+                    .startsWith("posterior step-3 fit default version 2 of run 'tiny' cannot be served: ");
+        } else {
+            assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+        }
+    }
+
+    private enum Unusable {
+        LAMBDA_NAN,
+        TEMPERATURE_ZERO,
+        TEMPERATURE_OF_NEARLY_ZERO,
+        VARIANCE_SCALE_NEGATIVE,
+        POSTERIOR_UNDER_ANOTHER_KEY,
+        RUN_UNDER_ANOTHER_KEY,
+        ADAPTER_NO_RECORD,
+        ADAPTER_NAN,
+        FACTOR_OF_NOTHING,
+        FACTOR_NAN,
+        FACTOR_NEGATIVE
+    }
+
+    private void publish(Unusable record) {
+        Posterior.Builder newer = run.posterior(2, PosteriorState.COMPLETE, 2);
+        String block = run.factors().keySet().iterator().next();
+        String adapterKey = Keys.block("tiny", "step-3", block);
+        Factor.Builder factor = Factor.newBuilder(run.factors().get(block));
+        switch (record) {
+            case LAMBDA_NAN ->
+                topics.publish(
+                        run.posterior(2, PosteriorState.COMPLETE, Double.NaN).build());
+            case TEMPERATURE_ZERO ->
+                topics.publish(newer.setCalibration(Calibration.TEMPERATURE)
+                        .setTemperature(0.0)
+                        .build());
+            case TEMPERATURE_OF_NEARLY_ZERO ->
+                topics.publish(newer.setCalibration(Calibration.TEMPERATURE)
+                        .setTemperature(1e-320)
+                        .build());
+            case VARIANCE_SCALE_NEGATIVE ->
+                topics.publish(newer.setCalibration(Calibration.TEMPERATURE_VARIANCE)
+                        .setVarianceTemperature(1.0)
+                        .setVarianceScale(-1.0)
+                        .build());
+            case POSTERIOR_UNDER_ANOTHER_KEY ->
+                topics.add(
+                        CONNECTION.topics().posteriors(),
+                        Keys.fit("tiny", "step-3", "default"),
+                        Posterior.class,
+                        newer.setRunId("other").build());
+            case RUN_UNDER_ANOTHER_KEY ->
+                topics.add(
+                        CONNECTION.topics().runs(),
+                        "tiny",
+                        Run.class,
+                        Run.newBuilder(run.run("")).setRunId("other").build());
+            case ADAPTER_NO_RECORD -> topics.add(CONNECTION.topics().adapters(), adapterKey, new byte[] {'j'});
+            case ADAPTER_NAN -> {
+                AdapterBlock weights = run.adapter().get(block);
+                weights.getWeight().getData().putFloat(0, Float.NaN);
+                topics.add(CONNECTION.topics().adapters(), adapterKey, AdapterBlock.class, weights);
+            }
+            case FACTOR_OF_NOTHING ->
+                topics.publishFactor(factor.setLarge(Tensors.of(new double[0], 0, 0))
+                        .setSmall(Tensors.of(new double[0], 0, 0))
+                        .build());
+            case FACTOR_NAN ->
+                topics.publishFactor(factor.setSmall(Tensors.of(new double[] {1, Double.NaN, Double.NaN, 1}, 2, 2))
+                        .build());
+            case FACTOR_NEGATIVE ->
+                topics.publishFactor(factor.setSmall(Tensors.of(new double[] {-1, 0, 0, -2}, 2, 2))
+                        .build());
+        }
+    }
+
+    /** Weights may be finite and their products not: then no question has an answer, and none is to be taken. */
+    @Test
+    void shouldNotServeAnAdapterWithWhichNoQuestionHasAnAnswer() {
+        topics.publishAll(run);
+        TinyRun next = new TinyRun(CONNECTION, "tiny", "step-4", "default", false, List.of("A", "B"));
+        next.adapter().forEach((block, record) -> {
+            for (int i = 0; i < record.getWeight().getData().remaining(); i += Float.BYTES) {
+                record.getWeight().getData().putFloat(i, 1e30f);
+            }
+            topics.add(CONNECTION.topics().adapters(), Keys.block("tiny", "step-4", block), AdapterBlock.class, record);
+        });
+        topics.publishFactors(next, "default");
+        topics.publish(next.posterior(2, PosteriorState.COMPLETE, 2).build());
+        keeper.start();
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+        assertThat(heard.served).containsExactly(1L);
+    }
+
+    @Test
+    void shouldServeAnOlderCheckpointWhereTheNewestCannotBe() {
+        topics.publishAll(run);
+        TinyRun next = new TinyRun(CONNECTION, "tiny", "step-4", "default", false, List.of("A", "B"));
+        topics.publishAdapter(next, null);
+        topics.publishFactors(next, "default");
+        String block = next.factors().keySet().iterator().next();
+        int d = next.factors().get(block).getLarge().getShape().get(0);
+        double[] negative = new double[d * d];
+        for (int i = 0; i < d; i++) {
+            negative[i * d + i] = -1;
+        }
+        topics.publishFactor(Factor.newBuilder(next.factors().get(block))
+                .setLarge(Tensors.of(negative, d, d))
+                .build());
+        topics.publish(next.posterior(2, PosteriorState.COMPLETE, 2).build());
+        keeper.start();
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+
+        topics.publishFactors(next, "default");
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).as("the factor is mended").isEqualTo(Map.of(DEFAULT, 2L));
     }
 
     @Test
@@ -272,7 +417,7 @@ class ModelKeeperTest {
                 if (rank != null) {
                     List<Integer> shape = new ArrayList<>(record.getWeight().getShape());
                     shape.set(block.endsWith("lora_A") ? 0 : 1, rank);
-                    record.getWeight().setShape(shape);
+                    record.setWeight(Tensors.of(new float[shape.get(0) * shape.get(1)], shape.get(0), shape.get(1)));
                 }
                 String key = Keys.block("tiny", record.getCheckpoint(), block);
                 add(CONNECTION.topics().adapters(), key, AdapterBlock.class, record);
@@ -291,8 +436,16 @@ class ModelKeeperTest {
             add(CONNECTION.topics().posteriors(), key, Posterior.class, posterior);
         }
 
-        private <T extends SpecificRecord> void add(String topic, String key, Class<T> type, T record) {
-            byte[] value = CONNECTION.serializer(type).serialize(topic, record);
+        void publishFactor(Factor factor) {
+            String key = Keys.blockFit("tiny", factor.getCheckpoint(), factor.getBlock(), factor.getFit());
+            add(CONNECTION.topics().factors(), key, Factor.class, factor);
+        }
+
+        <T extends SpecificRecord> void add(String topic, String key, Class<T> type, T record) {
+            add(topic, key, CONNECTION.serializer(type).serialize(topic, record));
+        }
+
+        void add(String topic, String key, byte[] value) {
             all.put(new RecordPosition(new TopicPartition(topic, 0), offset), value);
             arriving.add(new ConsumerRecord<>(topic, 0, offset++, key.getBytes(StandardCharsets.UTF_8), value));
         }
