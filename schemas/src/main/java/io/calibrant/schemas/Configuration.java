@@ -1,5 +1,6 @@
 package io.calibrant.schemas;
 
+import io.calibrant.schemas.text.Secrets;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -14,7 +15,6 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
-import java.util.regex.Pattern;
 
 /**
  * Settings by key, each with where it came from. The precedence is the same everywhere: built-in &lt; file
@@ -36,9 +36,6 @@ public final class Configuration {
 
     private static final String OWN = "calibrant.";
     private static final String ENVIRONMENT_PREFIX = "CALIBRANT_";
-    private static final Pattern SECRET = Pattern.compile(
-            "jaas|password|passphrase|secret|token|credential|user\\.info|\\.key$|keystore\\.certificate");
-    private static final Pattern CREDENTIALS_IN_URL = Pattern.compile("(://)[^/@\\s]+@");
 
     private final Map<String, Entry> entries;
 
@@ -209,9 +206,6 @@ public final class Configuration {
 
     /** A value as it may be shown: {@code ********} where the key speaks of a secret, no credentials in addresses. */
     static String masked(String key, String value) {
-        if (SECRET.matcher(key.toLowerCase(Locale.ROOT)).find()) {
-            return "********";
-        }
-        return CREDENTIALS_IN_URL.matcher(value).replaceAll("$1********@");
+        return Secrets.masked(key, value);
     }
 }

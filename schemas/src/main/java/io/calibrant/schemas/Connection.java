@@ -3,11 +3,15 @@ package io.calibrant.schemas;
 import io.calibrant.schemas.registry.AvroDeserializer;
 import io.calibrant.schemas.registry.AvroSerde;
 import io.calibrant.schemas.registry.AvroSerializer;
+import io.calibrant.schemas.registry.ForeignSerde;
 import io.calibrant.schemas.registry.RegistryClient;
 import io.calibrant.schemas.registry.TrustedRecords;
+import io.calibrant.schemas.text.Secrets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -47,7 +51,7 @@ public record Connection(
 
     private static final Pattern BOOTSTRAP_SERVERS = Pattern.compile("\\s*[^\\s,]+:\\d+\\s*(,\\s*[^\\s,]+:\\d+\\s*)*");
 
-    private static final Pattern SCHEMA_REGISTRY = Pattern.compile("(https?|mock)://\\S+");
+    private static final Pattern SCHEMA_REGISTRY = Pattern.compile("(https?|mock)://\\S+(\\s*,\\s*https?://\\S+)*");
     private static final String FETCH_BYTES = Integer.toString(Topics.MAX_RECORD_BYTES);
 
     /**
@@ -140,27 +144,51 @@ public record Connection(
     public <T extends SpecificRecord> Serializer<T> serializer(Class<T> type) {
         Serializer<T> serializer = instance(SERIALIZER, AvroSerializer.class, Serializer.class);
         serializer.configure(valueConfigs(type), false);
-        return serializer;
+        return serializer instanceof AvroSerializer ? serializer : ForeignSerde.serializer(serializer, shownRegistry());
     }
 
     /** A configured deserializer of Avro values; which failures are permanent: see {@link AvroDeserializer}. */
     public <T extends SpecificRecord> Deserializer<T> deserializer(Class<T> type) {
         Deserializer<T> deserializer = instance(DESERIALIZER, AvroDeserializer.class, Deserializer.class);
         deserializer.configure(valueConfigs(type), false);
-        return deserializer;
+        return deserializer instanceof AvroDeserializer
+                ? deserializer
+                : ForeignSerde.deserializer(deserializer, type, shownRegistry());
     }
 
     /** A configured serde of Avro values, for Kafka Streams. */
     public <T extends SpecificRecord> Serde<T> serde(Class<T> type) {
         Serde<T> serde = instance(SERDE, AvroSerde.class, Serde.class);
         serde.configure(valueConfigs(type), false);
-        return serde;
+        return serde instanceof AvroSerde ? serde : new ForeignSerde<>(serde, type, shownRegistry());
     }
 
+    /**
+     * Whether all values are read and written by classes of others, which may know the registry in ways of their own.
+     */
+    boolean hasForeignSerdes() {
+        return Stream.of(SERIALIZER, DESERIALIZER, SERDE)
+                .allMatch(key -> properties.containsKey(key)
+                        && !properties.get(key).startsWith(AvroSerde.class.getPackageName() + "."));
+    }
+
+    /** The registry's address as it may be shown: without credentials. */
+    public String shownRegistry() {
+        return Secrets.inText(schemaRegistry);
+    }
+
+    /** Addresses without credentials, and of the properties the keys alone: some are secrets. */
+    @Override
+    public String toString() {
+        return "Connection[" + bootstrapServers + ", " + shownRegistry() + ", prefix '" + topicPrefix + "', "
+                + new TreeSet<>(properties.keySet()) + "]";
+    }
+
+    /** All that is not our own: serdes of others know keys that are Kafka's (SASL_INHERIT), and some that are not. */
     private Map<String, Object> registryConfigs() {
         Map<String, Object> configs = new HashMap<>();
         properties.forEach((key, value) -> {
-            if (isRegistryKey(key)) {
+            if (!key.startsWith("calibrant.")) {
                 configs.put(key, value);
             }
         });

@@ -1,5 +1,7 @@
 package io.calibrant.schemas;
 
+import io.calibrant.schemas.text.Printable;
+import io.calibrant.schemas.text.Secrets;
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
@@ -19,9 +21,14 @@ public final class DeadLetterHeaders {
 
     private DeadLetterHeaders() {}
 
-    /** Adds a header. */
+    private static final int TRACE_CHARACTERS = 8_000;
+
+    /** Adds a header, as it may be shown: no control characters, no secrets, and not longer than people read. */
     public static void add(Headers headers, String name, String value) {
-        headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+        String shown = name.equals(STACK_TRACE)
+                ? Secrets.inText(Printable.lines(value, TRACE_CHARACTERS))
+                : Printable.message(value);
+        headers.add(name, shown.getBytes(StandardCharsets.UTF_8));
     }
 
     /** The value of the last header of a name; {@code otherwise} where there is none. */

@@ -23,7 +23,10 @@ public final class ReachabilityCheck {
      */
     public static void check(Connection connection) {
         checkBroker(connection);
-        connection.registry().ping();
+        // Serdes of others log in by ways of their own (OAuth, a proxy), and say themselves who does not answer.
+        if (!connection.hasForeignSerdes()) {
+            connection.registry().ping();
+        }
     }
 
     private static void checkBroker(Connection connection) {

@@ -4,7 +4,7 @@
  *
  * <p>The Avro records are generated from {@code src/main/avro} into {@code io.calibrant.schemas.avro}.
  *
- * <p>May depend on: {@code io.calibrant.schemas.avro}, {@code io.calibrant.schemas.registry}, {@code org.apache.avro},
- * {@code org.apache.kafka}.
+ * <p>May depend on: {@code io.calibrant.schemas.avro}, {@code io.calibrant.schemas.registry},
+ * {@code io.calibrant.schemas.text}, {@code org.apache.avro}, {@code org.apache.kafka}.
  */
 package io.calibrant.schemas;

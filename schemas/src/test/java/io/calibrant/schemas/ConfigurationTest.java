@@ -95,6 +95,9 @@ class ConfigurationTest {
                 "MY.PASSWORD")) {
             assertThat(Configuration.masked(key, "hunter2")).as(key).isEqualTo("********");
         }
+        assertThat(Configuration.masked("my.apikey", "hunter2")).isEqualTo("********");
+        assertThat(Configuration.masked("proxy.url", "http://me:hunter-p@ss@r:3128"))
+                .isEqualTo("http://********@r:3128");
         assertThat(Configuration.masked("schema.registry.url", "http://me:hunter2@r:8081/x"))
                 .isEqualTo("http://********@r:8081/x");
         assertThat(Configuration.masked("bootstrap.servers", "k:9092")).isEqualTo("k:9092");

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.registry.AvroDeserializer;
+import io.calibrant.schemas.registry.AvroSerializer;
+import io.calibrant.schemas.registry.BadRecordException;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.avro.specific.SpecificRecord;
@@ -57,16 +59,57 @@ class ConnectionTest {
 
     @Test
     void shouldTakeTheClassesOfAvroValuesFromProperties() {
-        Connection connection =
-                new Connection("a:1", REGISTRY, "", Map.of(Connection.DESERIALIZER, Recorder.class.getName()));
+        Connection connection = new Connection(
+                "a:1",
+                REGISTRY,
+                "",
+                Map.of(
+                        Connection.DESERIALIZER,
+                        Recorder.class.getName(),
+                        "sasl.jaas.config",
+                        "a secret",
+                        "use.schema.id",
+                        "7",
+                        "http.read.timeout.ms",
+                        "5000",
+                        "calibrant.rank",
+                        "4"));
         Deserializer<Label> deserializer = connection.deserializer(Label.class);
-        assertThat(deserializer).isInstanceOf(Recorder.class);
-        assertThat(((Recorder<?>) deserializer).configs)
+        assertThat(Recorder.configs)
                 .containsEntry("schema.registry.url", REGISTRY)
                 .containsEntry("specific.avro.reader", "true")
                 .containsEntry("specific.avro.value.type", Label.class.getName())
-                .containsEntry("auto.register.schemas", "true");
+                .containsEntry("auto.register.schemas", "true")
+                .containsEntry("sasl.jaas.config", "a secret")
+                .containsEntry("use.schema.id", "7")
+                .containsEntry("http.read.timeout.ms", "5000")
+                .doesNotContainKey("calibrant.rank");
+        assertThatThrownBy(() -> deserializer.deserialize("labels", new byte[1]))
+                .as("of a class that makes nothing of a value")
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageContaining("topic labels: the deserializer made nothing of a value");
         assertThat(Connection.to("a:1", REGISTRY).deserializer(Label.class)).isInstanceOf(AvroDeserializer.class);
+    }
+
+    @Test
+    void shouldNotAskTheRegistryItselfWhereOnlyClassesOfOthersDo() {
+        Map<String, String> all = new HashMap<>(Map.of(
+                Connection.DESERIALIZER, Recorder.class.getName(),
+                Connection.SERIALIZER, "x.Serializer",
+                Connection.SERDE, "x.Serde"));
+        assertThat(new Connection("a:1", REGISTRY, "", all).hasForeignSerdes()).isTrue();
+        all.put(Connection.SERIALIZER, AvroSerializer.class.getName());
+        assertThat(new Connection("a:1", REGISTRY, "", all).hasForeignSerdes()).isFalse();
+        all.remove(Connection.SERIALIZER);
+        assertThat(new Connection("a:1", REGISTRY, "", all).hasForeignSerdes()).isFalse();
+    }
+
+    @Test
+    void shouldShowNoSecrets() {
+        Connection connection =
+                new Connection("a:1", "http://u:hush@r:1,http://u:hush@s:1", "p-", Map.of("sasl.jaas.config", "hush"));
+        assertThat(connection.toString()).doesNotContain("hush").contains("http://********@s:1", "sasl.jaas.config");
+        assertThat(connection.shownRegistry()).isEqualTo("http://********@r:1,http://********@s:1");
     }
 
     @Test
@@ -99,12 +142,12 @@ class ConnectionTest {
 
     /** A deserializer that keeps its configuration. */
     public static final class Recorder<T extends SpecificRecord> implements Deserializer<T> {
-        private Map<String, String> configs = Map.of();
+        private static final Map<String, String> configs = new HashMap<>();
 
         @Override
-        public void configure(Map<String, ?> configs, boolean isKey) {
-            this.configs = new HashMap<>();
-            configs.forEach((key, value) -> this.configs.put(key, value.toString()));
+        public void configure(Map<String, ?> given, boolean isKey) {
+            configs.clear();
+            given.forEach((key, value) -> configs.put(key, value.toString()));
         }
 
         @Override

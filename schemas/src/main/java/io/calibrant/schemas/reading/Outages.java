@@ -48,7 +48,7 @@ final class Outages {
     void registryBack() {
         if (!registry.isEmpty()) {
             registry = "";
-            say("registry " + connection.schemaRegistry() + " answers again");
+            say("registry " + connection.shownRegistry() + " answers again");
         }
     }
 

@@ -3,7 +3,7 @@ package io.calibrant.schemas.registry;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.avro.AvroRuntimeException;
+import org.apache.avro.AvroTypeException;
 import org.apache.avro.Schema;
 import org.apache.avro.io.DatumReader;
 import org.apache.avro.specific.SpecificData;
@@ -53,9 +53,18 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
             int id = WireFormat.schemaId(data);
             DatumReader<T> reader = readers.get(id);
             if (reader == null) {
-                reader = reader(registry.byId(id));
+                reader = reader(id, registry.byId(id));
                 readers.put(id, reader);
             }
+            return read(id, reader, data);
+        } catch (BadRecordException e) {
+            throw new BadRecordException("topic " + topic + ": " + e.getMessage(), e.getCause());
+        }
+    }
+
+    /** Whatever a value makes Avro throw says that the value is bad. */
+    private static <T> T read(int id, DatumReader<T> reader, byte[] data) {
+        try {
             InPlaceDecoder decoder = new InPlaceDecoder(data, WireFormat.HEADER_BYTES);
             T value = reader.read(null, decoder);
             if (!decoder.isEnd()) {
@@ -63,24 +72,23 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
             }
             return value;
         } catch (BadRecordException e) {
-            throw new BadRecordException("topic " + topic + ": " + e.getMessage(), e.getCause());
-        } catch (IOException
-                | AvroRuntimeException
-                | UnsupportedOperationException
-                | IndexOutOfBoundsException
-                | SecurityException e) {
+            throw e;
+        } catch (StackOverflowError e) {
             throw new BadRecordException(
-                    "topic " + topic + ": value is truncated or not of its schema (" + data.length + " bytes): "
-                            + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()),
-                    e);
+                    "value of " + data.length + " bytes is nested more deeply than can be read (schema id " + id + ")");
+        } catch (AvroTypeException e) {
+            throw new BadRecordException("value cannot be read from its schema (id " + id + "): " + Reasons.of(e), e);
+        } catch (IOException | RuntimeException e) {
+            throw new BadRecordException(
+                    "value is truncated or not of its schema (" + data.length + " bytes): " + Reasons.of(e), e);
         }
     }
 
-    private DatumReader<T> reader(Schema writer) {
+    private DatumReader<T> reader(int id, Schema writer) {
         if (readerSchema != null) {
             // Avro itself would read any record as one whose fields all have defaults.
-            if (!writer.getName().equals(readerSchema.getName())) {
-                throw new BadRecordException("schema " + writer.getFullName() + " cannot be read as "
+            if (writer.getType() != Schema.Type.RECORD || !writer.getName().equals(readerSchema.getName())) {
+                throw new BadRecordException("schema " + writer.getFullName() + " (id " + id + ") cannot be read as "
                         + readerSchema.getFullName() + ": another record");
             }
             return new StrictReader<>(writer, readerSchema);

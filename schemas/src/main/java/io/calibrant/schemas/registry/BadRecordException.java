@@ -1,5 +1,6 @@
 package io.calibrant.schemas.registry;
 
+import io.calibrant.schemas.text.Printable;
 import org.apache.kafka.common.errors.SerializationException;
 
 /**
@@ -10,7 +11,7 @@ public final class BadRecordException extends SerializationException {
 
     /** @param message one line for people */
     public BadRecordException(String message) {
-        super(message);
+        super(Printable.message(message));
     }
 
     /**
@@ -19,6 +20,6 @@ public final class BadRecordException extends SerializationException {
      * @param message one line for people
      */
     public BadRecordException(String message, Throwable cause) {
-        super(message, cause);
+        super(Printable.message(message), cause);
     }
 }

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -18,19 +17,22 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.SchemaParseException;
 import org.apache.kafka.common.errors.InterruptException;
 
 /**
  * The registry's REST API as Confluent wrote it and Apicurio ({@code /apis/ccompat/v7}), Karapace and Redpanda speak
  * it.
  *
- * <p>Only an answer with the API's own {@code error_code} counts as a verdict on a schema. Anything else (a proxy's
- * 404, a 403, a 5xx) says that the registry cannot be asked. Overload and network failures are tried {@value #ATTEMPTS}
- * times, with doubling pauses, going round the addresses.
+ * <p>Only the API's own word counts as a verdict: {@code error_code} 40403 or 40401 on an id, 409xx and 422xx on a
+ * schema that is registered. Anything else (a proxy's 404, 400, 401, 403, a 5xx, a page in place of a schema) says that
+ * the registry cannot be asked. Overload and network failures are tried {@value #ATTEMPTS} times, with doubling pauses,
+ * going round the addresses; an address that refuses gives way to the next one.
  */
 final class HttpRegistryClient implements RegistryClient {
     static final int ATTEMPTS = 5;
@@ -38,51 +40,78 @@ final class HttpRegistryClient implements RegistryClient {
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
     private static final String MEDIA_TYPE = "application/vnd.schemaregistry.v1+json";
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final HttpClient HTTP = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(Duration.ofSeconds(5))
-            .build();
 
-    private final List<String> urls;
-    private final String authorization;
+    private final List<RegistryAddress> addresses;
+    private final Map<String, String> headers;
+    private final HttpClient http;
     private final Map<Registration, Integer> ids = new ConcurrentHashMap<>();
     private final Map<Integer, Schema> schemas = new ConcurrentHashMap<>();
+
+    /** Asked first: the one that answered last, so that one that is down is not waited for again and again. */
+    private volatile int preferred;
 
     private record Registration(String subject, Schema schema) {}
 
     private record Reply(int status, JsonNode body, String url) {
+        int code() {
+            return body.path("error_code").asInt(0);
+        }
+
+        boolean hasId() {
+            return status == 200 && body.path("id").isInt();
+        }
+
+        boolean hasSchema() {
+            return status == 200 && body.path("schema").isTextual();
+        }
+
+        /** Of an id, a subject or a schema. */
+        boolean isUnknown() {
+            return status == 404 && (code() == 40403 || code() == 40401);
+        }
+
         /** Confluent's codes are the status and two digits; Apicurio says 409 for 40901, and 422 for 42201. */
-        boolean isVerdict() {
-            int code = body.path("error_code").asInt(0);
-            return code > 1000 || (code == status && (status == 409 || status == 422));
+        boolean isRefusal() {
+            return (status == 409 || status == 422) && (code() == status || code() / 100 == status) && !raced();
         }
 
         /** Apicurio's answer to the slower of two who register the first schema of a subject at once. */
-        boolean raced() {
-            return status == 409 && message().contains("already exists");
+        private boolean raced() {
+            return status == 409 && body.path("message").asText().contains("already exists");
         }
 
-        String message() {
-            return body.path("message").asText("HTTP status " + status);
+        /** Whether it may answer another time. */
+        boolean isBusy() {
+            return status == 408 || status == 425 || status == 429 || status >= 500 || raced();
+        }
+
+        String problem() {
+            if (status == 200) {
+                return "its reply is not that of a schema registry";
+            }
+            String message = body.path("message").asText("");
+            return "HTTP status " + status + (code() == 0 || code() == status ? "" : ", error code " + code())
+                    + (message.isEmpty() ? "" : ": " + message);
         }
     }
 
-    HttpRegistryClient(List<String> urls, String authorization) {
-        this.urls = List.copyOf(urls);
-        this.authorization = authorization;
+    HttpRegistryClient(List<RegistryAddress> addresses, Map<String, String> headers, HttpClient http) {
+        this.addresses = List.copyOf(addresses);
+        this.headers = Map.copyOf(headers);
+        this.http = http;
     }
 
     @Override
     public int register(String subject, Schema schema) {
-        return id(subject, schema, "/versions");
+        return id(subject, schema, "/versions", reply -> reply.hasId() || reply.isRefusal());
     }
 
     @Override
     public int lookUp(String subject, Schema schema) {
-        return id(subject, schema, "");
+        return id(subject, schema, "", reply -> reply.hasId() || reply.isRefusal() || reply.isUnknown());
     }
 
-    private int id(String subject, Schema schema, String suffix) {
+    private int id(String subject, Schema schema, String suffix, Predicate<Reply> isAnswer) {
         Registration registration = new Registration(subject, schema);
         Integer known = ids.get(registration);
         if (known != null) {
@@ -90,14 +119,14 @@ final class HttpRegistryClient implements RegistryClient {
         }
         String path = "/subjects/" + URLEncoder.encode(subject, StandardCharsets.UTF_8) + suffix;
         Reply reply = ask(
-                path, JSON.createObjectNode().put("schema", schema.toString()).toString(), ATTEMPTS);
-        JsonNode id = reply.body().path("id");
-        if (reply.status() != 200 || !id.isInt()) {
+                path, JSON.createObjectNode().put("schema", schema.toString()).toString(), ATTEMPTS, isAnswer);
+        if (!reply.hasId()) {
             throw new IncompatibleSchemaException("registry " + reply.url() + " refuses schema " + schema.getFullName()
-                    + " under subject " + subject + ": " + reply.message());
+                    + " under subject " + subject + ": " + reply.problem());
         }
-        ids.put(registration, id.asInt());
-        return id.asInt();
+        int id = reply.body().path("id").asInt();
+        ids.put(registration, id);
+        return id;
     }
 
     @Override
@@ -106,8 +135,12 @@ final class HttpRegistryClient implements RegistryClient {
         if (known != null) {
             return known;
         }
-        Reply reply = ask("/schemas/ids/" + id, null, ATTEMPTS);
-        if (reply.status() != 200) {
+        if (id < 0) {
+            // A registry may call the question itself wrong, which would say nothing of the record.
+            throw new BadRecordException("schema id " + id + " is none that a registry gives");
+        }
+        Reply reply = ask("/schemas/ids/" + id, null, ATTEMPTS, each -> each.hasSchema() || each.isUnknown());
+        if (!reply.hasSchema()) {
             throw new BadRecordException("schema id " + id + " is not known to the registry " + reply.url());
         }
         String type = reply.body().path("schemaType").asText("AVRO");
@@ -117,76 +150,93 @@ final class HttpRegistryClient implements RegistryClient {
         try {
             Schema schema =
                     new Schema.Parser().parse(reply.body().path("schema").asText());
+            SchemaSize.check(id, schema);
             schemas.put(id, schema);
             return schema;
-        } catch (SchemaParseException e) {
-            throw new BadRecordException("schema id " + id + " is not an Avro schema that stands alone", e);
+        } catch (AvroRuntimeException | StackOverflowError e) {
+            throw new BadRecordException(
+                    "schema id " + id + " is not an Avro schema that stands alone: " + Reasons.of(e), e);
         }
     }
 
     @Override
     public void ping() {
-        Reply reply = ask("/subjects", null, 1);
-        if (reply.status() != 200) {
-            throw new RegistryUnavailableException("registry " + reply.url() + ": " + reply.message());
-        }
+        // Who may not list subjects may still read schemas: the registry is there.
+        ask(
+                "/subjects",
+                null,
+                addresses.size(),
+                reply -> (reply.status() == 200 && reply.body().isArray())
+                        || (reply.status() == 403 && reply.code() / 100 == 403));
     }
 
-    /** A reply of the API itself: success, or a verdict with an error code. */
-    private Reply ask(String path, String body, int attempts) {
-        RegistryUnavailableException failure = null;
-        for (int attempt = 0; attempt < attempts; attempt++) {
-            String url = urls.get(attempt % urls.size());
+    /** A reply of the API itself: success, or a verdict. */
+    private Reply ask(String path, String body, int attempts, Predicate<Reply> isAnswer) {
+        Map<Integer, String> problems = new TreeMap<>();
+        boolean[] refused = new boolean[addresses.size()];
+        Exception cause = null;
+        int index = preferred;
+        for (int attempt = 0; attempt < Math.max(attempts, addresses.size()); attempt++) {
+            RegistryAddress address = addresses.get(index);
             try {
-                if (attempt > 0) {
-                    TimeUnit.MILLISECONDS.sleep(FIRST_PAUSE.toMillis() << (attempt - 1));
+                if (attempt >= addresses.size()) {
+                    TimeUnit.MILLISECONDS.sleep(FIRST_PAUSE.toMillis() << (attempt - addresses.size()));
                 }
-                Reply reply = send(url, path, body);
-                boolean busy = reply.status() == 429 || reply.status() >= 500 || reply.raced();
-                if (reply.status() == 200 || (!busy && reply.isVerdict())) {
+                Reply reply = send(address, path, body);
+                if (isAnswer.test(reply)) {
+                    preferred = index;
                     return reply;
                 }
-                failure = new RegistryUnavailableException("registry " + url + ": " + reply.message());
-                if (!busy) {
-                    // Wrong address or no permission: another attempt would fail, too.
-                    throw failure;
-                }
+                // Wrong address or no permission: another attempt there would fail, too.
+                refused[index] = !reply.isBusy();
+                problems.put(index, "registry " + address.url() + ": " + reply.problem());
             } catch (InterruptedException | InterruptedIOException e) {
                 Thread.currentThread().interrupt();
-                throw new InterruptException("interrupted while asking registry " + url);
+                throw new InterruptException("interrupted while asking registry " + address.url());
             } catch (IOException e) {
-                failure = new RegistryUnavailableException("registry " + url + " cannot be reached: " + reason(e), e);
+                cause = e;
+                problems.put(index, "registry " + address.url() + " cannot be reached: " + Reasons.ofConnection(e));
+            }
+            index = next(index, refused);
+            if (index < 0) {
+                break;
             }
         }
-        throw failure;
+        throw new RegistryUnavailableException(String.join("; ", problems.values()), cause);
     }
 
-    private Reply send(String url, String path, String body) throws IOException, InterruptedException {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path))
+    /** The next address that has not refused; -1 where all have. */
+    private static int next(int index, boolean[] refused) {
+        for (int i = 1; i <= refused.length; i++) {
+            int candidate = (index + i) % refused.length;
+            if (!refused[candidate]) {
+                return candidate;
+            }
+        }
+        return -1;
+    }
+
+    private Reply send(RegistryAddress address, String path, String body) throws IOException, InterruptedException {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address.url() + path))
                 .timeout(TIMEOUT)
                 .header("Accept", MEDIA_TYPE + ", application/json");
-        if (!authorization.isEmpty()) {
-            request.header("Authorization", authorization);
+        headers.forEach(request::header);
+        if (!headers.containsKey("Authorization") && !address.authorization().isEmpty()) {
+            request.header("Authorization", address.authorization());
         }
         if (body != null) {
             request.header("Content-Type", MEDIA_TYPE).POST(BodyPublishers.ofString(body));
         }
-        HttpResponse<String> response = HTTP.send(request.build(), BodyHandlers.ofString());
-        try {
-            JsonNode json = JSON.readTree(response.body());
-            return new Reply(response.statusCode(), json == null ? MissingNode.getInstance() : json, url);
-        } catch (JsonProcessingException e) {
-            // Not a registry: the reply is not of its API.
-            int status = response.statusCode() == 200 ? 404 : response.statusCode();
-            return new Reply(status, MissingNode.getInstance(), url);
-        }
+        HttpResponse<String> response = http.send(request.build(), BodyHandlers.ofString());
+        return new Reply(response.statusCode(), json(response.body()), address.url());
     }
 
-    private static String reason(IOException e) {
-        // Java's client gives no message for the most frequent failure.
-        String nothing = e instanceof ConnectException
-                ? "connection refused"
-                : e.getClass().getSimpleName();
-        return e.getMessage() == null ? nothing : e.getMessage();
+    private static JsonNode json(String body) {
+        try {
+            JsonNode json = JSON.readTree(body);
+            return json == null ? MissingNode.getInstance() : json;
+        } catch (JsonProcessingException e) {
+            return MissingNode.getInstance(); // not of the registry's API
+        }
     }
 }

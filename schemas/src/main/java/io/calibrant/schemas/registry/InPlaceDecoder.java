@@ -3,6 +3,7 @@ package io.calibrant.schemas.registry;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import org.apache.avro.SystemLimitException;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.Decoder;
@@ -10,12 +11,21 @@ import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.util.Utf8;
 
 /**
- * Avro's own decoder, but bytes are a view of the value's, where Avro copies them: tensors are nearly all of a
- * statistic or a factor. What is read this way is read-only by agreement, and keeps the value's bytes in memory.
+ * Avro's own decoder with two differences. Where a {@link #VIEW} is asked for, bytes are one of the value's, where Avro
+ * copies them: tensors are nearly all of a statistic or a factor. What is read this way is read-only by agreement, and
+ * keeps the value's bytes in memory. And a value cannot claim more items than it has bytes for: items of no bytes would
+ * cost a few bytes for billions of steps.
  */
 final class InPlaceDecoder extends Decoder {
+    /** Given to {@link #readBytes} for a view; Avro itself, which makes strings of bytes, wants them alone. */
+    static final ByteBuffer VIEW = ByteBuffer.allocate(0);
+
+    /** Items without bytes that a value may have. */
+    private static final int EMPTY_ITEMS = 1 << 16;
+
     private final byte[] data;
     private final BinaryDecoder in;
+    private long items;
 
     /** From an offset to the end. */
     InPlaceDecoder(byte[] data, int from) {
@@ -28,14 +38,27 @@ final class InPlaceDecoder extends Decoder {
     }
 
     @Override
+    @SuppressWarnings("ReferenceEquality") // this one, and not every empty buffer
     public ByteBuffer readBytes(ByteBuffer old) throws IOException {
         int length = SystemLimitException.checkMaxBytesLength(in.readLong());
         int remaining = in.remainingBytes();
         if (length > remaining) {
             throw new EOFException(length + " bytes expected, found " + remaining);
         }
+        int start = data.length - remaining;
         in.skipFixed(length);
-        return ByteBuffer.wrap(data, data.length - remaining, length).slice();
+        return old == VIEW
+                ? ByteBuffer.wrap(data, start, length).slice()
+                : ByteBuffer.wrap(Arrays.copyOfRange(data, start, start + length));
+    }
+
+    private long counted(long block) {
+        items += block;
+        if (block < 0 || items > (long) data.length + EMPTY_ITEMS) {
+            throw new BadRecordException(
+                    "arrays and maps claim " + items + " items or more in a value of " + data.length + " bytes");
+        }
+        return block;
     }
 
     @Override
@@ -110,32 +133,32 @@ final class InPlaceDecoder extends Decoder {
 
     @Override
     public long readArrayStart() throws IOException {
-        return in.readArrayStart();
+        return counted(in.readArrayStart());
     }
 
     @Override
     public long arrayNext() throws IOException {
-        return in.arrayNext();
+        return counted(in.arrayNext());
     }
 
     @Override
     public long skipArray() throws IOException {
-        return in.skipArray();
+        return counted(in.skipArray());
     }
 
     @Override
     public long readMapStart() throws IOException {
-        return in.readMapStart();
+        return counted(in.readMapStart());
     }
 
     @Override
     public long mapNext() throws IOException {
-        return in.mapNext();
+        return counted(in.mapNext());
     }
 
     @Override
     public long skipMap() throws IOException {
-        return in.skipMap();
+        return counted(in.skipMap());
     }
 
     @Override

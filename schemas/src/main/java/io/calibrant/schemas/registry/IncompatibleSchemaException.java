@@ -1,5 +1,6 @@
 package io.calibrant.schemas.registry;
 
+import io.calibrant.schemas.text.Printable;
 import org.apache.kafka.common.errors.SerializationException;
 
 /**
@@ -10,6 +11,6 @@ public final class IncompatibleSchemaException extends SerializationException {
 
     /** @param message one line for people */
     public IncompatibleSchemaException(String message) {
-        super(message);
+        super(Printable.message(message));
     }
 }

@@ -11,7 +11,7 @@ import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.avro.util.Utf8;
 
-/** Avro's reader, but bytes that are not UTF-8 are an error: Avro replaces them silently. */
+/** Avro's reader, but text that is not UTF-8 is an error, which Avro replaces silently; bytes are views. */
 final class StrictReader<T> extends SpecificDatumReader<T> {
     private static final char REPLACEMENT = '\uFFFD';
 
@@ -26,6 +26,11 @@ final class StrictReader<T> extends SpecificDatumReader<T> {
 
     StrictReader(Schema writer, Schema reader) {
         super(writer, reader, WITHOUT_FAST_READER);
+    }
+
+    @Override
+    protected Object readBytes(Object old, Decoder in) throws IOException {
+        return in.readBytes(InPlaceDecoder.VIEW);
     }
 
     @Override

@@ -7,6 +7,7 @@
  * bad ({@link io.calibrant.schemas.registry.BadRecordException},
  * {@link io.calibrant.schemas.registry.IncompatibleSchemaException}, permanent: dead-letter).
  *
- * <p>May depend on: {@code com.fasterxml.jackson}, {@code org.apache.avro}, {@code org.apache.kafka}.
+ * <p>May depend on: {@code com.fasterxml.jackson}, {@code io.calibrant.schemas.text}, {@code org.apache.avro},
+ * {@code org.apache.kafka}.
  */
 package io.calibrant.schemas.registry;

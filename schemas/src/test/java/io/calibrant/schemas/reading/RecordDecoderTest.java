@@ -8,12 +8,14 @@ import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.io.EOFException;
+import java.io.IOException;
 import java.net.ConnectException;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.InvalidNumberEncodingException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.DisconnectException;
 import org.apache.kafka.common.errors.SerializationException;
@@ -40,10 +42,17 @@ class RecordDecoderTest {
     public static final class RestClientException extends Exception {
         private static final long serialVersionUID = 1L;
         private final int status;
+        private final int code;
 
-        RestClientException(int status) {
-            super("HTTP status " + status);
+        RestClientException(int status, int code) {
+            super("HTTP status " + status + "; error code: " + code);
             this.status = status;
+            this.code = code;
+        }
+
+        @SuppressWarnings("unused") // by reflection
+        public int getErrorCode() {
+            return code;
         }
 
         @SuppressWarnings("unused") // by reflection
@@ -77,8 +86,15 @@ class RecordDecoderTest {
     void shouldKnowAnOutageWhateverItIsWrappedIn() {
         for (RuntimeException outage : new RuntimeException[] {
             because(new ConnectException("Connection refused")),
-            because(new RestClientException(503)),
-            because(new RestClientException(429)),
+            because(new RestClientException(503, 50003)),
+            because(new RestClientException(429, 429)),
+            because(new RestClientException(400, 40001)),
+            because(new RestClientException(401, 401)),
+            because(new RestClientException(403, 40301)),
+            because(new RestClientException(404, 404)),
+            because(new RestClientException(404, 40402)),
+            new AuthenticationException("not you", new RestClientException(401, 40101)),
+            because(new IOException("Premature EOF")),
             because(new DisconnectException("gone")),
             new AuthorizationException("not for you")
         }) {
@@ -96,15 +112,33 @@ class RecordDecoderTest {
     @Test
     void shouldKnowABadRecordWhateverItIsWrappedIn() {
         for (RuntimeException bad : new RuntimeException[] {
-            new BadRecordException("unknown magic byte"),
-            because(new RestClientException(404)),
+            because(new RestClientException(404, 40403)),
             because(new EOFException()),
             because(new InvalidNumberEncodingException("Invalid long encoding")),
+            because(malformedVarint()),
             because(new AvroRuntimeException("Malformed data")),
             new ClassCastException("another record")
         }) {
-            assertThat(decode(bad)).as(bad.toString()).isEqualTo(new ReadResult.Bad<Label>(bad.getMessage()));
+            Throwable cause = bad.getCause() == null ? bad : bad.getCause();
+            assertThat(decode(bad))
+                    .as(bad.toString())
+                    .isInstanceOfSatisfying(
+                            ReadResult.Bad.class,
+                            each -> assertThat(each.reason())
+                                    .startsWith("topic labels: " + bad.getMessage())
+                                    .endsWith(cause.getMessage() == null ? "EOFException" : cause.getMessage()));
         }
+        assertThat(decode(new BadRecordException("unknown magic byte")))
+                .isEqualTo(new ReadResult.Bad<Label>("unknown magic byte"));
+    }
+
+    /** As Avro's decoders throw it: of no class of their own. */
+    private static IOException malformedVarint() {
+        IOException thrown = new IOException("Invalid long encoding");
+        thrown.setStackTrace(new StackTraceElement[] {
+            new StackTraceElement("org.apache.avro.io.DirectBinaryDecoder", "readLong", "DirectBinaryDecoder.java", 155)
+        });
+        return thrown;
     }
 
     @Test

@@ -33,6 +33,7 @@ import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serializer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class AvroSerdeTest {
     private final Connection connection = Connection.to("localhost:9092", "mock://" + UUID.randomUUID());
@@ -207,6 +208,109 @@ class AvroSerdeTest {
         encoder.writeLong(Integer.MAX_VALUE - 16);
         encoder.flush();
         assertBad(out.toByteArray(), "truncated");
+    }
+
+    /** A label whose writer has one more field, in the wire format. */
+    private byte[] label(String moreField, byte[] body) {
+        Schema theirs = new Schema.Parser()
+                .parse(
+                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\",\"fields\":["
+                                + "{\"name\":\"label\",\"type\":\"string\"}," + moreField + "]}");
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.writeBytes(WireFormat.header(connection.registry().register(UUID.randomUUID() + "-value", theirs)));
+        out.writeBytes(new byte[] {2, 'A'});
+        out.writeBytes(body);
+        return out.toByteArray();
+    }
+
+    private void assertBadLabel(byte[] bytes, String message) {
+        assertThatThrownBy(() -> connection.deserializer(Label.class).deserialize("labels", bytes))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageStartingWith("topic labels: ")
+                .hasMessageContaining(message);
+    }
+
+    private static byte[] longs(long... values) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(out, null);
+        for (long value : values) {
+            encoder.writeLong(value);
+        }
+        encoder.flush();
+        return out.toByteArray();
+    }
+
+    @Test
+    @Timeout(10)
+    void shouldNotCountItemsThatHaveNoBytes() throws IOException {
+        long billion = 1 << 30;
+        String empty = "{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}";
+        for (String items : new String[] {"\"null\"", empty}) {
+            String array = "{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":" + items + "},\"default\":[]}";
+            assertBadLabel(
+                    label(array, longs(billion, billion, billion, billion, 0)), "claim 1073741824 items or more");
+            long[] blocks = new long[3000];
+            Arrays.fill(blocks, 60_000);
+            blocks[blocks.length - 1] = 0;
+            assertBadLabel(label(array, longs(blocks)), "items or more in a value of");
+            assertThat(connection
+                            .deserializer(Label.class)
+                            .deserialize("labels", label(array, longs(1000, 0)))
+                            .getLabel())
+                    .isEqualTo("A");
+        }
+    }
+
+    @Test
+    void shouldRefuseWhatIsNestedMoreDeeplyThanCanBeRead() {
+        byte[] body = new byte[300_000];
+        for (int i = 0; i < body.length; i += 3) {
+            body[i] = 2; // an array of one
+            body[i + 1] = 2; // that is a label
+            body[i + 2] = 'A';
+        }
+        assertBadLabel(
+                label("{\"name\":\"inner\",\"type\":{\"type\":\"array\",\"items\":\"Label\"},\"default\":[]}", body),
+                "nested more deeply than can be read");
+    }
+
+    @Test
+    void shouldReadBytesWhereTheReaderWantsAString() throws IOException {
+        Schema theirs = new Schema.Parser()
+                .parse(
+                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\",\"fields\":["
+                                + "{\"name\":\"label\",\"type\":\"bytes\"}]}");
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.writeBytes(WireFormat.header(connection.registry().register("bytes-value", theirs)));
+        out.writeBytes(new byte[] {2, 'B'});
+        assertThat(connection.deserializer(Label.class).deserialize("labels", out.toByteArray()))
+                .isEqualTo(new Label("B"));
+        out.reset();
+        out.writeBytes(WireFormat.header(connection.registry().register("bytes-value", theirs)));
+        out.writeBytes(new byte[] {2, (byte) 0xff});
+        assertBadLabel(out.toByteArray(), "not valid UTF-8");
+    }
+
+    @Test
+    void shouldCallNoValueTruncatedThatItsReaderCannotUse() throws IOException {
+        Schema theirs = SchemaBuilder.record("Label")
+                .namespace("io.calibrant.schemas.avro")
+                .fields()
+                .requiredLong("label")
+                .endRecord();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.writeBytes(WireFormat.header(connection.registry().register("long-value", theirs)));
+        out.writeBytes(longs(7));
+        assertBadLabel(out.toByteArray(), "value cannot be read from its schema (id ");
+    }
+
+    @Test
+    void shouldShowTextOfARecordEscapedAndCut() {
+        assertThat(new BadRecordException("run 'a\u001b[2J\nforged' " + "x".repeat(100_000)))
+                .hasMessageStartingWith("run 'a\\u001b[2J\\u000aforged' xxx")
+                .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1100));
+        assertThat(new RegistryUnavailableException("registry http://u:hush@r: no"))
+                .hasMessage("registry http://********@r: no");
     }
 
     @Test

@@ -12,7 +12,9 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -37,7 +39,12 @@ class HttpRegistryClientTest {
         server.createContext("/", this::answer);
         server.start();
         url = "http://127.0.0.1:" + server.getAddress().getPort();
-        client = new HttpRegistryClient(List.of(url), "");
+        client = client(url);
+    }
+
+    /** Shares no cache with others, as those that are made by configuration do. */
+    private static HttpRegistryClient client(String urls) {
+        return new HttpRegistryClient(RegistryAddress.list("url", urls), Map.of(), RegistryTls.client(Map.of()));
     }
 
     @AfterEach
@@ -139,8 +146,21 @@ class HttpRegistryClientTest {
                 new Reply(404, "<html>not here</html>"),
                 new Reply(404, "{\"error_code\": 404, \"message\": \"no such page\"}"),
                 new Reply(200, "<html>welcome</html>"),
+                new Reply(200, "{\"status\": \"up\"}"),
+                new Reply(200, ""),
+                new Reply(200, "{\"schema\": null}"),
+                new Reply(301, ""),
+                new Reply(400, "{\"error_code\": 40001, \"message\": \"no\"}"),
                 new Reply(401, ""),
-                new Reply(403, "{\"message\": \"forbidden\"}"))) {
+                new Reply(401, "{\"error_code\": 40101, \"message\": \"Unauthorized\"}"),
+                new Reply(403, "{\"message\": \"forbidden\"}"),
+                new Reply(403, "{\"error_code\": 40301, \"message\": \"no\"}"),
+                new Reply(403, "{\"error_code\": 40403, \"message\": \"of a gateway\"}"),
+                new Reply(404, "{\"error_code\": 40402, \"message\": \"no\"}"),
+                new Reply(404, "{\"error_code\": 40490, \"message\": \"no\"}"),
+                new Reply(405, "{\"error_code\": 40501, \"message\": \"no\"}"),
+                new Reply(409, "{\"error_code\": 40901, \"message\": \"no\"}"),
+                new Reply(422, "{\"error_code\": 42202, \"message\": \"no\"}"))) {
             replies.clear();
             replies.add(reply);
             assertThatThrownBy(() -> client.byId(3))
@@ -148,7 +168,84 @@ class HttpRegistryClientTest {
                     .isInstanceOf(RegistryUnavailableException.class)
                     .hasMessageContaining(url);
         }
-        assertThat(requests).as("futile attempts are not repeated").hasSize(5);
+        assertThat(requests).as("futile attempts are not repeated").hasSize(18);
+    }
+
+    @Test
+    void shouldCallNothingButAVerdictARefusalOfASchema() {
+        for (Reply reply : List.of(
+                new Reply(400, "{\"error_code\": 40001}"),
+                new Reply(401, "{\"error_code\": 40101}"),
+                new Reply(403, "{\"error_code\": 40301}"),
+                new Reply(404, "{\"error_code\": 40401}"),
+                new Reply(200, "{}"))) {
+            replies.clear();
+            replies.add(reply);
+            assertThatThrownBy(() -> client.register("labels-value", Label.getClassSchema()))
+                    .as(reply.toString())
+                    .isInstanceOf(RegistryUnavailableException.class);
+        }
+    }
+
+    @Test
+    void shouldAskAnotherAddressWhereOneRefuses() {
+        replies.add(new Reply(403, "{\"error_code\": 40301, \"message\": \"not here\"}"));
+        replies.add(new Reply(200, SCHEMA));
+        HttpRegistryClient two = client(url + "/a," + url + "/b");
+        assertThat(two.byId(3).getName()).isEqualTo("string");
+        assertThat(two.byId(4).getName())
+                .as("the one that answered is asked first")
+                .isEqualTo("string");
+        assertThat(requests).containsExactly("GET /a/schemas/ids/3", "GET /b/schemas/ids/3", "GET /b/schemas/ids/4");
+    }
+
+    @Test
+    void shouldNameEveryAddressWhereNoneAnswers() {
+        replies.add(new Reply(401, "{\"error_code\": 401, \"message\": \"Unauthorized\"}"));
+        assertThatThrownBy(() -> client("http://127.0.0.1:1, " + url).byId(3))
+                .hasMessage("registry http://127.0.0.1:1 cannot be reached: connection refused; registry " + url
+                        + ": HTTP status 401: Unauthorized");
+    }
+
+    @Test
+    void shouldCallItThereWhoeverMayNotListSubjects() {
+        replies.add(new Reply(403, "{\"error_code\": 40301, \"message\": \"no GLOBAL_READ\"}"));
+        client.ping();
+        replies.clear();
+        replies.add(new Reply(403, "<html>proxy</html>"));
+        assertThatThrownBy(client::ping).isInstanceOf(RegistryUnavailableException.class);
+    }
+
+    @Test
+    void shouldNotAskForAnIdThatIsNone() {
+        replies.add(new Reply(400, "{\"error_code\": 40001}"));
+        assertThatThrownBy(() -> client.byId(-7))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageContaining("-7");
+        assertThat(requests).isEmpty();
+    }
+
+    @Test
+    void shouldRefuseASchemaThatExpandsWithoutEnd() {
+        StringBuilder schema = new StringBuilder("{\"type\":\"record\",\"name\":\"R0\",\"fields\":[]}");
+        for (int i = 1; i < 40; i++) {
+            schema = new StringBuilder(
+                    "{\"type\":\"record\",\"name\":\"R" + i + "\",\"fields\":[{\"name\":\"a\",\"type\":" + schema
+                            + "},{\"name\":\"b\",\"type\":\"R" + (i - 1) + "\"}]}");
+        }
+        replies.add(new Reply(200, "{\"schema\": \"" + schema.toString().replace("\"", "\\\"") + "\"}"));
+        assertThatThrownBy(() -> client.byId(3))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessage("schema id 3 expands to more than 100000 fields and types");
+    }
+
+    @Test
+    void shouldUseTheCredentialsOfAnAddressAndNotShowThem() {
+        replies.add(new Reply(401, ""));
+        HttpRegistryClient with = client(url.replace("://", "://me:s%40cr/et@"));
+        assertThatThrownBy(with::ping).hasMessage("registry " + url + ": HTTP status 401");
+        String header = Base64.getEncoder().encodeToString("me:s@cr/et".getBytes(StandardCharsets.UTF_8));
+        assertThat(requests).containsExactly("GET /subjects Basic " + header);
     }
 
     @Test
@@ -170,8 +267,10 @@ class HttpRegistryClientTest {
 
     @Test
     void shouldGoToTheNextAddressWhenOneIsDown() {
+        replies.add(new Reply(200, "[]"));
         replies.add(new Reply(200, SCHEMA));
-        HttpRegistryClient two = new HttpRegistryClient(List.of("http://127.0.0.1:1", url), "");
+        HttpRegistryClient two = client("http://127.0.0.1:1," + url);
+        two.ping();
         assertThat(two.byId(3).getName()).isEqualTo("string");
     }
 
@@ -185,12 +284,76 @@ class HttpRegistryClientTest {
         assertThat(requests).containsExactly("GET /schemas/ids/3 Basic bWU6c2VjcmV0", "GET /schemas/ids/3 Bearer abc");
     }
 
+    private String asked(Map<String, String> settings) {
+        Map<String, String> configs = new HashMap<>(settings);
+        configs.putIfAbsent("schema.registry.url", url);
+        requests.clear();
+        replies.clear();
+        replies.add(new Reply(200, "[]"));
+        RegistryClient.of(configs).ping();
+        return requests.get(0);
+    }
+
+    @Test
+    void shouldTakeCredentialsFromEveryPlaceThatConfluentsClientsDo() {
+        String basic = "GET /subjects Basic bWU6c2VjcmV0";
+        String inUrl = url.replace("://", "://me:secret@");
+        for (String before : new String[] {"", "schema.registry."}) {
+            assertThat(asked(Map.of(
+                            before + "basic.auth.credentials.source", "USER_INFO",
+                            before + "basic.auth.user.info", "me:secret")))
+                    .isEqualTo(basic);
+            assertThat(asked(Map.of(
+                            before + "bearer.auth.credentials.source", "STATIC_TOKEN",
+                            before + "bearer.auth.token", "abc")))
+                    .isEqualTo("GET /subjects Bearer abc");
+        }
+        assertThat(asked(Map.of("schema.registry.url", inUrl))).isEqualTo(basic);
+        assertThat(asked(Map.of(
+                        "schema.registry.url", inUrl,
+                        "basic.auth.credentials.source", "URL",
+                        "basic.auth.user.info", "another:one")))
+                .isEqualTo(basic);
+        assertThat(asked(Map.of(
+                        "basic.auth.credentials.source",
+                        "SASL_INHERIT",
+                        "sasl.jaas.config",
+                        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"me\""
+                                + " password=\"secret\";")))
+                .isEqualTo(basic);
+    }
+
+    @Test
+    void shouldRefuseByNameWhatItCannotDo() {
+        for (Map.Entry<Map<String, String>, String> each : Map.of(
+                        Map.of("basic.auth.credentials.source", "KERBEROS"),
+                        "basic.auth.credentials.source must be one of URL, USER_INFO, SASL_INHERIT, got 'KERBEROS'",
+                        Map.of("basic.auth.credentials.source", "USER_INFO"),
+                        "basic.auth.user.info must be user:password, got nothing",
+                        Map.of("bearer.auth.credentials.source", "OAUTHBEARER"),
+                        "bearer.auth.credentials.source must be STATIC_TOKEN, got 'OAUTHBEARER' (Confluent's serdes know"
+                                + " others)",
+                        Map.of("schema.registry.ssl.truststore.location", "/nowhere/trust.p12"),
+                        "schema.registry.ssl.truststore.location must be a file that can be read, got"
+                                + " '/nowhere/trust.p12'",
+                        Map.of("schema.registry.ssl.truststor.location", "/x"),
+                        "schema.registry.ssl.truststor.location must be one of Kafka's ssl.* settings of a file, a"
+                                + " certificate or a protocol: no such setting for the registry")
+                .entrySet()) {
+            assertThatThrownBy(() -> asked(each.getKey()))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage(each.getValue());
+        }
+    }
+
     @Test
     void shouldNameWhatIsAcceptedAsAnAddress() {
         assertThatThrownBy(() -> RegistryClient.of(Map.of("schema.registry.url", "127.0.0.1:8081")))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("'127.0.0.1:8081'")
                 .hasMessageContaining("http://host:port");
+        assertThatThrownBy(() -> RegistryClient.of(Map.of("schema.registry.url", "me:hush@r:8081")))
+                .hasMessageContaining("got '********@r:8081'");
         assertThatThrownBy(() -> RegistryClient.of(Map.of())).isInstanceOf(IllegalArgumentException.class);
     }
 }
