@@ -81,9 +81,10 @@ public final class Fitter implements AutoCloseable {
      *
      * @throws KafkaException if broker or registry do not answer, naming the address, or the service fails to start
      * @throws IllegalStateException if a topic is missing or not co-partitioned with another, or the fit's name stands
-     *     for other settings; nothing is written then
+     *     for other settings, or the temporary directory cannot be used; nothing is written then
      */
     public void start() {
+        RocksLibrary.load();
         ReachabilityCheck.check(connection);
         if (settings.streaming().createTopics()) {
             TopicAdmin.createMissing(connection);

@@ -11,6 +11,7 @@ import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -24,7 +25,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "answers",
         description = {
-            "Prints answers as they come, without end unless --count or --timeout set one.",
+            "Prints answers as they come, without end unless --count or --timeout set one, or until nobody reads"
+                    + " them any more.",
             "Only committed answers, each once; exit code 1 if fewer than --count came."
         },
         footer = {
@@ -73,7 +75,7 @@ final class AnswersCommand implements Callable<Integer> {
                 .records(connection.topics().answers(), Answer.class, record -> {
                     Answer answer = record.value();
                     boolean enough = count != null && printed[0] == count;
-                    if (answer != null && !enough && (withValidation || answer.getPurpose() == Purpose.ANSWER)) {
+                    if (answer != null && !enough && !output.broken() && (withValidation || answer.getPurpose() == Purpose.ANSWER)) {
                         printer.print(answer);
                         printed[0]++;
                     }
@@ -86,18 +88,27 @@ final class AnswersCommand implements Callable<Integer> {
                 interrupted.set(true);
                 ended.await();
             };
-            return UntilInterrupted.run(stop, () -> {
+            UntilInterrupted.Body body = () -> {
                 try {
                     return read(reader, printed, output, start, interrupted);
                 } finally {
                     ended.countDown();
                 }
-            });
+            };
+            return count == null
+                    ? UntilInterrupted.run(stop, body)
+                    : UntilInterrupted.job(
+                            stop,
+                            body,
+                            () -> printed[0] == count
+                                    ? Optional.empty()
+                                    : Optional.of("interrupted after " + printed[0] + " of " + count + " answers"),
+                            line -> output.note(spec.qualifiedName() + ": " + line));
         }
     }
 
     private int read(TopicReader reader, long[] printed, Output output, long start, AtomicBoolean interrupted) {
-        while (!interrupted.get()) {
+        while (!interrupted.get() && !output.broken()) {
             reader.poll(POLL);
             if (count != null && printed[0] == count) {
                 return ExitCode.OK;
@@ -108,7 +119,7 @@ final class AnswersCommand implements Callable<Integer> {
                 break;
             }
         }
-        if (count != null && !interrupted.get()) {
+        if (count != null && !interrupted.get() && !output.broken()) {
             output.note(spec.qualifiedName() + ": " + printed[0] + " of " + count + " answers came within " + timeout
                     + " s");
             return ExitCode.SOFTWARE;

@@ -2,6 +2,7 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.PrintConfigFirst;
 import io.calibrant.infra.commands.options.SettingsChain;
+import io.calibrant.infra.commands.output.StandardOutput;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.OutputStreamWriter;
@@ -33,7 +34,13 @@ import picocli.CommandLine.Spec;
             "  calibrant COMMAND --help               what a command takes, with examples"
         },
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:done", "1:failed; one line on standard error says why", "2:wrong usage"},
+        exitCodeList = {
+            "0:done; also a service that was asked to stop",
+            "1:failed; one line on standard error says why",
+            "2:wrong usage",
+            "3:out of memory; CALIBRANT_JAVA_OPTS=-Xmx... sets the heap",
+            "130:a job that Ctrl-C has stopped before its end; 143: SIGTERM"
+        },
         subcommands = {
             UpCommand.class,
             TopicsCommand.class,
@@ -68,14 +75,9 @@ public final class Calibrant implements Runnable {
 
     /** Runs the command of these arguments and ends this JVM with its exit code. */
     public static void main(String[] arguments) {
-        PrintWriter out = writer(FileDescriptor.out);
-        PrintWriter err = writer(FileDescriptor.err);
-        System.exit(run(arguments, System.getenv(), out, err));
-    }
-
-    private static PrintWriter writer(FileDescriptor descriptor) {
-        // Results are UTF-8, whatever the locale says.
-        return new PrintWriter(new OutputStreamWriter(new FileOutputStream(descriptor), StandardCharsets.UTF_8), true);
+        PrintWriter err = new PrintWriter(
+                new OutputStreamWriter(new FileOutputStream(FileDescriptor.err), StandardCharsets.UTF_8), true);
+        System.exit(run(arguments, System.getenv(), new StandardOutput(), err));
     }
 
     /**
@@ -98,7 +100,13 @@ public final class Calibrant implements Runnable {
         } catch (IllegalArgumentException e) {
             return failures.report(e, line);
         }
-        return line.execute(arguments);
+        try {
+            return line.execute(arguments);
+        } catch (OutOfMemoryError e) { // not that of the heap, with which the JVM ends by itself
+            return failures.outOfMemory(e, line);
+        } catch (LinkageError | StackOverflowError e) {
+            return failures.report(new IllegalStateException("internal error: " + e, e), line);
+        }
     }
 
     @Override

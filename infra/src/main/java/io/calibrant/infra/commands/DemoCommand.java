@@ -12,7 +12,9 @@ import io.calibrant.schemas.Require;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -136,8 +138,10 @@ final class DemoCommand implements Callable<Integer> {
         Display display = Display.onStandardError(spec.commandLine().getErr());
         DemoSettings settings = new DemoSettings(files, dir, training(), scoring(), !noMonitor);
         try (Demo demo = new Demo(settings, display)) {
-            return UntilInterrupted.run(demo, () -> {
+            AtomicBoolean done = new AtomicBoolean();
+            UntilInterrupted.Body loop = () -> {
                 Demo.Outcome outcome = demo.run();
+                done.set(true);
                 outcome.evaluated()
                         .refused()
                         .forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
@@ -152,7 +156,14 @@ final class DemoCommand implements Callable<Integer> {
                     output.line(rest);
                 }
                 return ExitCode.OK;
-            });
+            };
+            return UntilInterrupted.job(
+                    demo,
+                    loop,
+                    () -> done.get()
+                            ? Optional.empty()
+                            : Optional.of("interrupted before its end: the same command starts over"),
+                    line -> output.note(spec.qualifiedName() + ": " + line));
         }
     }
 

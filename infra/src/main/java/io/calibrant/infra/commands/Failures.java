@@ -16,6 +16,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Reports failures to the user: one line on standard error, and the exit code. */
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+    /** As the JVM's own where its heap is full. */
+    static final int OUT_OF_MEMORY = 3;
+
     private final BooleanSupplier debug;
 
     /** @param debug whether stack traces are wanted */
@@ -50,6 +53,15 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         err.println(line.getCommandSpec().qualifiedName() + ": " + message(failure));
         trace(failure, err);
         return ExitCode.SOFTWARE;
+    }
+
+    /** Reports that something other than the heap was too small, for example direct buffers or threads. */
+    int outOfMemory(OutOfMemoryError failure, CommandLine line) {
+        PrintWriter err = line.getErr();
+        err.println(line.getCommandSpec().qualifiedName() + ": out of memory: " + oneLine(failure.getMessage())
+                + "; CALIBRANT_JAVA_OPTS=-Xmx... sets the heap");
+        trace(new IllegalStateException(failure), err);
+        return OUT_OF_MEMORY;
     }
 
     private void trace(Exception failure, PrintWriter err) {

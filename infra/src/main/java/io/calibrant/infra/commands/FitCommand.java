@@ -12,6 +12,7 @@ import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
 import io.calibrant.infra.commands.output.FitProgress;
 import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.ServiceLines;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.reading.BrokerWatch;
@@ -111,13 +112,13 @@ final class FitCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         FitterSettings settings = settings();
         Connection connection = connectionOptions.connection();
-        Output output = new Output(spec);
-        try (Fitter fitter = new Fitter(connection, settings, new FitProgress(output::note, System::nanoTime))) {
+        ServiceLines lines = new ServiceLines(new Output(spec));
+        try (Fitter fitter = new Fitter(connection, settings, new FitProgress(lines::info, System::nanoTime))) {
             return UntilInterrupted.run(fitter, () -> {
                 fitter.start();
-                output.note("fitting '" + fit + "' until interrupted, state in "
+                lines.info("fitting '" + fit + "' until interrupted, state in "
                         + settings.streaming().stateDir());
-                return BrokerWatch.during(connection, output::note, () -> {
+                return BrokerWatch.during(connection, lines::warn, () -> {
                     fitter.await();
                     return ExitCode.OK;
                 });

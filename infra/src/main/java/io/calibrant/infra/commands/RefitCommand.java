@@ -33,8 +33,10 @@ import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -171,13 +173,22 @@ final class RefitCommand implements Callable<Integer> {
                 + RefitPlanPrinter.summary(plan));
         RefitProgress progress = new RefitProgress(output::note, System::nanoTime, plan.checkpoints());
         try (Fitter fitter = new Fitter(connection, plan.settings(), progress)) {
-            int code = UntilInterrupted.run(fitter, () -> {
-                fitter.start();
-                return BrokerWatch.during(connection, output::note, () -> {
-                    fitter.awaitReplayed();
-                    return ExitCode.OK;
-                });
-            });
+            AtomicBoolean replayed = new AtomicBoolean();
+            int code = UntilInterrupted.job(
+                    fitter,
+                    () -> {
+                        fitter.start();
+                        return BrokerWatch.during(connection, output::note, () -> {
+                            fitter.awaitReplayed();
+                            replayed.set(true);
+                            return ExitCode.OK;
+                        });
+                    },
+                    () -> replayed.get()
+                            ? Optional.empty()
+                            : Optional.of("interrupted before fit '" + name + "' was complete: the same command goes on"
+                                    + " where it stopped"),
+                    line -> output.note(spec.qualifiedName() + ": " + line));
             if (code != ExitCode.OK) {
                 return code;
             }

@@ -4,6 +4,7 @@ import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.ServiceLines;
 import io.calibrant.infra.commands.output.TrainProgress;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
@@ -268,14 +269,19 @@ final class TrainCommand implements Callable<Integer> {
         TrainerSettings settings = settings();
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
+        ServiceLines lines = new ServiceLines(out);
         if (settings.questions().validation().equals(ValidationSource.NONE)) {
-            out.note(CalibrationWords.RISK);
+            lines.warn(CalibrationWords.RISK);
         }
-        try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(out))) {
-            return UntilInterrupted.run(trainer, () -> {
-                trainer.run();
-                return ExitCode.OK;
-            });
+        try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(lines))) {
+            return UntilInterrupted.job(
+                    trainer,
+                    () -> {
+                        trainer.run();
+                        return ExitCode.OK;
+                    },
+                    trainer::unfinished,
+                    line -> out.note(spec.qualifiedName() + ": " + line));
         }
     }
 

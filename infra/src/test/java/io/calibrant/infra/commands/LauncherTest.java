@@ -24,6 +24,7 @@ class LauncherTest {
 
     private Path root;
     private Path tools;
+    private boolean asNobody;
 
     @BeforeEach
     void build() throws IOException {
@@ -58,7 +59,11 @@ class LauncherTest {
     }
 
     private Ran launch(Path script, Map<String, String> environment, String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of("bash", script.toString()));
+        List<String> command = new ArrayList<>();
+        if (asNobody) {
+            command.addAll(List.of("setpriv", "--reuid=65534", "--clear-groups"));
+        }
+        command.addAll(List.of("bash", script.toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).directory(dir.toFile());
         builder.environment().remove("JAVA_HOME");
@@ -120,7 +125,10 @@ class LauncherTest {
                 .contains(" -Xmn64m ")
                 .doesNotContain("jdk.incubator.vector", "GCTimeRatio");
 
-        tool("java", "case \"$*\" in --list-modules) echo java.base@17.0.1;; *) echo \"java $*\";; esac");
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "--list-modules) echo java.base@17.0.1;; *) echo \"java $*\";; esac");
         assertThat(launch(script, "fit").out()).doesNotContain("jdk.incubator.vector");
     }
 
@@ -148,11 +156,82 @@ class LauncherTest {
         }
     }
 
-    @Test
-    void shouldSayWhichJavaIsNeeded() throws Exception {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldSayWhichJavaIsNeeded(boolean built) throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        if (built) {
+            assertThat(launch(script, "fits").code()).isZero();
+        }
         tool("java", "echo '    java.specification.version = 11' >&2");
-        Ran ran = launch(root.resolve("infra/calibrant"), "fits");
+        Ran ran = launch(script, "fits");
         assertThat(ran.code()).isEqualTo(1);
         assertThat(ran.err()).isEqualTo("calibrant: '" + tools + "/java' is Java 11; needed is a JDK 17 or newer\n");
+    }
+
+    @Test
+    void shouldAskAJavaForItsVersionOnce() throws Exception {
+        Path asked = dir.resolve("asked");
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2; echo 1 >>" + asked
+                        + ";; *) echo \"java $*\";; esac");
+        Path script = root.resolve("infra/calibrant");
+        for (int i = 0; i < 4; i++) {
+            launch(script, "fits");
+        }
+        // Before the first build there is no place to keep the answer.
+        assertThat(Files.readAllLines(asked)).hasSizeLessThanOrEqualTo(2);
+    }
+
+    @Test
+    void shouldSayInOneLineThatTheBuildNeedsTheNetwork() throws Exception {
+        tool("mvn", "echo '[ERROR] plugin x could not be resolved: Cannot access central in offline mode'; exit 1");
+        Ran ran = launch(root.resolve("infra/calibrant"), "fits");
+        Path log = root.toRealPath().resolve("infra/target/calibrant-build.log");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err().lines())
+                .hasSize(2)
+                .last()
+                .isEqualTo("calibrant: the build needs the network, and a library could not be downloaded: Maven's"
+                        + " words are in " + log);
+        assertThat(log).content().contains("offline mode");
+    }
+
+    @Test
+    void shouldNameTheOwnerOfABuildThatIsNotOurs() throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        assertThat(launch(script, "fits").code()).isZero();
+        Path lock = root.toRealPath().resolve("infra/target/calibrant.lock");
+        Files.setPosixFilePermissions(lock, PosixFilePermissions.fromString("r--r--r--"));
+        Files.setLastModifiedTime(
+                root.resolve("pom.xml"), FileTime.from(Instant.now().plusSeconds(60)));
+        Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(lock.getParent(), PosixFilePermissions.fromString("rwxrwxrwx"));
+        asNobody = Files.isWritable(lock); // root may write everything
+        Ran ran = launch(script, "fits");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .startsWith("calibrant: sources have changed since the build, and '" + lock + "' belongs to ")
+                .hasLineCount(1);
+    }
+
+    @Test
+    void shouldRunFromAPathInOtherLettersInTheLocaleOfC() throws Exception {
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo \"$LC_ALL\";;"
+                        + " esac");
+        Path other = Files.createSymbolicLink(dir.resolve("Ma\u0308dchen"), root);
+        Ran ran = launch(other.resolve("infra/calibrant"), Map.of("LC_ALL", "C"), "fits", "--run", "M\u00fcller");
+        assertThat(ran).isEqualTo(new Ran(0, "C.UTF-8\n", ran.err()));
+        Map<String, String> german = Map.of("LC_ALL", "de_DE.ISO-8859-1");
+        assertThat(launch(root.resolve("infra/calibrant"), german, "fits").out()).isEqualTo("de_DE.ISO-8859-1\n");
+    }
+
+    @Test
+    void shouldHaveTheLastWordsOfAFullHeapOnStandardError() throws Exception {
+        assertThat(launch(root.resolve("infra/calibrant"), "fits").out())
+                .contains(" -XX:+ExitOnOutOfMemoryError -XX:+DisplayVMOutputToStderr ");
     }
 }

@@ -48,14 +48,14 @@ public final class Trainer implements AutoCloseable {
 
     private final TrainerSettings settings;
     private final Connection connection;
-    private final ProgressListener listener;
+    private final StoppedTraining listener;
     private volatile boolean stopping;
 
     /** Prepares a trainer; {@link #run()} does the work in the caller's thread. */
     public Trainer(TrainerSettings settings, Connection connection, ProgressListener listener) {
         this.settings = settings;
         this.connection = connection;
-        this.listener = listener;
+        this.listener = new StoppedTraining(settings, listener);
     }
 
     /** Runs a trainer to its end; see {@link #run()}. */
@@ -115,6 +115,7 @@ public final class Trainer implements AutoCloseable {
                                     .orElse(Duration.ZERO),
                             queue,
                             () -> stopping);
+                    listener.keptBy(() -> keeper.kept().or(() -> from));
                     return publish(model, initial, set, publisher, queue, keeper, from);
                 }
             }
@@ -279,6 +280,14 @@ public final class Trainer implements AutoCloseable {
 
     private void event(Phase phase, long done, long total, OptionalDouble loss, Optional<Duration> remaining) {
         listener.progressed(new Event(phase, done, total, loss, remaining));
+    }
+
+    /**
+     * Where a trainer stopped that was closed before its end, and how it goes on, in one line; empty where everything
+     * was done. From any thread.
+     */
+    public Optional<String> unfinished() {
+        return listener.line();
     }
 
     /** Makes {@link #run()} return after the step or batch it is at. What was published stays. */

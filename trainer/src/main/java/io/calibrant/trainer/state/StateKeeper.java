@@ -16,6 +16,7 @@ public final class StateKeeper {
     private final SendQueue queue;
     private final BooleanSupplier stopping;
     private long last = System.nanoTime();
+    private volatile TrainerState kept;
 
     /**
      * Keeps nothing yet.
@@ -50,8 +51,16 @@ public final class StateKeeper {
             return;
         }
         TrainerState state = new TrainerState(tuning, pass, complete);
-        queue.send(bytes(state.tuning()), () -> file.get().write(state));
+        queue.send(bytes(state.tuning()), () -> {
+            file.get().write(state);
+            kept = state;
+        });
         last = System.nanoTime();
+    }
+
+    /** The state that was written last, from which the same command goes on; empty where none was. From any thread. */
+    public Optional<TrainerState> kept() {
+        return Optional.ofNullable(kept);
     }
 
     private static long bytes(FineTuningState tuning) {

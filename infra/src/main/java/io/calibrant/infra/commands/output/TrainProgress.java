@@ -8,12 +8,12 @@ import java.util.Locale;
 public final class TrainProgress implements ProgressListener {
     private static final Duration QUIET = Duration.ofSeconds(2);
 
-    private final Output output;
+    private final ServiceLines lines;
     private long last = System.nanoTime() - QUIET.toNanos();
 
-    /** @param output takes the lines, as notes */
-    public TrainProgress(Output output) {
-        this.output = output;
+    /** @param lines takes each line */
+    public TrainProgress(ServiceLines lines) {
+        this.lines = lines;
     }
 
     @Override
@@ -23,12 +23,12 @@ public final class TrainProgress implements ProgressListener {
             return;
         }
         last = System.nanoTime();
-        output.note(describe(event));
+        lines.info(describe(event));
     }
 
     @Override
     public void warned(String line) {
-        output.note(line);
+        lines.warn(line);
     }
 
     static String describe(Event event) {
