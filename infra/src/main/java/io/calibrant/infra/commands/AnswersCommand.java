@@ -75,7 +75,10 @@ final class AnswersCommand implements Callable<Integer> {
                 .records(connection.topics().answers(), Answer.class, record -> {
                     Answer answer = record.value();
                     boolean enough = count != null && printed[0] == count;
-                    if (answer != null && !enough && !output.broken() && (withValidation || answer.getPurpose() == Purpose.ANSWER)) {
+                    if (answer != null
+                            && !enough
+                            && !output.broken()
+                            && (withValidation || answer.getPurpose() == Purpose.ANSWER)) {
                         printer.print(answer);
                         printed[0]++;
                     }

@@ -9,8 +9,8 @@ import picocli.CommandLine.ExitCode;
 
 /**
  * Runs a service or a job until it ends by itself, or until Ctrl-C or SIGTERM end it. A service that was asked to stop
- * has done what it should: exit code 0. A job that was stopped before its end has not: it says where it stopped, and the
- * exit code is that of the signal, 130 or 143.
+ * has done what it should: exit code 0. A job that was stopped before its end has not: it says where it stopped, and
+ * the exit code is that of the signal, 130 or 143.
  */
 final class UntilInterrupted {
     private static final long GRACE_SECONDS = 25;
