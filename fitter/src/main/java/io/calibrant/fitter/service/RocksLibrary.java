@@ -12,8 +12,8 @@ import org.rocksdb.NativeLibraryLoader;
 
 /**
  * Loads RocksDB's native library before Kafka Streams does. RocksDB unpacks 15 MB into the temporary directory and
- * removes them when the JVM ends by itself, which a service that is stopped or killed does not; and where they
- * do not fit it does not say so.
+ * removes them when the JVM ends by itself, which a service that is stopped or killed does not; and where they do not
+ * fit it does not say so.
  */
 final class RocksLibrary {
     /** RocksDB's own variable: a directory that has the library already. */

@@ -20,8 +20,7 @@ final class UntilInterrupted {
     private final Consumer<String> lines;
     private final CountDownLatch returned = new CountDownLatch(1);
 
-    private UntilInterrupted(
-            AutoCloseable closeable, Supplier<Optional<String>> unfinished, Consumer<String> lines) {
+    private UntilInterrupted(AutoCloseable closeable, Supplier<Optional<String>> unfinished, Consumer<String> lines) {
         this.closeable = closeable;
         this.unfinished = unfinished;
         this.lines = lines;

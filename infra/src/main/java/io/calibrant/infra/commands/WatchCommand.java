@@ -70,8 +70,8 @@ final class WatchCommand implements Callable<Integer> {
             ended.await();
         };
         Output output = new Output(spec);
-        Watch watch = new Watch(
-                connection, run, checkpoint, fit, () -> interrupted.get() || output.broken(), output::note);
+        Watch watch =
+                new Watch(connection, run, checkpoint, fit, () -> interrupted.get() || output.broken(), output::note);
         return UntilInterrupted.run(stop, () -> {
             try {
                 if (jsonl) {

@@ -226,7 +226,8 @@ class LauncherTest {
         Ran ran = launch(other.resolve("infra/calibrant"), Map.of("LC_ALL", "C"), "fits", "--run", "M\u00fcller");
         assertThat(ran).isEqualTo(new Ran(0, "C.UTF-8\n", ran.err()));
         Map<String, String> german = Map.of("LC_ALL", "de_DE.ISO-8859-1");
-        assertThat(launch(root.resolve("infra/calibrant"), german, "fits").out()).isEqualTo("de_DE.ISO-8859-1\n");
+        assertThat(launch(root.resolve("infra/calibrant"), german, "fits").out())
+                .isEqualTo("de_DE.ISO-8859-1\n");
     }
 
     @Test

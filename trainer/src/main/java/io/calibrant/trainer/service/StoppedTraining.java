@@ -64,8 +64,8 @@ final class StoppedTraining implements ProgressListener {
                 .get()
                 .file(settings.run(), settings.curvature().shard()));
         return kept.get()
-                .map(state -> "goes on at "
-                        + state.describe(settings.optimisation().steps()) + " (state " + file + ")")
+                .map(state ->
+                        "goes on at " + state.describe(settings.optimisation().steps()) + " (state " + file + ")")
                 .orElse("starts over at step 0: no state was kept yet in " + file);
     }
 }

@@ -31,8 +31,7 @@ class StoppedTrainingTest {
     void shouldSayThatItStartsOverWhereNoStateIsKept() {
         String how = ": the same command starts over at step 0; with --state-dir DIR it would go on where it stopped";
         assertThat(at(WITHOUT_STATE, Phase.LOADING, 0, 1).line()).hasValue("interrupted before the first step" + how);
-        assertThat(at(WITHOUT_STATE, Phase.FINE_TUNING, 7, 400).line())
-                .hasValue("interrupted at step 7 of 400" + how);
+        assertThat(at(WITHOUT_STATE, Phase.FINE_TUNING, 7, 400).line()).hasValue("interrupted at step 7 of 400" + how);
         assertThat(at(WITHOUT_STATE, Phase.CURVATURE, 2, 9).line())
                 .hasValue("interrupted at batch 2 of 9 of a curvature pass" + how);
         assertThat(at(WITHOUT_STATE, Phase.FITTING, 2, 9).line())

@@ -23,8 +23,7 @@ class ServiceLinesTest {
         StringWriter err = new StringWriter();
         Nothing command = new Nothing();
         new CommandLine(command).setErr(new PrintWriter(err));
-        ServiceLines lines =
-                new ServiceLines(new Output(command.spec), () -> LocalTime.of(7, 5, 9, 12_000_000));
+        ServiceLines lines = new ServiceLines(new Output(command.spec), () -> LocalTime.of(7, 5, 9, 12_000_000));
         lines.info("a line");
         lines.warn("another");
         assertThat(err.toString().lines()).containsExactly("07:05:09.012 INFO  a line", "07:05:09.012 WARN  another");
