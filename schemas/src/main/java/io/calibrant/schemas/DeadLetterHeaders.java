@@ -6,7 +6,10 @@ import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 
-/** The headers of a dead letter, as Kafka Streams names them (KIP-1034); their values are UTF-8. */
+/**
+ * The headers of a dead letter: those that Kafka Streams writes by its names (KIP-1034), and ours beside them. Their
+ * values are UTF-8.
+ */
 public final class DeadLetterHeaders {
     public static final String EXCEPTION = "__streams.errors.exception";
     /** The reason, for people. */
@@ -18,6 +21,21 @@ public final class DeadLetterHeaders {
 
     public static final String PARTITION = "__streams.errors.partition";
     public static final String OFFSET = "__streams.errors.offset";
+
+    /** The record's own timestamp, milliseconds. */
+    public static final String TIMESTAMP = "calibrant.timestamp";
+
+    /** Of a value that does not fit into the letter: its size, bytes. The letter has its head. */
+    public static final String VALUE_BYTES = "calibrant.value.bytes";
+
+    /** Of a value that does not fit: its digest, hexadecimal. */
+    public static final String VALUE_SHA256 = "calibrant.value.sha256";
+
+    /** Of a key that does not fit: its size, bytes. */
+    public static final String KEY_BYTES = "calibrant.key.bytes";
+
+    /** Of a key that does not fit: its digest, hexadecimal. */
+    public static final String KEY_SHA256 = "calibrant.key.sha256";
 
     private DeadLetterHeaders() {}
 

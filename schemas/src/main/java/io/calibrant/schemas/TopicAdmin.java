@@ -20,6 +20,8 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TopicExistsException;
 
@@ -78,6 +80,21 @@ public final class TopicAdmin {
         if (!missing.isEmpty()) {
             throw new IllegalStateException((missing.size() > 1 ? "topics " : "topic ") + String.join(", ", missing)
                     + " missing: create with 'calibrant topics --apply'" + orElse);
+        }
+    }
+
+    /**
+     * How large a record a topic takes, bytes, so far as we may know: where reading its configuration is denied,
+     * {@link DeadLetters#USUAL_LIMIT}.
+     *
+     * @throws KafkaException if the cluster does not answer
+     */
+    public int maxRecordBytes(String topic) {
+        try {
+            Config config = get(admin.describeConfigs(List.of(resource(topic))).values().get(resource(topic)));
+            return Integer.parseInt(config.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
+        } catch (AuthorizationException e) {
+            return DeadLetters.USUAL_LIMIT;
         }
     }
 

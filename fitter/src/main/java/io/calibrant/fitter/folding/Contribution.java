@@ -82,7 +82,7 @@ public final class Contribution {
     }
 
     /** How many of its batches are folded already. */
-    int alreadyIn(FoldedBatches folded) {
+    long alreadyIn(FoldedBatches folded) {
         return folded.count(statistics.getBatch(), statistics.getBatches(), statistics.getStride());
     }
 

@@ -1,13 +1,16 @@
 package io.calibrant.fitter.folding;
 
+import io.calibrant.fitter.linalg.FrequentDirections;
 import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.FactorCompression;
+import io.calibrant.schemas.avro.FactorForm;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.util.List;
@@ -30,14 +33,14 @@ public final class FactorState {
      * The state that a record holds.
      *
      * @param record as it was stored; null where nothing is folded yet
-     * @throws IllegalStateException if the record was made with another compression than the fit's
+     * @throws ConfigurationException if the record was made with another compression than the fit's
      */
     public FactorState(FitterSettings settings, Factor record) {
         if (record != null && record.getCompression() != FoldResults.compression(settings)) {
-            throw new IllegalStateException(Require.message(
+            throw new ConfigurationException(
                     "--compression",
                     settings.compression(),
-                    record.getCompression() + " for fit '" + settings.fit() + "', or --fit a new name"));
+                    record.getCompression() + " for fit '" + settings.fit() + "', or --fit a new name");
         }
         this.settings = settings;
         this.record = record;
@@ -54,9 +57,9 @@ public final class FactorState {
     public Optional<FoldResults> fold(Contribution contribution, Predicate<String> hasOwnState, long timestamp) {
         requireSameBlocks(contribution, hasOwnState);
         FoldedBatches folded = record == null
-                ? new FoldedBatches(0, List.of())
-                : new FoldedBatches(record.getFoldedBelow(), record.getFoldedBeyond());
-        int already = contribution.alreadyIn(folded);
+                ? FoldedBatches.NONE
+                : FoldedBatches.of(record.getFoldedBelow(), record.getFoldedBeyond(), record.getFoldedSequences());
+        long already = contribution.alreadyIn(folded);
         int batches = contribution.statistics().getBatches();
         if (already == batches) {
             return Optional.empty(); // each batch counts once, however often it is sent
@@ -65,8 +68,12 @@ public final class FactorState {
             throw contribution.refused(
                     already + " of its " + batches + " batches are folded already, the others are not");
         }
-        KroneckerFactor factor = folded(contribution);
         FoldedBatches now = contribution.addedTo(folded);
+        if (now.beyond().size() > FoldedBatches.MOST_SEQUENCES) {
+            throw contribution.refused("the batches that are missing before it leave more than "
+                    + FoldedBatches.MOST_SEQUENCES + " gaps");
+        }
+        KroneckerFactor factor = folded(contribution);
         Factor next = FoldResults.state(settings, contribution, record, factor, now, timestamp);
         StatisticsSelection selection = settings.selection();
         Long expected = next.getBatchesExpected();
@@ -81,6 +88,7 @@ public final class FactorState {
             before = KroneckerFactor.empty(
                     RunBlocks.large(block), RunBlocks.small(block), contribution.rank(), settings.compression());
         } else {
+            requireRank(contribution);
             before = FactorRecords.factor(record, contribution.rank());
             requireContinued(contribution, before);
         }
@@ -88,6 +96,23 @@ public final class FactorState {
             return before.fold(contribution.sums(), contribution.statistics().getForgetting());
         } catch (ArithmeticException e) {
             throw contribution.notFolded(e);
+        }
+    }
+
+    /** A run may come again, but not with fewer columns than are kept already: they would have to be dropped. */
+    private void requireRank(Contribution contribution) {
+        Integer rank = contribution.rank();
+        if (rank == null || record.getForm() == FactorForm.FULL) {
+            return;
+        }
+        int columns = record.getLarge().getShape().get(0);
+        int dimension = record.getLarge().getShape().get(1);
+        int most = record.getCompression() == FactorCompression.FREQUENT_DIRECTIONS
+                ? FrequentDirections.most(dimension, rank)
+                : rank;
+        if (columns > most) {
+            throw contribution.refused("the rank is " + rank + " now, and the factors of earlier batches have "
+                    + columns + " columns: the rank of a run cannot become smaller; send the run under a new name");
         }
     }
 

@@ -6,6 +6,7 @@ import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.FactorForm;
@@ -29,6 +30,12 @@ import java.util.List;
 public record FoldResults(Factor state, List<FoldResult> blocks) {
     /** Above this dimension the eigenvalues of a full sum are taken only when the factors go out. */
     private static final int CHEAP_SPECTRUM = 128;
+
+    /** No sum of a fit is larger: the evidence multiplies two of them. */
+    private static final double MOST = 1e100;
+
+    /** What a state takes beside its tensors: names, numbers, and the batches that are ahead. */
+    private static final int FRAME = 256 << 10;
 
     /**
      * The state after a fold.
@@ -71,7 +78,7 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
                                 : value.getBatchesExpected())
                 .setShared(shared(value, before, contribution.smalls()))
                 .setFoldedBelow(folded.below())
-                .setFoldedBeyond(folded.beyond())
+                .setFoldedSequences(folded.beyond())
                 .setTimestamp(before != null && before.getTimestamp().isAfter(time) ? before.getTimestamp() : time)
                 .build();
     }
@@ -107,6 +114,11 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
      */
     static FoldResults of(
             Contribution contribution, Factor state, KroneckerFactor factor, boolean due, List<String> waitsFor) {
+        long bytes = FRAME + state.getLarge().getData().remaining() + smallBytes(state);
+        if (bytes > Topics.MAX_RECORD_BYTES) {
+            throw contribution.refused("the factors of its blocks take " + bytes + " bytes, more than the "
+                    + Topics.MAX_RECORD_BYTES + " of a record");
+        }
         boolean withSpectrum =
                 due || !(factor.large() instanceof FullSum) || factor.large().dimension() <= CHEAP_SPECTRUM;
         try {
@@ -120,12 +132,9 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
             for (Factor each : ofEveryBlock(state)) {
                 int r = each.getSmall().getShape().get(0);
                 double[] small = KroneckerFactor.smallSpectrum(Tensors.doubles(each.getSmall()), r);
-                if (!Double.isFinite(spectrum.sum()
-                        + spectrum.trace()
-                        + state.getDelta()
-                        + factor.n()
-                        + factor.logLikelihood()
-                        + small[0])) {
+                // Products of a few of them, times the number of training questions, are finite as well.
+                if (!isWithinBounds(spectrum.sum(), spectrum.trace(), state.getDelta(), factor.n(), small[0])
+                        || !isWithinBounds(factor.examples(), factor.logLikelihood())) {
                     throw contribution.refused("it would make the factors overflow");
                 }
                 FactorUpdate update = update(each, spectrum, withSpectrum, small);
@@ -136,6 +145,17 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
         } catch (ArithmeticException e) {
             throw contribution.refused("it would make the factors unusable: " + e.getMessage());
         }
+    }
+
+    private static long smallBytes(Factor state) {
+        return state.getSmall().getData().remaining()
+                + state.getShared().stream()
+                        .mapToLong(shared -> shared.getSmall().getData().remaining())
+                        .sum();
+    }
+
+    private static boolean isWithinBounds(double... values) {
+        return Arrays.stream(values).allMatch(value -> Math.abs(value) <= MOST);
     }
 
     /** The whole factors of every block of a state. */
@@ -175,7 +195,8 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
                 state.getFoldedBeyond(),
                 state.getTimestamp(),
                 state.getCompression(),
-                List.of());
+                List.of(),
+                state.getFoldedSequences());
     }
 
     private static FactorUpdate update(Factor of, Spectrum spectrum, boolean withSpectrum, double[] small) {

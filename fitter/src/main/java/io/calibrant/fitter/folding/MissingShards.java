@@ -1,6 +1,7 @@
 package io.calibrant.fitter.folding;
 
 import io.calibrant.schemas.Shard;
+import io.calibrant.schemas.avro.BatchSequence;
 import io.calibrant.schemas.avro.Statistics;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,8 +32,13 @@ public final class MissingShards {
             Shard shard = new Shard(i, shards);
             left[i] = shard.batchesBelow(expected) - shard.batchesBelow(folded.below());
         }
-        for (long batch : folded.beyond()) {
-            left[(int) (batch % shards)]--;
+        for (BatchSequence sequence : folded.beyond()) {
+            // Its batches go round the shards: of each round the same number of batches falls to the same shards.
+            long round = shards / gcd(sequence.getStride() % shards, shards);
+            for (long i = 0; i < Math.min(round, sequence.getBatches()); i++) {
+                long batch = sequence.getFirst() + i * sequence.getStride();
+                left[(int) (batch % shards)] -= (sequence.getBatches() - i - 1) / round + 1;
+            }
         }
         List<String> missing = new ArrayList<>();
         for (int i = 0; i < shards; i++) {
@@ -41,5 +47,9 @@ public final class MissingShards {
             }
         }
         return missing;
+    }
+
+    private static long gcd(long a, long b) {
+        return b == 0 ? a : gcd(b, a % b);
     }
 }

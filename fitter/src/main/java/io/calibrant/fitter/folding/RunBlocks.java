@@ -1,24 +1,55 @@
 package io.calibrant.fitter.folding;
 
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A run with its blocks by name.
  *
  * @param run as it stands on topic runs
  * @param blocks its blocks by name
+ * @param fault why nothing can be folded of it; null where it can
  */
-public record RunBlocks(Run run, Map<String, Block> blocks) {
+public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
+    /** Longer names of blocks would make records that no topic takes. */
+    private static final int MOST_NAME = 1000;
+
     /** Those of a run. */
     public static RunBlocks of(Run run) {
         Map<String, Block> blocks = new HashMap<>();
         run.getBlocks().forEach(block -> blocks.put(block.getName(), block));
-        return new RunBlocks(run, blocks);
+        return new RunBlocks(run, blocks, fault(run));
+    }
+
+    private static String fault(Run run) {
+        if (run.getRank() != null && run.getRank() < 1) {
+            return Require.message("rank", run.getRank(), "1 or more, or none");
+        }
+        Set<String> names = new HashSet<>();
+        for (Block block : run.getBlocks()) {
+            String name = block.getName();
+            if (name.isEmpty() || name.length() > MOST_NAME || name.indexOf('/') >= 0) {
+                return "the name of a block must be 1 to " + MOST_NAME + " characters without '/', got "
+                        + name.length() + " characters";
+            }
+            if (!names.add(name)) {
+                return "block " + name + " occurs twice";
+            }
+            if (block.getOutputs() < 1 || block.getInputs() < 1) {
+                return Require.message(
+                        "outputs and inputs of block " + name,
+                        block.getOutputs() + " and " + block.getInputs(),
+                        "1 or more");
+            }
+        }
+        return null;
     }
 
     /** The dimension d of a block's large side. */

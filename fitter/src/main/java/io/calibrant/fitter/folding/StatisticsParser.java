@@ -24,6 +24,12 @@ public final class StatisticsParser {
     /** A record of more batches than this is a mistake: it would fill the memory before it fails. */
     private static final int MOST_BATCHES = 65_536;
 
+    /** No count is smaller: others are divided by it. */
+    private static final double LEAST_COUNT = 1e-9;
+
+    /** No number of a statistic is larger, so that what is computed of several of them stays finite. */
+    private static final double MOST = 1e60;
+
     private final FitterSettings settings;
 
     /** Where a run is looked up. */
@@ -58,6 +64,9 @@ public final class StatisticsParser {
         RunBlocks run = runs.find(value.getRunId(), timestamp);
         if (run == null) {
             throw bad(value, "the run is unknown: topic runs does not have it");
+        }
+        if (run.fault() != null) {
+            throw bad(value, "its run cannot be used: " + run.fault());
         }
         List<Block> blocks = blocks(value, run);
         Integer rank = settings.selection().rankOf(run.run());
@@ -103,8 +112,8 @@ public final class StatisticsParser {
         several(value, batches);
         double forgetting = value.getForgetting();
         number(value, "forgetting", forgetting, forgetting > 0 && forgetting <= 1, "in (0, 1]");
-        number(value, "n", value.getN(), value.getN() > 0, "above 0");
-        number(value, "examples", value.getExamples(), value.getExamples() > 0, "above 0");
+        number(value, "n", value.getN(), value.getN() >= LEAST_COUNT, "from " + LEAST_COUNT);
+        number(value, "examples", value.getExamples(), value.getExamples() >= LEAST_COUNT, "from " + LEAST_COUNT);
         number(value, "trace", value.getTrace(), value.getTrace() >= 0, "from 0");
         number(value, "logLikelihood", value.getLogLikelihood(), true, "finite");
         number(value, "squaredNorm", value.getSquaredNorm(), value.getSquaredNorm() >= 0, "from 0");
@@ -275,8 +284,9 @@ public final class StatisticsParser {
     }
 
     private static void number(Statistics statistics, String what, double value, boolean right, String accepted) {
-        if (!right || !Double.isFinite(value)) {
-            throw bad(statistics, what + " is " + value + ", expected a finite number " + accepted);
+        if (!right || !(Math.abs(value) <= MOST)) {
+            throw bad(
+                    statistics, what + " is " + value + ", expected a finite number " + accepted + ", " + MOST + " at most");
         }
     }
 

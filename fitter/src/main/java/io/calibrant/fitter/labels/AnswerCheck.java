@@ -2,6 +2,7 @@ package io.calibrant.fitter.labels;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
@@ -12,7 +13,21 @@ import java.util.List;
 
 /** What an answer and a label must be to be counted; every failure is a {@link BadRecordException}. */
 public final class AnswerCheck {
-    private static final double ROUNDING = 1e-6;
+    private static final double ROUNDING = LabelledProbabilities.ROUNDING;
+
+    /** Choices of a question at most, as topic questions has it. */
+    static final int MOST_CHOICES = 26;
+
+    /** No difference of logits is larger, and the calibration squares it. */
+    static final double MOST_LOGIT = 1e9;
+
+    /** No variance of such a difference is larger. */
+    static final double MOST_VARIANCE = MOST_LOGIT * MOST_LOGIT;
+
+    /** A longer id, which only a compressed record can have, would make state that no topic takes. */
+    private static final int MOST_ID = 1_000_000;
+
+    private static final int MOST_LABEL = 1000;
 
     /** Used only for its checks of mean and covariance. */
     private static final Link LINK = new Link(LinkFunction.MC, 1, 0);
@@ -32,6 +47,14 @@ public final class AnswerCheck {
             throw new BadRecordException(
                     "label of question '" + key + "': null value: a label is replaced by another, never retracted");
         }
+        if (key.length() > MOST_ID) {
+            throw new BadRecordException("label of a question: its id has " + key.length() + " characters, expected "
+                    + MOST_ID + " at most");
+        }
+        if (value.getLabel().length() > MOST_LABEL) {
+            throw new BadRecordException("label of question '" + key + "' has "
+                    + value.getLabel().length() + " characters, expected " + MOST_LABEL + " at most");
+        }
     }
 
     public static void present(String key, Answer value) {
@@ -46,6 +69,10 @@ public final class AnswerCheck {
      * @throws IllegalArgumentException if key, run or checkpoint do not
      */
     static void keys(String key, String questionId, String run, String checkpoint) {
+        if (questionId.length() > MOST_ID) {
+            throw new IllegalArgumentException("the id of its question has " + questionId.length()
+                    + " characters, expected " + MOST_ID + " at most");
+        }
         if (!questionId.equals(key)) {
             throw new IllegalArgumentException("key '" + key + "' is not the id of its question");
         }
@@ -62,6 +89,13 @@ public final class AnswerCheck {
         List<String> labels = value.getLabels();
         if (labels.size() < 2 || new HashSet<>(labels).size() < labels.size()) {
             throw bad(value, "labels are " + labels + ", expected two or more, none twice");
+        }
+        if (labels.size() > MOST_CHOICES || labels.stream().anyMatch(label -> label.length() > MOST_LABEL)) {
+            throw bad(value, labels.size() + " labels, expected " + MOST_CHOICES + " at most, of " + MOST_LABEL
+                    + " characters at most");
+        }
+        if (value.getPosteriorVersion() < 0 || value.getPosteriorVersion() == AnswerSummary.BORROWED) {
+            throw bad(value, "posteriorVersion is " + value.getPosteriorVersion() + ", expected 1, 2, ...");
         }
         distribution(value, "probabilities", value.getProbabilities());
         distribution(value, "mapProbabilities", value.getMapProbabilities());
@@ -98,15 +132,27 @@ public final class AnswerCheck {
         if (mean.length != classes - 1) {
             throw bad(answer, "contrastMean has " + mean.length + " numbers, expected " + (classes - 1));
         }
+        bounded(answer, "contrastMean", mean, MOST_LOGIT);
         try {
             double[][] covariance = restsOnAllBlocks(answer)
                     ? answer.getContrastCovariance().stream()
                             .map(AnswerCheck::doubles)
                             .toArray(double[][]::new)
                     : new double[mean.length][mean.length];
+            for (double[] row : covariance) {
+                bounded(answer, "contrastCovariance", row, MOST_VARIANCE);
+            }
             LINK.predict(mean, covariance);
         } catch (IllegalArgumentException e) {
             throw bad(answer, e.getMessage());
+        }
+    }
+
+    private static void bounded(Answer answer, String what, double[] values, double most) {
+        for (double value : values) {
+            if (Double.isFinite(value) && Math.abs(value) > most) {
+                throw bad(answer, what + " holds " + value + ", expected " + most + " at most");
+            }
         }
     }
 

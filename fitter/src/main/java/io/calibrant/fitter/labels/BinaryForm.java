@@ -9,6 +9,7 @@ import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 
@@ -54,12 +55,12 @@ final class BinaryForm {
 
     private static <T> T value(String topic, byte[] bytes, Reader<T> reader) {
         if (bytes.length == 0 || bytes[0] != VERSION) {
-            throw new IllegalStateException("topic " + topic + ": written by another version of the fitter");
+            throw new SerializationException("topic " + topic + ": written by another version of the fitter");
         }
         try {
             return reader.read(DecoderFactory.get().binaryDecoder(bytes, 1, bytes.length - 1, null));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        } catch (IOException | RuntimeException e) {
+            throw new SerializationException("topic " + topic + ": what the fitter wrote is damaged", e);
         }
     }
 

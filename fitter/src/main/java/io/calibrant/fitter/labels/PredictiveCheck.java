@@ -1,16 +1,27 @@
 package io.calibrant.fitter.labels;
 
+import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.BlockProjections;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.schemas.registry.BadRecordException;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
 /** What predictive statistics must be to choose a prior by; every failure is a {@link BadRecordException}. */
 public final class PredictiveCheck {
+    /** No derivative of a logit is larger. */
+    private static final double MOST_PROJECTION = 1e12;
+
+    private static final double MOST_REST = MOST_PROJECTION * MOST_PROJECTION;
+
+    /** What a record takes beside its tensors, at most. */
+    private static final int FRAME = 2 << 20;
+
     private PredictiveCheck() {}
 
     public static void present(String key, PredictiveStatistics value) {
@@ -33,11 +44,18 @@ public final class PredictiveCheck {
                     value.getContrastMean().size() + " contrast means for "
                             + value.getLabels().size() + " labels, expected one less than labels, and 1 at least");
         }
+        if (contrasts >= AnswerCheck.MOST_CHOICES) {
+            throw bad(value, value.getLabels().size() + " labels, expected " + AnswerCheck.MOST_CHOICES + " at most");
+        }
         for (double mean : value.getContrastMean()) {
-            if (!Double.isFinite(mean)) {
-                throw bad(value, "contrastMean holds " + mean + ", expected finite numbers");
+            if (!(Math.abs(mean) <= AnswerCheck.MOST_LOGIT)) {
+                throw bad(
+                        value,
+                        "contrastMean holds " + mean + ", expected finite numbers, " + AnswerCheck.MOST_LOGIT
+                                + " at most");
             }
         }
+        long bytes = FRAME;
         Set<String> names = new HashSet<>();
         for (BlockProjections block : value.getBlocks()) {
             if (!names.add(block.getBlock())) {
@@ -58,20 +76,41 @@ public final class PredictiveCheck {
                         "block " + block.getBlock() + ": rest has shape " + rest + ", expected [" + r + " or 0, "
                                 + contrasts + ", " + contrasts + "]");
             }
-            finite(value, block, "projections", block.getProjections());
-            finite(value, block, "rest", block.getRest());
+            finite(value, block, "projections", block.getProjections(), MOST_PROJECTION);
+            gram(value, block, finite(value, block, "rest", block.getRest(), MOST_REST), contrasts);
+            bytes += block.getProjections().getData().remaining()
+                    + block.getRest().getData().remaining();
+        }
+        if (bytes > Topics.MAX_RECORD_BYTES) {
+            throw bad(value, "it takes " + bytes + " bytes, more than the " + Topics.MAX_RECORD_BYTES + " of a record");
         }
     }
 
-    private static void finite(PredictiveStatistics value, BlockProjections block, String what, Tensor tensor) {
+    /** Each of the matrices of rest is one of inner products. */
+    private static void gram(PredictiveStatistics value, BlockProjections block, double[] rest, int contrasts) {
+        int size = contrasts * contrasts;
+        for (int j = 0; j * size < rest.length; j++) {
+            try {
+                KroneckerFactor.smallSpectrum(Arrays.copyOfRange(rest, j * size, (j + 1) * size), contrasts);
+            } catch (ArithmeticException e) {
+                throw bad(value, "block " + block.getBlock() + ": rest is " + e.getMessage());
+            }
+        }
+    }
+
+    private static double[] finite(
+            PredictiveStatistics value, BlockProjections block, String what, Tensor tensor, double most) {
         try {
-            for (double each : Tensors.doubles(tensor)) {
-                if (!Double.isFinite(each)) {
+            double[] all = Tensors.doubles(tensor);
+            for (double each : all) {
+                if (!(Math.abs(each) <= most)) {
                     throw bad(
                             value,
-                            "block " + block.getBlock() + ": " + what + " hold " + each + ", expected finite numbers");
+                            "block " + block.getBlock() + ": " + what + " hold " + each
+                                    + ", expected finite numbers, " + most + " at most");
                 }
             }
+            return all;
         } catch (IllegalArgumentException e) {
             throw bad(value, "block " + block.getBlock() + ": " + e.getMessage());
         }

@@ -5,8 +5,8 @@
  *
  * <p>Of Kafka only its {@code Serde} is used.
  *
- * <p>May depend on: {@code io.calibrant.fitter.calibration}, {@code io.calibrant.fitter.link},
- * {@code io.calibrant.fitter.metrics}, {@code io.calibrant.fitter.records}, {@code io.calibrant.schemas},
- * {@code org.apache.avro.io}, {@code org.apache.kafka.common.serialization}.
+ * <p>May depend on: {@code io.calibrant.fitter.calibration}, {@code io.calibrant.fitter.linalg},
+ * {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics}, {@code io.calibrant.fitter.records},
+ * {@code io.calibrant.schemas}, {@code org.apache.avro.io}, {@code org.apache.kafka.common}.
  */
 package io.calibrant.fitter.labels;

@@ -36,13 +36,15 @@ final class CentredLogits {
             throw new IllegalArgumentException(
                     "covariance has " + covariance.length + " rows for " + mean.length + " contrasts");
         }
-        double[] z = new double[c];
-        double[][] sigma = new double[c][c];
         for (int i = 0; i < c - 1; i++) {
             if (covariance[i].length != mean.length) {
                 throw new IllegalArgumentException("row " + i + " of the covariance has " + covariance[i].length
                         + " columns for " + mean.length + " contrasts");
             }
+        }
+        double[] z = new double[c];
+        double[][] sigma = new double[c][c];
+        for (int i = 0; i < c - 1; i++) {
             z[i] = finite(mean[i], "contrast mean");
             for (int j = 0; j < c - 1; j++) {
                 sigma[i][j] = 0.5 * (finite(covariance[i][j], "contrast covariance") + covariance[j][i]);

@@ -55,7 +55,7 @@ final class PivotedCholesky {
         }
         for (int i = 0; i < c; i++) {
             for (int j = 0; j < c; j++) {
-                if (Math.abs(rest[i][j]) > INDEFINITE * scale) {
+                if (!(Math.abs(rest[i][j]) <= INDEFINITE * scale)) {
                     throw new IllegalArgumentException(
                             "covariance is not positive semi-definite: off by " + rest[i][j] + " at scale " + scale);
                 }

@@ -24,11 +24,28 @@ public final class Softmax {
         return p;
     }
 
-    /** -sum p log p, nats. */
+    /**
+     * -sum p log p, nats. The term of a probability above 1/2 is taken from what the others leave to it: where they are
+     * below rounding it is as large as they are, and log p would be 0.
+     */
     public static double entropy(double[] probabilities) {
         double entropy = 0;
+        double rest = 0;
+        double most = 0;
         for (double p : probabilities) {
-            if (p > 0) {
+            if (p > 0.5 && p > most) {
+                rest += most;
+                most = p;
+            } else {
+                rest += p;
+            }
+        }
+        boolean taken = false;
+        for (double p : probabilities) {
+            if (p == most && most > 0.5 && !taken) {
+                taken = true;
+                entropy -= p * (rest < 0.5 ? Math.log1p(-rest) : Math.log(p));
+            } else if (p > 0) {
                 entropy -= p * Math.log(p);
             }
         }
@@ -46,17 +63,24 @@ public final class Softmax {
             top = Math.max(top, value);
         }
         double sum = 0;
+        double rest = 0; // the sum without one top, which keeps its digits where that is far above the others
         double weighted = 0;
+        boolean topSeen = false;
         for (int c = 0; c < z.length; c++) {
             double shifted = z[c] - top;
             double e = Math.exp(shifted);
             sum += e;
             weighted += e * shifted;
+            if (shifted == 0 && !topSeen) {
+                topSeen = true;
+            } else {
+                rest += e;
+            }
             z[c] = e;
         }
         for (int c = 0; c < z.length; c++) {
             z[c] /= sum;
         }
-        return Math.max(0, Math.log(sum) - weighted / sum);
+        return Math.max(0, Math.log1p(rest) - weighted / sum);
     }
 }

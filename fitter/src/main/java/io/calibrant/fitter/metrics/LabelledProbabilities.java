@@ -2,13 +2,16 @@ package io.calibrant.fitter.metrics;
 
 /** Probabilities of one question and which class was right. Immutable. */
 public final class LabelledProbabilities {
+    /** How far a probability or a sum of probabilities may be off, for rounding; the one tolerance for them. */
+    public static final double ROUNDING = 1e-6;
+
     private final double[] probabilities;
     private final int label;
 
     /**
      * Probabilities with the true class.
      *
-     * @param probabilities of the C classes, each in [0, 1]; copied
+     * @param probabilities of the C classes, each in [0, 1] up to {@link #ROUNDING} above 1, which counts as 1; copied
      * @param label index of the true class, 0 to C - 1
      * @throws IllegalArgumentException if the label is not a class or a probability is out of range
      */
@@ -19,10 +22,12 @@ public final class LabelledProbabilities {
             throw new IllegalArgumentException(
                     "label " + label + " is not one of " + probabilities.length + " classes");
         }
-        for (double p : probabilities) {
-            if (!(p >= 0 && p <= 1 + 1e-9)) {
+        for (int c = 0; c < probabilities.length; c++) {
+            double p = probabilities[c];
+            if (!(p >= 0 && p <= 1 + ROUNDING)) {
                 throw new IllegalArgumentException("probability " + p + " is not within 0 and 1");
             }
+            this.probabilities[c] = Math.min(1, p);
         }
     }
 

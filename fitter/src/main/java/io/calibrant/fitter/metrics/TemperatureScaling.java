@@ -50,10 +50,12 @@ public final class TemperatureScaling {
         double lower = Math.max(-MOST_LOG, best - GRID);
         double upper = Math.min(MOST_LOG, best + GRID);
         UnivariateFunction slope = log -> slope(questions, deviation, log);
-        if (slope.value(lower) >= 0 || slope.value(upper) <= 0) {
+        if (!(slope.value(lower) < 0 && slope.value(upper) > 0)) {
             return Math.exp(best); // at an end of the range: the labels alone want T -> 0 or T -> infinity
         }
-        return Math.exp(new BracketingNthOrderBrentSolver(1e-13, 1e-12, 5).solve(200, slope, lower, upper));
+        double root = new BracketingNthOrderBrentSolver(1e-13, 1e-12, 5).solve(200, slope, lower, upper);
+        // Of two valleys so close together the root may be the hill between them.
+        return Math.exp(objective(questions, deviation, root) <= least ? root : best);
     }
 
     /**

@@ -4,8 +4,10 @@ import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
  * All that a posterior is calibrated on, as it is at one moment.
@@ -25,5 +27,16 @@ public record CalibrationSet(
         answers = Map.copyOf(answers);
         spectra = List.copyOf(spectra);
         statistics = Map.copyOf(statistics);
+    }
+
+    /** The same without some of the questions. */
+    CalibrationSet without(Predicate<String> questions) {
+        return new CalibrationSet(base, without(answers, questions), spectra, without(statistics, questions));
+    }
+
+    private static <V> Map<String, V> without(Map<String, V> all, Predicate<String> questions) {
+        Map<String, V> left = new HashMap<>(all);
+        left.keySet().removeIf(questions);
+        return left;
     }
 }

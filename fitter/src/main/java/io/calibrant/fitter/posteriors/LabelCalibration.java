@@ -11,6 +11,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Calibrates a posterior on labels (method.md section 5c): temperature, (T, c), which of them serves, and where asked
@@ -28,6 +30,45 @@ public final class LabelCalibration {
         this.objective = objective;
         this.factory = factory;
         priors = new PriorCalibration(factory);
+    }
+
+    /**
+     * What came of a calibration.
+     *
+     * @param posterior the calibrated one; null where it failed
+     * @param failure what it failed by; null where it did not
+     * @param unusable the questions whose records alone make it fail, if it is they
+     */
+    public record Outcome(Posterior posterior, RuntimeException failure, List<String> unusable) {}
+
+    /** {@link #of}, and where it fails, by which questions. */
+    public Outcome attempt(CalibrationSet set) {
+        try {
+            return new Outcome(of(set), null, List.of());
+        } catch (RuntimeException e) {
+            return new Outcome(null, e, unusable(set));
+        }
+    }
+
+    /** The questions that make it fail one by one; none where it fails without any. */
+    private List<String> unusable(CalibrationSet set) {
+        if (fails(set.without(id -> true))) {
+            return List.of();
+        }
+        Set<String> ids = new TreeSet<>(set.answers().keySet());
+        ids.addAll(set.statistics().keySet());
+        return ids.stream()
+                .filter(id -> fails(set.without(other -> !other.equals(id))))
+                .toList();
+    }
+
+    private boolean fails(CalibrationSet set) {
+        try {
+            of(set);
+            return false;
+        } catch (RuntimeException e) {
+            return true;
+        }
     }
 
     /**
@@ -85,7 +126,7 @@ public final class LabelCalibration {
             calibrated.crossValidation().map(CrossValidation::varianceNll).ifPresent(posterior::setVarianceNll);
             calibrated.crossValidation().map(CrossValidation::standardError).ifPresent(posterior::setNllStandardError);
         }
-        return posterior.build();
+        return PosteriorFactory.usable(posterior.build());
     }
 
     /** A posterior as it was before its calibration. */

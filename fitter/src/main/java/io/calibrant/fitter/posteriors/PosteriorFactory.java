@@ -34,6 +34,7 @@ public final class PosteriorFactory {
      * come are extrapolated to the run's N training questions (method.md section 3).
      *
      * @param updates the latest of every block, in the run's order
+     * @throws RuntimeException if they make none that can serve
      */
     public Posterior posterior(Run run, List<FactorUpdate> updates, long version) {
         boolean complete = updates.stream()
@@ -67,7 +68,7 @@ public final class PosteriorFactory {
                     optimum.lambdas()[i],
                     updates.get(i).getBatches()));
         }
-        return Posterior.newBuilder()
+        return usable(Posterior.newBuilder()
                 .setRunId(first.getRunId())
                 .setCheckpoint(first.getCheckpoint())
                 .setFit(first.getFit())
@@ -89,7 +90,42 @@ public final class PosteriorFactory {
                 .setParameters(parameters)
                 .setCapturedEnergy(traces > 0 ? kept / traces : 1)
                 .setTimestamp(latest)
-                .build();
+                .build());
+    }
+
+    /**
+     * The posterior itself, of which a scorer can make answers.
+     *
+     * @throws ArithmeticException naming a number that is not finite, or not positive where it must be
+     */
+    static Posterior usable(Posterior posterior) {
+        for (BlockPrecision block : posterior.getBlocks()) {
+            positive("the prior precision of block " + block.getBlock(), block.getLambda());
+        }
+        positive("temperature", posterior.getTemperature());
+        positive("varianceTemperature", posterior.getVarianceTemperature());
+        positive("varianceScale", posterior.getVarianceScale());
+        for (Double each : new Double[] {
+            posterior.getLogEvidence(),
+            posterior.getLogLikelihood(),
+            posterior.getEffectiveParameters(),
+            posterior.getCapturedEnergy(),
+            posterior.getTemperatureNll(),
+            posterior.getVarianceNll(),
+            posterior.getNllStandardError(),
+            posterior.getValidationNll()
+        }) {
+            if (each != null && !Double.isFinite(each)) {
+                throw new ArithmeticException("a figure of the posterior is " + each);
+            }
+        }
+        return posterior;
+    }
+
+    private static void positive(String what, Double value) {
+        if (value != null && !(value > 0 && Double.isFinite(value))) {
+            throw new ArithmeticException(what + " is " + value);
+        }
     }
 
     /** The spectra of a complete pass, without the share that a partial one is scaled by. */

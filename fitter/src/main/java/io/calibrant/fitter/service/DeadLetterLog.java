@@ -1,21 +1,59 @@
 package io.calibrant.fitter.service;
 
+import io.calibrant.schemas.DeadLetters;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.errors.ErrorHandlerContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The log line of a record that goes to the dead-letter topic. */
+/** Makes the dead letter of a record that a handler of Kafka Streams was given, and logs it. */
 final class DeadLetterLog {
+    /** A key of the Streams configuration: what the dead-letter topic takes of one record, bytes. */
+    static final String LIMIT_CONFIG = "calibrant.dead.letter.bytes";
+
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterLog.class);
 
-    private DeadLetterLog() {}
+    private final DeadLetters letters;
 
-    static void log(ErrorHandlerContext context, Exception reason) {
+    /** @param configs of Kafka Streams, as its handlers get them */
+    DeadLetterLog(Map<String, ?> configs) {
+        Object limit = configs.get(LIMIT_CONFIG);
+        letters = new DeadLetters(
+                String.valueOf(configs.get(StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG)),
+                limit == null ? DeadLetters.USUAL_LIMIT : Integer.parseInt(limit.toString()));
+    }
+
+    /** The letter of the record that was being processed; its bytes as they came, or those of an entry of a store. */
+    List<ProducerRecord<byte[], byte[]>> letter(
+            ErrorHandlerContext context, byte[] key, byte[] value, Exception reason) {
         LOG.warn(
                 "dead letter: {}-{} offset {}: {}",
                 context.topic(),
                 context.partition(),
                 context.offset(),
                 reason.getMessage());
+        Headers headers = context.headers() == null ? new RecordHeaders() : context.headers();
+        return List.of(letters.of(
+                new ConsumerRecord<>(
+                        context.topic() == null ? "" : context.topic(),
+                        context.partition(),
+                        context.offset(),
+                        context.timestamp(),
+                        TimestampType.CREATE_TIME,
+                        ConsumerRecord.NULL_SIZE,
+                        ConsumerRecord.NULL_SIZE,
+                        key,
+                        value,
+                        headers,
+                        Optional.empty()),
+                reason));
     }
 }

@@ -5,7 +5,6 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.streams.errors.DeserializationExceptionHandler;
 import org.apache.kafka.streams.errors.ErrorHandlerContext;
-import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
 
 /**
  * Undecodable bytes go to the dead-letter topic, as they came and with Kafka's own error headers. What a later attempt
@@ -13,14 +12,14 @@ import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
  * because Kafka instantiates it by name.
  */
 public final class DeadLetterUndecodable implements DeserializationExceptionHandler {
-    private final LogAndContinueExceptionHandler deadLetter = new LogAndContinueExceptionHandler();
+    private DeadLetterLog deadLetters;
 
     /** For Kafka, which calls {@link #configure} next. */
     public DeadLetterUndecodable() {}
 
     @Override
     public void configure(Map<String, ?> configs) {
-        deadLetter.configure(configs);
+        deadLetters = new DeadLetterLog(configs);
     }
 
     @Override
@@ -28,7 +27,6 @@ public final class DeadLetterUndecodable implements DeserializationExceptionHand
         if (RegistryUnavailableException.isTransient(e)) {
             return Response.fail();
         }
-        DeadLetterLog.log(context, e);
-        return deadLetter.handleError(context, record, e);
+        return Response.resume(deadLetters.letter(context, record.key(), record.value(), e));
     }
 }

@@ -7,6 +7,7 @@ import io.calibrant.fitter.topology.StoreNames;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
 import java.util.Properties;
@@ -90,9 +91,13 @@ public final class Fitter implements AutoCloseable {
             TopicAdmin.createMissing(connection);
         }
         int partitions;
+        int letterBytes;
         FitterSettings fitting;
         try (Admin admin = Admin.create(connection.admin())) {
-            partitions = new TopicsCheck(new TopicAdmin(admin), connection.topics()).check();
+            TopicAdmin topics = new TopicAdmin(admin);
+            partitions = new TopicsCheck(topics, connection.topics()).check();
+            letterBytes = Math.min(
+                    Topics.MAX_RECORD_BYTES, topics.maxRecordBytes(connection.topics().fitterDeadLetters()));
             // A resumed refit takes what was there when it began.
             fitting = settings.selecting(settings.selection()
                     .withPresent(FitRegistry.take(connection, settings).getPresent()));
@@ -106,6 +111,7 @@ public final class Fitter implements AutoCloseable {
         }
         replayEnd = ReplayEnd.now(connection, settings, pending::quiet);
         Properties configs = adjustment.apply(StreamsConfigs.of(connection, settings, stateDirectory.path()));
+        configs.put(DeadLetterLog.LIMIT_CONFIG, letterBytes);
         RebuildingStreams starting = new RebuildingStreams(
                 () -> {
                     KafkaStreams made = new KafkaStreams(

@@ -61,6 +61,7 @@ public final class StreamsConfigs {
         configs.put(
                 StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG,
                 connection.topics().fitterDeadLetters());
+        configs.put(DeadLetterLog.LIMIT_CONFIG, Topics.MAX_RECORD_BYTES);
 
         Map<String, Object> consumer = connection.consumer(null);
         for (String key : new String[] {

@@ -5,17 +5,23 @@ import io.calibrant.fitter.labels.CalibrationInput;
 import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.posteriors.CalibrationSet;
 import io.calibrant.fitter.posteriors.LabelCalibration;
+import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.PriorObjective;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -28,6 +34,8 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Calibrates each posterior that has all its batches on the labelled validation answers that it has made, and publishes
@@ -38,6 +46,8 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * transaction. So it runs on an executor, on a copy of the state, and the thread collects the result.
  */
 final class LabelCalibrationProcessor implements Processor<String, CalibrationInput, String, Posterior> {
+    private static final Logger LOG = LoggerFactory.getLogger(LabelCalibrationProcessor.class);
+
     static final Duration LOOK_EVERY = Duration.ofMillis(500);
 
     /** While labels keep coming, calibration is put off for at most this many looks. */
@@ -71,7 +81,10 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     /** Looks since there was nothing to do; after more than {@link #IDLE_LOOKS} the last result is committed. */
     private int idle;
 
-    private record Job(String key, CalibrationSet set, CompletableFuture<Posterior> result) {}
+    /** Entries that were taken out of the stores and are not yet in the dead-letter topic. */
+    private final Queue<UnusableEntryException> unusable = new ArrayDeque<>();
+
+    private record Job(String key, CalibrationSet set, CompletableFuture<LabelCalibration.Outcome> result) {}
 
     LabelCalibrationProcessor(
             PriorObjective objective,
@@ -141,8 +154,11 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         }
         waiting.replaceAll((fit, looks) -> looks + 1);
         changedSinceLook.clear();
-        idle = waiting.isEmpty() && job == null ? idle + 1 : 0;
+        idle = waiting.isEmpty() && job == null && unusable.isEmpty() ? idle + 1 : 0;
         pending.set(this, idle <= IDLE_LOOKS);
+        if (!unusable.isEmpty()) {
+            throw unusable.remove(); // one a look: the handler makes its dead letter, and what was done stays done
+        }
     }
 
     @Override
@@ -155,14 +171,21 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         if (base == null) {
             return; // its arrival triggers the calibration
         }
+        List<FactorUpdate> blocks = new ArrayList<>();
+        for (BlockPrecision block : base.getBlocks()) {
+            FactorUpdate spectrum = spectra.get(fit + '/' + block.getBlock());
+            if (spectrum == null) {
+                LOG.warn("{} is not calibrated: the spectrum of its block {} is lost", fit, block.getBlock());
+                return;
+            }
+            blocks.add(spectrum);
+        }
         CalibrationSet set = new CalibrationSet(
                 base,
                 prefixed(answers, fit + '/'),
-                base.getBlocks().stream()
-                        .map(block -> spectra.get(fit + '/' + block.getBlock()))
-                        .toList(),
+                blocks,
                 statistics == null ? Map.of() : prefixed(statistics, fit + '/'));
-        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibration.of(set), executor));
+        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibration.attempt(set), executor));
     }
 
     private void finish() {
@@ -176,8 +199,13 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
             waiting.putIfAbsent(done.key, 0); // other factors came in between
             return;
         }
+        LabelCalibration.Outcome outcome = result(done);
+        if (outcome.failure() != null) {
+            takeOut(done.key, outcome);
+            return;
+        }
         Posterior last = posteriors.get(done.key);
-        Posterior calibrated = result(done);
+        Posterior calibrated = outcome.posterior();
         if (LabelCalibration.same(last, calibrated)) {
             return;
         }
@@ -192,7 +220,30 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         listener.accept(calibrated);
     }
 
-    private static Posterior result(Job done) {
+    /** Takes what made a calibration fail out of the stores, so that the next one goes without it. */
+    private void takeOut(String fit, LabelCalibration.Outcome outcome) {
+        String why = String.valueOf(outcome.failure().getMessage());
+        if (outcome.unusable().isEmpty()) {
+            LOG.warn("{} is not calibrated, its posterior stays as it was: {}", fit, why);
+            return;
+        }
+        for (String question : outcome.unusable()) {
+            String key = fit + '/' + question;
+            // The statistics first: an answer has passed more checks, and is tried without them.
+            Object entry = statistics == null ? null : statistics.delete(key);
+            String what = entry == null ? "the answer and the label" : "the predictive statistics";
+            entry = entry == null ? answers.delete(key) : entry;
+            unusable.add(new UnusableEntryException(
+                    what + " of question '" + question + "' make the calibration of " + fit + " fail, which goes on"
+                            + " without them: " + why,
+                    key.getBytes(StandardCharsets.UTF_8),
+                    String.valueOf(entry).getBytes(StandardCharsets.UTF_8),
+                    outcome.failure()));
+        }
+        waiting.putIfAbsent(fit, 0);
+    }
+
+    private static LabelCalibration.Outcome result(Job done) {
         try {
             return done.result.join();
         } catch (CompletionException e) {

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -82,14 +83,24 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             return;
         }
         Posterior last = posteriors.get(record.key());
-        Posterior posterior = factory.posterior(
-                run.run(),
-                run.order().stream().map(progress.blocks::get).toList(),
-                last == null ? 1 : last.getVersion() + 1);
+        Posterior posterior = posterior(record.key(), progress, last == null ? 1 : last.getVersion() + 1);
         posteriors.put(record.key(), posterior);
         progress.made();
         context.forward(record.withValue(posterior));
         listener.accept(posterior);
+    }
+
+    private Posterior posterior(String key, BlockProgress progress, long version) {
+        try {
+            return factory.posterior(
+                    progress.run.run(),
+                    progress.run.order().stream().map(progress.blocks::get).toList(),
+                    version);
+        } catch (KafkaException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new BadRecordException("the factors of " + key + " make no posterior: " + e.getMessage(), e);
+        }
     }
 
     private RunBlocks run(FactorUpdate update, long timestamp) {

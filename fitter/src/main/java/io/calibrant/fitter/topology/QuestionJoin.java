@@ -43,11 +43,14 @@ final class QuestionJoin {
         QuestionState known = questions.get(questionId);
         QuestionState before = known == null ? QuestionState.UNKNOWN : known;
         QuestionState after = event.apply(before);
+        // Before the store is changed: what fails here is a record that has changed nothing.
+        Map<String, CalibrationCounts> countsBefore = before.counts(fit);
+        Map<String, CalibrationCounts> countsAfter = after.counts(fit);
+        Map<String, CalibrationAnswer> answersBefore = before.calibrationAnswers(fit);
+        Map<String, CalibrationAnswer> answersAfter = after.calibrationAnswers(fit);
         questions.put(questionId, after);
         commits.processed(timestamp);
 
-        Map<String, CalibrationCounts> countsBefore = before.counts(fit);
-        Map<String, CalibrationCounts> countsAfter = after.counts(fit);
         TreeSet<String> keys = new TreeSet<>(countsBefore.keySet());
         keys.addAll(countsAfter.keySet());
         for (String key : keys) {
@@ -59,8 +62,6 @@ final class QuestionJoin {
             }
         }
 
-        Map<String, CalibrationAnswer> answersBefore = before.calibrationAnswers(fit);
-        Map<String, CalibrationAnswer> answersAfter = after.calibrationAnswers(fit);
         keys = new TreeSet<>(answersBefore.keySet());
         keys.addAll(answersAfter.keySet());
         for (String key : keys) {

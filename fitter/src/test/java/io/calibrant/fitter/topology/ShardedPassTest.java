@@ -110,7 +110,7 @@ class ShardedPassTest {
         for (int time = 0; time < 200; time++) {
             int shards = 1 + random.nextInt(5);
             long expected = 1L + random.nextInt(17);
-            FoldedBatches folded = new FoldedBatches(0, List.of());
+            FoldedBatches folded = FoldedBatches.NONE;
             List<String> missing = new ArrayList<>();
             boolean[] lacks = new boolean[shards];
             for (long batch = 0; batch < expected; batch++) {
