@@ -70,7 +70,8 @@ public final class DeadLetters {
     private void explain(Headers headers, ConsumerRecord<byte[], byte[]> record, Throwable reason) {
         StringWriter trace = new StringWriter();
         reason.printStackTrace(new PrintWriter(trace));
-        DeadLetterHeaders.add(headers, DeadLetterHeaders.EXCEPTION, reason.getClass().getName());
+        DeadLetterHeaders.add(
+                headers, DeadLetterHeaders.EXCEPTION, reason.getClass().getName());
         DeadLetterHeaders.add(
                 headers, DeadLetterHeaders.MESSAGE, cut(String.valueOf(reason.getMessage()), MOST_MESSAGE));
         DeadLetterHeaders.add(headers, DeadLetterHeaders.STACK_TRACE, cut(trace.toString(), MOST_TRACE));

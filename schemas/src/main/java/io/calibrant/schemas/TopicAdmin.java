@@ -91,8 +91,10 @@ public final class TopicAdmin {
      */
     public int maxRecordBytes(String topic) {
         try {
-            Config config = get(admin.describeConfigs(List.of(resource(topic))).values().get(resource(topic)));
-            return Integer.parseInt(config.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
+            Config config =
+                    get(admin.describeConfigs(List.of(resource(topic))).values().get(resource(topic)));
+            return Integer.parseInt(
+                    config.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
         } catch (AuthorizationException e) {
             return DeadLetters.USUAL_LIMIT;
         }

@@ -9,9 +9,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.record.internal.AbstractRecords;
 import org.apache.kafka.common.record.internal.RecordBatch;
-import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -48,8 +48,8 @@ class DeadLettersTest {
         assertThat(text(letter, DeadLetterHeaders.VALUE_BYTES)).isEqualTo("2000000");
         assertThat(text(letter, DeadLetterHeaders.KEY_BYTES)).isEqualTo("600000");
         // sha256sum of two million letters a
-        assertThat(text(letter, DeadLetterHeaders.VALUE_SHA256)).isEqualTo(
-                        "bcf7f9d1b4311c3352e60502255ce09a6744df84e8f2c89f79c4b5d74933a95a");
+        assertThat(text(letter, DeadLetterHeaders.VALUE_SHA256))
+                .isEqualTo("bcf7f9d1b4311c3352e60502255ce09a6744df84e8f2c89f79c4b5d74933a95a");
     }
 
     @ParameterizedTest

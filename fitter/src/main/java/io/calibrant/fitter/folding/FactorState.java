@@ -70,8 +70,8 @@ public final class FactorState {
         }
         FoldedBatches now = contribution.addedTo(folded);
         if (now.beyond().size() > FoldedBatches.MOST_SEQUENCES) {
-            throw contribution.refused("the batches that are missing before it leave more than "
-                    + FoldedBatches.MOST_SEQUENCES + " gaps");
+            throw contribution.refused(
+                    "the batches that are missing before it leave more than " + FoldedBatches.MOST_SEQUENCES + " gaps");
         }
         KroneckerFactor factor = folded(contribution);
         Factor next = FoldResults.state(settings, contribution, record, factor, now, timestamp);

@@ -100,8 +100,8 @@ public record FoldedBatches(long below, List<BatchSequence> beyond) {
             }
             end++;
             if (next.getBatches() > 1) {
-                left.add(new BatchSequence(
-                        next.getFirst() + next.getStride(), next.getBatches() - 1, next.getStride()));
+                left.add(
+                        new BatchSequence(next.getFirst() + next.getStride(), next.getBatches() - 1, next.getStride()));
             }
         }
         List<BatchSequence> beyond = new ArrayList<>(left.size());

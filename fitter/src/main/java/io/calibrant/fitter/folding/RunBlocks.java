@@ -36,8 +36,8 @@ public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
         for (Block block : run.getBlocks()) {
             String name = block.getName();
             if (name.isEmpty() || name.length() > MOST_NAME || name.indexOf('/') >= 0) {
-                return "the name of a block must be 1 to " + MOST_NAME + " characters without '/', got "
-                        + name.length() + " characters";
+                return "the name of a block must be 1 to " + MOST_NAME + " characters without '/', got " + name.length()
+                        + " characters";
             }
             if (!names.add(name)) {
                 return "block " + name + " occurs twice";

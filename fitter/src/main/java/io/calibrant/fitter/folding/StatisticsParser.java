@@ -286,7 +286,8 @@ public final class StatisticsParser {
     private static void number(Statistics statistics, String what, double value, boolean right, String accepted) {
         if (!right || !(Math.abs(value) <= MOST)) {
             throw bad(
-                    statistics, what + " is " + value + ", expected a finite number " + accepted + ", " + MOST + " at most");
+                    statistics,
+                    what + " is " + value + ", expected a finite number " + accepted + ", " + MOST + " at most");
         }
     }
 

@@ -91,8 +91,10 @@ public final class AnswerCheck {
             throw bad(value, "labels are " + labels + ", expected two or more, none twice");
         }
         if (labels.size() > MOST_CHOICES || labels.stream().anyMatch(label -> label.length() > MOST_LABEL)) {
-            throw bad(value, labels.size() + " labels, expected " + MOST_CHOICES + " at most, of " + MOST_LABEL
-                    + " characters at most");
+            throw bad(
+                    value,
+                    labels.size() + " labels, expected " + MOST_CHOICES + " at most, of " + MOST_LABEL
+                            + " characters at most");
         }
         if (value.getPosteriorVersion() < 0 || value.getPosteriorVersion() == AnswerSummary.BORROWED) {
             throw bad(value, "posteriorVersion is " + value.getPosteriorVersion() + ", expected 1, 2, ...");

@@ -106,8 +106,8 @@ public final class PredictiveCheck {
                 if (!(Math.abs(each) <= most)) {
                     throw bad(
                             value,
-                            "block " + block.getBlock() + ": " + what + " hold " + each
-                                    + ", expected finite numbers, " + most + " at most");
+                            "block " + block.getBlock() + ": " + what + " hold " + each + ", expected finite numbers, "
+                                    + most + " at most");
                 }
             }
             return all;

@@ -48,8 +48,7 @@ public final class DeadLetterUnusable implements ProcessingExceptionHandler {
             LOG.info("a record was refused by an exception that no check expects", e);
             reason = new BadRecordException("the record cannot be processed: " + Fitter.firstReason(e), e);
         }
-        return Response.resume(
-                deadLetters.letter(context, context.sourceRawKey(), context.sourceRawValue(), reason));
+        return Response.resume(deadLetters.letter(context, context.sourceRawKey(), context.sourceRawValue(), reason));
     }
 
     /**

@@ -97,7 +97,8 @@ public final class Fitter implements AutoCloseable {
             TopicAdmin topics = new TopicAdmin(admin);
             partitions = new TopicsCheck(topics, connection.topics()).check();
             letterBytes = Math.min(
-                    Topics.MAX_RECORD_BYTES, topics.maxRecordBytes(connection.topics().fitterDeadLetters()));
+                    Topics.MAX_RECORD_BYTES,
+                    topics.maxRecordBytes(connection.topics().fitterDeadLetters()));
             // A resumed refit takes what was there when it began.
             fitting = settings.selecting(settings.selection()
                     .withPresent(FitRegistry.take(connection, settings).getPresent()));
