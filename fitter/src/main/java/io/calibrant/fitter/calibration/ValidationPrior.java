@@ -77,17 +77,10 @@ public final class ValidationPrior {
         }
     }
 
-    /** The best lambda that is the same for all blocks. */
-    public Optimum minimise(Collection<LabelledStatistics> questions) {
-        double[] same = new double[spectra.size()];
-        Arrays.fill(same, 1);
-        return minimise(questions, same);
-    }
-
     /**
      * The best lambdas of a given shape, lambda_l proportional to shape_l: the layerwise optimum of the evidence says
-     * which block needs how much compared with the others, the labels say how much. (A few hundred labels cannot choose
-     * hundreds of precisions one by one.)
+     * which block needs how much compared with the others, the labels say how much. A shape of ones gives the best
+     * lambda that is the same for all blocks. (A few hundred labels cannot choose hundreds of precisions one by one.)
      *
      * @param questions one element for each question, in any order; at least one
      * @param shape positive, one for each block; not modified

@@ -19,8 +19,9 @@
  *
  * // BlockSpectrum of every block, in the order of the projections
  * ValidationPrior prior = new ValidationPrior(spectra);
- * ValidationPrior.Optimum best = prior.minimise(statistics);   // List of LabelledStatistics, any order; SCALAR
- * prior.minimise(statistics, shape)               // LAYERWISE: lambda_l proportional to shape_l, e.g. the evidence's
+ * ValidationPrior.Optimum best = prior.minimise(statistics, shape);
+ *                                                 // List of LabelledStatistics, any order; lambda_l proportional to
+ *                                                 // shape_l: LAYERWISE the evidence's optimum, SCALAR ones
  * best.lambdas(), best.nll()                      // one lambda a block; mean NLL of the labels there
  * prior.answer(one, best.lambdas())               // its LabelledContrasts at these lambdas, for the Calibrator
  * </pre>

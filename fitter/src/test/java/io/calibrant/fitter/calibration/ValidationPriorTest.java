@@ -26,6 +26,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ValidationPriorTest {
+    private static final double[] SAME = {1, 1};
+
     @ParameterizedTest
     @ValueSource(ints = {0, 2, 7})
     void shouldGiveTheCovarianceOfADenseInverse(int kept) {
@@ -136,7 +138,7 @@ class ValidationPriorTest {
     @Test
     void shouldFindTheSameMinimumFromThreeStartsAndAFineGrid() {
         Problem problem = new Problem(60, 1);
-        ValidationPrior.Optimum best = problem.prior.minimise(problem.questions);
+        ValidationPrior.Optimum best = problem.prior.minimise(problem.questions, SAME);
 
         for (double start : new double[] {Math.log(1e-3), 1, Math.log(1e6)}) {
             ValidationPrior.Optimum other = problem.prior.minimise(problem.questions, new double[] {1, 1}, start, 0.7);
@@ -164,17 +166,17 @@ class ValidationPriorTest {
     @Test
     void shouldFindThePrecisionThatMadeTheLabels() {
         Problem problem = new Problem(3000, 2);
-        ValidationPrior.Optimum best = problem.prior.minimise(problem.questions);
+        ValidationPrior.Optimum best = problem.prior.minimise(problem.questions, SAME);
         assertThat(Math.log(best.lambdas()[0] / Problem.LAMBDA)).isCloseTo(0, within(0.4));
     }
 
     @Test
     void shouldNotDependOnTheOrderOfTheQuestions() {
         Problem problem = new Problem(31, 3);
-        ValidationPrior.Optimum best = problem.prior.minimise(problem.questions);
+        ValidationPrior.Optimum best = problem.prior.minimise(problem.questions, SAME);
         List<LabelledStatistics> shuffled = new ArrayList<>(problem.questions);
         Collections.shuffle(shuffled, new Random(0));
-        ValidationPrior.Optimum again = problem.prior.minimise(shuffled);
+        ValidationPrior.Optimum again = problem.prior.minimise(shuffled, SAME);
         assertThat(again.lambdas()).isEqualTo(best.lambdas());
         assertThat(again.nll()).isEqualTo(best.nll());
     }
@@ -208,15 +210,17 @@ class ValidationPriorTest {
     void shouldNameWhatDoesNotFit() {
         Problem problem = new Problem(1, 6);
         LabelledStatistics good = problem.questions.get(0);
-        assertThatThrownBy(() -> problem.prior.minimise(List.of())).hasMessageContaining("at least one question");
+        assertThatThrownBy(() -> problem.prior.minimise(List.of(), SAME)).hasMessageContaining("at least one question");
         assertThatThrownBy(() -> new ValidationPrior(List.of())).hasMessageContaining("at least one");
         assertThatThrownBy(() -> problem.prior.minimise(problem.questions, new double[] {1, 0}))
                 .hasMessage("shape must be one positive number for each of 2 blocks, got [1.0, 0.0]");
-        assertThatThrownBy(() -> problem.prior.minimise(List.of(
-                        new LabelledStatistics("odd", good.mean(), good.blocks().subList(0, 1), 0))))
+        assertThatThrownBy(() -> problem.prior.minimise(
+                        List.of(new LabelledStatistics(
+                                "odd", good.mean(), good.blocks().subList(0, 1), 0)),
+                        SAME))
                 .hasMessageContaining("question odd: 1 blocks");
-        assertThatThrownBy(() ->
-                        problem.prior.minimise(List.of(new LabelledStatistics("odd", good.mean(), good.blocks(), 9))))
+        assertThatThrownBy(() -> problem.prior.minimise(
+                        List.of(new LabelledStatistics("odd", good.mean(), good.blocks(), 9)), SAME))
                 .hasMessageContaining("label 9");
         assertThatThrownBy(() -> problem.prior.answer(
                         new LabelledStatistics(

@@ -104,7 +104,8 @@ class PriorCalibrationTest {
                     Answers.LABELS.indexOf(label(i))));
         }
         ValidationPrior prior = new ValidationPrior(spectra);
-        ValidationPrior.Optimum optimum = prior.minimise(questions);
+        double[] ones = spectra.stream().mapToDouble(each -> 1).toArray();
+        ValidationPrior.Optimum optimum = prior.minimise(questions, ones);
         double lambda = optimum.lambdas()[0];
         assertThat(calibrated.getObjective()).isEqualTo(PriorObjective.VALIDATION);
         assertThat(calibrated.getValidationNll()).isCloseTo(optimum.nll(), within(1e-9));

@@ -1,6 +1,5 @@
 package io.calibrant.scorer.serving;
 
-import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,7 +21,7 @@ public final class ModelTable {
     private final Runnable wakeKeeper;
 
     // Guarded by this.
-    private Map<Target, FitModel> models = Map.of();
+    Map<Target, FitModel> models = Map.of();
     private final List<Request> requests = new ArrayList<>();
     private final Set<String> elsewhere = new HashSet<>(); // runs that exist and are not served here
     private boolean ready;
@@ -179,12 +178,5 @@ public final class ModelTable {
             notifyAll();
         }
         waiting.forEach(request -> request.done().completeExceptionally(new WakeupException()));
-    }
-
-    /** What is served now, for tests. */
-    synchronized Map<Target, Posterior> posteriors() {
-        Map<Target, Posterior> now = new HashMap<>();
-        models.forEach((target, model) -> now.put(target, model.posterior()));
-        return now;
     }
 }

@@ -28,10 +28,6 @@ abstract class RefCounted {
         }
     }
 
-    final synchronized boolean isFree() {
-        return holders == 0;
-    }
-
     /** Frees what it holds. Called once, by the last {@link #release}. */
     abstract void free();
 }

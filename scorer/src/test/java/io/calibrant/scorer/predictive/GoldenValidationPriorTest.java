@@ -73,7 +73,8 @@ class GoldenValidationPriorTest {
             double reference = expected.get("grid_val_nll").get(i).asDouble();
             worst = Math.max(worst, Math.abs(nll(prior, validation, lambda) - reference));
         }
-        ValidationPrior.Optimum best = prior.minimise(validation);
+        ValidationPrior.Optimum best = prior.minimise(
+                validation, posterior.stream().mapToDouble(block -> 1).toArray());
         double lambda = best.lambdas()[0];
         double atTheirs = nll(prior, test, expected.get("lam").asDouble())
                 - expected.get("nll").asDouble();

@@ -1,5 +1,7 @@
 package io.calibrant.scorer.serving;
 
+import static io.calibrant.scorer.serving.ServedState.isFree;
+import static io.calibrant.scorer.serving.ServedState.posteriors;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -121,7 +123,7 @@ class ModelKeeperTest {
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 3L));
         assertThat(predictors()).isNotSameAs(first);
         assertThat(predictors().weights()).isSameAs(first.weights());
-        assertThat(first.isFree()).isTrue();
+        assertThat(isFree(first)).isTrue();
         assertThat(heard.served).containsExactly(1L, 2L, 3L);
     }
 
@@ -368,7 +370,7 @@ class ModelKeeperTest {
 
     private Map<Target, Long> versions() {
         Map<Target, Long> versions = new HashMap<>();
-        keeper.table().posteriors().forEach((target, posterior) -> versions.put(target, posterior.getVersion()));
+        posteriors(keeper.table()).forEach((target, posterior) -> versions.put(target, posterior.getVersion()));
         return versions;
     }
 

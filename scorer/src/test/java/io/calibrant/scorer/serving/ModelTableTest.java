@@ -1,5 +1,7 @@
 package io.calibrant.scorer.serving;
 
+import static io.calibrant.scorer.serving.ServedState.isFree;
+import static io.calibrant.scorer.serving.ServedState.posteriors;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -58,9 +60,7 @@ class ModelTableTest {
             assertThat(lease.models().get(DEFAULT).posterior().getVersion()).isEqualTo(1);
         }
         assertThat(models.requests()).isZero();
-        assertThat(table.posteriors().values())
-                .extracting(Posterior::getVersion)
-                .containsExactlyInAnyOrder(1L, 7L);
+        assertThat(posteriors(table).values()).extracting(Posterior::getVersion).containsExactlyInAnyOrder(1L, 7L);
     }
 
     @Test
@@ -112,11 +112,11 @@ class ModelTableTest {
         models.serve(2, DEFAULT);
         one.close();
         one.close(); // counts once
-        assertThat(old.isFree()).isFalse();
+        assertThat(isFree(old)).isFalse();
         two.close();
-        assertThat(old.isFree()).isTrue();
+        assertThat(isFree(old)).isTrue();
         try (Lease now = table.lease(Set.of(DEFAULT), Set.of(), false)) {
-            assertThat(now.models().get(DEFAULT).predictors().isFree()).isFalse();
+            assertThat(isFree(now.models().get(DEFAULT).predictors())).isFalse();
         }
     }
 
@@ -153,6 +153,6 @@ class ModelTableTest {
 
         assertThatThrownBy(asking::join).hasCauseInstanceOf(WakeupException.class);
         model.predictors().release();
-        assertThat(model.predictors().isFree()).isTrue();
+        assertThat(isFree(model.predictors())).isTrue();
     }
 }

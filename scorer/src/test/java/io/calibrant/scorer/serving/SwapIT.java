@@ -1,5 +1,7 @@
 package io.calibrant.scorer.serving;
 
+import static io.calibrant.scorer.serving.ServedState.isFree;
+import static io.calibrant.scorer.serving.ServedState.posteriors;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -63,7 +65,7 @@ class SwapIT {
         // What the model itself makes when first used and keeps, its rotary tables, is there from now on.
         try (NDManager manager = base.model().newManager()) {
             TokenBatch longest = TokenBatch.leftPadded(List.of(new long[TinyModel.CONTEXT]), 0);
-            base.model().hidden(longest, LinearHook.FROZEN, manager);
+            base.model().fullLogits(longest, LinearHook.FROZEN, manager);
         }
     }
 
@@ -113,7 +115,7 @@ class SwapIT {
             assertThat(served.get(served.size() - 1).getCheckpoint()).isEqualTo("step-" + i);
             assertThat(arrays()).as("arrays on the device after %d swaps", i).isEqualTo(one);
         }
-        assertThat(first.isFree()).isTrue();
+        assertThat(isFree(first)).isTrue();
     }
 
     @Test
@@ -136,8 +138,8 @@ class SwapIT {
         assertThat(served).extracting(Posterior::getVersion).containsExactly(1L, 2L, 3L);
         assertThat(predictors()).isNotSameAs(before);
         assertThat(predictors().weights()).isSameAs(before.weights());
-        assertThat(before.isFree()).isTrue();
-        assertThat(predictors().weights().isFree()).isFalse();
+        assertThat(isFree(before)).isTrue();
+        assertThat(isFree(predictors().weights())).isFalse();
     }
 
     @Test
@@ -151,10 +153,10 @@ class SwapIT {
             old = model.predictors();
             run.publishPosterior(2, PosteriorState.COMPLETE, 9);
             turn();
-            assertThat(old.isFree()).isFalse();
+            assertThat(isFree(old)).isFalse();
             assertThat(answered(model, Tier.ALL).getPosteriorVersion()).isEqualTo(1);
         }
-        assertThat(old.isFree()).isTrue();
+        assertThat(isFree(old)).isTrue();
     }
 
     @Test
@@ -177,7 +179,7 @@ class SwapIT {
         assertThat(checkpoint()).isEqualTo("step-1");
         old.removePosterior();
         turn();
-        assertThat(keeper.table().posteriors()).isEmpty();
+        assertThat(posteriors(keeper.table())).isEmpty();
         assertThat(keeper.table().awaitReady(Duration.ZERO)).isFalse();
     }
 
@@ -193,7 +195,7 @@ class SwapIT {
             six.add(new Target("tiny", "fit-" + i));
         }
         turn();
-        assertThat(keeper.table().posteriors()).containsOnlyKeys(TARGET);
+        assertThat(posteriors(keeper.table())).containsOnlyKeys(TARGET);
         try (Lease lease = asked(six)) {
             assertThat(lease.models()).containsOnlyKeys(six);
             assertThat(lease.refusals()).isEmpty();
@@ -206,7 +208,7 @@ class SwapIT {
             assertThat(lease.models()).isEmpty();
             assertThat(lease.refusals().values()).singleElement().asString().contains("no posterior of fit 'unheard'");
         }
-        assertThat(keeper.table().posteriors()).containsOnlyKeys(TARGET, target(3), target(4), target(5));
+        assertThat(posteriors(keeper.table())).containsOnlyKeys(TARGET, target(3), target(4), target(5));
     }
 
     private static Target target(int fit) {
@@ -272,7 +274,7 @@ class SwapIT {
     }
 
     private String checkpoint() {
-        return keeper.table().posteriors().get(TARGET).getCheckpoint();
+        return posteriors(keeper.table()).get(TARGET).getCheckpoint();
     }
 
     /** Everything on the device that belongs to the base model, adapters and posteriors below it included. */

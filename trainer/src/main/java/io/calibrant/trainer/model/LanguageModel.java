@@ -163,20 +163,7 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /**
-     * Hidden states after the final norm of every token, padding included.
-     *
-     * @return [B, T, D], owned by {@code pass}
-     */
-    public NDArray hidden(TokenBatch batch, LinearHook hook, NDManager pass) {
-        try (NDScope scope = new NDScope()) {
-            scope.suppressNotUsedWarning();
-            NDArray x = layers(sequences(batch, pass), hook, false, null);
-            return keep(norm.forward(x, top(hook), null).reshape(batch.size(), batch.tokens(), config.width()));
-        }
-    }
-
-    /**
-     * Logits of the whole vocabulary at every token, for tests.
+     * Logits of the whole vocabulary at every token, as pretraining needs them.
      *
      * @return [B, T, vocabulary], owned by {@code pass}
      */
