@@ -20,19 +20,32 @@ public record PairedBootstrap(Interval accuracy, Interval nll, Interval ece, Int
     /** Resamples by default. */
     public static final int RESAMPLES = 2000;
 
+    /** With fewer questions there is no interval: the resamples of a handful say nothing about other questions. */
+    public static final int FEWEST_QUESTIONS = 10;
+
     private static final double TAIL = 0.025;
 
     /**
      * A difference.
      *
      * @param estimate on the questions themselves
-     * @param lower end of the 95% interval
-     * @param upper other end
+     * @param lower end of the 95% interval; NaN with fewer than {@link #FEWEST_QUESTIONS} questions
+     * @param upper other end, or NaN
      */
     public record Interval(double estimate, double lower, double upper) {
-        /** Whether the interval leaves out 0. */
-        public boolean excludesZero() {
-            return lower > 0 || upper < 0;
+        /** Whether there were enough questions for an interval. */
+        public boolean isKnown() {
+            return !Double.isNaN(lower);
+        }
+
+        /** Whether the whole interval lies above 0. */
+        public boolean isAboveZero() {
+            return lower > 0;
+        }
+
+        /** Whether the whole interval lies below 0. */
+        public boolean isBelowZero() {
+            return upper < 0;
         }
     }
 
@@ -67,10 +80,19 @@ public record PairedBootstrap(Interval accuracy, Interval nll, Interval ece, Int
         if (resamples < 1 / TAIL) {
             throw new IllegalArgumentException("resamples must be 40 or more, got " + resamples);
         }
+        Metrics a = Metrics.of(first, bins);
+        Metrics b = Metrics.of(second, bins);
+        if (n < FEWEST_QUESTIONS) {
+            return new PairedBootstrap(
+                    without(a.accuracy() - b.accuracy()),
+                    without(a.nll() - b.nll()),
+                    without(a.ece() - b.ece()),
+                    without(a.brier() - b.brier()));
+        }
         SplittableRandom random = new SplittableRandom(seed);
         List<Metrics> one = new ArrayList<>(resamples);
         List<Metrics> two = new ArrayList<>(resamples);
-        for (int b = 0; b < resamples; b++) {
+        for (int r = 0; r < resamples; r++) {
             List<LabelledProbabilities> some = new ArrayList<>(n);
             List<LabelledProbabilities> same = new ArrayList<>(n);
             for (int i = 0; i < n; i++) {
@@ -81,13 +103,15 @@ public record PairedBootstrap(Interval accuracy, Interval nll, Interval ece, Int
             one.add(Metrics.of(some, bins));
             two.add(Metrics.of(same, bins));
         }
-        Metrics a = Metrics.of(first, bins);
-        Metrics b = Metrics.of(second, bins);
         return new PairedBootstrap(
                 interval(a, b, one, two, Metrics::accuracy),
                 interval(a, b, one, two, Metrics::nll),
                 interval(a, b, one, two, Metrics::ece),
                 interval(a, b, one, two, Metrics::brier));
+    }
+
+    private static Interval without(double estimate) {
+        return new Interval(estimate, Double.NaN, Double.NaN);
     }
 
     private static Interval interval(

@@ -51,15 +51,39 @@ class PairedBootstrapTest {
         PairedBootstrap none = PairedBootstrap.of(at(1), at(1));
         for (PairedBootstrap.Interval each : List.of(none.accuracy(), none.nll(), none.ece(), none.brier())) {
             assertThat(each).isEqualTo(new PairedBootstrap.Interval(0, 0, 0));
-            assertThat(each.excludesZero()).isFalse();
+            assertThat(each.isAboveZero() || each.isBelowZero()).isFalse();
         }
         // A temperature moves no argmax, but it moves the rest.
         PairedBootstrap some = PairedBootstrap.of(at(1), at(5));
-        assertThat(some.accuracy().excludesZero()).isFalse();
-        assertThat(some.nll().excludesZero()).isTrue();
-        assertThat(some.brier().excludesZero()).isTrue();
+        assertThat(some.accuracy().isAboveZero() || some.accuracy().isBelowZero())
+                .isFalse();
+        assertThat(some.nll().isAboveZero())
+                .as("random labels: the sharper one is worse")
+                .isTrue();
+        assertThat(some.brier().isAboveZero()).isTrue();
+        PairedBootstrap reverse = PairedBootstrap.of(at(5), at(1));
+        assertThat(reverse.nll().isBelowZero()).isTrue();
+        assertThat(reverse.nll().isAboveZero()).isFalse();
         assertThat(some.ece().estimate())
                 .isEqualTo(Metrics.of(at(1)).ece() - Metrics.of(at(5)).ece(), within(1e-12));
+    }
+
+    @Test
+    void shouldGiveNoIntervalForAHandfulOfQuestions() {
+        PairedBootstrap nine = PairedBootstrap.of(at(1).subList(0, 9), at(5).subList(0, 9));
+        for (PairedBootstrap.Interval each : List.of(nine.accuracy(), nine.nll(), nine.ece(), nine.brier())) {
+            assertThat(each.isKnown() || each.isAboveZero() || each.isBelowZero())
+                    .isFalse();
+        }
+        assertThat(nine.nll().estimate())
+                .isEqualTo(
+                        Metrics.of(at(1).subList(0, 9)).nll()
+                                - Metrics.of(at(5).subList(0, 9)).nll(),
+                        within(1e-12));
+        assertThat(PairedBootstrap.of(at(1).subList(0, 10), at(5).subList(0, 10))
+                        .nll()
+                        .isKnown())
+                .isTrue();
     }
 
     @Test

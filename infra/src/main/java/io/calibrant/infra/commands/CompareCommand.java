@@ -182,7 +182,9 @@ final class CompareCommand implements Callable<Integer> {
                 digits("%.4f", first),
                 digits("%.4f", second),
                 digits("%+.4f", interval.estimate()),
-                digits("%+.4f", interval.lower()) + " to " + digits("%+.4f", interval.upper()));
+                interval.isKnown()
+                        ? digits("%+.4f", interval.lower()) + " to " + digits("%+.4f", interval.upper())
+                        : "needs " + PairedBootstrap.FEWEST_QUESTIONS + " questions");
     }
 
     private static String digits(String format, double value) {

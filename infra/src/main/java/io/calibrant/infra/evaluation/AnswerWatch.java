@@ -21,6 +21,9 @@ final class AnswerWatch implements AutoCloseable {
     private final Predicate<Answer> wanted;
     private final Map<String, Answer> answers = new HashMap<>();
     private final Map<String, String> refused = new LinkedHashMap<>();
+    private final Predicate<Answer> backlog;
+    private Answer last;
+    private int others;
 
     /**
      * Starts at the beginning of both topics, or at their end.
@@ -28,10 +31,17 @@ final class AnswerWatch implements AutoCloseable {
      * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      * @param fromBeginning whether what is there already counts
      * @param wanted which answers count
+     * @param backlog which of the others show that the scorer goes on
      * @throws IllegalStateException if a topic does not exist
      */
-    AnswerWatch(Connection connection, Consumer<String> outages, boolean fromBeginning, Predicate<Answer> wanted) {
+    AnswerWatch(
+            Connection connection,
+            Consumer<String> outages,
+            boolean fromBeginning,
+            Predicate<Answer> wanted,
+            Predicate<Answer> backlog) {
         this.wanted = wanted;
+        this.backlog = backlog;
         TopicReading reading = TopicReading.of(connection)
                 .records(connection.topics().answers(), Answer.class, Objects::nonNull, this::answered)
                 .bytes(connection.topics().scorerDeadLetters(), this::refused)
@@ -40,8 +50,14 @@ final class AnswerWatch implements AutoCloseable {
     }
 
     private void answered(TopicRecord<Answer> record) {
-        if (record.value() != null && wanted.test(record.value())) {
+        if (record.value() == null) {
+            return;
+        }
+        if (wanted.test(record.value())) {
             answers.put(record.key(), record.value());
+            last = record.value();
+        } else if (backlog.test(record.value())) {
+            others++;
         }
     }
 
@@ -61,6 +77,16 @@ final class AnswerWatch implements AutoCloseable {
     /** Whether the broker or the registry is away, so that nothing can come. */
     boolean isHeldUp() {
         return !reader.problem().isEmpty();
+    }
+
+    /** The number of answers of the backlog, and of all refusals: they show that the scorer goes on. */
+    int others() {
+        return others + refused.size();
+    }
+
+    /** The wanted answer that came last; null for none. */
+    Answer last() {
+        return last;
     }
 
     /** The newest wanted answer by question id; live. */

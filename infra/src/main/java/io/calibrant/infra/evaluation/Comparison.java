@@ -7,6 +7,7 @@ import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.infra.report.EvaluatedQuestion;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.Method;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.trainer.prompts.Choice;
@@ -80,7 +81,7 @@ final class Comparison {
                     probabilities,
                     answer.getNovelty()));
         }
-        return new Evaluation(evaluated, note + " " + served(answered, answers));
+        return new Evaluation(evaluated, note + " " + served(answered, answers) + versions(answered, answers));
     }
 
     /** What the served probabilities rest on, a sentence. */
@@ -93,6 +94,24 @@ final class Comparison {
                                 words(each.getKey()) + (count.size() == 1 ? "" : " (" + each.getValue() + " answers)"))
                         .collect(Collectors.joining(", "))
                 + ".";
+    }
+
+    /** The posterior that gave an answer: checkpoint, fit and version. */
+    static String posterior(Answer answer) {
+        return Keys.fit(answer.getRunId(), answer.getCheckpoint(), answer.getFit()) + " version "
+                + answer.getPosteriorVersion();
+    }
+
+    /** Says so where several posteriors served, so that the methods do not rest on one calibration. */
+    private static String versions(List<Question> answered, Map<String, Answer> answers) {
+        long posteriors = answered.stream()
+                .map(question -> posterior(answers.get(question.id())))
+                .distinct()
+                .count();
+        return posteriors < 2
+                ? ""
+                : " The posterior changed while the questions were answered: " + posteriors
+                        + " versions served; evaluate again when the fit is complete.";
     }
 
     private static String words(Calibration calibration) {

@@ -34,6 +34,8 @@ import org.apache.avro.specific.SpecificRecord;
  */
 public final class Evaluator {
     private static final Duration POLL = Duration.ofMillis(250);
+    /** How often the questions that an older posterior answered are asked again. */
+    private static final int ROUNDS = 2;
     /** Timeout of answers to validation questions, which were asked before. */
     private static final Duration VALIDATION_PATIENCE = Duration.ofSeconds(30);
 
@@ -49,7 +51,7 @@ public final class Evaluator {
      *
      * @param runId whose scorer is to answer; null where the topics know one run only
      * @param fit the fit to answer with; null: the scorer's own
-     * @param patience timeout without any answer
+     * @param patience timeout without any answer of the run; answers to what was asked before count
      * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      */
     public Evaluator(
@@ -110,7 +112,7 @@ public final class Evaluator {
         Map<String, String> refused = new LinkedHashMap<>();
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(questions);
-        Map<String, Answer> answers = answers(run.getRunId(), questions, refused);
+        Map<String, Answer> answers = answersOfOnePosterior(run.getRunId(), questions, refused);
         if (answers.isEmpty()) {
             throw new EvaluationFailure("all " + questions.size() + " questions were refused, the first one because: "
                     + refused.values().iterator().next());
@@ -125,7 +127,9 @@ public final class Evaluator {
         }
         List<ValidationAnswer> validation = validation(first);
         Evaluation evaluation = Comparison.of(questions, answers, validation);
-        Map<String, Answer> strange = unfamiliar.isEmpty() ? Map.of() : answers(run.getRunId(), unfamiliar, refused);
+        Map<String, Answer> strange = unfamiliar.isEmpty()
+                ? Map.of()
+                : answers(run.getRunId(), unfamiliar, refused).answers();
         return new Evaluated(
                 evaluation.with(Diagnosis.of(evaluation.questions(), answers, posterior, validation, strange.values())),
                 run,
@@ -162,15 +166,48 @@ public final class Evaluator {
         return runs.get(runId);
     }
 
+    /**
+     * Asks, and asks again what an older version of the posterior answered: methods are compared on one calibration. A
+     * posterior that changes with every round is left to the note of the comparison.
+     */
+    private Map<String, Answer> answersOfOnePosterior(
+            String run, List<Question> questions, Map<String, String> refused) {
+        Map<String, Answer> answers = new HashMap<>();
+        List<Question> open = questions;
+        for (int round = 0; round <= ROUNDS && !open.isEmpty(); round++) {
+            Replies replies = answers(run, open, refused);
+            answers.putAll(replies.answers());
+            refused.keySet().forEach(answers::remove);
+            if (replies.last() == null) {
+                break;
+            }
+            String newest = Comparison.posterior(replies.last());
+            open = questions.stream()
+                    .filter(question -> answers.containsKey(question.id())
+                            && !Comparison.posterior(answers.get(question.id())).equals(newest))
+                    .toList();
+        }
+        return answers;
+    }
+
+    /**
+     * What came back.
+     *
+     * @param answers by question id
+     * @param last the answer that came last; null for none
+     */
+    private record Replies(Map<String, Answer> answers, Answer last) {}
+
     /** Asks and waits; puts the reasons of questions that were refused into {@code refused}. */
-    private Map<String, Answer> answers(String run, List<Question> questions, Map<String, String> refused) {
+    private Replies answers(String run, List<Question> questions, Map<String, String> refused) {
         Set<String> ids = new HashSet<>();
         questions.forEach(question -> ids.add(question.id()));
         try (AnswerWatch watch = new AnswerWatch(
                 connection,
                 outages,
                 false,
-                answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()))) {
+                answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()),
+                answer -> answer.getRunId().equals(run))) {
             new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, fit);
             int open = await("answering", watch, ids, patience);
             if (open > 0) {
@@ -185,7 +222,7 @@ public final class Evaluator {
                     refused.put(id, reason);
                 }
             });
-            return new HashMap<>(watch.answers());
+            return new Replies(new HashMap<>(watch.answers()), watch.last());
         }
     }
 
@@ -195,6 +232,7 @@ public final class Evaluator {
         Set<String> open = new HashSet<>(ids);
         while (true) {
             int before = open.size();
+            int others = watch.others();
             watch.poll(POLL);
             open.removeAll(watch.answers().keySet());
             open.removeAll(watch.refused().keySet());
@@ -204,9 +242,15 @@ public final class Evaluator {
             if (watch.isHeldUp()) {
                 pace.holds();
             }
-            boolean goesOn = pace.goesOn(before - open.size());
+            boolean goesOn = pace.goesOn(before - open.size(), watch.others() - others);
             listener.progress(new EvaluationProgress(
-                    stage, answered, done - answered, ids.size(), pace.remaining(done, ids.size())));
+                    done == 0 && watch.others() > 0
+                            ? stage + ", behind a backlog: " + watch.others() + " others so far"
+                            : stage,
+                    answered,
+                    done - answered,
+                    ids.size(),
+                    pace.remaining(done, ids.size())));
             if (open.isEmpty() || !goesOn) {
                 return open.size();
             }
@@ -228,7 +272,8 @@ public final class Evaluator {
                 true,
                 answer -> answer.getPurpose() == Purpose.VALIDATION
                         && answer.getRunId().equals(run)
-                        && (fit == null || answer.getFit().equals(fit)))) {
+                        && (fit == null || answer.getFit().equals(fit)),
+                answer -> answer.getRunId().equals(run))) {
             await("waiting for validation answers", watch, ids, VALIDATION_PATIENCE);
             watch.answers().forEach((id, answer) -> {
                 if (ids.contains(id)) {
@@ -293,7 +338,8 @@ public final class Evaluator {
                 answer -> answer.getPurpose() == Purpose.VALIDATION
                         && answer.getRunId().equals(like.getRunId())
                         && answer.getCheckpoint().equals(like.getCheckpoint())
-                        && answer.getFit().equals(like.getFit()))) {
+                        && answer.getFit().equals(like.getFit()),
+                answer -> answer.getRunId().equals(like.getRunId()))) {
             await("reading validation answers", watch, ids, VALIDATION_PATIENCE);
             List<ValidationAnswer> found = new ArrayList<>();
             new TreeMap<>(watch.answers()).forEach((id, answer) -> {

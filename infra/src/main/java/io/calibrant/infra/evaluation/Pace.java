@@ -17,10 +17,15 @@ final class Pace {
      * After every poll.
      *
      * @param news the number of answers in it
+     * @param others the number of answers to what was asked before: a scorer that works through a backlog goes on, but
+     *     says nothing about the rate
      * @return false once nothing has come for too long
      */
-    boolean goesOn(int news) {
+    boolean goesOn(int news, int others) {
         long now = System.nanoTime();
+        if (others > 0) {
+            last = now;
+        }
         if (news > 0) {
             last = now;
             if (began == 0) {
@@ -34,6 +39,11 @@ final class Pace {
     /** Restarts the timeout, for example after an outage. */
     void holds() {
         last = System.nanoTime();
+    }
+
+    /** {@link #goesOn(int, int)} where there is no backlog. */
+    boolean goesOn(int news) {
+        return goesOn(news, 0);
     }
 
     /** The remaining time at the rate since the first answers; null while unknown. */

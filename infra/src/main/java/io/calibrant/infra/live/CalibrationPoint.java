@@ -19,7 +19,7 @@ public record CalibrationPoint(
         double calibratedEce,
         double calibratedNll) {
     static CalibrationPoint of(CalibrationMetrics metrics) {
-        MethodMetrics temperature = metrics.getTemperature();
+        MethodMetrics temperature = comparable(metrics);
         return new CalibrationPoint(
                 metrics.getWindow(),
                 (metrics.getWindowStart() == null ? metrics.getTimestamp() : metrics.getWindowStart()).toEpochMilli(),
@@ -30,5 +30,11 @@ public record CalibrationPoint(
                 temperature == null ? null : (Double) temperature.getNll(),
                 metrics.getCalibrated().getEce15(),
                 metrics.getCalibrated().getNll());
+    }
+
+    /** The figures of temperature scaling where they are of the same answers as the others, else null. */
+    public static MethodMetrics comparable(CalibrationMetrics metrics) {
+        MethodMetrics temperature = metrics.getTemperature();
+        return temperature == null || temperature.getN() != metrics.getN() ? null : temperature;
     }
 }

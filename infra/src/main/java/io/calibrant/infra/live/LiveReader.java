@@ -28,7 +28,15 @@ public final class LiveReader implements AutoCloseable {
     private final TopicReader reader;
 
     /** Read and not handed on yet. */
-    private final Deque<Consumer<LiveRecords>> pending = new ArrayDeque<>();
+    private final Deque<Pending> pending = new ArrayDeque<>();
+
+    /**
+     * A record to hand on.
+     *
+     * @param place topic, partition and offset; empty for a line about a record
+     * @param take hands it on
+     */
+    private record Pending(String place, Consumer<LiveRecords> take) {}
 
     private interface Taking<V> {
         void take(LiveRecords records, TopicRecord<V> record);
@@ -37,7 +45,7 @@ public final class LiveReader implements AutoCloseable {
     private LiveReader(Connection connection, boolean everything, Consumer<String> outages) {
         Topics topics = connection.topics();
         TopicReading reading = TopicReading.of(connection)
-                .badRecords(line -> pending.add(to -> to.unreadable(line)))
+                .badRecords(line -> pending.add(new Pending("", to -> to.unreadable(line))))
                 .throughOutages(outages);
         add(reading, topics.runs(), Run.class, true, (to, record) -> to.run(record.key(), record.value()));
         add(reading, topics.progress(), Progress.class, false, (to, record) -> to.progress(record.value()));
@@ -95,7 +103,8 @@ public final class LiveReader implements AutoCloseable {
             TopicReading reading, String topic, Class<V> type, boolean tombstones, Taking<V> taking) {
         reading.records(topic, type, record -> {
             if (record.value() != null || tombstones) {
-                pending.add(to -> taking.take(to, record));
+                pending.add(new Pending(
+                        place(record.topic(), record.partition(), record.offset()), to -> taking.take(to, record)));
             }
         });
     }
@@ -109,7 +118,12 @@ public final class LiveReader implements AutoCloseable {
                 record.key() == null ? "" : TopicRecord.key(record),
                 DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.TOPIC, ""),
                 DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, ""));
-        pending.add(to -> to.deadLetter(letter));
+        pending.add(
+                new Pending(place(record.topic(), record.partition(), record.offset()), to -> to.deadLetter(letter)));
+    }
+
+    private static String place(String topic, int partition, long offset) {
+        return topic + " partition " + partition + " offset " + offset;
     }
 
     /**
@@ -129,13 +143,27 @@ public final class LiveReader implements AutoCloseable {
         }
     }
 
-    /** The second half of {@link #poll}: hands on what is kept; returns how many records those were. Never waits. */
+    /**
+     * The second half of {@link #poll}: hands on what is kept; returns how many records those were. Never waits. A
+     * record that cannot be taken is told as unreadable, so that one record of a stranger does not end the reading.
+     */
     public int handOn(LiveRecords records) {
         int taken = pending.size();
         while (!pending.isEmpty()) {
-            pending.remove().accept(records);
+            handOn(pending.remove(), records);
         }
         return taken;
+    }
+
+    private static void handOn(Pending next, LiveRecords records) {
+        try {
+            next.take.accept(records);
+        } catch (RuntimeException e) {
+            if (next.place.isEmpty()) {
+                throw e;
+            }
+            records.unreadable(next.place + ": " + e);
+        }
     }
 
     /** Whether everything has been handed on that was there at the start. */

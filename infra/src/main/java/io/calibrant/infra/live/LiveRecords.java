@@ -38,6 +38,6 @@ public interface LiveRecords {
 
     default void deadLetter(DeadLetter letter) {}
 
-    /** Told of a record that cannot be read, in one line. */
+    /** Told of a record that cannot be read or used, in one line. */
     default void unreadable(String line) {}
 }

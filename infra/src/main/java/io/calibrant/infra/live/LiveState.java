@@ -88,7 +88,8 @@ public final class LiveState implements LiveRecords {
         version++;
         int window = key == null ? -1 : key.lastIndexOf('/');
         if (metrics == null) {
-            FitHistory fit = window < 0 ? null : fits.get(FitName.ofKey(key.substring(0, window)));
+            FitName name = window < 0 ? null : FitName.ofKey(key.substring(0, window));
+            FitHistory fit = name == null ? null : fits.get(name);
             if (fit != null) {
                 fit.calibrationRemoved(key.substring(window + 1));
             }

@@ -18,14 +18,15 @@ final class EventStream {
 
     private EventStream() {}
 
-    /** Sends events until the page or the feed is closed. */
-    static void serve(HttpExchange exchange, Feed feed, PageSelection selection) throws IOException {
+    /** Sends events until the page or the feed is closed, or the page is dropped. */
+    static void serve(HttpExchange exchange, OpenPages.Page page, Feed feed, PageSelection selection)
+            throws IOException {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream; charset=utf-8");
         exchange.sendResponseHeaders(200, 0);
         Map<String, String> sent = new HashMap<>();
         long seen = -1;
         try (OutputStream body = exchange.getResponseBody()) {
-            body.write("retry: 1000\n\n".getBytes(StandardCharsets.UTF_8));
+            send(page, body, "retry: 1000\n\n");
             while (!feed.closed()) {
                 seen = feed.await(seen, QUIET);
                 Feed.Health health = feed.health();
@@ -42,12 +43,18 @@ final class EventStream {
                                 .append("\n\n");
                     }
                 });
-                body.write((events.isEmpty() ? ":\n\n" : events.toString()).getBytes(StandardCharsets.UTF_8));
-                body.flush();
+                send(page, body, events.isEmpty() ? ":\n\n" : events.toString());
                 Thread.sleep(PAUSE_MILLIS);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private static void send(OpenPages.Page page, OutputStream body, String text) throws IOException {
+        page.send(() -> {
+            body.write(text.getBytes(StandardCharsets.UTF_8));
+            body.flush();
+        });
     }
 }

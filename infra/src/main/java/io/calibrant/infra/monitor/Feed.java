@@ -47,11 +47,14 @@ final class Feed implements AutoCloseable {
                 while (!closed) {
                     read(reader);
                 }
-            } catch (KafkaException e) {
-                // A permanent failure, for example a topic without permission to read: reported, then tried
-                // again.
+            } catch (RuntimeException e) {
+                // For example a topic without permission to read: reported, then tried again. Whatever it is, a page
+                // that is no longer fed must not say that it is live.
                 if (!closed) {
-                    set(new Health(false, String.valueOf(e.getMessage()), List.of()));
+                    set(new Health(
+                            false,
+                            e instanceof KafkaException ? String.valueOf(e.getMessage()) : "internal error: " + e,
+                            List.of()));
                     pause();
                 }
             }

@@ -13,13 +13,15 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
@@ -28,6 +30,20 @@ import java.util.function.Consumer;
  */
 public final class Monitor implements AutoCloseable {
     private static final int PAGES = 32;
+    /** A client that reads nothing for so long is dropped. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** Requests at once, pages included; more wait until one of these has ended. */
+    private static final int THREADS = 256;
+
+    static {
+        // A request that is not whole after so many seconds is closed by the JDK's server, which has no other setting
+        // for
+        // it. It is read once: the first server of a process decides.
+        if (System.getProperty("sun.net.httpserver.maxReqTime") == null) {
+            System.setProperty("sun.net.httpserver.maxReqTime", "10");
+        }
+    }
+
     private static final String UPLOT = "/META-INF/resources/webjars/uplot/" + uplotVersion() + "/dist/";
 
     /** The files that are served, and their resources. */
@@ -45,7 +61,7 @@ public final class Monitor implements AutoCloseable {
     private final Feed feed;
     private final HttpServer server;
     private final ExecutorService threads;
-    private final Semaphore pages = new Semaphore(PAGES);
+    private final OpenPages pages = new OpenPages(PAGES, PATIENCE);
     private final Set<String> hosts;
 
     private record Resource(String path, String type) {}
@@ -70,11 +86,14 @@ public final class Monitor implements AutoCloseable {
         this.server = server;
         int port = server.getAddress().getPort();
         hosts = Set.of("127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port);
-        threads = Executors.newCachedThreadPool(task -> {
-            Thread thread = new Thread(task, "calibrant-monitor");
-            thread.setDaemon(true);
-            return thread;
-        });
+        ThreadPoolExecutor pool =
+                new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+                    Thread thread = new Thread(task, "calibrant-monitor");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        pool.allowCoreThreadTimeOut(true);
+        threads = pool;
         feed = new Feed(connection, outages);
         server.setExecutor(threads);
         server.createContext("/", this::handle);
@@ -155,19 +174,14 @@ public final class Monitor implements AutoCloseable {
     }
 
     private void events(HttpExchange exchange) throws IOException {
-        if (!pages.tryAcquire()) {
-            text(exchange, 503, PAGES + " pages are open already");
-            return;
-        }
-        try {
+        try (OpenPages.Page page = pages.open()) {
             Map<String, String> wanted = query(exchange.getRequestURI().getRawQuery());
             EventStream.serve(
                     exchange,
+                    page,
                     feed,
                     new PageSelection(
                             wanted.get("run"), wanted.get("checkpoint"), wanted.get("fit"), wanted.get("block")));
-        } finally {
-            pages.release();
         }
     }
 
@@ -214,5 +228,6 @@ public final class Monitor implements AutoCloseable {
         server.stop(0);
         feed.close();
         threads.shutdownNow();
+        pages.close();
     }
 }

@@ -265,7 +265,12 @@ final class Sections {
             return object;
         }
         object.set("map", method(total.getMap()));
-        object.set("temperature", total.getTemperature() == null ? null : method(total.getTemperature()));
+        // Answers from before there was a temperature have none: figures of other answers are not compared.
+        MethodMetrics temperature = CalibrationPoint.comparable(total);
+        object.set("temperature", temperature == null ? null : method(temperature));
+        object.put(
+                "temperatureN",
+                total.getTemperature() == null ? 0 : total.getTemperature().getN());
         object.set("calibrated", method(total.getCalibrated()));
         object.put("answersWithoutLabel", total.getAnswersWithoutLabel());
         object.put("unusableLabels", total.getUnusableLabels());

@@ -5,6 +5,8 @@ import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Labelled questions with the predictions of all methods.
@@ -35,6 +37,29 @@ public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNo
     /** A method's figures minus MAP's, with 95% intervals over resampled questions. */
     public PairedBootstrap againstMap(Method method) {
         return PairedBootstrap.of(labelled(method), labelled(Method.MAP));
+    }
+
+    /**
+     * Says that what is served is worse than the model as it was, by the NLL of the labels; empty where it is not. A
+     * difference that may be chance is no warning, and no praise.
+     */
+    public Optional<String> warning() {
+        PairedBootstrap.Interval nll = againstMap(Method.CALIBRATED).nll();
+        if (!(nll.estimate() > 0)) {
+            return Optional.empty();
+        }
+        String served = String.format(
+                Locale.ROOT, "on these %d questions: NLL %+.3f against MAP", questions.size(), nll.estimate());
+        if (!nll.isKnown()) {
+            return Optional.of("Served is not better than MAP " + served + "; too few questions to tell.");
+        }
+        String interval = String.format(Locale.ROOT, " [%+.3f, %+.3f]", nll.lower(), nll.upper());
+        return Optional.of(
+                nll.isAboveZero()
+                        ? "Warning: served is worse than MAP " + served + interval
+                                + ". The validation labels do not describe these questions: check them, or validate"
+                                + " with questions of this kind."
+                        : "Served is not better than MAP " + served + interval + ", which may be chance.");
     }
 
     /** ACC, NLL, ECE and Brier of one method. */

@@ -147,23 +147,40 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                         .append("'><th><span class='dot'></span>")
                         .append(method.title())
                         .append("</th>");
-                for (PairedBootstrap.Interval each :
-                        List.of(difference.accuracy(), difference.nll(), difference.ece(), difference.brier())) {
-                    page.append(String.format(
-                            Locale.ROOT,
-                            "<td%s>%+.3f <small>%+.3f to %+.3f</small></td>",
-                            each.excludesZero() ? " class='best'" : "",
-                            each.estimate(),
-                            each.lower(),
-                            each.upper()));
-                }
+                difference(page, difference.accuracy(), true);
+                difference(page, difference.nll(), false);
+                difference(page, difference.ece(), false);
+                difference(page, difference.brier(), false);
                 page.append("</tr>");
             }
         }
-        page.append("</tbody></table></div><p class='small'>95% intervals over ")
-                .append(PairedBootstrap.RESAMPLES)
-                .append(" resamples of the questions, the same for both methods. Bold: zero lies"
-                        + " outside.</p></section>");
+        page.append("</tbody></table></div>");
+        evaluation
+                .warning()
+                .ifPresent(said ->
+                        page.append("<p class='worse'>").append(escape(said)).append("</p>"));
+        page.append("<p class='small'>");
+        if (evaluation.againstMap(Method.CALIBRATED).nll().isKnown()) {
+            page.append("95% intervals over ")
+                    .append(PairedBootstrap.RESAMPLES)
+                    .append(" resamples of the questions, the same for both methods. Where zero lies outside:"
+                            + " <b class='better'>better</b> or <b class='worse'>worse</b> than MAP.</p></section>");
+        } else {
+            page.append("Intervals need ")
+                    .append(PairedBootstrap.FEWEST_QUESTIONS)
+                    .append(" questions or more.</p></section>");
+        }
+    }
+
+    private static void difference(StringBuilder page, PairedBootstrap.Interval each, boolean higherIsBetter) {
+        boolean better = higherIsBetter ? each.isAboveZero() : each.isBelowZero();
+        boolean worse = higherIsBetter ? each.isBelowZero() : each.isAboveZero();
+        page.append(better ? "<td class='better'>" : worse ? "<td class='worse'>" : "<td>")
+                .append(String.format(Locale.ROOT, "%+.3f", each.estimate()));
+        if (each.isKnown()) {
+            page.append(String.format(Locale.ROOT, " <small>%+.3f to %+.3f</small>", each.lower(), each.upper()));
+        }
+        page.append("</td>");
     }
 
     private void diagnostics(StringBuilder page) {

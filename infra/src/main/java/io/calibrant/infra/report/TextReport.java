@@ -40,12 +40,19 @@ public final class TextReport {
         }
         text.append(evaluation.temperatureNote()).append(System.lineSeparator());
         differences(text, evaluation);
+        evaluation.warning().ifPresent(said -> text.append(String.format("%n%s%n", said)));
         diagnostics(text, evaluation.diagnostics());
         return text.toString();
     }
 
     private static void differences(StringBuilder text, Evaluation evaluation) {
-        text.append(String.format(Locale.ROOT, "%nMinus MAP, 95%% intervals over resampled questions:%n"));
+        boolean known = evaluation.againstMap(Method.CALIBRATED).nll().isKnown();
+        text.append(String.format(
+                Locale.ROOT,
+                known
+                        ? "%nMinus MAP, 95%% intervals over resampled questions:%n"
+                        : "%nMinus MAP (intervals need " + PairedBootstrap.FEWEST_QUESTIONS
+                                + " questions or more):%n"));
         for (Method method : Method.values()) {
             if (method != Method.MAP) {
                 PairedBootstrap difference = evaluation.againstMap(method);
@@ -60,8 +67,10 @@ public final class TextReport {
     }
 
     private static String interval(PairedBootstrap.Interval interval) {
-        return String.format(
-                Locale.ROOT, "%+.3f [%+.3f, %+.3f]", interval.estimate(), interval.lower(), interval.upper());
+        return interval.isKnown()
+                ? String.format(
+                        Locale.ROOT, "%+.3f [%+.3f, %+.3f]", interval.estimate(), interval.lower(), interval.upper())
+                : String.format(Locale.ROOT, "%+.3f", interval.estimate());
     }
 
     private static void diagnostics(StringBuilder text, Diagnostics diagnostics) {

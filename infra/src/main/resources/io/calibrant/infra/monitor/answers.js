@@ -42,7 +42,9 @@ export function calibration(section) {
       series.at, METHODS.map(([key, name]) => ({ label: name, values: series[key + suffix], color: key })), { time: series.windows });
     $(id).querySelector("b").textContent = `served ${number(section.calibrated[figure])}`;
   }
-  $("calibration-axis").textContent = series.windows ? "by the hour" : "of all labelled answers, as labels came: over their number";
+  const partial = section.temperatureN > 0 && section.temperatureN < section.n
+    ? ` Temperature is known for ${section.temperatureN} of these ${section.n} answers, so it is not compared.` : "";
+  $("calibration-axis").textContent = (series.windows ? "by the hour" : "of all labelled answers, as labels came: over their number") + partial;
 }
 
 function reliability(key, name, method) {

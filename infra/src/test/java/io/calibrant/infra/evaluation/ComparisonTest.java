@@ -84,6 +84,20 @@ class ComparisonTest {
         assertThat(evaluation.questions()).extracting(EvaluatedQuestion::id).containsExactly("q");
     }
 
+    @Test
+    void shouldSayThatSeveralPosteriorsServed() {
+        List<Question> questions = List.of(question("p", "A"), question("q", "A"));
+        Answer first = answer("p", 2, Calibration.EVIDENCE);
+        Answer second = answer("q", 2, Calibration.EVIDENCE);
+        assertThat(Comparison.of(questions, Map.of("p", first, "q", second), List.of())
+                        .temperatureNote())
+                .doesNotContain("posterior changed");
+        second.setPosteriorVersion(2);
+        assertThat(Comparison.of(questions, Map.of("p", first, "q", second), List.of())
+                        .temperatureNote())
+                .contains("The posterior changed while the questions were answered: 2 versions served");
+    }
+
     private static EvaluatedQuestion only(Calibration calibration) {
         return Comparison.of(List.of(question("q", "A")), Map.of("q", answer("q", 2, calibration)), List.of())
                 .questions()

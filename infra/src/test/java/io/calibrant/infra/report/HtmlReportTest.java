@@ -131,6 +131,37 @@ class HtmlReportTest {
                 .contains("the 100 unfamiliar questions from these: novelty 0.998");
     }
 
+    @Test
+    void shouldCallWhatIsSignificantlyWorseWorse() {
+        Evaluation worse = evaluation(100, 2.3, 0.5);
+        String against = against(worse);
+        assertThat(against).contains("<td class='worse'>").doesNotContain("better'>", "best'>");
+        assertThat(worse.warning()).get().asString().startsWith("Warning: served is worse than MAP on these 100");
+        assertThat(report(worse).html()).contains("<p class='worse'>Warning: served is worse");
+        assertThat(TextReport.table(worse)).contains("Warning: served is worse than MAP");
+
+        Evaluation better = evaluation(100, 0.5, 2.3);
+        assertThat(against(better)).contains("<td class='better'>").doesNotContain("worse'>");
+        assertThat(better.warning()).isEmpty();
+    }
+
+    @Test
+    void shouldShowNoIntervalOfAHandfulOfQuestions() {
+        Evaluation few = evaluation(3, 2.3, 0.5);
+        assertThat(TextReport.table(few))
+                .contains("intervals need 10 questions or more")
+                .doesNotContain("[");
+        assertThat(against(few)).doesNotContain("<small>", "better", "worse'>");
+        assertThat(few.warning()).get().asString().contains("too few questions to tell");
+    }
+
+    /** The table of differences to MAP. */
+    private static String against(Evaluation evaluation) {
+        String page = report(evaluation).html();
+        int start = page.indexOf("<h2>Against MAP</h2>");
+        return page.substring(start, page.indexOf("</table>", start));
+    }
+
     private static HtmlReport report(Evaluation evaluation) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("Model", "demo (Llama, 3 layers, hidden size 64)");
@@ -142,6 +173,11 @@ class HtmlReportTest {
 
     /** An over-confident model of 54% accuracy, and what calibration could make of it. */
     private static Evaluation evaluation(int count) {
+        return evaluation(count, 1, 2.3);
+    }
+
+    /** The same at other temperatures. */
+    private static Evaluation evaluation(int count, double map, double served) {
         Random random = new Random(7);
         List<EvaluatedQuestion> questions = new ArrayList<>();
         for (int i = 0; i < count; i++) {
@@ -154,9 +190,9 @@ class HtmlReportTest {
             questions.add(question(
                     String.format("test-%03d", i),
                     truth,
-                    softmax(logits, 1),
-                    softmax(logits, 1.8),
-                    softmax(logits, 2.3)));
+                    softmax(logits, map),
+                    softmax(logits, (map + served) / 2),
+                    softmax(logits, served)));
         }
         return new Evaluation(questions, "Temperature 1.80, fitted on 40 validation answers with labels.");
     }

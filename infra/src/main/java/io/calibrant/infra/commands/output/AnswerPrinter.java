@@ -28,12 +28,13 @@ public final class AnswerPrinter {
             output.line(row("QUESTION", "ANSWER", "CALIBRATED", "MAP", "ENTROPY", "NOVELTY", "RESTS ON"));
             first = false;
         }
+        // Whoever wrote it: an answer that lacks its lists, or a part of one, is printed as it is.
         int best = best(answer.getProbabilities());
         output.line(row(
                 answer.getQuestionId(),
-                answer.getLabels().get(best),
-                digits(answer.getProbabilities().get(best)),
-                digits(answer.getMapProbabilities().get(best)),
+                best < answer.getLabels().size() ? answer.getLabels().get(best) : "-",
+                digits(answer.getProbabilities(), best),
+                digits(answer.getMapProbabilities(), best),
                 digits(answer.getEntropy()),
                 digits(answer.getNovelty()),
                 answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit() + " version "
@@ -84,6 +85,10 @@ public final class AnswerPrinter {
             }
         }
         return best;
+    }
+
+    private static String digits(List<Double> values, int place) {
+        return place < values.size() ? digits(values.get(place)) : "-";
     }
 
     private static String digits(double value) {

@@ -21,6 +21,7 @@ public final class EvaluationPrinter {
             return;
         }
         output.note(evaluation.temperatureNote());
+        evaluation.warning().ifPresent(output::note);
         for (Method method : Method.values()) {
             ObjectNode object = Output.object();
             object.put("method", method.key());
@@ -64,8 +65,8 @@ public final class EvaluationPrinter {
 
     private static void interval(ObjectNode object, PairedBootstrap.Interval interval) {
         object.put("estimate", interval.estimate());
-        object.put("lower", interval.lower());
-        object.put("upper", interval.upper());
+        object.put("lower", interval.isKnown() ? interval.lower() : null);
+        object.put("upper", interval.isKnown() ? interval.upper() : null);
     }
 
     private static void areas(ObjectNode object, String name, Map<Score, Double> areas) {
