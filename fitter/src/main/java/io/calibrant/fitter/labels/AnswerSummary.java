@@ -76,6 +76,11 @@ public record AnswerSummary(
                 forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null);
     }
 
+    /** When the window is past that it is counted in, milliseconds. */
+    long windowEnd() {
+        return (Math.floorDiv(timestamp, window) + 1) * window;
+    }
+
     boolean isBorrowed() {
         return version == BORROWED;
     }

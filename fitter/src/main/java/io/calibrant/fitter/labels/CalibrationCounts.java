@@ -35,6 +35,9 @@ public record CalibrationCounts(
 
     private static final int COUNTS = 4;
 
+    /** In place of a time: no answer comes, what was counted is forgotten. */
+    private static final long FORGOTTEN = -1;
+
     public CalibrationCounts plus(CalibrationCounts other) {
         return new CalibrationCounts(
                 waiting + other.waiting,
@@ -45,6 +48,24 @@ public record CalibrationCounts(
                 temperature.plus(other.temperature),
                 served.plus(other.served),
                 Math.max(newest, other.newest));
+    }
+
+    /** What takes it out of a window for good: a window that is empty after it is deleted. */
+    public CalibrationCounts forgotten() {
+        CalibrationCounts gone = NONE.minus(this);
+        return new CalibrationCounts(
+                gone.waiting,
+                gone.unusable,
+                gone.contradicting,
+                gone.unanswered,
+                gone.map,
+                gone.temperature,
+                gone.served,
+                FORGOTTEN);
+    }
+
+    boolean isForgetting() {
+        return newest == FORGOTTEN;
     }
 
     public CalibrationCounts minus(CalibrationCounts other) {

@@ -7,7 +7,7 @@ public sealed interface QuestionChange {
     /**
      * A change of one record of topic calibration, by its key.
      *
-     * @param difference to be added; null where the record is too old and is deleted
+     * @param difference to be added; null, as an earlier version sent it, where the record is deleted
      */
     record OfCounts(CalibrationCounts difference) implements QuestionChange {
         public static final Serde<OfCounts> SERDE = BinaryForm.serde(
@@ -20,12 +20,15 @@ public sealed interface QuestionChange {
                 in -> new OfCounts(in.readBoolean() ? CalibrationCounts.read(in) : null));
 
         /**
-         * The record after it; null for none. What ever held an answer stays, so that its time does not depend on
-         * order.
+         * The record after it; null for none. What ever held an answer stays until that is forgotten, so that its time
+         * does not depend on order.
          */
         public CalibrationCounts appliedTo(CalibrationCounts before) {
-            CalibrationCounts after = difference == null ? CalibrationCounts.NONE : before.plus(difference);
-            return after.isEmpty() && after.newest() == 0 ? null : after;
+            if (difference == null) {
+                return null;
+            }
+            CalibrationCounts after = before.plus(difference);
+            return after.isEmpty() && (after.newest() == 0 || difference.isForgetting()) ? null : after;
         }
     }
 

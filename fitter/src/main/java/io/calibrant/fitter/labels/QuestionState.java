@@ -38,10 +38,13 @@ public record QuestionState(
         return new QuestionState(newLabel, timestamp, contradicting + (contradicts ? 1 : 0), answered, answers);
     }
 
-    /** Without what is older than a time, milliseconds; null where nothing is left. */
+    /**
+     * Without what is older than a time, milliseconds; null where nothing is left. The answers of a window go together,
+     * when the window is past.
+     */
     public QuestionState since(long time) {
         List<AnswerSummary> kept =
-                answers.stream().filter(answer -> answer.timestamp() >= time).toList();
+                answers.stream().filter(answer -> answer.windowEnd() > time).toList();
         return kept.isEmpty() && (label == null || labelled < time)
                 ? null
                 : new QuestionState(label, labelled, contradicting, answered, kept);

@@ -2,6 +2,7 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.topology.FitterTopology;
+import io.calibrant.fitter.topology.InputPartitions;
 import io.calibrant.fitter.topology.PendingCalibrations;
 import io.calibrant.fitter.topology.StoreNames;
 import io.calibrant.schemas.Connection;
@@ -90,7 +91,7 @@ public final class Fitter implements AutoCloseable {
         if (settings.streaming().createTopics()) {
             TopicAdmin.createMissing(connection);
         }
-        int partitions;
+        InputPartitions partitions;
         int letterBytes;
         FitterSettings fitting;
         try (Admin admin = Admin.create(connection.admin())) {

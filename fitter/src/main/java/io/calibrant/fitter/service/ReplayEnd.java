@@ -34,6 +34,7 @@ final class ReplayEnd {
     private final String applicationId;
     private final Map<TopicPartition, Long> inputs;
     private final BooleanSupplier calibrated;
+    private Map<TopicPartition, Long> moved;
     private Map<TopicPartition, Long> sentOn;
     private Map<TopicPartition, Long> results;
 
@@ -80,13 +81,17 @@ final class ReplayEnd {
             if (!reached(inputs, committed)) {
                 return false;
             }
+            // The offsets read above may be older than the ends: so each is judged at the next look.
+            if (moved == null) {
+                moved = internalEnds(admin, StoreNames.inputTopics(applicationId));
+                return false;
+            }
+            if (!reached(moved, committed)) {
+                return false;
+            }
             if (sentOn == null) {
-                Set<String> there = admin.listTopics().names().get();
-                List<String> internal = StoreNames.repartitionTopics(applicationId).stream()
-                        .filter(there::contains)
-                        .toList();
-                sentOn = ends(admin, internal, IsolationLevel.READ_UNCOMMITTED);
-                return false; // the offsets read above may be older than these ends
+                sentOn = internalEnds(admin, StoreNames.resultTopics(applicationId));
+                return false;
             }
             if (!reached(sentOn, committed) || !calibrated.getAsBoolean()) {
                 return false;
@@ -104,6 +109,12 @@ final class ReplayEnd {
         } catch (ExecutionException e) {
             throw new KafkaException(e.getCause().getMessage(), e);
         }
+    }
+
+    private static Map<TopicPartition, Long> internalEnds(Admin admin, List<String> topics)
+            throws InterruptedException, ExecutionException {
+        Set<String> there = admin.listTopics().names().get();
+        return ends(admin, topics.stream().filter(there::contains).toList(), IsolationLevel.READ_UNCOMMITTED);
     }
 
     private static boolean reached(Map<TopicPartition, Long> ends, Map<TopicPartition, Long> offsets) {

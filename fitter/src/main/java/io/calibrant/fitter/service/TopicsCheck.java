@@ -1,5 +1,6 @@
 package io.calibrant.fitter.service;
 
+import io.calibrant.fitter.topology.InputPartitions;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.TopicDifference;
 import io.calibrant.schemas.Topics;
@@ -25,10 +26,10 @@ final class TopicsCheck {
     /**
      * Checks them.
      *
-     * @return the number of partitions of topic statistics, and of every repartition topic
+     * @return the numbers of partitions of the inputs
      * @throws IllegalStateException naming what is missing, or two topics whose numbers of partitions differ
      */
-    int check() {
+    InputPartitions check() {
         Map<String, Integer> partitions = partitions();
         // A topic that was created a moment ago may not be known to every broker yet.
         for (int look = 0; look < LOOKS && partitions.containsValue(0); look++) {
@@ -42,7 +43,7 @@ final class TopicsCheck {
         TopicAdmin.requireNone(missing, ", or start with --create-topics");
         requireCopartitioned(partitions, topics.answers(), topics.labels());
         requireCopartitioned(partitions, topics.statistics(), topics.factors());
-        return partitions.get(topics.statistics());
+        return new InputPartitions(partitions.get(topics.statistics()), partitions.get(topics.answers()));
     }
 
     private static void requireCopartitioned(Map<String, Integer> partitions, String one, String other) {

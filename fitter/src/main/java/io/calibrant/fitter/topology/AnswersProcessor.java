@@ -8,6 +8,7 @@ import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.BadRecordException;
+import java.time.Clock;
 import java.time.Duration;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -23,10 +24,12 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
     static final Duration FORGET_EVERY = Duration.ofDays(1);
 
     private final FitterSettings settings;
+    private final Clock clock;
     private QuestionJoin join;
 
-    AnswersProcessor(FitterSettings settings) {
+    AnswersProcessor(FitterSettings settings, Clock clock) {
         this.settings = settings;
+        this.clock = clock;
     }
 
     @Override
@@ -35,7 +38,13 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
         context.schedule(
                 FORGET_EVERY,
                 PunctuationType.STREAM_TIME,
-                now -> join.forget(now - settings.labels().retention().toMillis(), now));
+                // The time of a stream is kept with its offsets: one from the future, taken by an earlier version,
+                // stays.
+                now -> forget(Math.min(now, clock.millis())));
+    }
+
+    private void forget(long now) {
+        join.forget(now - settings.labels().retention().toMillis(), now);
     }
 
     @Override

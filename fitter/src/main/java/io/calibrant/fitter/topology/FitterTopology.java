@@ -41,6 +41,7 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.TopologyConfig;
 import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
@@ -68,6 +69,10 @@ import org.apache.kafka.streams.state.Stores;
  *                       \--> [tallies repartition] --calibration--> calibration
  * </pre>
  *
+ * <p>Statistics, answers and labels are expected in the partition of their key. Those that another client's partitioner
+ * put elsewhere come to it by a repartition topic, see {@link Inputs}; the others take no such way, which would double
+ * what is written of the large ones.
+ *
  * <p>The golden description {@code topology.txt} is that of the default settings, without predictive statistics.
  */
 public final class FitterTopology {
@@ -82,7 +87,7 @@ public final class FitterTopology {
     /**
      * Builds the topology.
      *
-     * @param partitions of topic statistics; the repartition topics have as many
+     * @param partitions of the inputs; the repartition topics have as many
      * @param executor runs the calibration, beside the stream threads
      * @param pending records which tasks still have something to calibrate
      * @param listener is called with every posterior as it is made, before it is committed
@@ -90,10 +95,22 @@ public final class FitterTopology {
     public static Topology build(
             Connection connection,
             FitterSettings settings,
-            int partitions,
+            InputPartitions partitions,
             Executor executor,
             PendingCalibrations pending,
             Consumer<Posterior> listener) {
+        return build(connection, settings, partitions, executor, pending, listener, Clock.systemUTC());
+    }
+
+    /** @param clock says which timestamps are from the future */
+    static Topology build(
+            Connection connection,
+            FitterSettings settings,
+            InputPartitions partitions,
+            Executor executor,
+            PendingCalibrations pending,
+            Consumer<Posterior> listener,
+            Clock clock) {
         Properties explicit = new Properties();
         explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
         explicit.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, connection.bootstrapServers());
@@ -117,10 +134,13 @@ public final class FitterTopology {
                         .withKeySerde(Serdes.String())
                         .withValueSerde(Serdes.ByteArray()));
 
-        KStream<String, FoldResult> folds = builder.stream(
+        Inputs inputs = new Inputs(builder, connection, new CheckedTimestamps(clock));
+        KStream<String, FoldResult> folds = inputs.byKey(
                         topics.statistics(),
-                        Consumed.with(Serdes.String(), connection.serde(Statistics.class))
-                                .withName("statistics-source"))
+                        Statistics.class,
+                        "statistics",
+                        StoreNames.STATISTICS_BY_BLOCK,
+                        partitions.statistics())
                 .process(
                         supplier(
                                 () -> new FoldProcessor(settings, runs),
@@ -137,8 +157,8 @@ public final class FitterTopology {
                         topics.factors(),
                         Produced.with(Serdes.String(), connection.serde(Factor.class))
                                 .withName("factors-sink"));
-        KStream<String, QuestionChange> joined = join(builder, connection, settings);
-        measure(joined, connection);
+        KStream<String, QuestionChange> joined = join(builder, inputs, topics, settings, partitions.questions(), clock);
+        measure(builder, joined, connection, settings);
 
         builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
         builder.addStateStore(persistent(StoreNames.SPECTRA, connection.serde(FactorUpdate.class)));
@@ -148,7 +168,7 @@ public final class FitterTopology {
                         Named.as("by-checkpoint"))
                 .repartition(Repartitioned.with(Serdes.String(), connection.serde(FactorUpdate.class))
                         .withName(StoreNames.SPECTRA_BY_FIT)
-                        .withNumberOfPartitions(partitions))
+                        .withNumberOfPartitions(partitions.statistics()))
                 .process(
                         () -> new PosteriorProcessor(
                                 factory, runs, settings.streaming().commitInterval(), listener),
@@ -158,19 +178,20 @@ public final class FitterTopology {
         KStream<String, CalibrationInput> labelled = of(QuestionChange.OfAnswer.class, joined, "tuning-answer")
                 .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfAnswer.SERDE)
                         .withName(StoreNames.LABELLED_ANSWERS_BY_FIT)
-                        .withNumberOfPartitions(partitions))
+                        .withNumberOfPartitions(partitions.statistics()))
                 .mapValues(answer -> (CalibrationInput) answer, Named.as("labelled"));
-        KStream<String, CalibrationInput> inputs = made.mapValues(
+        KStream<String, CalibrationInput> changes = made.mapValues(
                         posterior -> (CalibrationInput) new CalibrationInput.OfPosterior(posterior), Named.as("made"))
                 .merge(labelled, Named.as("to-be-tuned"));
         List<String> stores = new ArrayList<>(List.of(StoreNames.POSTERIORS, StoreNames.SPECTRA));
         if (settings.prior().objective() == PriorObjective.VALIDATION) {
             builder.addStateStore(persistent(StoreNames.PREDICTIVE, connection.serde(PredictiveStatistics.class)));
             stores.add(StoreNames.PREDICTIVE);
-            inputs = inputs.merge(predictive(builder, connection, settings, partitions), Named.as("with-predictive"));
+            changes = changes.merge(
+                    predictive(inputs, connection, settings, partitions.statistics()), Named.as("with-predictive"));
         }
         LabelCalibration calibration = new LabelCalibration(settings.prior().objective(), factory);
-        KStream<String, Posterior> calibrated = inputs.process(
+        KStream<String, Posterior> calibrated = changes.process(
                 supplier(
                         () -> new LabelCalibrationProcessor(
                                 settings.prior().objective(), calibration, executor, pending, listener),
@@ -188,11 +209,9 @@ public final class FitterTopology {
 
     /** What labels choose the prior on; read only where they do, as the topic is large. */
     private static KStream<String, CalibrationInput> predictive(
-            StreamsBuilder builder, Connection connection, FitterSettings settings, int partitions) {
+            Inputs inputs, Connection connection, FitterSettings settings, int partitions) {
         Serde<PredictiveStatistics> serde = connection.serde(PredictiveStatistics.class);
-        return builder.stream(
-                        connection.topics().predictiveStatistics(),
-                        Consumed.with(Serdes.String(), serde).withName("predictive-source"))
+        return inputs.anyhow(connection.topics().predictiveStatistics(), PredictiveStatistics.class, "predictive")
                 .process(() -> new PredictiveProcessor(settings), Named.as("predictive-by-fit"))
                 .repartition(Repartitioned.with(Serdes.String(), serde)
                         .withName(StoreNames.PREDICTIVE_BY_FIT)
@@ -202,28 +221,34 @@ public final class FitterTopology {
 
     /** Joins answers with labels, whichever comes first. */
     private static KStream<String, QuestionChange> join(
-            StreamsBuilder builder, Connection connection, FitterSettings settings) {
-        Topics topics = connection.topics();
+            StreamsBuilder builder,
+            Inputs inputs,
+            Topics topics,
+            FitterSettings settings,
+            int partitions,
+            Clock clock) {
         builder.addStateStore(persistent(StoreNames.QUESTIONS, QuestionState.SERDE));
-        KStream<String, QuestionChange> ofAnswers = builder.stream(
-                        topics.answers(),
-                        Consumed.with(Serdes.String(), connection.serde(Answer.class))
-                                .withName("answers-source"))
-                .process(() -> new AnswersProcessor(settings), Named.as("join-answer"), StoreNames.QUESTIONS);
-        KStream<String, QuestionChange> ofLabels = builder.stream(
-                        topics.labels(),
-                        Consumed.with(Serdes.String(), connection.serde(Label.class))
-                                .withName("labels-source"))
+        KStream<String, QuestionChange> ofAnswers = inputs.byKey(
+                        topics.answers(), Answer.class, "answers", StoreNames.ANSWERS_BY_QUESTION, partitions)
+                .process(() -> new AnswersProcessor(settings, clock), Named.as("join-answer"), StoreNames.QUESTIONS);
+        KStream<String, QuestionChange> ofLabels = inputs.byKey(
+                        topics.labels(), Label.class, "labels", StoreNames.LABELS_BY_QUESTION, partitions)
                 .process(() -> new LabelsProcessor(settings), Named.as("join-label"), StoreNames.QUESTIONS);
         return ofAnswers.merge(ofLabels, Named.as("joined"));
     }
 
     /** Counts the joined answers and labels for topic calibration. */
-    private static void measure(KStream<String, QuestionChange> joined, Connection connection) {
+    private static void measure(
+            StreamsBuilder builder,
+            KStream<String, QuestionChange> joined,
+            Connection connection,
+            FitterSettings settings) {
+        builder.addStateStore(persistent(StoreNames.COUNTED, Serdes.Long()));
         of(QuestionChange.OfCounts.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfCounts.SERDE)
                         .withName(StoreNames.COUNTS))
-                .groupByKey()
+                .processValues(() -> new CountedOnce<>(settings.fit()), Named.as("counted-once"), StoreNames.COUNTED)
+                .groupByKey(Grouped.with(Serdes.String(), QuestionChange.OfCounts.SERDE))
                 .aggregate(
                         () -> CalibrationCounts.NONE,
                         (key, change, counts) -> change.appliedTo(counts),

@@ -72,8 +72,9 @@ final class QuestionJoin {
     }
 
     /**
-     * Forgets what is older than a time, milliseconds. Windows of that age are deleted. The total keeps what it has
-     * counted, but no longer counts what waited for a label or an answer. What a fit was calibrated on stays.
+     * Forgets what is older than a time, milliseconds. Windows of that age are deleted, once nothing is left in them.
+     * The total keeps what it has counted, but no longer counts what waited for a label or an answer. What a fit was
+     * calibrated on stays.
      */
     void forget(long before, long now) {
         List<KeyValue<String, QuestionState>> old = new ArrayList<>();
@@ -94,7 +95,8 @@ final class QuestionJoin {
             }
             gone.forEach((key, counts) -> {
                 if (!key.endsWith('/' + CalibrationWindow.TOTAL)) {
-                    send(key, new QuestionChange.OfCounts(null), now);
+                    // Other tasks may not have come so far: each takes out what it has put in.
+                    send(key, new QuestionChange.OfCounts(counts.forgotten()), now);
                 } else if (counts.waiting() + counts.unanswered() > 0) {
                     send(key, new QuestionChange.OfCounts(CalibrationCounts.NONE.minus(counts)), now);
                 }

@@ -17,11 +17,13 @@ import org.apache.kafka.streams.state.ValueAndTimestamp;
 /**
  * The runs, as one stream task sees them. Another thread fills the table, so a run may come into view shortly after its
  * first statistic: {@link #find} waits for it, until its record is {@code patience} old and once a run only, so that a
- * flood of statistics of unknown runs does not hold up the others.
+ * flood of statistics of unknown runs does not hold up the others. A record from the future never gets old: such
+ * records share one patience, of which a tenth of the time that passes is given back.
  */
 final class RunTable {
     private static final int REMEMBERED = 1000;
     private static final long STEP_MILLIS = 20;
+    private static final int GIVEN_BACK = 10;
 
     @SuppressWarnings("ArrayRecordComponent") // compared by Arrays.equals, where it is compared
     private record Cached(byte[] bytes, RunBlocks view) {}
@@ -33,6 +35,11 @@ final class RunTable {
     private final Clock clock;
     private final Map<String, Cached> views = new LinkedHashMap<>();
     private final Set<String> unknown = new LinkedHashSet<>();
+
+    /** How long records from the future have waited, and when the last one was looked at, milliseconds. */
+    private long aheadSpent;
+
+    private long aheadSeen;
 
     RunTable(
             ReadOnlyKeyValueStore<String, ValueAndTimestamp<byte[]>> table,
@@ -56,16 +63,27 @@ final class RunTable {
     RunBlocks find(String runId, long timestamp) {
         byte[] bytes = bytes(runId);
         if (bytes == null && !unknown.contains(runId)) {
-            long deadline = Math.min(timestamp, clock.millis()) + patienceMillis;
+            long start = clock.millis();
+            long deadline = timestamp > start ? start + leftForTheFuture(start) : timestamp + patienceMillis;
             while (bytes == null && clock.millis() < deadline) {
                 pause();
                 bytes = bytes(runId);
+            }
+            if (timestamp > start) {
+                aheadSpent = Math.min(patienceMillis, aheadSpent + clock.millis() - start);
             }
             if (bytes == null) {
                 remember(runId);
             }
         }
         return bytes == null ? null : view(runId, bytes);
+    }
+
+    /** How long records from the future may still wait, all together. */
+    private long leftForTheFuture(long now) {
+        aheadSpent = Math.max(0, aheadSpent - Math.max(0, now - aheadSeen) / GIVEN_BACK);
+        aheadSeen = now;
+        return Math.max(0, patienceMillis - aheadSpent);
     }
 
     private RunBlocks view(String runId, byte[] bytes) {

@@ -27,6 +27,9 @@ public final class StoreNames {
     /** What topic calibration counts, by that topic's key. */
     static final String CALIBRATION = "calibration";
 
+    /** The next offset of the repartition topic of counts, by the word {@code next}. */
+    static final String COUNTED = "counted";
+
     /** The latest posterior before calibration, by run, checkpoint and fit. */
     static final String BASES = "bases";
 
@@ -48,18 +51,51 @@ public final class StoreNames {
     /** Repartition topic: changes of topic calibration by that topic's key. */
     static final String COUNTS = "tallies";
 
+    /** Repartition topic: statistics that lie in another partition than their key's. */
+    static final String STATISTICS_BY_BLOCK = "statistics";
+
+    /** Repartition topic: answers that lie in another partition than their key's. */
+    static final String ANSWERS_BY_QUESTION = "answers";
+
+    /** Repartition topic: labels that lie in another partition than their key's. */
+    static final String LABELS_BY_QUESTION = "labels";
+
     private StoreNames() {}
 
     /** The repartition topics of an application. Which of them exist depends on its settings. */
     public static List<String> repartitionTopics(String applicationId) {
-        return Stream.of(SPECTRA_BY_FIT, LABELLED_ANSWERS_BY_FIT, PREDICTIVE_BY_FIT, COUNTS)
+        return Stream.concat(inputTopics(applicationId).stream(), resultTopics(applicationId).stream())
+                .toList();
+    }
+
+    /** The repartition topics that carry input to its partition: what they hold is processed before the results are. */
+    public static List<String> inputTopics(String applicationId) {
+        return repartition(applicationId, STATISTICS_BY_BLOCK, ANSWERS_BY_QUESTION, LABELS_BY_QUESTION);
+    }
+
+    /** The repartition topics that carry what was made of the input. */
+    public static List<String> resultTopics(String applicationId) {
+        return repartition(applicationId, SPECTRA_BY_FIT, LABELLED_ANSWERS_BY_FIT, PREDICTIVE_BY_FIT, COUNTS);
+    }
+
+    private static List<String> repartition(String applicationId, String... names) {
+        return Stream.of(names)
                 .map(name -> applicationId + '-' + name + "-repartition")
                 .toList();
     }
 
     /** The changelog topics of an application's state stores. Which of them exist depends on its settings. */
     public static List<String> changelogTopics(String applicationId) {
-        return Stream.of(FACTORS, SPECTRA, POSTERIORS, QUESTIONS, CALIBRATION, BASES, LABELLED_ANSWERS, PREDICTIVE)
+        return Stream.of(
+                        FACTORS,
+                        SPECTRA,
+                        POSTERIORS,
+                        QUESTIONS,
+                        CALIBRATION,
+                        COUNTED,
+                        BASES,
+                        LABELLED_ANSWERS,
+                        PREDICTIVE)
                 .map(store -> applicationId + '-' + store + "-changelog")
                 .toList();
     }

@@ -309,6 +309,37 @@ class CalibrationTopicTest {
     }
 
     @Test
+    void shouldForgetTheAnswersOfAWindowTogether() {
+        FitterSettings settings = settings(Duration.ofHours(1), Duration.ofDays(2));
+        String window = FIT + "/2026-11-25T10:00:00Z";
+        try (Driver driver = driver(settings)) {
+            driver.answer(Answers.of("early", 1), AT_TEN);
+            driver.answer(Answers.of("late", 2), AT_TEN + HOUR - 1);
+            driver.answer(
+                    Answers.of("new", 3), AT_TEN + HOUR / 2 + Duration.ofDays(2).toMillis());
+            driver.label("late", "A", AT_TEN + HOUR);
+            CalibrationMetrics found = driver.calibration().get(window);
+            assertThat(found.getN()).isEqualTo(1);
+            assertThat(found.getAnswersWithoutLabel()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void shouldTakeOnlyItsOwnOutOfAWindowThatOthersHaveNotForgotten() {
+        CalibrationCounts one =
+                AnswerSummary.of(Answers.of("q1", 1), AT_TEN, HOUR).counts("A", 0);
+        CalibrationCounts other =
+                AnswerSummary.of(Answers.of("q2", 2), AT_TEN, HOUR).counts(null, 0);
+        CalibrationCounts both = one.plus(other);
+        CalibrationCounts left = new QuestionChange.OfCounts(one.forgotten()).appliedTo(both);
+        assertThat(left).isEqualTo(other);
+        assertThat(new QuestionChange.OfCounts(other.forgotten()).appliedTo(left))
+                .isNull();
+        assertThat(new QuestionChange.OfCounts(CalibrationCounts.NONE.minus(one)).appliedTo(one))
+                .isNotNull(); // answered again in another window: the time stays
+    }
+
+    @Test
     void shouldTakeFewBytes() {
         Answer answer = Answers.of("q1", 1);
         long hour = Duration.ofHours(1).toMillis();

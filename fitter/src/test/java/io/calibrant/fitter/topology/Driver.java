@@ -19,7 +19,10 @@ import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,6 +45,9 @@ import org.apache.kafka.streams.test.TestRecord;
 
 /** The topology in a test driver, its topics in plain Java. Time in records is 1000 ms and up. */
 final class Driver implements AutoCloseable {
+    /** The fitter's time; no record of the tests is later, but those that are meant to be. */
+    static final Instant NOW = Instant.parse("2100-01-01T00:00:00Z");
+
     final Connection connection;
     final List<Posterior> heard = new ArrayList<>();
     private final TopologyTestDriver driver;
@@ -54,12 +60,33 @@ final class Driver implements AutoCloseable {
 
     /** @param executor where calibration computes */
     Driver(FitterSettings settings, Path stateDir, Map<String, String> properties, Executor executor) {
+        this(settings, stateDir, properties, executor, new InputPartitions(1, 1));
+    }
+
+    /** @param partitions of the inputs; a test driver puts every record in partition 0 */
+    Driver(FitterSettings settings, Path stateDir, InputPartitions partitions) {
+        this(settings, stateDir, Map.of(), Runnable::run, partitions);
+    }
+
+    private Driver(
+            FitterSettings settings,
+            Path stateDir,
+            Map<String, String> properties,
+            Executor executor,
+            InputPartitions partitions) {
         connection = new Connection("localhost:1", "mock://" + UUID.randomUUID(), "", properties);
         Properties configs = StreamsConfigs.of(connection, settings, stateDir);
         // The driver forgets what is sent outside its transactions, the dead letters of undecodable records among them.
         configs.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         driver = new TopologyTestDriver(
-                FitterTopology.build(connection, settings, 4, executor, new PendingCalibrations(), heard::add),
+                FitterTopology.build(
+                        connection,
+                        settings,
+                        partitions,
+                        executor,
+                        new PendingCalibrations(),
+                        heard::add,
+                        Clock.fixed(NOW, ZoneOffset.UTC)),
                 configs);
     }
 
@@ -92,6 +119,15 @@ final class Driver implements AutoCloseable {
 
     void send(Block block, long batch, Long expected) {
         send(Pass.key(block), Pass.statistic(block, batch, expected));
+    }
+
+    /** Sends a statistic at a time of its own. */
+    void sendAt(Block block, long batch, long timestamp) {
+        raw(topics.statistics())
+                .pipeInput(
+                        bytes(Pass.key(block)),
+                        encode(Statistics.class, topics.statistics(), Pass.statistic(block, batch, null)),
+                        timestamp);
     }
 
     byte[] send(String key, Statistics value) {
@@ -158,6 +194,11 @@ final class Driver implements AutoCloseable {
         Factor factor = store.get(key);
         change.accept(factor);
         store.put(key, factor);
+    }
+
+    /** Lets the counts be further than their repartition topic. */
+    void setCounted(long next) {
+        driver.<String, Long>getKeyValueStore(StoreNames.COUNTED).put("next", next);
     }
 
     /** Sizes of what the store of questions holds for each, bytes. */

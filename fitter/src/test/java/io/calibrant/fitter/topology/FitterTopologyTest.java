@@ -45,7 +45,7 @@ class FitterTopologyTest {
         String described = FitterTopology.build(
                         new Connection("localhost:1", "mock://describe", "pre.", Map.of()),
                         Driver.settings(),
-                        4,
+                        new InputPartitions(4, 4),
                         Runnable::run,
                         new PendingCalibrations(),
                         posterior -> {})

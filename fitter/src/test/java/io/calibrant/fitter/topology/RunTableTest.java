@@ -50,6 +50,21 @@ class RunTableTest {
     }
 
     @Test
+    void shouldLetRecordsFromTheFutureShareOnePatience() {
+        Ticking clock = new Ticking();
+        RunTable table = table(Integer.MAX_VALUE, clock);
+        for (int run = 0; run < 100; run++) {
+            assertThat(table.find("unknown-" + run, NOW + 3_000_000)).isNull();
+        }
+        // three looks at the clock, of a second each, for a record that does not wait
+        assertThat(clock.now - NOW).isLessThan(2 * 300_000);
+        long before = clock.now;
+        clock.now += 60_000;
+        assertThat(table.find("later", NOW + 3_000_000)).isNull();
+        assertThat(clock.now - before).isGreaterThan(64_000); // it waits again
+    }
+
+    @Test
     void shouldFindARunThatCameAfterItWasGivenUp() {
         RunTable table = table(2, Clock.fixed(Instant.ofEpochMilli(NOW), ZoneOffset.UTC));
         assertThat(table.find("r", 0)).isNull();

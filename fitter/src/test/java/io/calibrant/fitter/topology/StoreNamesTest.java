@@ -20,7 +20,12 @@ class StoreNamesTest {
         FitterSettings settings = FitterSettings.defaults().with(PriorObjective.VALIDATION);
         Connection connection = Connection.to("localhost:1", "mock://names");
         Topology topology = FitterTopology.build(
-                connection, settings, 1, Runnable::run, new PendingCalibrations(), posterior -> {});
+                connection,
+                settings,
+                new InputPartitions(1, 1),
+                Runnable::run,
+                new PendingCalibrations(),
+                posterior -> {});
         return topology.describe().toString();
     }
 
