@@ -35,6 +35,16 @@ public final class Keys {
     }
 
     /**
+     * Topic questions: {@code runId/questionId} for a question that names its run, with the id in the record; else the
+     * question's id. Files of several runs that all count from 0 then do not replace each other.
+     *
+     * @param runId the run that the question names; null for none
+     */
+    public static String question(String runId, String questionId) {
+        return runId == null ? questionId : runId + '/' + questionId;
+    }
+
+    /**
      * The run of any key of this contract: what stands before the first '/', or the whole key.
      *
      * @param key a record key, not null

@@ -207,7 +207,10 @@ public record Topics(String prefix) {
                 deleted(
                         questions(),
                         false,
-                        contract("questionId", Question.getClassSchema(), "Questions to be answered.")
+                        contract(
+                                        "questionId, or runId/questionId",
+                                        Question.getClassSchema(),
+                                        "Questions to be answered.")
                                 .writtenBy("you", "ask", "validate", "evaluate", "train")
                                 .readBy("score", "validate", "evaluate")),
                 deleted(

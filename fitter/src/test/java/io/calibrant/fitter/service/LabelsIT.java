@@ -361,7 +361,7 @@ class LabelsIT {
 
     private static void label(KafkaProducer<String, byte[]> producer, Connection connection, String id, String label)
             throws Exception {
-        send(producer, connection, connection.topics().labels(), id, Label.class, new Label(label));
+        send(producer, connection, connection.topics().labels(), id, Label.class, new Label(label, null, null));
     }
 
     private static <T extends SpecificRecord> void send(

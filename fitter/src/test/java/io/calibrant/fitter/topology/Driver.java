@@ -156,7 +156,10 @@ final class Driver implements AutoCloseable {
 
     void label(String questionId, String label, long timestamp) {
         raw(topics.labels())
-                .pipeInput(bytes(questionId), encode(Label.class, topics.labels(), new Label(label)), timestamp);
+                .pipeInput(
+                        bytes(questionId),
+                        encode(Label.class, topics.labels(), new Label(label, null, null)),
+                        timestamp);
     }
 
     byte[] predictive(PredictiveStatistics statistics, long timestamp) {

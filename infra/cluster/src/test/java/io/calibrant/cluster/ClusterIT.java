@@ -38,7 +38,7 @@ class ClusterIT {
             TopicAdmin.createMissing(connection);
             try (KafkaProducer<String, Label> producer = new KafkaProducer<>(
                     connection.producer(), new StringSerializer(), connection.serializer(Label.class))) {
-                producer.send(new ProducerRecord<>(connection.topics().labels(), 0, "q1", new Label("B")))
+                producer.send(new ProducerRecord<>(connection.topics().labels(), 0, "q1", new Label("B", null, null)))
                         .get();
             }
         }
@@ -52,7 +52,7 @@ class ClusterIT {
                 consumer.assign(List.of(partition));
                 consumer.seekToBeginning(List.of(partition));
                 ConsumerRecords<String, Label> records = consumer.poll(Duration.ofSeconds(30));
-                assertThat(records).extracting(ConsumerRecord::value).containsExactly(new Label("B"));
+                assertThat(records).extracting(ConsumerRecord::value).containsExactly(new Label("B", null, null));
             }
             shouldEnforceFullTransitiveCompatibility(connection);
         }

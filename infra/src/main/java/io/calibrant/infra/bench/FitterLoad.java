@@ -2,6 +2,7 @@ package io.calibrant.infra.bench;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FactorRows;
@@ -85,7 +86,8 @@ record FitterLoad(int layers, int width, int batches) {
                 RANK,
                 QUESTIONS * batches,
                 0,
-                Map.of());
+                Map.of(),
+                TrainingTexts.of(List.of()));
         Checkpoint checkpoint = new Checkpoint("step-1", adapter, adapter);
         Random random = new Random(0);
         List<FactorRows> pool = new ArrayList<>();

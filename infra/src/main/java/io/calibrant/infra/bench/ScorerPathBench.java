@@ -230,6 +230,7 @@ final class ScorerPathBench {
             produced.put(id, System.nanoTime());
             Question record = QuestionSender.record(
                     asked.questions().get(number % asked.questions().size()), Purpose.ANSWER, asked.run(), null, null);
+            record.setQuestionId(null); // the key is the id here: each question is asked many times
             var unused = producer.send(new ProducerRecord<>(connection.topics().questions(), id, record));
             producer.flush();
         }

@@ -3,9 +3,11 @@ package io.calibrant.infra.commands;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -25,7 +27,8 @@ import picocli.CommandLine.Spec;
             "Sends the questions of a file to the topic questions. The file is checked as a whole before"
                     + " anything is sent.",
             "One JSON object a line: {\"id\", \"question\", \"context\"?, \"choices\": [{\"label\", \"text\"}],"
-                    + " \"answer\"?}; an answer is not sent (see label, validate)."
+                    + " \"answer\"?}; an answer is not sent (see label, validate).",
+            "Within a run an id stands for one text: it is refused where topic questions has another under it."
         },
         footer = {
             "  calibrant ask --questions test.jsonl --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
@@ -38,7 +41,10 @@ final class AskCommand implements Callable<Integer> {
     @Option(names = "--questions", paramLabel = "FILE", required = true, description = "The questions, JSON lines.")
     private Path questions;
 
-    @Option(names = "--run", paramLabel = "R", description = "The run to answer with. Default: every scorer answers.")
+    @Option(
+            names = "--run",
+            paramLabel = "R",
+            description = "The run to answer with. Default: every scorer that runs now answers.")
     private String run;
 
     @Option(names = "--fit", paramLabel = "NAME", description = "The fit to answer with. Default: the scorer's own.")
@@ -61,6 +67,7 @@ final class AskCommand implements Callable<Integer> {
         }
         List<Question> asked = QuestionFile.read(questions);
         Connection connection = connectionOptions.reachable();
+        QuestionIds.requireFree(AskedQuestions.read(connection), asked, QuestionIds.Use.ASK, run, questions);
         new QuestionSender(connection).questions(asked, Purpose.ANSWER, run, fit, tier);
         new Output(spec)
                 .note(asked.size() + " questions sent to " + connection.topics().questions());

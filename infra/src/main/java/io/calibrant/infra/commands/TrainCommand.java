@@ -340,6 +340,14 @@ final class TrainCommand implements Callable<Integer> {
         if (validation != null) {
             return ValidationSource.NONE;
         }
+        Usage.check(
+                spec,
+                () -> Require.that(
+                        steps > 0 || validationFraction == null || validationFraction == 0,
+                        "--validation-fraction",
+                        validationFraction,
+                        "left out with --steps 0: the adapter was trained on these questions already, so none of them"
+                                + " is held out (--validation FILE gives others)"));
         return ValidationSource.heldOut(validationFraction != null ? validationFraction : steps > 0 ? HELD_OUT : 0);
     }
 }

@@ -5,8 +5,10 @@ import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.infra.topics.TrainingQuestions;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;
@@ -23,12 +25,13 @@ import picocli.CommandLine.Spec;
         name = "validate",
         description = {
             "Sends labelled questions for validation, and their labels: what temperature and (T, c) are calibrated on.",
-            "They must not be among the training questions."
+            "They must not be among the training questions: the texts are compared. An id stands for one text within"
+                    + " a run."
         },
         footer = {
-            "  calibrant validate --questions held-out.jsonl --bootstrap-server 127.0.0.1:9092"
+            "  calibrant validate --questions held-out.jsonl --run news-7b --bootstrap-server 127.0.0.1:9092"
                     + " --schema-registry http://127.0.0.1:8081",
-            "  calibrant validate --questions held-out.jsonl --run news-7b"
+            "  calibrant validate --questions held-out.jsonl --run news-7b --fit by-labels"
         })
 final class ValidateCommand implements Callable<Integer> {
     @Spec
@@ -41,7 +44,11 @@ final class ValidateCommand implements Callable<Integer> {
             description = "The questions, JSON lines as for ask, each with its answer.")
     private Path questions;
 
-    @Option(names = "--run", paramLabel = "R", description = "The run to validate. Default: every scorer's own.")
+    @Option(
+            names = "--run",
+            paramLabel = "R",
+            required = true,
+            description = "The run to validate: questions without one would tune every run, later ones too.")
     private String run;
 
     @Option(names = "--fit", paramLabel = "NAME", description = "The fit to validate. Default: the scorer's own.")
@@ -61,12 +68,13 @@ final class ValidateCommand implements Callable<Integer> {
             }
         }
         Connection connection = connectionOptions.reachable();
-        QuestionIds.requireFree(connection, labelled, Purpose.VALIDATION);
-        QuestionSender sender = new QuestionSender(connection);
-        sender.labels(labelled);
-        sender.questions(labelled, Purpose.VALIDATION, run, fit);
+        QuestionIds.requireFree(AskedQuestions.read(connection), labelled, QuestionIds.Use.ASK, run, questions);
         Output output = new Output(spec);
-        output.note(labelled.size() + " validation questions and labels sent");
+        List<Question> unseen = TrainingQuestions.unseen(connection, run, labelled, questions, output::note);
+        QuestionSender sender = new QuestionSender(connection);
+        sender.labels(unseen, run);
+        sender.questions(unseen, Purpose.VALIDATION, run, fit);
+        output.note(unseen.size() + " validation questions and labels sent");
         output.note("note: until a scorer has answered them and a fitter has calibrated on them, answers say 'prior:"
                 + " evidence only': the evidence alone can make a model worse, its accuracy included ('calibrant"
                 + " evaluate' shows it). If these labels do not suffice for anything else, temperature"

@@ -2,6 +2,7 @@ package io.calibrant.infra.evaluation;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.DeadLetterHeaders;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
@@ -18,6 +19,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 /** Collects the replies to questions: answers, or dead letters of the scorer with their reason. */
 final class AnswerWatch implements AutoCloseable {
     private final TopicReader reader;
+    private final String prefix;
     private final Predicate<Answer> wanted;
     private final Map<String, Answer> answers = new HashMap<>();
     private final Map<String, String> refused = new LinkedHashMap<>();
@@ -30,6 +32,7 @@ final class AnswerWatch implements AutoCloseable {
      *
      * @param outages called once when the broker or the registry is away, and once when it is back; both are waited for
      * @param fromBeginning whether what is there already counts
+     * @param run that the questions name
      * @param wanted which answers count
      * @param backlog which of the others show that the scorer goes on
      * @throws IllegalStateException if a topic does not exist
@@ -38,8 +41,10 @@ final class AnswerWatch implements AutoCloseable {
             Connection connection,
             Consumer<String> outages,
             boolean fromBeginning,
+            String run,
             Predicate<Answer> wanted,
             Predicate<Answer> backlog) {
+        this.prefix = Keys.question(run, "");
         this.wanted = wanted;
         this.backlog = backlog;
         TopicReading reading = TopicReading.of(connection)
@@ -64,9 +69,14 @@ final class AnswerWatch implements AutoCloseable {
     private void refused(ConsumerRecord<byte[], byte[]> record) {
         if (record.key() != null) {
             refused.putIfAbsent(
-                    TopicRecord.key(record),
+                    id(TopicRecord.key(record)),
                     DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, "no reason given"));
         }
+    }
+
+    /** A dead letter has the key of its question, in which the run stands before the id. */
+    private String id(String key) {
+        return key.startsWith(prefix) ? key.substring(prefix.length()) : key;
     }
 
     /** Polls once. */

@@ -5,12 +5,13 @@ import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.trainer.prompts.Question;
@@ -105,13 +106,14 @@ public final class Evaluator {
         }
         Run run = run();
         Map<String, io.calibrant.schemas.avro.Question> asked = asked();
-        requireFreeIds(asked, questions);
-        requireFreeIds(asked, unfamiliar);
+        AskedQuestions all = AskedQuestions.of(connection.topics().questions(), asked);
+        requireFreeIds(all, run, questions);
+        requireFreeIds(all, run, unfamiliar);
         awaitCalibration(
                 run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
         Map<String, String> refused = new LinkedHashMap<>();
         QuestionSender sender = new QuestionSender(connection);
-        sender.labels(questions);
+        sender.labels(questions, run.getRunId());
         Map<String, Answer> answers = answersOfOnePosterior(run.getRunId(), questions, refused);
         if (answers.isEmpty()) {
             throw new EvaluationFailure("all " + questions.size() + " questions were refused, the first one because: "
@@ -138,9 +140,9 @@ public final class Evaluator {
                 answers);
     }
 
-    private void requireFreeIds(Map<String, io.calibrant.schemas.avro.Question> asked, List<Question> questions) {
+    private void requireFreeIds(AskedQuestions asked, Run run, List<Question> questions) {
         try {
-            QuestionIds.requireFree(asked, connection.topics().questions(), questions, Purpose.ANSWER);
+            QuestionIds.requireFree(asked, questions, QuestionIds.Use.MEASURE, run.getRunId(), null);
         } catch (IllegalArgumentException e) {
             throw new EvaluationFailure(e.getMessage());
         }
@@ -206,6 +208,7 @@ public final class Evaluator {
                 connection,
                 outages,
                 false,
+                run,
                 answer -> answer.getRunId().equals(run) && ids.contains(answer.getQuestionId()),
                 answer -> answer.getRunId().equals(run))) {
             new QuestionSender(connection).questions(questions, Purpose.ANSWER, run, fit);
@@ -270,6 +273,7 @@ public final class Evaluator {
                 connection,
                 outages,
                 true,
+                run,
                 answer -> answer.getPurpose() == Purpose.VALIDATION
                         && answer.getRunId().equals(run)
                         && (fit == null || answer.getFit().equals(fit)),
@@ -312,12 +316,13 @@ public final class Evaluator {
 
     /** The labels of the run's validation questions, by id. */
     private Map<String, String> labelledValidation(String run, Map<String, io.calibrant.schemas.avro.Question> asked) {
-        Map<String, Label> labels = latest(connection.topics().labels(), Label.class);
+        TrueLabels labels = TrueLabels.read(connection, outages);
         Map<String, String> labelled = new HashMap<>();
-        asked.forEach((id, question) -> {
+        asked.forEach((key, question) -> {
             boolean ours = question.getRun() == null || question.getRun().equals(run);
-            if (question.getPurpose() == Purpose.VALIDATION && ours && labels.containsKey(id)) {
-                labelled.put(id, labels.get(id).getLabel());
+            if (question.getPurpose() == Purpose.VALIDATION && ours) {
+                String id = AskedQuestions.id(key, question);
+                labels.of(id, run, QuestionText.of(question).digest()).ifPresent(label -> labelled.put(id, label));
             }
         });
         return labelled;
@@ -335,6 +340,7 @@ public final class Evaluator {
                 connection,
                 outages,
                 true,
+                like.getRunId(),
                 answer -> answer.getPurpose() == Purpose.VALIDATION
                         && answer.getRunId().equals(like.getRunId())
                         && answer.getCheckpoint().equals(like.getCheckpoint())

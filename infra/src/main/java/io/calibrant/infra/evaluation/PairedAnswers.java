@@ -3,14 +3,13 @@ package io.calibrant.infra.evaluation;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Purpose;
-import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -49,17 +48,16 @@ public record PairedAnswers(List<LabelledProbabilities> first, List<LabelledProb
                     }
                 })
                 .readToEnd();
-        Map<String, Label> labels =
-                TopicReader.latest(connection, connection.topics().labels(), Label.class, line -> {});
+        TrueLabels labels = TrueLabels.read(connection, line -> {});
         List<LabelledProbabilities> first = new ArrayList<>();
         List<LabelledProbabilities> second = new ArrayList<>();
         ofOne.forEach((id, answer) -> {
             Answer against = ofOther.get(id);
-            Label label = labels.get(id);
-            if (against == null || label == null || !answer.getLabels().equals(against.getLabels())) {
+            Optional<String> label = labels.of(id, run, answer.getTextDigest());
+            if (against == null || label.isEmpty() || !answer.getLabels().equals(against.getLabels())) {
                 return;
             }
-            int truth = answer.getLabels().indexOf(label.getLabel());
+            int truth = answer.getLabels().indexOf(label.get());
             if (truth >= 0) {
                 first.add(labelled(answer, truth));
                 second.add(labelled(against, truth));

@@ -1,6 +1,7 @@
 package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Label;
@@ -47,7 +48,8 @@ public final class QuestionSender {
                 connection.topics().questions(),
                 io.calibrant.schemas.avro.Question.class,
                 questions.stream()
-                        .map(question -> new Keyed<>(question.id(), record(question, purpose, run, fit, tier)))
+                        .map(question -> new Keyed<>(
+                                Keys.question(run, question.id()), record(question, purpose, run, fit, tier)))
                         .toList());
     }
 
@@ -55,14 +57,20 @@ public final class QuestionSender {
      * Sends the answers of labelled questions as labels.
      *
      * @param questions each with an answer
+     * @param run the run whose answers they are for; null: those of every run
      * @throws KafkaException if the broker does not take one
      */
-    public void labels(List<Question> questions) {
+    public void labels(List<Question> questions, String run) {
         send(
                 connection.topics().labels(),
                 Label.class,
                 questions.stream()
-                        .map(question -> new Keyed<>(question.id(), new Label(question.answer())))
+                        .map(question -> new Keyed<>(
+                                question.id(),
+                                new Label(
+                                        question.answer(),
+                                        run,
+                                        QuestionIds.text(question).digest())))
                         .toList());
     }
 
@@ -75,7 +83,14 @@ public final class QuestionSender {
                 .map(choice -> new Choice(choice.label(), choice.text()))
                 .toList();
         return new io.calibrant.schemas.avro.Question(
-                question.question(), choices, question.context(), purpose, run, fit, tier);
+                question.question(),
+                choices,
+                question.context(),
+                purpose,
+                run,
+                fit,
+                tier,
+                run == null ? null : question.id());
     }
 
     private <V extends SpecificRecord> void send(String topic, Class<V> type, List<Keyed<V>> records) {

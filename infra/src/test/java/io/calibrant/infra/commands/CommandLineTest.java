@@ -177,7 +177,7 @@ class CommandLineTest {
                         + " \"choices\": []}\n");
         for (String command : new String[] {"ask", "label", "validate"}) {
             Ran ran = Ran.calibrant(
-                    Map.of(),
+                    Map.of("CALIBRANT_RUN", "r1"),
                     command,
                     "--questions",
                     file.toString(),
@@ -197,6 +197,11 @@ class CommandLineTest {
         assertThat(usage("answers --count x")).isEqualTo("answers: --count must be a whole number, got 'x'");
         assertThat(usage("answers --count 0")).isEqualTo("answers: --count must be 1 or more, got 0");
         assertThat(usage("answers --timeout soon")).isEqualTo("answers: --timeout must be a number, got 'soon'");
+        assertThat(usage("train --run r --model m --questions q --adapter a --steps 0 --validation-fraction 0.5"))
+                .startsWith("train: --validation-fraction must be left out with --steps 0: the adapter was trained on"
+                        + " these questions already")
+                .endsWith("got 0.5");
+        assertThat(usage("validate --questions q")).startsWith("validate: --run must be given as a flag");
         assertThat(usage("fit --threads 99999999999"))
                 .isEqualTo("fit: --threads must be -2147483648 to 2147483647, got '99999999999'");
         assertThat(usage("fit --prior none")).isEqualTo("fit: --prior must be one of SCALAR, LAYERWISE, got 'none'");

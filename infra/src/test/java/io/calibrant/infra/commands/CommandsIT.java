@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -131,6 +132,9 @@ class CommandsIT extends OnOneCluster {
     // --- questions and labels
     // -----------------------------------------------------------------------------------------
 
+    private static final String TEXT =
+            new QuestionText("Wie groß?", null, List.of("A", "B", "C"), List.of("1", "2", "3")).digest();
+
     private Path questions() throws IOException {
         Path file = dir.resolve("questions.jsonl");
         Files.writeString(
@@ -150,7 +154,7 @@ class CommandsIT extends OnOneCluster {
         assertThat(ran).isEqualTo(new Ran(0, "", "2 questions sent to " + topics.questions() + "\n"));
         assertThat(latest(topics.questions(), Question.class))
                 .containsExactlyInAnyOrderEntriesOf(Map.of(
-                        "q1",
+                        "r1/q1",
                                 new Question(
                                         "Wie groß?",
                                         List.of(new Choice("A", "1"), new Choice("B", "2"), new Choice("C", "3")),
@@ -158,8 +162,9 @@ class CommandsIT extends OnOneCluster {
                                         Purpose.ANSWER,
                                         "r1",
                                         null,
-                                        null),
-                        "q2",
+                                        null,
+                                        "q1"),
+                        "r1/q2",
                                 new Question(
                                         "Is it?",
                                         List.of(new Choice("True", ""), new Choice("False", "")),
@@ -167,7 +172,8 @@ class CommandsIT extends OnOneCluster {
                                         Purpose.ANSWER,
                                         "r1",
                                         null,
-                                        null)));
+                                        null,
+                                        "q2")));
         assertThat(latest(topics.labels(), Label.class)).isEmpty();
     }
 
@@ -177,25 +183,26 @@ class CommandsIT extends OnOneCluster {
         Ran ran = calibrant("label", "--questions", questions().toString());
         assertThat(ran.code()).isZero();
         assertThat(ran.err()).contains("1 labels sent").contains("1 questions have no answer");
-        assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B")));
+        assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B", null, TEXT)));
     }
 
     @Test
     void shouldValidateWithLabelledQuestionsOnly() throws Exception {
         TopicAdmin.createMissing(connection);
         Path all = questions();
-        Ran refused = calibrant("validate", "--questions", all.toString());
+        Ran refused = calibrant("validate", "--run", "r1", "--questions", all.toString());
         assertThat(refused.code()).isEqualTo(1);
         assertThat(refused.err()).contains("question 'q2' has no \"answer\"").hasLineCount(1);
         assertThat(latest(topics.questions(), Question.class)).isEmpty();
 
         Path labelled = dir.resolve("labelled.jsonl");
         Files.writeString(labelled, Files.readAllLines(all).get(0) + "\n");
-        assertThat(calibrant("validate", "--questions", labelled.toString()).code())
+        assertThat(calibrant("validate", "--run", "r1", "--questions", labelled.toString())
+                        .code())
                 .isZero();
-        assertThat(latest(topics.questions(), Question.class).get("q1").getPurpose())
+        assertThat(latest(topics.questions(), Question.class).get("r1/q1").getPurpose())
                 .isEqualTo(Purpose.VALIDATION);
-        assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B")));
+        assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B", "r1", TEXT)));
     }
 
     @Test

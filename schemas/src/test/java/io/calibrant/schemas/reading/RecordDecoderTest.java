@@ -34,7 +34,7 @@ class RecordDecoderTest {
             if (failure.get() != null) {
                 throw failure.get();
             }
-            return new Label("A");
+            return new Label("A", null, null);
         }
     }
 
@@ -79,7 +79,7 @@ class RecordDecoderTest {
 
     @Test
     void shouldDecode() {
-        assertThat(decode(null)).isEqualTo(new ReadResult.Read<>(new Label("A")));
+        assertThat(decode(null)).isEqualTo(new ReadResult.Read<>(new Label("A", null, null)));
     }
 
     @Test

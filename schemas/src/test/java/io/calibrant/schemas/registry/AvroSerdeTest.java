@@ -46,6 +46,7 @@ class AvroSerdeTest {
             Purpose.VALIDATION,
             "run",
             null,
+            null,
             null);
 
     @Test
@@ -187,7 +188,7 @@ class AvroSerdeTest {
 
     @Test
     void shouldRefuseASchemaOfAnotherRecord() {
-        byte[] label = connection.serializer(Label.class).serialize("labels", new Label("A"));
+        byte[] label = connection.serializer(Label.class).serialize("labels", new Label("A", null, null));
         assertBad(label, "another record");
     }
 
@@ -284,7 +285,7 @@ class AvroSerdeTest {
         out.writeBytes(WireFormat.header(connection.registry().register("bytes-value", theirs)));
         out.writeBytes(new byte[] {2, 'B'});
         assertThat(connection.deserializer(Label.class).deserialize("labels", out.toByteArray()))
-                .isEqualTo(new Label("B"));
+                .isEqualTo(new Label("B", null, null));
         out.reset();
         out.writeBytes(WireFormat.header(connection.registry().register("bytes-value", theirs)));
         out.writeBytes(new byte[] {2, (byte) 0xff});
@@ -340,7 +341,7 @@ class AvroSerdeTest {
 
         Question read = deserializer.deserialize("questions", out.toByteArray());
 
-        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null, null));
+        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null, null, null));
     }
 
     @Test

@@ -2,11 +2,13 @@ package io.calibrant.scorer.answering;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -118,7 +120,14 @@ public final class Answerer {
                 served.mutualInformation(),
                 predictive.novelty(),
                 tier.label(),
-                coverage(posterior));
+                coverage(posterior),
+                text(question.question()).digest());
+    }
+
+    /** Whoever joins an answer with a label sees by it that both are of one text. */
+    private static QuestionText text(Question question) {
+        return QuestionText.of(
+                question.question(), question.context(), question.choices(), Choice::label, Choice::text);
     }
 
     /** The share of the pass that the posterior was made from. */

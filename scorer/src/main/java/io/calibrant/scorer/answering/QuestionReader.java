@@ -29,7 +29,7 @@ public final class QuestionReader {
     /**
      * A question that can be read; {@link #question} says whether it can be asked.
      *
-     * @param id its key
+     * @param id what the record gives as its id, else its key
      * @param value as it came
      */
     public record Read(String id, io.calibrant.schemas.avro.Question value) {
@@ -67,7 +67,9 @@ public final class QuestionReader {
         if (record.value() == null) {
             throw new BadQuestionException(Require.message("value", null, "a question"));
         }
-        return new Read(id, decode(record));
+        io.calibrant.schemas.avro.Question value = decode(record);
+        String given = Read.named(value.getQuestionId());
+        return new Read(given == null ? id : given, value);
     }
 
     /**

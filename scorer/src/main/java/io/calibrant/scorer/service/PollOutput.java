@@ -5,6 +5,7 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.scorer.answering.BadQuestionException;
 import io.calibrant.scorer.answering.Outcome;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -76,23 +77,25 @@ final class PollOutput {
         if (outcome instanceof Outcome.Answered done) {
             answered++;
             byte[] value = answers.serialize(topics.answers(), done.answer());
-            records.add(new ProducerRecord<>(topics.answers(), record.key(), value));
-            done.statistics().ifPresent(measured -> add(record, measured));
+            // The id, which need not be the key of the question: answers meet their labels under it.
+            byte[] key = done.answer().getQuestionId().getBytes(StandardCharsets.UTF_8);
+            records.add(new ProducerRecord<>(topics.answers(), key, value));
+            done.statistics().ifPresent(measured -> add(key, measured));
         } else if (outcome instanceof Outcome.Rejected failed) {
             reject(record, failed.reason());
         }
     }
 
-    private void add(ConsumerRecord<byte[], byte[]> record, PredictiveStatistics measured) {
+    private void add(byte[] key, PredictiveStatistics measured) {
         byte[] value = statistics.serialize(topics.predictiveStatistics(), measured);
-        if (value.length + record.key().length > Topics.MAX_RECORD_BYTES / 2) {
+        if (value.length + key.length > Topics.MAX_RECORD_BYTES / 2) {
             LOG.warn(
                     "no predictive statistics of question '{}': {} bytes are too many for a record",
                     measured.getQuestionId(),
                     value.length);
             return;
         }
-        records.add(new ProducerRecord<>(topics.predictiveStatistics(), record.key(), value));
+        records.add(new ProducerRecord<>(topics.predictiveStatistics(), key, value));
         listener.measured(measured.getRunId(), value.length);
     }
 }

@@ -7,6 +7,7 @@ import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.TemperatureScaling;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
@@ -65,6 +66,11 @@ class AnswererTest {
         expected.put("novelty", 0.25);
         expected.put("tier", "last-layer");
         expected.put("coverage", 0.75);
+        Question asked = question("q", 70, 71, 72).question();
+        expected.put(
+                "textDigest",
+                QuestionText.of(asked.question(), asked.context(), asked.choices(), Choice::label, Choice::text)
+                        .digest());
 
         Answer answer =
                 answered(answer(Tier.LAST_LAYER, question("q", 70, 71, 72)).get(0));

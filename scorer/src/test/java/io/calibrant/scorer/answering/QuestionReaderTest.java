@@ -100,7 +100,7 @@ class QuestionReaderTest {
         byte[] badText = good.clone();
         badText[indexOf(good, (byte) '?')] = (byte) 0xff;
         byte[] another =
-                CONNECTION.serializer(Label.class).serialize(CONNECTION.topics().labels(), new Label("A"));
+                CONNECTION.serializer(Label.class).serialize(CONNECTION.topics().labels(), new Label("A", null, null));
 
         assertRejected(bytes("q", magic), "magic byte");
         assertRejected(bytes("q", unknown), "schema id");

@@ -53,7 +53,8 @@ final class RunDescriptions {
                 settings.curvature().rank().orElse(null),
                 set.prompts().size(),
                 settings.seed(),
-                record);
+                record,
+                set.texts());
     }
 
     private static String digest(Adapter adapter) {

@@ -84,6 +84,11 @@ public final class Trainer implements AutoCloseable {
         }
         RunDescription run = RunDescriptions.describe(settings, initial, set);
         PublishedRun.requireSame(connection, run);
+        ValidationIds.requireFree(connection, settings, set.validation());
+        if (set.seen() > 0) {
+            listener.warned(set.seen() + " of " + (set.seen() + set.validation().size())
+                    + " validation questions are training questions by their text: refused, the others are sent");
+        }
         Optional<StateFile> file = stateFile(run);
         Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
         file.ifPresent(f -> {

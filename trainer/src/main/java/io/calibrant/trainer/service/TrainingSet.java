@@ -1,13 +1,17 @@
 package io.calibrant.trainer.service;
 
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Require;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.prompts.QuestionPlace;
 import io.calibrant.trainer.prompts.SpecialTokens;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
@@ -15,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -22,10 +27,11 @@ import java.util.SplittableRandom;
  *
  * @param prompts the training questions, in file order
  * @param validation the questions that are not trained on, in file order; may be empty
+ * @param seen questions that are left out of the validation, because one that is trained on has their text
  * @param classTokens all labels of both
  * @param pad id that fills batches
  */
-record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, ClassTokens classTokens, int pad) {
+record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, int seen, ClassTokens classTokens, int pad) {
     /**
      * Reads all of it.
      *
@@ -37,9 +43,17 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
         List<Question> validation = settings.questions()
                 .validation()
                 .file()
-                .map(TrainingSet::labelled)
+                .map(file -> (List<Question>) new ArrayList<>(labelled(file)))
                 .orElseGet(() ->
                         holdOut(training, settings.questions().validation().fraction(), settings.seed()));
+        TrainingTexts trained =
+                TrainingTexts.of(training.stream().map(TrainingSet::text).toList());
+        Optional<Path> others = settings.questions().validation().file();
+        others.ifPresent(file -> requireUnseen(trained, validation, file));
+        // What is trained on under another id says nothing new.
+        int seen = validation.size();
+        validation.removeIf(question -> trained.contains(text(question)));
+        seen -= validation.size();
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
             List<Question> all = new ArrayList<>(training);
@@ -49,16 +63,13 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
                     .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
                     .toList();
             prompts.forEach(prompt -> checkLength(prompt, settings.questions().file(), settings, config));
-            Path validationFile = settings.questions()
-                    .validation()
-                    .file()
-                    .orElse(settings.questions().file());
+            Path validationFile = others.orElse(settings.questions().file());
             validation.forEach(question -> checkLength(
                     EncodedPrompt.of(question, tokenizer, classTokens, special.eos()),
                     validationFile,
                     settings,
                     config));
-            return new TrainingSet(prompts, validation, classTokens, special.pad());
+            return new TrainingSet(prompts, validation, seen, classTokens, special.pad());
         }
     }
 
@@ -74,6 +85,17 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
         return digest.hex();
     }
 
+    /** What is trained on, by text. */
+    TrainingTexts texts() {
+        return TrainingTexts.of(
+                prompts.stream().map(prompt -> text(prompt.question())).toList());
+    }
+
+    static QuestionText text(Question question) {
+        return QuestionText.of(
+                question.question(), question.context(), question.choices(), Choice::label, Choice::text);
+    }
+
     private static List<Question> labelled(Path file) {
         List<Question> questions = QuestionFile.read(file);
         for (Question question : questions) {
@@ -82,6 +104,15 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, Class
             }
         }
         return questions;
+    }
+
+    private static void requireUnseen(TrainingTexts trained, List<Question> validation, Path file) {
+        if (validation.stream().allMatch(question -> trained.contains(text(question)))) {
+            String id = validation.get(0).id();
+            throw new IllegalArgumentException(QuestionPlace.of(file, id) + ": question '" + id
+                    + "' is by its text one of the training questions, as all " + validation.size()
+                    + " are: validation needs questions that the run has not seen");
+        }
     }
 
     /** Moves a seeded part of the questions out; both parts keep their order. */

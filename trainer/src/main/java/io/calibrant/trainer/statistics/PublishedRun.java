@@ -27,8 +27,11 @@ import org.apache.kafka.common.serialization.Deserializer;
 public final class PublishedRun {
     private static final int LONGEST_VALUE = 60;
 
-    /** Names, not settings: a model is known by its digest, wherever it lies. */
-    private static final Set<String> NAMES = Set.of("runId", "createdAt", "modelId");
+    /**
+     * Names, not settings: a model is known by its digest, wherever it lies. And what {@code questionsDigest} decides,
+     * so that a run from before it was published can be resumed.
+     */
+    private static final Set<String> NAMES = Set.of("runId", "createdAt", "modelId", "trainingTexts");
 
     private PublishedRun() {}
 

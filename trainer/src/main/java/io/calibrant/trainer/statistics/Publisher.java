@@ -3,6 +3,7 @@ package io.calibrant.trainer.statistics;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.OversizedRecord;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Label;
@@ -183,13 +184,12 @@ public final class Publisher implements AutoCloseable {
     public void validation(List<Question> validation) {
         sender.send(transaction -> {
             for (Question question : validation) {
-                add(
-                        transaction,
-                        topics.questions(),
-                        question.id(),
-                        questions,
-                        Records.validation(run.runId(), question));
-                add(transaction, topics.labels(), question.id(), labels, new Label(question.answer()));
+                io.calibrant.schemas.avro.Question asked = Records.validation(run.runId(), question);
+                String key = Keys.question(run.runId(), question.id());
+                add(transaction, topics.questions(), key, questions, asked);
+                Label label = new Label(
+                        question.answer(), run.runId(), QuestionText.of(asked).digest());
+                add(transaction, topics.labels(), question.id(), labels, label);
             }
         });
     }

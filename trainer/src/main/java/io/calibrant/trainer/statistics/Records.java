@@ -62,6 +62,7 @@ final class Records {
                 .setTrainingQuestions(run.trainingQuestions())
                 .setSeed(run.seed())
                 .setSettings(new TreeMap<>(run.settings()))
+                .setTrainingTexts(run.trainingTexts().bytes())
                 .build();
     }
 
@@ -126,6 +127,7 @@ final class Records {
                         .toList())
                 .setPurpose(Purpose.VALIDATION)
                 .setRun(runId)
+                .setQuestionId(question.id())
                 .build();
     }
 

@@ -1,5 +1,6 @@
 package io.calibrant.trainer.statistics;
 
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.Adapter;
@@ -19,6 +20,7 @@ import java.util.Map;
  * @param rank k; null keeps the large sides in full
  * @param trainingQuestions N
  * @param settings the fine-tuning settings, for the record
+ * @param trainingTexts what it is trained on, by text
  */
 public record RunDescription(
         String runId,
@@ -33,4 +35,5 @@ public record RunDescription(
         Integer rank,
         int trainingQuestions,
         long seed,
-        Map<String, String> settings) {}
+        Map<String, String> settings,
+        TrainingTexts trainingTexts) {}

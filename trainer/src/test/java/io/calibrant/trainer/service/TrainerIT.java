@@ -276,8 +276,9 @@ class TrainerIT extends GoldenTraining {
         });
         assertThat(read(connection.topics().labels(), Label.class))
                 .extracting(ConsumerRecord::key)
-                .containsExactlyInAnyOrderElementsOf(
-                        validation.stream().map(ConsumerRecord::key).toList());
+                .containsExactlyInAnyOrderElementsOf(validation.stream()
+                        .map(record -> record.value().getQuestionId())
+                        .toList());
         assertThat(read(connection.topics().progress(), Progress.class))
                 .extracting(record -> record.value().getPhase())
                 .contains(Phase.FINE_TUNING, Phase.DONE);

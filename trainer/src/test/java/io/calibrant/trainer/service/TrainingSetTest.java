@@ -74,6 +74,42 @@ class TrainingSetTest {
     }
 
     @Test
+    void shouldRefuseValidationQuestionsThatAreTrainingQuestionsUnderOtherIds() throws IOException {
+        Path file = directory.resolve("v.jsonl");
+        Files.writeString(file, "\n" + Files.readAllLines(questions).get(3).replace("\"q3\"", "\"v0\"") + "\n");
+
+        assertThatThrownBy(() -> read(ValidationSource.of(file), 300, 0))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageMatching("question file .*v\\.jsonl, line 2: question 'v0' is by its text one of the"
+                        + " training questions, as all 1 are: .*");
+
+        Files.writeString(
+                file,
+                Files.readString(file)
+                        + "{\"id\": \"v\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"1\"},"
+                        + " {\"label\": \"B\", \"text\": \"2\"}], \"answer\": \"A\"}\n");
+        TrainingSet set = read(ValidationSource.of(file), 300, 0);
+        assertThat(set.validation()).extracting(Question::id).containsExactly("v");
+        assertThat(set.seen()).isEqualTo(1);
+    }
+
+    @Test
+    void shouldNotValidateWithAHeldOutQuestionThatIsTrainedOnUnderAnotherId() throws IOException {
+        List<String> lines = Files.readAllLines(questions);
+        List<String> twice = new ArrayList<>(lines);
+        lines.forEach(line -> twice.add(line.replace("\"id\":\"q", "\"id\":\"again")));
+        Files.write(questions, twice);
+
+        TrainingSet set = read(ValidationSource.heldOut(0.2), 300, 3);
+
+        assertThat(set.prompts()).hasSize(32);
+        assertThat(set.seen()).isPositive();
+        assertThat(set.validation())
+                .hasSize(8 - set.seen())
+                .noneMatch(question -> set.texts().contains(TrainingSet.text(question)));
+    }
+
+    @Test
     void shouldNameQuestionLengthAndFlagOfAPromptThatIsTooLong() {
         assertThatThrownBy(() -> read(ValidationSource.NONE, 10, 0))
                 .isInstanceOf(IllegalArgumentException.class)

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.calibrant.cluster.Broker;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.testing.CommittedRecords;
 import io.calibrant.trainer.curvature.FisherType;
@@ -157,6 +158,7 @@ class PublisherRetryIT {
                 2,
                 8,
                 0,
-                Map.of());
+                Map.of(),
+                TrainingTexts.of(List.of()));
     }
 }

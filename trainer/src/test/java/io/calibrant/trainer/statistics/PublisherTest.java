@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Phase;
@@ -88,7 +90,8 @@ class PublisherTest {
                 10,
                 8,
                 5,
-                Map.of("steps", "0"));
+                Map.of("steps", "0"),
+                TrainingTexts.of(List.of()));
     }
 
     @Test
@@ -255,9 +258,14 @@ class PublisherTest {
         assertThat(question.getPurpose()).isEqualTo(Purpose.VALIDATION);
         assertThat(question.getRun()).isEqualTo("r1");
         assertThat(question.getChoices()).hasSize(2);
-        assertThat(producer.history().get(0).key()).isEqualTo("q0");
+        assertThat(producer.history().get(0).key()).isEqualTo("r1/q0");
+        assertThat(question.getQuestionId()).isEqualTo("q0");
         assertThat(producer.history().get(1).topic()).isEqualTo(TOPICS.labels());
-        assertThat(read(producer.history().get(1), Label.class).getLabel()).isEqualTo("A");
+        assertThat(producer.history().get(1).key()).isEqualTo("q0");
+        Label label = read(producer.history().get(1), Label.class);
+        assertThat(label.getLabel()).isEqualTo("A");
+        assertThat(label.getRun()).isEqualTo("r1");
+        assertThat(label.getTextDigest()).isEqualTo(QuestionText.of(question).digest());
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.calibrant.trainer.statistics;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.curvature.BatchCurvature;
 import io.calibrant.trainer.curvature.FisherType;
@@ -11,6 +12,7 @@ import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -53,7 +55,8 @@ class StatisticsSizeTest {
                     3,
                     8,
                     5,
-                    Map.of());
+                    Map.of(),
+                    TrainingTexts.of(List.of()));
             new Publisher(
                             new TransactionalSender(
                                     () -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1), Object::toString),
