@@ -151,7 +151,7 @@ final class DemoCommand implements Callable<Integer> {
                         + TextReport.examples(outcome.evaluated().evaluation())
                         + System.lineSeparator() + "Report: " + outcome.report();
                 if (json) {
-                    output.note(rest);
+                    output.notes(rest);
                 } else {
                     output.line(rest);
                 }

@@ -3,6 +3,7 @@ package io.calibrant.infra.commands;
 import io.calibrant.infra.commands.options.SettingsChain;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.text.Printable;
 import java.io.PrintWriter;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.KafkaException;
@@ -18,6 +19,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
     /** As the JVM's own where its heap is full. */
     static final int OUT_OF_MEMORY = 3;
+
+    /** Long enough for the list of all settings. */
+    private static final int MESSAGE = 20_000;
 
     private final BooleanSupplier debug;
 
@@ -90,6 +94,6 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     }
 
     private static String oneLine(String message) {
-        return message == null ? "" : message.strip().replaceAll("\\s*\\R\\s*", " ");
+        return message == null ? "" : Printable.message(message.strip().replaceAll("\\s*\\R\\s*", " "), MESSAGE);
     }
 }

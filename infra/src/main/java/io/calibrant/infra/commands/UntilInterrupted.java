@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.schemas.text.Printable;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -82,7 +83,7 @@ final class UntilInterrupted {
                 return; // without halt the JVM's own exit code stands: 128 and the signal's number
             }
         } catch (Exception e) {
-            System.err.println("calibrant: did not end cleanly: " + e.getMessage());
+            System.err.println("calibrant: did not end cleanly: " + Printable.message(e.getMessage()));
             code = ExitCode.SOFTWARE;
         }
         // An exit code of its own after a signal: only halt can give one.

@@ -1,5 +1,6 @@
 package io.calibrant.infra.demo;
 
+import io.calibrant.schemas.text.Printable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ public final class Display implements DemoListener {
 
     private static final int BAR = 24;
 
+    private static final int DETAIL = 300;
     private final PrintWriter writer;
     private final boolean terminal;
     private final LongSupplier nanos;
@@ -51,7 +53,7 @@ public final class Display implements DemoListener {
     @Override
     public synchronized void said(String line) {
         clear();
-        writer.println(line);
+        writer.println(Printable.message(line));
         writer.flush();
     }
 
@@ -62,8 +64,8 @@ public final class Display implements DemoListener {
                 "[%s] %3.0f%%  %s: %s%s",
                 "#".repeat((int) (share * BAR)) + ".".repeat(BAR - (int) (share * BAR)),
                 100 * share,
-                currentStage,
-                detail,
+                Printable.name(currentStage),
+                Printable.text(detail, DETAIL),
                 remaining == null ? "" : ", about " + words(remaining) + " remain");
         if (terminal) {
             writer.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));

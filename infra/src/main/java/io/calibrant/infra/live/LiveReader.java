@@ -12,6 +12,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.schemas.reading.TopicRecord;
+import io.calibrant.schemas.text.Printable;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -115,9 +116,9 @@ public final class LiveReader implements AutoCloseable {
                 record.partition(),
                 record.offset(),
                 record.timestamp(),
-                record.key() == null ? "" : TopicRecord.key(record),
-                DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.TOPIC, ""),
-                DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, ""));
+                record.key() == null ? "" : Printable.name(TopicRecord.key(record)),
+                Printable.name(DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.TOPIC, "")),
+                Printable.message(DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, "")));
         pending.add(
                 new Pending(place(record.topic(), record.partition(), record.offset()), to -> to.deadLetter(letter)));
     }

@@ -3,6 +3,7 @@ package io.calibrant.infra.report;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
+import io.calibrant.schemas.text.Printable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -320,8 +321,12 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         return Math.round(100 * share) + "%";
     }
 
+    /** Characters of a text on the page. */
+    private static final int TEXT = 10_000;
+
     private static String escape(String text) {
-        return text.replace("&", "&amp;")
+        return Printable.lines(text, TEXT)
+                .replace("&", "&amp;")
                 .replace("<", "&lt;")
                 .replace(">", "&gt;")
                 .replace("'", "&#39;")

@@ -2,6 +2,7 @@ package io.calibrant.infra.report;
 
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
+import io.calibrant.schemas.text.Printable;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -115,10 +116,10 @@ public final class TextReport {
             text.append(String.format(
                     Locale.ROOT,
                     "%s (%s; novelty %.2f)%n  %s%n",
-                    question.id(),
+                    Printable.name(question.id()),
                     example.why(),
                     question.novelty(),
-                    shortened(question.text(), 100)));
+                    shortened(Printable.text(question.text(), 200), 100)));
             text.append(String.format(Locale.ROOT, "  %-26s %-" + (BAR + 6) + "s %s%n", "", "MAP", "calibrated"));
             for (int c = 0; c < question.labels().size(); c++) {
                 text.append(String.format(
@@ -134,8 +135,8 @@ public final class TextReport {
     }
 
     private static String choice(EvaluatedQuestion question, int c) {
-        String text = question.choices().get(c);
-        return shortened(question.labels().get(c) + (text.isEmpty() ? "" : ". " + text), 24);
+        String text = Printable.name(question.choices().get(c));
+        return shortened(Printable.name(question.labels().get(c)) + (text.isEmpty() ? "" : ". " + text), 24);
     }
 
     private static String bar(List<Double> probabilities, int c) {

@@ -1,5 +1,6 @@
 package io.calibrant.infra.watch;
 
+import io.calibrant.schemas.text.Printable;
 import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -61,7 +62,7 @@ final class Screen {
     boolean show(List<String> lines) {
         StringBuilder text = new StringBuilder(terminal ? "\033[H" : "");
         for (int i = 0; i < lines.size(); i++) {
-            text.append(lines.get(i));
+            text.append(Printable.text(lines.get(i)));
             if (terminal) {
                 // No new line behind the last: that would scroll the first one away.
                 text.append("\033[K").append(i + 1 < lines.size() ? "\r\n" : "\033[J");

@@ -25,8 +25,13 @@ public final class Printable {
 
     /** A message in a line: {@value #LINE} characters, without secrets. */
     public static String message(String text) {
+        return message(text, LINE);
+    }
+
+    /** A message in a line, at most so many characters, without secrets; null for null. */
+    public static String message(String text, int most) {
         // Masked before it is cut: half an address shows its password. And not all of a very long text is looked at.
-        return escaped(Secrets.inText(escaped(text, 4 * LINE, false)), LINE, false);
+        return escaped(Secrets.inText(escaped(text, 4 * most, false)), most, false);
     }
 
     /** A name in a line: {@value #NAME} characters. */

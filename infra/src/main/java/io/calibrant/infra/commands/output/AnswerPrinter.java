@@ -2,6 +2,7 @@ package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.text.Printable;
 import io.calibrant.scorer.answering.Tier;
 import java.util.List;
 import java.util.Locale;
@@ -31,15 +32,17 @@ public final class AnswerPrinter {
         // Whoever wrote it: an answer that lacks its lists, or a part of one, is printed as it is.
         int best = best(answer.getProbabilities());
         output.line(row(
-                answer.getQuestionId(),
-                best < answer.getLabels().size() ? answer.getLabels().get(best) : "-",
+                Printable.name(answer.getQuestionId()),
+                best < answer.getLabels().size() ? Printable.name(answer.getLabels().get(best)) : "-",
                 digits(answer.getProbabilities(), best),
                 digits(answer.getMapProbabilities(), best),
                 digits(answer.getEntropy()),
                 digits(answer.getNovelty()),
-                answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit() + " version "
+                Printable.name(answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit()) + " version "
                         + answer.getPosteriorVersion() + ", " + CalibrationWords.of(answer.getCalibration())
-                        + (answer.getTier().equals(Tier.ALL.label()) ? "" : ", tier " + answer.getTier())
+                        + (answer.getTier().equals(Tier.ALL.label())
+                                ? ""
+                                : ", tier " + Printable.name(answer.getTier()))
                         + (answer.getCoverage() < 1
                                 ? String.format(
                                         Locale.ROOT, ", partial: %.1f%% of its pass", 100 * answer.getCoverage())

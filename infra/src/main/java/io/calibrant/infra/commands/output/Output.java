@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.schemas.text.Printable;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -14,6 +15,9 @@ import picocli.CommandLine.Model.CommandSpec;
 /** Results for machines, one JSON object a line, or for people, a table. */
 public final class Output {
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Characters of a cell of a table. */
+    private static final int CELL = 500;
 
     private final PrintWriter out;
     private final PrintWriter err;
@@ -37,15 +41,17 @@ public final class Output {
     /** A result as JSON, in a line. */
     public void json(ObjectNode object) {
         try {
-            line(JSON.writeValueAsString(object));
+            out.println(
+                    Printable.text(JSON.writeValueAsString(object))); // outside of texts JSON has no such characters
+            out.flush();
         } catch (JsonProcessingException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    /** A line of the result. */
+    /** A line of the result, or several. What records say in it is escaped by whoever puts it in. */
     public void line(String text) {
-        out.println(text);
+        out.println(Printable.lines(text, Integer.MAX_VALUE));
         out.flush();
     }
 
@@ -54,9 +60,15 @@ public final class Output {
         return out.checkError();
     }
 
-    /** A line on standard error, which is not part of the result. */
+    /** A line on standard error, which is not part of the result; one line, whatever a record says in it. */
     public void note(String text) {
-        err.println(text);
+        err.println(Printable.message(text));
+        err.flush();
+    }
+
+    /** Lines on standard error. What records say in them is escaped by whoever puts it in. */
+    public void notes(String text) {
+        err.println(Printable.lines(text, Integer.MAX_VALUE));
         err.flush();
     }
 
@@ -64,7 +76,8 @@ public final class Output {
     public void table(List<String> header, List<List<String>> rows) {
         List<List<String>> all = new ArrayList<>();
         all.add(header);
-        all.addAll(rows);
+        rows.forEach(row ->
+                all.add(row.stream().map(cell -> Printable.text(cell, CELL)).toList()));
         int[] widths = new int[header.size()];
         for (List<String> row : all) {
             for (int i = 0; i < widths.length; i++) {
