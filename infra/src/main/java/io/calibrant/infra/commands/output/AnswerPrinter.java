@@ -33,7 +33,9 @@ public final class AnswerPrinter {
         int best = best(answer.getProbabilities());
         output.line(row(
                 Printable.name(answer.getQuestionId()),
-                best < answer.getLabels().size() ? Printable.name(answer.getLabels().get(best)) : "-",
+                best < answer.getLabels().size()
+                        ? Printable.name(answer.getLabels().get(best))
+                        : "-",
                 digits(answer.getProbabilities(), best),
                 digits(answer.getMapProbabilities(), best),
                 digits(answer.getEntropy()),

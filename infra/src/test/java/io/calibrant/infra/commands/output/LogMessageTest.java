@@ -7,8 +7,7 @@ import org.junit.jupiter.api.Test;
 class LogMessageTest {
     @Test
     void shouldShowNoSecretOfKafkasDumpOfItsConfiguration() {
-        String shown = LogMessage.shown(
-                """
+        String shown = LogMessage.shown("""
                 AdminClientConfig values:
                 \tbootstrap.servers = [k:9092]
                 \tmy.apikey = hush
