@@ -55,9 +55,10 @@ public record Connection(
     private static final String FETCH_BYTES = Integer.toString(Topics.MAX_RECORD_BYTES);
 
     /**
-     * Checks the addresses' form, not whether anybody answers.
+     * Checks the addresses' form, not whether anybody answers, and the settings on which a promise rests.
      *
-     * @throws ConfigurationException naming the flag of the address that has another form
+     * @throws ConfigurationException naming the flag of the address that has another form, or a setting of Kafka's that
+     *     is not accepted
      */
     public Connection {
         Require.that(
@@ -74,6 +75,7 @@ public record Connection(
                 "http://host:port, https://host:port or mock://name");
         topicPrefix = new Topics(topicPrefix == null ? Topics.DEFAULT_PREFIX : topicPrefix).prefix();
         properties = Map.copyOf(properties);
+        ClientSettings.check(properties);
     }
 
     /** A connection with the default settings. */

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.service;
 
+import io.calibrant.fitter.topology.SourcePosition;
 import io.calibrant.schemas.DeadLetters;
 import java.util.List;
 import java.util.Map;
@@ -34,18 +35,16 @@ final class DeadLetterLog {
     /** The letter of the record that was being processed; its bytes as they came, or those of an entry of a store. */
     List<ProducerRecord<byte[], byte[]>> letter(
             ErrorHandlerContext context, byte[] key, byte[] value, Exception reason) {
-        LOG.warn(
-                "dead letter: {}-{} offset {}: {}",
-                context.topic(),
-                context.partition(),
-                context.offset(),
-                reason.getMessage());
         Headers headers = context.headers() == null ? new RecordHeaders() : context.headers();
+        SourcePosition from = SourcePosition.in(headers)
+                .orElseGet(() -> new SourcePosition(
+                        context.topic() == null ? "" : context.topic(), context.partition(), context.offset()));
+        LOG.warn("dead letter: {}-{} offset {}: {}", from.topic(), from.partition(), from.offset(), reason.getMessage());
         return List.of(letters.of(
                 new ConsumerRecord<>(
-                        context.topic() == null ? "" : context.topic(),
-                        context.partition(),
-                        context.offset(),
+                        from.topic(),
+                        from.partition(),
+                        from.offset(),
                         context.timestamp(),
                         TimestampType.CREATE_TIME,
                         ConsumerRecord.NULL_SIZE,

@@ -3,6 +3,8 @@ package io.calibrant.fitter.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.schemas.DeadLetterHeaders;
+import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -14,6 +16,7 @@ import java.util.Optional;
 import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.errors.StreamsException;
+import org.apache.kafka.streams.test.TestRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -59,6 +62,26 @@ class PartitioningTest {
             List<Posterior> posteriors = driver.posteriors();
             assertThat(posteriors.get(posteriors.size() - 1).getState()).isEqualTo(PosteriorState.COMPLETE);
             assertThat(driver.deadLetters()).isEmpty();
+        }
+    }
+
+    @Test
+    void shouldNameTheTopicThatABadRecordCameFrom() {
+        try (Driver driver = new Driver(Driver.settings(), stateDir, new InputPartitions(4, 4))) {
+            int letters = 0;
+            for (int i = 0; i < 8; i++) {
+                Answer bad = Answers.of("q" + i, i);
+                bad.setLabels(List.of("A"));
+                driver.answer(bad, TIME);
+                for (TestRecord<byte[], byte[]> letter : driver.deadLetters()) {
+                    letters++;
+                    assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.TOPIC, ""))
+                            .isEqualTo("answers");
+                    assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.OFFSET, ""))
+                            .isEqualTo(Integer.toString(i));
+                }
+            }
+            assertThat(letters).isEqualTo(8);
         }
     }
 
