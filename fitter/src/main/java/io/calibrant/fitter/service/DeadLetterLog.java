@@ -39,7 +39,8 @@ final class DeadLetterLog {
         SourcePosition from = SourcePosition.in(headers)
                 .orElseGet(() -> new SourcePosition(
                         context.topic() == null ? "" : context.topic(), context.partition(), context.offset()));
-        LOG.warn("dead letter: {}-{} offset {}: {}", from.topic(), from.partition(), from.offset(), reason.getMessage());
+        LOG.warn(
+                "dead letter: {}-{} offset {}: {}", from.topic(), from.partition(), from.offset(), reason.getMessage());
         return List.of(letters.of(
                 new ConsumerRecord<>(
                         from.topic(),
