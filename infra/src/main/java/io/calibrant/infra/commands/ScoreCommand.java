@@ -4,6 +4,7 @@ import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ScoreProgress;
+import io.calibrant.infra.commands.output.ServiceLines;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.reading.BrokerWatch;
@@ -140,11 +141,11 @@ final class ScoreCommand implements Callable<Integer> {
         if (createTopics) {
             TopicAdmin.createMissing(connection);
         }
-        Output output = new Output(spec);
-        try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(output::note))) {
+        ServiceLines lines = new ServiceLines(new Output(spec));
+        try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(lines::info))) {
             return UntilInterrupted.run(
                     scorer,
-                    () -> BrokerWatch.during(connection, output::note, () -> {
+                    () -> BrokerWatch.during(connection, lines::warn, () -> {
                         scorer.run();
                         return ExitCode.OK;
                     }));

@@ -19,6 +19,8 @@ interface Delivery extends AutoCloseable {
      * @param out records for any topic
      * @param offsets to commit: of each partition, the one after its last question
      * @return false if nothing is committed: the questions of the poll will be polled again, here or elsewhere
+     * @throws OversizedException if records are larger than their topics take: nothing is committed, and the same poll
+     *     may be delivered with others in their place
      */
     boolean deliver(List<ProducerRecord<byte[], byte[]>> out, Map<TopicPartition, OffsetAndMetadata> offsets);
 

@@ -1,13 +1,18 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.OversizedRecord;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -20,6 +25,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,19 +41,32 @@ final class ExactlyOnce implements Delivery {
 
     private final Consumer<byte[], byte[]> consumer;
     private final Supplier<Producer<byte[], byte[]>> producers;
+    private final Function<OversizedRecord, String> refusal;
     private Producer<byte[], byte[]> producer;
     private boolean rewind;
     private int failures;
 
     /** @param consumer of the questions; not closed with this object */
     ExactlyOnce(Connection connection, String group, Consumer<byte[], byte[]> consumer) {
-        this(consumer, producers(connection, group + "-" + UUID.randomUUID()));
+        this(
+                consumer,
+                producers(connection, group + "-" + UUID.randomUUID()),
+                record -> record.message(OversizedRecord.limit(connection, record.topic()), ""));
     }
 
-    /** @param producers makes producers of one transactional id, one after the other */
-    ExactlyOnce(Consumer<byte[], byte[]> consumer, Supplier<Producer<byte[], byte[]>> producers) {
+    /**
+     * As {@link #ExactlyOnce(Connection, String, Consumer)}.
+     *
+     * @param producers makes producers of one transactional id, one after the other
+     * @param refusal says in a line why a record is too large for its topic
+     */
+    ExactlyOnce(
+            Consumer<byte[], byte[]> consumer,
+            Supplier<Producer<byte[], byte[]>> producers,
+            Function<OversizedRecord, String> refusal) {
         this.consumer = consumer;
         this.producers = producers;
+        this.refusal = refusal;
     }
 
     private static Supplier<Producer<byte[], byte[]>> producers(Connection connection, String transactionalId) {
@@ -89,18 +108,28 @@ final class ExactlyOnce implements Delivery {
 
     @Override
     public boolean deliver(List<ProducerRecord<byte[], byte[]>> out, Map<TopicPartition, OffsetAndMetadata> offsets) {
+        Queue<ProducerRecord<byte[], byte[]>> tooLarge = new ConcurrentLinkedQueue<>();
         try {
             producer.beginTransaction();
             for (ProducerRecord<byte[], byte[]> record : out) {
-                Future<RecordMetadata> unused = producer.send(record); // a failed send fails the commit
+                Future<RecordMetadata> unused = producer.send(record, (metadata, failure) -> {
+                    if (OversizedRecord.isCauseOf(failure)) {
+                        tooLarge.add(record);
+                    }
+                }); // a failed send fails the commit
             }
             producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
             producer.commitTransaction();
             failures = 0;
             return true;
         } catch (InvalidConfigurationException | WakeupException e) {
-            throw e; // not authorised, or too large: a retry would fail the same way
+            throw e; // a retry would fail the same way
         } catch (KafkaException e) {
+            if (!tooLarge.isEmpty() && abort()) {
+                IdentityHashMap<ProducerRecord<byte[], byte[]>, String> reasons = new IdentityHashMap<>();
+                tooLarge.forEach(record -> reasons.put(record, refusal.apply(oversized(record))));
+                throw new OversizedException(reasons, e);
+            }
             failures++;
             if (failures >= MOST_FAILURES) {
                 throw e;
@@ -109,6 +138,25 @@ final class ExactlyOnce implements Delivery {
             producer.close(Duration.ZERO);
             producer = null;
             rewind = true;
+            return false;
+        }
+    }
+
+    private static OversizedRecord oversized(ProducerRecord<byte[], byte[]> record) {
+        long bytes = (record.key() == null ? 0L : record.key().length)
+                + (record.value() == null ? 0L : record.value().length);
+        for (Header header : record.headers()) {
+            bytes += header.key().length() + (header.value() == null ? 0L : header.value().length);
+        }
+        return new OversizedRecord(record.topic(), null, bytes); // the line of its question says which one it is
+    }
+
+    /** Whether the transaction is ended and the producer can begin another. */
+    private boolean abort() {
+        try {
+            producer.abortTransaction();
+            return true;
+        } catch (KafkaException e) {
             return false;
         }
     }

@@ -1,5 +1,6 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.DeadLetters;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PredictiveStatistics;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.Serializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,15 +20,36 @@ import org.slf4j.LoggerFactory;
 final class PollOutput {
     private static final Logger LOG = LoggerFactory.getLogger(PollOutput.class);
 
+    /** Bytes of a dead letter that every topic takes. */
+    private static final int SHORT_LETTER = 16 << 10;
+
     private final Topics topics;
     private final Serializer<Answer> answers;
     private final Serializer<PredictiveStatistics> statistics;
     private final ScorerListener listener;
-    private final List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+    private final DeadLetters letters;
+    private final DeadLetters shortLetters;
+    private final List<Sent> all = new ArrayList<>();
     private int answered;
     private int rejected;
     private long tokens;
     private long padding;
+
+    /** What a record is to its question. */
+    private enum Part {
+        ANSWER,
+        STATISTICS,
+        DEAD_LETTER,
+        /** A dead letter with only the beginning of what was received. */
+        SHORT_DEAD_LETTER
+    }
+
+    /** A record that is sent, and the question that it is sent for. */
+    private record Sent(
+            ConsumerRecord<byte[], byte[]> question,
+            Part part,
+            ProducerRecord<byte[], byte[]> record,
+            BadQuestionException reason) {}
 
     /** @param listener receives the predictive statistics that are sent */
     PollOutput(
@@ -38,11 +61,13 @@ final class PollOutput {
         this.answers = answers;
         this.statistics = statistics;
         this.listener = listener;
+        this.letters = new DeadLetters(topics.scorerDeadLetters(), Topics.MAX_RECORD_BYTES);
+        this.shortLetters = new DeadLetters(topics.scorerDeadLetters(), SHORT_LETTER);
     }
 
     /** For any topic, in the order in which they were added. */
     List<ProducerRecord<byte[], byte[]>> records() {
-        return records;
+        return all.stream().map(Sent::record).toList();
     }
 
     ScorerListener.Committed counts() {
@@ -68,8 +93,52 @@ final class PollOutput {
                 record.partition(),
                 record.offset(),
                 e.getMessage());
-        records.add(QuestionDeadLetters.of(topics.scorerDeadLetters(), record, e));
+        all.add(new Sent(record, Part.DEAD_LETTER, letters.of(record, e), e));
         rejected++;
+    }
+
+    /**
+     * Puts something smaller in the place of a record that its topic does not take: of an answer the dead letter of its
+     * question, of a dead letter one with only the beginning of what was received. Statistics are left out.
+     *
+     * @param tooLarge one of {@link #records}
+     * @param why naming topic, size and limit
+     * @throws KafkaException if nothing smaller can take its place
+     */
+    @SuppressWarnings("ReferenceEquality") // two questions may have equal answers
+    void shrink(ProducerRecord<byte[], byte[]> tooLarge, String why) {
+        Sent sent = all.stream()
+                .filter(each -> each.record() == tooLarge)
+                .findFirst()
+                .orElse(null);
+        if (sent == null) {
+            return; // it went with another record of its question
+        }
+        switch (sent.part()) {
+            case ANSWER -> {
+                all.removeIf(each -> each.question() == sent.question());
+                answered--;
+                reject(sent.question(), new BadQuestionException("the answer cannot be sent: " + why));
+            }
+            case STATISTICS -> {
+                LOG.warn(
+                        "no predictive statistics of question at {}-{} offset {}: {}",
+                        sent.question().topic(),
+                        sent.question().partition(),
+                        sent.question().offset(),
+                        why);
+                all.remove(sent);
+            }
+            case DEAD_LETTER ->
+                all.set(
+                        all.indexOf(sent),
+                        new Sent(
+                                sent.question(),
+                                Part.SHORT_DEAD_LETTER,
+                                shortLetters.of(sent.question(), sent.reason()),
+                                sent.reason()));
+            case SHORT_DEAD_LETTER -> throw new KafkaException(why);
+        }
     }
 
     /** Adds the answer of a question, with its statistics, or its dead letter. */
@@ -79,14 +148,14 @@ final class PollOutput {
             byte[] value = answers.serialize(topics.answers(), done.answer());
             // The id, which need not be the key of the question: answers meet their labels under it.
             byte[] key = done.answer().getQuestionId().getBytes(StandardCharsets.UTF_8);
-            records.add(new ProducerRecord<>(topics.answers(), key, value));
-            done.statistics().ifPresent(measured -> add(key, measured));
+            all.add(new Sent(record, Part.ANSWER, new ProducerRecord<>(topics.answers(), key, value), null));
+            done.statistics().ifPresent(measured -> add(record, key, measured));
         } else if (outcome instanceof Outcome.Rejected failed) {
             reject(record, failed.reason());
         }
     }
 
-    private void add(byte[] key, PredictiveStatistics measured) {
+    private void add(ConsumerRecord<byte[], byte[]> record, byte[] key, PredictiveStatistics measured) {
         byte[] value = statistics.serialize(topics.predictiveStatistics(), measured);
         if (value.length + key.length > Topics.MAX_RECORD_BYTES / 2) {
             LOG.warn(
@@ -95,7 +164,11 @@ final class PollOutput {
                     value.length);
             return;
         }
-        records.add(new ProducerRecord<>(topics.predictiveStatistics(), key, value));
+        all.add(new Sent(
+                record,
+                Part.STATISTICS,
+                new ProducerRecord<>(topics.predictiveStatistics(), key, value),
+                null));
         listener.measured(measured.getRunId(), value.length);
     }
 }

@@ -80,6 +80,8 @@ final class QuestionLoop implements AutoCloseable {
                 BATCHES * settings.poll().batchSize());
         configs.put(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, (int)
                 Duration.ofMinutes(10).toMillis());
+        // A topic that is deleted is not to be made again by a broker, with other settings than ours.
+        configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
         configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
         configs.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCHED);
         // After this time the partitions of a killed scorer go to another.
@@ -112,13 +114,24 @@ final class QuestionLoop implements AutoCloseable {
             PollOutput output = new PollOutput(topics, answers, statistics, listener);
             if (answerer.answer(batch.records(), output)) {
                 done = true; // from here on the delivery knows the offsets
-                if (delivery.deliver(output.records(), batch.offsets())) {
+                if (deliver(output)) {
                     listener.committed(output.counts());
                 }
             }
         } finally {
             if (!done) {
                 batch.giveBack(consumer);
+            }
+        }
+    }
+
+    /** A record that its topic does not take is replaced until all are taken: it must not hold up the questions. */
+    private boolean deliver(PollOutput output) {
+        while (true) {
+            try {
+                return delivery.deliver(output.records(), batch.offsets());
+            } catch (OversizedException e) {
+                e.reasons().forEach(output::shrink);
             }
         }
     }

@@ -49,7 +49,7 @@ final class RetryBudget {
         if (!failing) {
             failing = true;
             since = now;
-            listener.waiting(failure.getMessage());
+            listener.unavailable(failure.getMessage());
         }
         if (now - since > LONGEST.toNanos()) {
             throw failure;

@@ -1,6 +1,9 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.TopicWatch;
+import io.calibrant.schemas.Topics;
 import io.calibrant.scorer.serving.BaseModel;
 import io.calibrant.scorer.serving.ModelKeeper;
 import io.calibrant.scorer.serving.ModelTable;
@@ -55,18 +58,23 @@ public final class Scorer implements AutoCloseable {
      * replaces the older one between two polls. When this returns, offsets are committed and the group is left.
      *
      * @throws IllegalArgumentException if the base model is missing, damaged or not the runs'
+     * @throws IllegalStateException if a topic is missing, or is deleted meanwhile
      * @throws RuntimeException if the broker or the registry refuses, or does not answer for minutes: nothing
      *     uncommitted is lost
      */
     public void run() {
         int mathThreads = Autograd.mathThreads();
+        List<String> topics = topics();
         try (BaseModel base = BaseModel.load(
                         settings.serving().model(), settings.serving().device());
+                TopicWatch watch = new TopicWatch(connection, topics, "score");
                 ModelKeeper keeper =
                         ModelKeeper.of(connection, settings.serving(), settings.answering(), base, listener)) {
             Runnable wakeup = stop.onRequest(keeper::wakeup);
             List<Worker> workers = new ArrayList<>();
             try {
+                // A producer of a topic that is missing would wait for it, or have a broker make it with other settings.
+                TopicAdmin.require(connection, topics.toArray(String[]::new));
                 keeper.start();
                 for (int i = 0; i < settings.poll().threads(); i++) {
                     workers.add(new Worker(
@@ -75,7 +83,7 @@ public final class Scorer implements AutoCloseable {
                             Math.max(1, mathThreads / settings.poll().threads())));
                 }
                 workers.forEach(Worker::start);
-                keep(keeper);
+                keep(keeper, watch);
             } finally {
                 stop.request();
                 stop.remove(wakeup);
@@ -91,9 +99,24 @@ public final class Scorer implements AutoCloseable {
         }
     }
 
-    private void keep(ModelKeeper keeper) {
+    /** What it reads and writes. */
+    private List<String> topics() {
+        Topics all = connection.topics();
+        return List.of(
+                all.runs(),
+                all.adapters(),
+                all.factors(),
+                all.posteriors(),
+                all.questions(),
+                all.answers(),
+                all.predictiveStatistics(),
+                all.scorerDeadLetters());
+    }
+
+    private void keep(ModelKeeper keeper, TopicWatch watch) {
         RetryBudget retries = new RetryBudget(stop, listener);
         while (!stop.requested()) {
+            watch.check();
             try {
                 keeper.turn(WAIT);
                 retries.succeeded();

@@ -4,6 +4,11 @@ import io.calibrant.scorer.serving.ServingListener;
 
 /** Called by all threads of the scorer. */
 public interface ScorerListener extends ServingListener {
+    /** A broker or a registry does not answer; it is asked again. Called once for each outage. */
+    default void unavailable(String problem) {
+        // nobody needs to listen
+    }
+
     /** One poll is committed. */
     default void committed(Committed poll) {
         // nobody needs to listen

@@ -6,13 +6,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
 
@@ -31,7 +36,7 @@ class ExactlyOnceTest {
                 new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
         producers.add(producer);
         return producer;
-    });
+    }, Object::toString);
 
     ExactlyOnceTest() {
         consumer.assign(List.of(ZERO, ONE));
@@ -89,6 +94,38 @@ class ExactlyOnceTest {
         assertThatThrownBy(() -> delivery.deliver(OUT, OFFSETS)).isInstanceOf(InvalidConfigurationException.class);
     }
 
+    /** It is the record's fault, and not the broker's: five attempts would end as the first one. */
+    @Test
+    void shouldSayWhichRecordItsTopicDoesNotTakeAndDeliverTheOthersThen() {
+        MockProducer<byte[], byte[]> producer =
+                new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
+                    @Override
+                    public synchronized Future<RecordMetadata> send(
+                            ProducerRecord<byte[], byte[]> record, Callback callback) {
+                        if (record.value()[0] != 2) {
+                            return super.send(record, callback);
+                        }
+                        RecordTooLargeException failure = new RecordTooLargeException("too large");
+                        callback.onCompletion(null, failure);
+                        commitTransactionException = new KafkaException("in an error state", failure);
+                        return CompletableFuture.failedFuture(failure);
+                    }
+                };
+        ExactlyOnce once = new ExactlyOnce(
+                consumer, () -> producer, record -> record.bytes() + " bytes are too many for " + record.topic());
+        once.prepare();
+        assertThatThrownBy(() -> once.deliver(OUT, OFFSETS))
+                .isInstanceOfSatisfying(OversizedException.class, e -> assertThat(e.reasons())
+                        .containsExactly(Map.entry(OUT.get(1), "1 bytes are too many for answers")));
+        assertThat(producer.transactionAborted()).isTrue();
+        assertThat(producer.history()).isEmpty();
+
+        producer.commitTransactionException = null;
+        once.prepare();
+        assertThat(once.deliver(OUT.subList(0, 1), OFFSETS)).isTrue();
+        assertThat(producer.history()).containsExactly(OUT.get(0));
+    }
+
     @Test
     void shouldCloseAProducerThatCannotOpenItsTransactionalId() {
         ExactlyOnce unable = new ExactlyOnce(consumer, () -> {
@@ -97,7 +134,7 @@ class ExactlyOnceTest {
             producer.initTransactionException = new KafkaException("no coordinator");
             producers.add(producer);
             return producer;
-        });
+        }, Object::toString);
         assertThatThrownBy(unable::prepare).hasMessage("no coordinator");
         assertThat(producers.get(0).closed()).isTrue();
     }

@@ -14,6 +14,7 @@ import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
 import io.calibrant.scorer.TinyModel;
 import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.service.ScorerListener.Committed;
 import io.calibrant.scorer.serving.Target;
 import io.calibrant.scorer.serving.TinyModels;
 import java.io.IOException;
@@ -21,13 +22,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.junit.jupiter.api.AfterEach;
@@ -135,7 +139,8 @@ class QuestionLoopTest {
         ask("nobody's", question -> question.setRun("unheard"));
         loop.poll(Duration.ZERO);
         assertThat(delivery.records).hasSize(1);
-        assertThat(reason("nobody's")).isEqualTo("run must be one on topic runs, or empty for 'tiny', got 'unheard'");
+        assertThat(reason("nobody's")).isEqualTo("run must be one on topic " + CONNECTION.topics().runs()
+                + ", or empty for 'tiny', got 'unheard'");
         assertThat(delivery.offsets.get(QUESTIONS).offset()).isEqualTo(2);
     }
 
@@ -211,6 +216,67 @@ class QuestionLoopTest {
     }
 
     @Test
+    void shouldDeadLetterAQuestionWhoseAnswerItsTopicDoesNotTakeAndAnswerTheOthers() {
+        models.serve(1, DEFAULT);
+        ask("one");
+        ask("long id", question -> question.setPurpose(Purpose.VALIDATION));
+        ask("two");
+        delivery.limit = record ->
+                keyOf(record).equals("long id") && record.topic().equals(CONNECTION.topics().answers()) ? 10 : 1_000_000;
+        loop.poll(Duration.ZERO);
+        assertThat(answers()).extracting(Answer::getQuestionId).containsExactlyInAnyOrder("one", "two");
+        assertThat(reason("long id")).isEqualTo("the answer cannot be sent: too large for answers".replace(
+                "answers", CONNECTION.topics().answers()));
+        assertThat(delivery.of(
+                        CONNECTION.topics().predictiveStatistics(),
+                        CONNECTION.deserializer(PredictiveStatistics.class)))
+                .as("statistics of an answer that there is not")
+                .isEmpty();
+        assertThat(heard.committed.get(0)).extracting(Committed::answered, Committed::rejected)
+                .containsExactly(2, 1);
+        assertThat(delivery.offsets.get(QUESTIONS).offset()).isEqualTo(3);
+    }
+
+    @Test
+    void shouldKeepTheHeadOfAQuestionThatItsDeadLetterTopicDoesNotTake() {
+        models.serve(1, DEFAULT);
+        add("junk", new byte[200_000]);
+        ask("one");
+        delivery.limit = record -> 100_000;
+        loop.poll(Duration.ZERO);
+        assertThat(answers()).hasSize(1);
+        assertThat(reason("junk")).contains("schema id");
+        ProducerRecord<byte[], byte[]> letter = delivery.records.stream()
+                .filter(record -> keyOf(record).equals("junk"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(letter.value().length).isBetween(1_000, 16_384);
+        assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.VALUE_BYTES, "")).isEqualTo("200000");
+        assertThat(heard.committed.get(0).rejected()).isEqualTo(1);
+    }
+
+    @Test
+    void shouldStopWhereTheDeadLetterTopicTakesNothing() {
+        models.serve(1, DEFAULT);
+        add("junk", new byte[200_000]);
+        delivery.limit = record -> 10;
+        assertThatThrownBy(() -> loop.poll(Duration.ZERO))
+                .hasMessage("too large for " + CONNECTION.topics().scorerDeadLetters());
+    }
+
+    /** What an answer cannot go without is the answer; statistics only make a prior precision better. */
+    @Test
+    void shouldSendAnAnswerWithoutItsStatisticsWhereTheirTopicDoesNotTakeThem() {
+        models.serve(1, DEFAULT);
+        ask("one", question -> question.setPurpose(Purpose.VALIDATION));
+        delivery.limit = record ->
+                record.topic().equals(CONNECTION.topics().predictiveStatistics()) ? 10 : 1_000_000;
+        loop.poll(Duration.ZERO);
+        assertThat(answers()).hasSize(1);
+        assertThat(delivery.records).hasSize(1);
+    }
+
+    @Test
     void shouldLeaveItToTheDeliveryWhereToGoOnAfterAFailedOne() {
         models.serve(1, DEFAULT);
         delivery.works = false;
@@ -253,9 +319,14 @@ class QuestionLoopTest {
                 .orElse("no dead letter");
     }
 
+    private static String keyOf(ProducerRecord<byte[], byte[]> record) {
+        return new String(record.key(), StandardCharsets.UTF_8);
+    }
+
     private static final class Kept implements Delivery {
         private final List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
         private Map<TopicPartition, OffsetAndMetadata> offsets = Map.of();
+        private ToIntFunction<ProducerRecord<byte[], byte[]>> limit = record -> Integer.MAX_VALUE;
         private boolean works = true;
         private boolean closed;
         private int prepared;
@@ -268,6 +339,13 @@ class QuestionLoopTest {
         @Override
         public boolean deliver(
                 List<ProducerRecord<byte[], byte[]>> out, Map<TopicPartition, OffsetAndMetadata> positions) {
+            IdentityHashMap<ProducerRecord<byte[], byte[]>, String> tooLarge = new IdentityHashMap<>();
+            out.stream()
+                    .filter(record -> record.value().length > limit.applyAsInt(record))
+                    .forEach(record -> tooLarge.put(record, "too large for " + record.topic()));
+            if (!tooLarge.isEmpty()) {
+                throw new OversizedException(tooLarge, new KafkaException("in an error state"));
+            }
             records.addAll(out);
             offsets = positions;
             return works;

@@ -21,7 +21,7 @@ class RetryBudgetTest {
             stop,
             new ScorerListener() {
                 @Override
-                public void waiting(String reason) {
+                public void unavailable(String reason) {
                     said.add(reason);
                 }
             },

@@ -45,6 +45,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -605,6 +606,24 @@ class ScorerIT {
                 .isEqualTo(asked.size());
         assertThat(seen.polls).allMatch(poll -> poll.tokens() > poll.padding());
         assertThat(seen.mathThreads).containsOnly(Math.max(1, mathThreads / 3));
+    }
+
+    /** Else it would wait for questions in silence; a broker that creates topics would make the topic of its own. */
+    @Test
+    void shouldNameATopicThatIsDeletedUnderIt() throws Exception {
+        try (Scorer scorer = new Scorer(connection, settings(), seen)) {
+            Future<?> serving = threads.submit(scorer::run);
+            await().atMost(PATIENCE).until(() -> !seen.reasons.isEmpty());
+            try (Admin admin = Admin.create(connection.admin())) {
+                admin.deleteTopics(List.of(connection.topics().questions())).all().get();
+            }
+            assertThatThrownBy(() -> serving.get(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+                    .cause()
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(
+                            "topic " + connection.topics().questions() + " was deleted under a running 'calibrant score'")
+                    .hasMessageContaining("calibrant topics --apply");
+        }
     }
 
     @Test

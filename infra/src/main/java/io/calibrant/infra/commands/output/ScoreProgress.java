@@ -2,6 +2,7 @@ package io.calibrant.infra.commands.output;
 
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.text.Printable;
 import io.calibrant.scorer.service.ScorerListener;
 import java.util.HashSet;
 import java.util.Locale;
@@ -13,6 +14,7 @@ public final class ScoreProgress implements ScorerListener {
     private final Consumer<String> lines;
     private final Set<String> measured = new HashSet<>();
     private boolean warned;
+    private boolean waiting;
     private long answered;
     private long rejected;
     private long tokens;
@@ -23,13 +25,23 @@ public final class ScoreProgress implements ScorerListener {
         this.lines = lines;
     }
 
+    /** Once: what is missed changes with every record that comes, until all is there. */
     @Override
     public synchronized void waiting(String reason) {
-        lines.accept("waiting: " + reason);
+        if (!waiting) {
+            lines.accept("waiting: " + Printable.message(reason));
+        }
+        waiting = true;
+    }
+
+    @Override
+    public synchronized void unavailable(String problem) {
+        lines.accept(Printable.message(problem) + "; trying again");
     }
 
     @Override
     public synchronized void serving(Posterior posterior) {
+        waiting = false;
         lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
                 + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
                 + CalibrationWords.partial(posterior) + ", "

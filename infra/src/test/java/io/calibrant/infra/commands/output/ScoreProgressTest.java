@@ -31,6 +31,19 @@ class ScoreProgressTest {
     }
 
     @Test
+    void shouldSayOnceThatItWaitsAndAgainWhereItWaitsAgain() {
+        progress.waiting("run 'r' is not on the topics yet");
+        progress.waiting("the curvature pass of run 'r' is not complete");
+        progress.unavailable("registry http://r does not answer");
+        progress.serving(posterior(1, Calibration.TEMPERATURE));
+        progress.waiting("run 'r' has no posterior of fit 'f' yet");
+        assertThat(lines)
+                .hasSize(4)
+                .startsWith("waiting: run 'r' is not on the topics yet", "registry http://r does not answer; trying again")
+                .endsWith("waiting: run 'r' has no posterior of fit 'f' yet");
+    }
+
+    @Test
     void shouldSayThatAFitRestsOnAPartOfItsPass() {
         Posterior part = posterior(1, Calibration.TEMPERATURE);
         part.setState(PosteriorState.PARTIAL);
