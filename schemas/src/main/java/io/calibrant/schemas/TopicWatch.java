@@ -125,7 +125,8 @@ public final class TopicWatch implements AutoCloseable {
     }
 
     private static String named(List<String> topics) {
-        return (topics.size() > 1 ? "topics " : "topic ") + String.join(", ", topics)
+        return (topics.size() > 1 ? "topics " : "topic ")
+                + String.join(", ", topics)
                 + (topics.size() > 1 ? " were" : " was");
     }
 

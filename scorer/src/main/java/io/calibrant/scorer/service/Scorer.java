@@ -73,7 +73,8 @@ public final class Scorer implements AutoCloseable {
             Runnable wakeup = stop.onRequest(keeper::wakeup);
             List<Worker> workers = new ArrayList<>();
             try {
-                // A producer of a topic that is missing would wait for it, or have a broker make it with other settings.
+                // A producer of a topic that is missing would wait for it, or have a broker make it with other
+                // settings.
                 TopicAdmin.require(connection, topics.toArray(String[]::new));
                 keeper.start();
                 for (int i = 0; i < settings.poll().threads(); i++) {

@@ -31,12 +31,15 @@ class ExactlyOnceTest {
 
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
     private final List<MockProducer<byte[], byte[]>> producers = new ArrayList<>();
-    private final ExactlyOnce delivery = new ExactlyOnce(consumer, () -> {
-        MockProducer<byte[], byte[]> producer =
-                new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
-        producers.add(producer);
-        return producer;
-    }, Object::toString);
+    private final ExactlyOnce delivery = new ExactlyOnce(
+            consumer,
+            () -> {
+                MockProducer<byte[], byte[]> producer =
+                        new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+                producers.add(producer);
+                return producer;
+            },
+            Object::toString);
 
     ExactlyOnceTest() {
         consumer.assign(List.of(ZERO, ONE));
@@ -115,8 +118,10 @@ class ExactlyOnceTest {
                 consumer, () -> producer, record -> record.bytes() + " bytes are too many for " + record.topic());
         once.prepare();
         assertThatThrownBy(() -> once.deliver(OUT, OFFSETS))
-                .isInstanceOfSatisfying(OversizedException.class, e -> assertThat(e.reasons())
-                        .containsExactly(Map.entry(OUT.get(1), "1 bytes are too many for answers")));
+                .isInstanceOfSatisfying(
+                        OversizedException.class,
+                        e -> assertThat(e.reasons())
+                                .containsExactly(Map.entry(OUT.get(1), "1 bytes are too many for answers")));
         assertThat(producer.transactionAborted()).isTrue();
         assertThat(producer.history()).isEmpty();
 
@@ -128,13 +133,16 @@ class ExactlyOnceTest {
 
     @Test
     void shouldCloseAProducerThatCannotOpenItsTransactionalId() {
-        ExactlyOnce unable = new ExactlyOnce(consumer, () -> {
-            MockProducer<byte[], byte[]> producer =
-                    new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
-            producer.initTransactionException = new KafkaException("no coordinator");
-            producers.add(producer);
-            return producer;
-        }, Object::toString);
+        ExactlyOnce unable = new ExactlyOnce(
+                consumer,
+                () -> {
+                    MockProducer<byte[], byte[]> producer =
+                            new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+                    producer.initTransactionException = new KafkaException("no coordinator");
+                    producers.add(producer);
+                    return producer;
+                },
+                Object::toString);
         assertThatThrownBy(unable::prepare).hasMessage("no coordinator");
         assertThat(producers.get(0).closed()).isTrue();
     }

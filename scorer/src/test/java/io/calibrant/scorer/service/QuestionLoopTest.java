@@ -139,8 +139,9 @@ class QuestionLoopTest {
         ask("nobody's", question -> question.setRun("unheard"));
         loop.poll(Duration.ZERO);
         assertThat(delivery.records).hasSize(1);
-        assertThat(reason("nobody's")).isEqualTo("run must be one on topic " + CONNECTION.topics().runs()
-                + ", or empty for 'tiny', got 'unheard'");
+        assertThat(reason("nobody's"))
+                .isEqualTo("run must be one on topic " + CONNECTION.topics().runs()
+                        + ", or empty for 'tiny', got 'unheard'");
         assertThat(delivery.offsets.get(QUESTIONS).offset()).isEqualTo(2);
     }
 
@@ -221,18 +222,22 @@ class QuestionLoopTest {
         ask("one");
         ask("long id", question -> question.setPurpose(Purpose.VALIDATION));
         ask("two");
-        delivery.limit = record ->
-                keyOf(record).equals("long id") && record.topic().equals(CONNECTION.topics().answers()) ? 10 : 1_000_000;
+        delivery.limit = record -> keyOf(record).equals("long id")
+                        && record.topic().equals(CONNECTION.topics().answers())
+                ? 10
+                : 1_000_000;
         loop.poll(Duration.ZERO);
         assertThat(answers()).extracting(Answer::getQuestionId).containsExactlyInAnyOrder("one", "two");
-        assertThat(reason("long id")).isEqualTo("the answer cannot be sent: too large for answers".replace(
-                "answers", CONNECTION.topics().answers()));
+        assertThat(reason("long id"))
+                .isEqualTo("the answer cannot be sent: too large for answers"
+                        .replace("answers", CONNECTION.topics().answers()));
         assertThat(delivery.of(
                         CONNECTION.topics().predictiveStatistics(),
                         CONNECTION.deserializer(PredictiveStatistics.class)))
                 .as("statistics of an answer that there is not")
                 .isEmpty();
-        assertThat(heard.committed.get(0)).extracting(Committed::answered, Committed::rejected)
+        assertThat(heard.committed.get(0))
+                .extracting(Committed::answered, Committed::rejected)
                 .containsExactly(2, 1);
         assertThat(delivery.offsets.get(QUESTIONS).offset()).isEqualTo(3);
     }
@@ -251,7 +256,8 @@ class QuestionLoopTest {
                 .findFirst()
                 .orElseThrow();
         assertThat(letter.value().length).isBetween(1_000, 16_384);
-        assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.VALUE_BYTES, "")).isEqualTo("200000");
+        assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.VALUE_BYTES, ""))
+                .isEqualTo("200000");
         assertThat(heard.committed.get(0).rejected()).isEqualTo(1);
     }
 
@@ -269,8 +275,7 @@ class QuestionLoopTest {
     void shouldSendAnAnswerWithoutItsStatisticsWhereTheirTopicDoesNotTakeThem() {
         models.serve(1, DEFAULT);
         ask("one", question -> question.setPurpose(Purpose.VALIDATION));
-        delivery.limit = record ->
-                record.topic().equals(CONNECTION.topics().predictiveStatistics()) ? 10 : 1_000_000;
+        delivery.limit = record -> record.topic().equals(CONNECTION.topics().predictiveStatistics()) ? 10 : 1_000_000;
         loop.poll(Duration.ZERO);
         assertThat(answers()).hasSize(1);
         assertThat(delivery.records).hasSize(1);

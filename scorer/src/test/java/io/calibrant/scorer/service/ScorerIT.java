@@ -615,13 +615,15 @@ class ScorerIT {
             Future<?> serving = threads.submit(scorer::run);
             await().atMost(PATIENCE).until(() -> !seen.reasons.isEmpty());
             try (Admin admin = Admin.create(connection.admin())) {
-                admin.deleteTopics(List.of(connection.topics().questions())).all().get();
+                admin.deleteTopics(List.of(connection.topics().questions()))
+                        .all()
+                        .get();
             }
             assertThatThrownBy(() -> serving.get(PATIENCE.toSeconds(), TimeUnit.SECONDS))
                     .cause()
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining(
-                            "topic " + connection.topics().questions() + " was deleted under a running 'calibrant score'")
+                    .hasMessageContaining("topic " + connection.topics().questions()
+                            + " was deleted under a running 'calibrant score'")
                     .hasMessageContaining("calibrant topics --apply");
         }
     }

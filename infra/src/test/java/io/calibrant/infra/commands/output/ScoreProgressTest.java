@@ -39,7 +39,8 @@ class ScoreProgressTest {
         progress.waiting("run 'r' has no posterior of fit 'f' yet");
         assertThat(lines)
                 .hasSize(4)
-                .startsWith("waiting: run 'r' is not on the topics yet", "registry http://r does not answer; trying again")
+                .startsWith(
+                        "waiting: run 'r' is not on the topics yet", "registry http://r does not answer; trying again")
                 .endsWith("waiting: run 'r' has no posterior of fit 'f' yet");
     }
 
