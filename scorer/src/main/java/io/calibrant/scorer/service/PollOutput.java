@@ -165,10 +165,7 @@ final class PollOutput {
             return;
         }
         all.add(new Sent(
-                record,
-                Part.STATISTICS,
-                new ProducerRecord<>(topics.predictiveStatistics(), key, value),
-                null));
+                record, Part.STATISTICS, new ProducerRecord<>(topics.predictiveStatistics(), key, value), null));
         listener.measured(measured.getRunId(), value.length);
     }
 }
