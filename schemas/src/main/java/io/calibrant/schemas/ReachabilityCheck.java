@@ -22,6 +22,7 @@ public final class ReachabilityCheck {
      * @throws KafkaException naming the address that does not answer
      */
     public static void check(Connection connection) {
+        ConnectionFailure.requireStores(connection);
         checkBroker(connection);
         // Serdes of others log in by ways of their own (OAuth, a proxy), and say themselves who does not answer.
         if (!connection.hasForeignSerdes()) {
@@ -38,9 +39,8 @@ public final class ReachabilityCheck {
         try {
             admin = Admin.create(configs);
         } catch (KafkaException e) {
-            // A host that cannot be resolved, a setting that Kafka refuses: the reason is in the cause.
-            String reason = e.getCause() == null ? e.getMessage() : e.getCause().getMessage();
-            throw new KafkaException("broker " + connection.bootstrapServers() + ": " + reason, e);
+            // A host that cannot be resolved, a setting that Kafka refuses: the reason is in a cause.
+            throw failed(connection, e);
         }
         try {
             admin.describeCluster().clusterId().get(BROKER_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
@@ -52,19 +52,24 @@ public final class ReachabilityCheck {
             if (e.getCause() instanceof org.apache.kafka.common.errors.TimeoutException) {
                 throw unreachable(connection, e);
             }
-            throw new KafkaException(
-                    "broker " + connection.bootstrapServers() + ": "
-                            + e.getCause().getMessage(),
-                    e);
+            throw failed(connection, e.getCause());
         } finally {
             admin.close(Duration.ZERO);
         }
     }
 
+    private static KafkaException failed(Connection connection, Throwable cause) {
+        return new KafkaException(
+                "broker " + connection.bootstrapServers() + ": " + ConnectionFailure.reason(connection, cause), cause);
+    }
+
     private static KafkaException unreachable(Connection connection, Exception cause) {
         return new KafkaException(
                 "broker " + connection.bootstrapServers() + " does not answer (waited " + BROKER_PATIENCE.toSeconds()
-                        + " s)",
+                        + " s)"
+                        + ConnectionFailure.silence(connection)
+                                .map(why -> ": " + why)
+                                .orElse(""),
                 cause);
     }
 }

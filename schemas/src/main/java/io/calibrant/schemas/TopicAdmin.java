@@ -4,52 +4,86 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.AlterConfigsOptions;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.InvalidRequestException;
+import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * Compares the topics of a cluster with how they should be, and repairs what can be repaired without moving records.
+ * Compares the topics of a cluster with how they should be, creates those that are missing, and sets what differs.
+ * Whatever is made is asked for first, with Kafka's {@code validateOnly}: so all of it is made, or nothing.
  */
 public final class TopicAdmin {
     private static final Duration VISIBLE = Duration.ofSeconds(30);
 
     private final Admin admin;
+    private final Replication replication;
 
     /** @param admin an admin client of the cluster; stays the caller's to close */
     public TopicAdmin(Admin admin) {
-        this.admin = admin;
+        this(admin, new Replication(Optional.empty(), Optional.empty()));
     }
 
     /**
-     * Creates the topics of a connection that are missing; touches nothing that exists. What {@code --create-topics}
-     * does.
+     * With a replication of what is created.
+     *
+     * @param admin an admin client of the cluster; stays the caller's to close
      */
-    public static void createMissing(Connection connection) {
+    public TopicAdmin(Admin admin, Replication replication) {
+        this.admin = admin;
+        this.replication = replication;
+    }
+
+    /**
+     * Creates the topics of a connection that are missing, all of them or none; touches nothing that exists. What
+     * {@code --create-topics} does.
+     *
+     * @return what users should know of the topics, one line each
+     * @throws KafkaException naming the topic that cannot be created
+     */
+    public static List<String> createMissing(Connection connection) {
         try (Admin admin = Admin.create(connection.admin())) {
-            TopicAdmin topics = new TopicAdmin(admin);
-            for (TopicDifference difference : topics.compare(connection.topics().definitions())) {
-                if (difference.missing()) {
-                    topics.create(difference.definition());
-                }
+            TopicAdmin topics = new TopicAdmin(admin, Replication.of(connection));
+            List<TopicDefinition> definitions = connection.topics().definitions();
+            Map<String, Integer> there = topics.partitions(
+                    definitions.stream().map(TopicDefinition::name).toList());
+            List<TopicDefinition> missing = definitions.stream()
+                    .filter(definition -> there.get(definition.name()) == 0)
+                    .toList();
+            if (missing.isEmpty()) {
+                return List.of();
             }
+            List<TopicDefinition> possible = topics.creatable(missing);
+            topics.create(possible);
+            List<String> warnings = new ArrayList<>(limits(missing, possible));
+            warnings.addAll(topics.replicationWarnings(topics.described(possible)));
+            return warnings;
         }
     }
 
@@ -57,11 +91,13 @@ public final class TopicAdmin {
      * Checks that topics exist, which a client would otherwise wait for in vain.
      *
      * @throws IllegalStateException naming the topics that are missing and how to create them
+     * @throws AccessDeniedException where it may not be known whether they exist
      */
     public static void require(Connection connection, String... names) {
         try (Admin admin = Admin.create(connection.admin())) {
-            Collection<String> there = get(admin.listTopics().names());
-            requireNone(Stream.of(names).filter(name -> !there.contains(name)).toList());
+            Map<String, Integer> partitions = new TopicAdmin(admin).partitions(List.of(names));
+            requireNone(
+                    Stream.of(names).filter(name -> partitions.get(name) == 0).toList());
         }
     }
 
@@ -101,87 +137,338 @@ public final class TopicAdmin {
     }
 
     /**
+     * The number of partitions of each topic, 0 where there is none.
+     *
+     * @throws AccessDeniedException where a topic may not be described: then nobody knows whether there is one
+     */
+    public Map<String, Integer> partitions(Collection<String> names) {
+        Map<String, Integer> partitions = new TreeMap<>();
+        describe(names)
+                .forEach((name, description) -> partitions.put(
+                        name, description.map(each -> each.partitions().size()).orElse(0)));
+        return partitions;
+    }
+
+    private Map<String, Optional<TopicDescription>> describe(Collection<String> names) {
+        Map<String, Optional<TopicDescription>> found = new HashMap<>();
+        admin.describeTopics(names).topicNameValues().forEach((name, future) -> {
+            try {
+                found.put(name, Optional.of(get(future)));
+            } catch (UnknownTopicOrPartitionException e) {
+                found.put(name, Optional.empty());
+            } catch (AuthorizationException e) {
+                throw new AccessDeniedException("DESCRIBE", "topic", name, e);
+            }
+        });
+        return found;
+    }
+
+    /**
      * Every topic with what it lacks, in the order given.
      *
      * @throws KafkaException if the cluster does not answer
+     * @throws AccessDeniedException where a topic may not be described, or its settings not
      */
     public List<TopicDifference> compare(List<TopicDefinition> definitions) {
-        Collection<String> there = get(admin.listTopics().names());
-        List<String> names = definitions.stream()
+        List<TopicDefinition> wanted = replication.in(definitions);
+        Map<String, Optional<TopicDescription>> descriptions =
+                describe(wanted.stream().map(TopicDefinition::name).toList());
+        Map<String, Config> configs = configs(wanted.stream()
                 .map(TopicDefinition::name)
-                .filter(there::contains)
+                .filter(name -> descriptions.get(name).isPresent())
+                .toList());
+        return wanted.stream()
+                .map(each -> difference(each, descriptions.get(each.name()), configs.get(each.name())))
                 .toList();
-        Map<String, TopicDescription> descriptions =
-                get(admin.describeTopics(names).allTopicNames());
-        Map<ConfigResource, Config> configs = get(
-                admin.describeConfigs(names.stream().map(TopicAdmin::resource).toList())
-                        .all());
-        List<TopicDifference> differences = new ArrayList<>();
-        for (TopicDefinition definition : definitions) {
-            TopicDescription description = descriptions.get(definition.name());
-            differences.add(
-                    description == null
-                            ? new TopicDifference(definition, 0, Map.of())
-                            : new TopicDifference(
-                                    definition,
-                                    description.partitions().size(),
-                                    differing(definition, configs.get(resource(definition.name())))));
-        }
-        return differences;
     }
 
-    private static Map<String, String> differing(TopicDefinition definition, Config config) {
+    private Map<String, Config> configs(List<String> names) {
+        Map<String, Config> configs = new HashMap<>();
+        admin.describeConfigs(names.stream().map(TopicAdmin::resource).toList())
+                .values()
+                .forEach((resource, future) -> {
+                    try {
+                        configs.put(resource.name(), get(future));
+                    } catch (UnknownTopicOrPartitionException e) {
+                        configs.put(resource.name(), new Config(List.of())); // deleted, or not known everywhere yet
+                    } catch (AuthorizationException e) {
+                        throw new AccessDeniedException("DESCRIBE_CONFIGS", "topic", resource.name(), e);
+                    }
+                });
+        return configs;
+    }
+
+    /**
+     * The largest record that one of these topics takes, bytes; {@link Topics#MAX_RECORD_BYTES} at most, and where
+     * their settings may not be seen.
+     */
+    public int largestRecord(Collection<String> names) {
+        try {
+            return configs(List.copyOf(names)).values().stream()
+                    .map(config -> value(config, Topics.MAX_MESSAGE_BYTES))
+                    .filter(value -> !value.isEmpty())
+                    .mapToInt(Integer::parseInt)
+                    .max()
+                    .stream()
+                    .map(most -> Math.min(most, Topics.MAX_RECORD_BYTES))
+                    .findFirst()
+                    .orElse(Topics.MAX_RECORD_BYTES);
+        } catch (AccessDeniedException e) {
+            return Topics.MAX_RECORD_BYTES;
+        }
+    }
+
+    private static TopicDifference difference(
+            TopicDefinition definition, Optional<TopicDescription> description, Config config) {
+        if (description.isEmpty()) {
+            return TopicDifference.missing(definition);
+        }
         Map<String, String> differing = new HashMap<>();
         definition.configs().forEach((key, value) -> {
-            String is =
-                    Optional.ofNullable(config.get(key)).map(ConfigEntry::value).orElse("");
+            String is = value(config, key);
             if (!Objects.equals(is, value)) {
                 differing.put(key, is);
             }
         });
-        return differing;
+        String minInsync = value(config, Replication.MIN_INSYNC_REPLICAS);
+        return new TopicDifference(
+                definition,
+                description.get().partitions().size(),
+                replicas(description.get()),
+                minInsync.isEmpty() ? 0 : Integer.parseInt(minInsync),
+                differing);
+    }
+
+    private static int replicas(TopicDescription description) {
+        return description.partitions().stream()
+                .map(TopicPartitionInfo::replicas)
+                .mapToInt(List::size)
+                .min()
+                .orElse(0);
+    }
+
+    private static String value(Config config, String key) {
+        return Optional.ofNullable(config.get(key)).map(ConfigEntry::value).orElse("");
+    }
+
+    /** Topics that exist, without their settings, which not everybody may see. */
+    private List<TopicDifference> described(List<TopicDefinition> definitions) {
+        Map<String, Optional<TopicDescription>> descriptions =
+                describe(definitions.stream().map(TopicDefinition::name).toList());
+        return definitions.stream()
+                .filter(each -> descriptions.get(each.name()).isPresent())
+                .map(each -> new TopicDifference(
+                        each,
+                        descriptions.get(each.name()).orElseThrow().partitions().size(),
+                        replicas(descriptions.get(each.name()).orElseThrow()),
+                        0,
+                        Map.of()))
+                .toList();
+    }
+
+    /** What may be lost, or stand still, with the replicas that topics have: one line each. */
+    public List<String> replicationWarnings(List<TopicDifference> topics) {
+        return Replication.warnings(topics, get(admin.describeCluster().nodes()).size());
     }
 
     /**
-     * Creates the topic if it is missing, sets its differing configs. A number of partitions that differs is left as it
-     * is: see {@link TopicDifference#partitionsDiffer()}.
+     * What the cluster would create of these, without creating it. Where it allows no records as large as they should
+     * be, the largest that it allows.
      *
-     * @throws KafkaException if the cluster refuses
+     * @throws KafkaException naming the first topic that it refuses, and why
      */
-    public void apply(TopicDifference difference) {
-        if (difference.missing()) {
-            create(difference.definition());
-        } else if (!difference.configs().isEmpty()) {
-            List<AlterConfigOp> operations = difference.configs().keySet().stream()
-                    .map(key -> new AlterConfigOp(
-                            new ConfigEntry(
-                                    key, difference.definition().configs().get(key)),
-                            AlterConfigOp.OpType.SET))
-                    .toList();
-            get(admin.incrementalAlterConfigs(
-                            Map.of(resource(difference.definition().name()), operations))
-                    .all());
+    public List<TopicDefinition> creatable(List<TopicDefinition> definitions) {
+        Map<String, TopicDefinition> possible = new LinkedHashMap<>();
+        replication.in(definitions).forEach(definition -> possible.put(definition.name(), definition));
+        List<TopicDefinition> asked = List.copyOf(possible.values());
+        while (!asked.isEmpty()) {
+            List<TopicDefinition> smaller = new ArrayList<>();
+            for (Map.Entry<String, KafkaException> refused : refusals(asked).entrySet()) {
+                TopicDefinition next = smaller(possible.get(refused.getKey()), refused.getValue());
+                possible.put(next.name(), next);
+                smaller.add(next);
+            }
+            asked = smaller;
         }
+        return List.copyOf(possible.values());
     }
 
-    private void create(TopicDefinition definition) {
-        // No replication factor: the cluster's own default is right for the cluster.
-        NewTopic topic = new NewTopic(definition.name(), Optional.of(definition.partitions()), Optional.empty())
+    private Map<String, KafkaException> refusals(List<TopicDefinition> definitions) {
+        Map<String, KafkaException> refusals = new LinkedHashMap<>();
+        Map<String, KafkaFuture<Void>> answers = admin.createTopics(
+                        definitions.stream().map(this::newTopic).toList(), new CreateTopicsOptions().validateOnly(true))
+                .values();
+        for (TopicDefinition definition : definitions) {
+            try {
+                get(answers.get(definition.name()));
+            } catch (TopicExistsException e) {
+                // Another client has created it at the same time.
+            } catch (KafkaException e) {
+                refusals.put(definition.name(), e);
+            }
+        }
+        return refusals;
+    }
+
+    /** Half as large records; at last as large as the cluster's own default. */
+    private static TopicDefinition smaller(TopicDefinition refused, KafkaException reason) {
+        Optional<Long> bytes = refused.maxRecordBytes();
+        boolean isOfALimit = reason instanceof PolicyViolationException
+                || reason instanceof InvalidConfigurationException
+                || reason instanceof InvalidRequestException;
+        if (!isOfALimit || bytes.isEmpty()) {
+            throw impossible(refused, reason);
+        }
+        long half = bytes.get() / 2;
+        return half < Topics.LEAST_RECORD_BYTES
+                ? refused.without(Topics.MAX_MESSAGE_BYTES)
+                : refused.with(Topics.MAX_MESSAGE_BYTES, Long.toString(half));
+    }
+
+    private static KafkaException impossible(TopicDefinition definition, KafkaException reason) {
+        return reason instanceof AuthorizationException
+                ? new AccessDeniedException("CREATE", "topic", definition.name(), reason)
+                : new KafkaException(
+                        "topic " + definition.name() + " cannot be created, and none was: " + reason.getMessage(),
+                        reason);
+    }
+
+    /**
+     * Which topics take smaller records than they should, for people; empty where none does.
+     *
+     * @param wanted the definitions
+     * @param possible what the cluster allows of them, in the same order
+     */
+    public static List<String> limits(List<TopicDefinition> wanted, List<TopicDefinition> possible) {
+        Map<String, List<String>> limited = new TreeMap<>();
+        for (int i = 0; i < wanted.size(); i++) {
+            Optional<Long> most = possible.get(i).maxRecordBytes();
+            if (!most.equals(wanted.get(i).maxRecordBytes())) {
+                limited.computeIfAbsent(
+                                most.map(bytes -> "of at most " + bytes + " bytes")
+                                        .orElse("as large as the cluster's default allows"),
+                                key -> new ArrayList<>())
+                        .add(possible.get(i).name());
+            }
+        }
+        return limited.entrySet().stream()
+                .map(each -> "the cluster refuses " + Topics.MAX_MESSAGE_BYTES + "=" + Topics.MAX_RECORD_BYTES
+                        + ": records " + each.getKey() + " go to " + String.join(", ", each.getValue())
+                        + "; --rank, --statistics-dtype BF16 and a smaller --batch-size or --batches-per-record make"
+                        + " those of train smaller")
+                .toList();
+    }
+
+    /**
+     * Creates topics, as {@link #creatable} has found them possible.
+     *
+     * @throws KafkaException if the cluster refuses after all
+     */
+    public void create(List<TopicDefinition> definitions) {
+        Map<String, KafkaFuture<Void>> made = admin.createTopics(
+                        definitions.stream().map(this::newTopic).toList())
+                .values();
+        for (TopicDefinition definition : definitions) {
+            try {
+                get(made.get(definition.name()));
+            } catch (TopicExistsException e) {
+                // Another client has created it at the same time.
+            } catch (AuthorizationException e) {
+                throw impossible(definition, e);
+            }
+        }
+        awaitVisible(definitions.stream().map(TopicDefinition::name).toList());
+    }
+
+    private NewTopic newTopic(TopicDefinition definition) {
+        // Without a replication factor the cluster's own default is right for the cluster.
+        return new NewTopic(definition.name(), Optional.of(definition.partitions()), replication.factor())
                 .configs(definition.configs());
-        try {
-            get(admin.createTopics(List.of(topic)).all());
-        } catch (TopicExistsException e) {
-            // Another client has created it at the same time.
-        }
-        awaitVisible(definition.name());
     }
 
-    /** The controller has created the topic; the brokers learn of it a moment later, and clients ask the brokers. */
-    private void awaitVisible(String topic) {
+    /**
+     * What differs, without the limits of records that the cluster allows no larger.
+     *
+     * @param differences as {@link #compare} found them
+     */
+    public List<TopicDifference> withinLimits(List<TopicDifference> differences) {
+        return differences.stream()
+                .map(each -> each.configs().containsKey(Topics.MAX_MESSAGE_BYTES) && isRefused(each)
+                        ? each.accepting(Topics.MAX_MESSAGE_BYTES)
+                        : each)
+                .toList();
+    }
+
+    private boolean isRefused(TopicDifference difference) {
+        try {
+            alter(Map.of(difference, List.of(Topics.MAX_MESSAGE_BYTES)), true);
+            return false;
+        } catch (PolicyViolationException | InvalidConfigurationException | InvalidRequestException e) {
+            return true;
+        } catch (KafkaException e) {
+            return false; // who may not set it sees what differs all the same
+        }
+    }
+
+    /**
+     * Asks the cluster whether it would set what differs; sets nothing.
+     *
+     * @throws KafkaException naming the first topic that it refuses, and why
+     */
+    public void requireAlterable(List<TopicDifference> differences) {
+        for (TopicDifference each : differences) {
+            try {
+                alter(Map.of(each, List.copyOf(each.configs().keySet())), true);
+            } catch (AuthorizationException e) {
+                throw new AccessDeniedException(
+                        "ALTER_CONFIGS", "topic", each.definition().name(), e);
+            } catch (KafkaException e) {
+                throw new KafkaException(
+                        "topic " + each.definition().name() + " cannot be altered, and none was: " + e.getMessage(), e);
+            }
+        }
+    }
+
+    /**
+     * Sets what differs. A number of partitions stays as it is: see {@link TopicDifference#partitionsDiffer()}.
+     *
+     * @throws KafkaException if the cluster refuses after all
+     */
+    public void alter(List<TopicDifference> differences) {
+        alter(
+                differences.stream()
+                        .collect(Collectors.toMap(
+                                each -> each, each -> List.copyOf(each.configs().keySet()))),
+                false);
+    }
+
+    private void alter(Map<TopicDifference, List<String>> keys, boolean validateOnly) {
+        Map<ConfigResource, Collection<AlterConfigOp>> operations = new HashMap<>();
+        keys.forEach((difference, each) -> operations.put(
+                resource(difference.definition().name()),
+                each.stream()
+                        .map(key -> new AlterConfigOp(
+                                new ConfigEntry(
+                                        key, difference.definition().configs().get(key)),
+                                AlterConfigOp.OpType.SET))
+                        .toList()));
+        get(admin.incrementalAlterConfigs(operations, new AlterConfigsOptions().validateOnly(validateOnly))
+                .all());
+    }
+
+    /** The controller has created the topics; the brokers learn of it a moment later, and clients ask the brokers. */
+    private void awaitVisible(List<String> topics) {
         long deadline = System.nanoTime() + VISIBLE.toNanos();
-        while (!get(admin.listTopics().names()).contains(topic)) {
+        while (true) {
+            Optional<String> absent = partitions(topics).entrySet().stream()
+                    .filter(each -> each.getValue() == 0)
+                    .map(Map.Entry::getKey)
+                    .findFirst();
+            if (absent.isEmpty()) {
+                return;
+            }
             if (System.nanoTime() > deadline) {
-                throw new KafkaException("topic " + topic + " was created, but the brokers do not know it after "
+                throw new KafkaException("topic " + absent.get() + " was created, but the brokers do not know it after "
                         + VISIBLE.toSeconds() + " s");
             }
             try {

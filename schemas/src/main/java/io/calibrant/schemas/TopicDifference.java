@@ -2,17 +2,26 @@ package io.calibrant.schemas;
 
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * The difference between a topic and its definition.
  *
  * @param definition the topic as it should be
  * @param partitions the partitions it has; 0 where it is missing
+ * @param replicas the fewest brokers that keep one of its partitions; 0 where it is missing
+ * @param minInsync the brokers that must have a record before it counts as written; 0 where that is not known
  * @param configs settings that differ, by key, with the topic's values; empty where the topic is missing
  */
-public record TopicDifference(TopicDefinition definition, int partitions, Map<String, String> configs) {
+public record TopicDifference(
+        TopicDefinition definition, int partitions, int replicas, int minInsync, Map<String, String> configs) {
     public TopicDifference {
         configs = Map.copyOf(configs);
+    }
+
+    /** A topic that does not exist. */
+    static TopicDifference missing(TopicDefinition definition) {
+        return new TopicDifference(definition, 0, 0, 0, Map.of());
     }
 
     /** Whether the topic does not exist. */
@@ -31,6 +40,28 @@ public record TopicDifference(TopicDefinition definition, int partitions, Map<St
      */
     public boolean partitionsDiffer() {
         return !missing() && partitions != definition.partitions();
+    }
+
+    /** The same, where one of the differing settings is accepted as it is. */
+    TopicDifference accepting(String key) {
+        Map<String, String> others = new TreeMap<>(configs);
+        others.remove(key);
+        return new TopicDifference(definition, partitions, replicas, minInsync, others);
+    }
+
+    /** The same, with another definition. */
+    public TopicDifference as(TopicDefinition other) {
+        return new TopicDifference(other, partitions, replicas, minInsync, configs);
+    }
+
+    /** What setting all that differs changes, for people: {@code retention.ms from 1000 to 7776000000}. */
+    public String changes() {
+        return new TreeMap<>(configs)
+                .entrySet().stream()
+                        .map(each -> each.getKey() + " from "
+                                + (each.getValue().isEmpty() ? "nothing" : each.getValue()) + " to "
+                                + definition.configs().get(each.getKey()))
+                        .collect(Collectors.joining(", "));
     }
 
     /** For people: {@code missing}, or what is there and what should be, or {@code as it should be}. */

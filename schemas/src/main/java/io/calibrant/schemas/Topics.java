@@ -35,8 +35,14 @@ public record Topics(String prefix) {
      */
     public static final int MAX_RECORD_BYTES = 64 << 20;
 
+    /** A cluster that allows no records of this size, bytes, sets the limit itself: it is about Kafka's own default. */
+    static final int LEAST_RECORD_BYTES = 1 << 20;
+
     /** How long the topics that are not compacted keep a record. */
     public static final Duration RETENTION = Duration.ofDays(90);
+
+    /** The topic configuration that says how large a record may be, in Kafka's own words. */
+    public static final String MAX_MESSAGE_BYTES = "max.message.bytes";
 
     private static final int PARTITIONS = 4;
     private static final String NINETY_DAYS = Long.toString(RETENTION.toMillis());
@@ -281,7 +287,7 @@ public record Topics(String prefix) {
             String name, Map<String, String> configs, boolean large, TopicContract contract) {
         Map<String, String> all = new TreeMap<>(configs);
         if (large) {
-            all.put("max.message.bytes", Integer.toString(MAX_RECORD_BYTES));
+            all.put(MAX_MESSAGE_BYTES, Integer.toString(MAX_RECORD_BYTES));
         }
         return new TopicDefinition(name, PARTITIONS, all, contract);
     }

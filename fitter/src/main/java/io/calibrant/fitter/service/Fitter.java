@@ -5,12 +5,14 @@ import io.calibrant.fitter.topology.FitterTopology;
 import io.calibrant.fitter.topology.InputPartitions;
 import io.calibrant.fitter.topology.PendingCalibrations;
 import io.calibrant.fitter.topology.StoreNames;
+import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
+import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -26,12 +28,15 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.streams.KafkaStreams;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The fitter as a service: {@link #start}, then {@link #await} until it is closed or fails, {@link #close} from any
  * thread. Every failure is an exception whose message says in one line what is wrong.
  */
 public final class Fitter implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Fitter.class);
     private static final Duration START = Duration.ofMinutes(2);
     private static final Duration START_LOOK = Duration.ofSeconds(1);
     private static final Duration REPLAY_LOOK = Duration.ofMillis(250);
@@ -88,18 +93,25 @@ public final class Fitter implements AutoCloseable {
     public void start() {
         RocksLibrary.load();
         ReachabilityCheck.check(connection);
-        if (settings.streaming().createTopics()) {
-            TopicAdmin.createMissing(connection);
-        }
         InputPartitions partitions;
         int letterBytes;
+        int recordBytes;
+        BrokerLimits limits;
         FitterSettings fitting;
         try (Admin admin = Admin.create(connection.admin())) {
             TopicAdmin topics = new TopicAdmin(admin);
-            partitions = new TopicsCheck(topics, connection.topics()).check();
+            TopicsCheck check = new TopicsCheck(topics, connection.topics());
+            if (settings.streaming().createTopics()) {
+                check.requireCreatable();
+                TopicAdmin.createMissing(connection).forEach(LOG::warn);
+            }
+            partitions = check.check();
             letterBytes = Math.min(
                     Topics.MAX_RECORD_BYTES,
                     topics.maxRecordBytes(connection.topics().fitterDeadLetters()));
+            limits = BrokerLimits.of(admin);
+            recordBytes = topics.largestRecord(List.of(
+                    connection.topics().statistics(), connection.topics().factors()));
             // A resumed refit takes what was there when it began.
             fitting = settings.selecting(settings.selection()
                     .withPresent(FitRegistry.take(connection, settings).getPresent()));
@@ -112,7 +124,8 @@ public final class Fitter implements AutoCloseable {
             throw new KafkaException("broker " + connection.bootstrapServers() + ": " + oneLine(e), e);
         }
         replayEnd = ReplayEnd.now(connection, settings, pending::quiet);
-        Properties configs = adjustment.apply(StreamsConfigs.of(connection, settings, stateDirectory.path()));
+        Properties configs = adjustment.apply(StreamsConfigs.within(
+                StreamsConfigs.of(connection, settings, stateDirectory.path()), connection, limits, recordBytes));
         configs.put(DeadLetterLog.LIMIT_CONFIG, letterBytes);
         RebuildingStreams starting = new RebuildingStreams(
                 () -> {

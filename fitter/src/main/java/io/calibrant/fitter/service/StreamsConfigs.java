@@ -2,7 +2,9 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.topology.PromptCommits;
+import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Replication;
 import io.calibrant.schemas.Topics;
 import java.nio.file.Path;
 import java.util.Map;
@@ -52,7 +54,12 @@ public final class StreamsConfigs {
         configs.put(
                 StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG,
                 settings.streaming().cacheBytes());
-        // Internal topics carry what ours carry.
+        // Internal topics carry what ours carry, and are kept as often.
+        Replication replication = Replication.of(connection);
+        replication.factor().ifPresent(factor -> configs.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, (int) factor));
+        replication
+                .minInsync()
+                .ifPresent(least -> configs.put(StreamsConfig.topicPrefix(Replication.MIN_INSYNC_REPLICAS), least));
         configs.put(StreamsConfig.topicPrefix(TopicConfig.MAX_MESSAGE_BYTES_CONFIG), Topics.MAX_RECORD_BYTES);
         configs.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, RECORDS_AT_ONCE);
         configs.put(StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG, DeadLetterUndecodable.class);
@@ -90,5 +97,24 @@ public final class StreamsConfigs {
     private static int given(Connection connection, String key, int otherwise) {
         String value = connection.properties().get(key);
         return value == null ? otherwise : Integer.parseInt(value.strip());
+    }
+
+    /**
+     * What a cluster allows of a configuration. Where users say nothing of the session timeout, it is the nearest one
+     * to what is best; internal topics take records as large as ours do.
+     *
+     * @param configs changed
+     * @param recordBytes the largest record of our own topics
+     * @return the configuration
+     */
+    static Properties within(Properties configs, Connection connection, BrokerLimits limits, int recordBytes) {
+        int session = given(
+                connection, ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, limits.session(SESSION_TIMEOUT_MS));
+        configs.put(StreamsConfig.mainConsumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), session);
+        configs.put(
+                StreamsConfig.mainConsumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
+                given(connection, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, Math.max(1, session / 4)));
+        configs.put(StreamsConfig.topicPrefix(TopicConfig.MAX_MESSAGE_BYTES_CONFIG), recordBytes);
+        return configs;
     }
 }

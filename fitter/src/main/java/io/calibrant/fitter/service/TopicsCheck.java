@@ -2,12 +2,9 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.topology.InputPartitions;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.TopicDifference;
 import io.calibrant.schemas.Topics;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.errors.InterruptException;
 
@@ -41,9 +38,24 @@ final class TopicsCheck {
                 .map(Map.Entry::getKey)
                 .toList();
         TopicAdmin.requireNone(missing, ", or start with --create-topics");
+        requireCopartitioned(partitions);
+        return new InputPartitions(partitions.get(topics.statistics()), partitions.get(topics.answers()));
+    }
+
+    /**
+     * Checks them as they would be with those created that are missing, so that none is created in vain.
+     *
+     * @throws IllegalStateException naming two topics whose numbers of partitions would differ
+     */
+    void requireCreatable() {
+        Map<String, Integer> partitions = partitions();
+        topics.definitions().forEach(definition -> partitions.replace(definition.name(), 0, definition.partitions()));
+        requireCopartitioned(partitions);
+    }
+
+    private void requireCopartitioned(Map<String, Integer> partitions) {
         requireCopartitioned(partitions, topics.answers(), topics.labels());
         requireCopartitioned(partitions, topics.statistics(), topics.factors());
-        return new InputPartitions(partitions.get(topics.statistics()), partitions.get(topics.answers()));
     }
 
     private static void requireCopartitioned(Map<String, Integer> partitions, String one, String other) {
@@ -56,7 +68,7 @@ final class TopicsCheck {
     }
 
     private Map<String, Integer> partitions() {
-        Set<String> ours = Set.of(
+        return admin.partitions(List.of(
                 topics.runs(),
                 topics.statistics(),
                 topics.factorUpdates(),
@@ -67,14 +79,7 @@ final class TopicsCheck {
                 topics.labels(),
                 topics.predictiveStatistics(),
                 topics.calibration(),
-                topics.fitterDeadLetters());
-        Map<String, Integer> partitions = new TreeMap<>();
-        for (TopicDifference difference : admin.compare(topics.definitions().stream()
-                .filter(definition -> ours.contains(definition.name()))
-                .toList())) {
-            partitions.put(difference.definition().name(), difference.partitions());
-        }
-        return partitions;
+                topics.fitterDeadLetters()));
     }
 
     private static void pause() {

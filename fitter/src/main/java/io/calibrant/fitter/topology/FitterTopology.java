@@ -32,7 +32,6 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
@@ -78,9 +77,6 @@ import org.apache.kafka.streams.state.Stores;
 public final class FitterTopology {
     /** How old a statistic may be while its run is still waited for. */
     private static final long PATIENCE_MILLIS = 5_000;
-
-    private static final Map<String, String> CHANGELOG =
-            Map.of(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(Topics.MAX_RECORD_BYTES));
 
     private FitterTopology() {}
 
@@ -258,7 +254,7 @@ public final class FitterTopology {
                                 .withKeySerde(Serdes.String())
                                 .withValueSerde(CalibrationCounts.SERDE)
                                 .withCachingEnabled()
-                                .withLoggingEnabled(CHANGELOG))
+                                .withLoggingEnabled(Map.of()))
                 .toStream(Named.as("counted"))
                 .mapValues(
                         (key, counts) -> counts == null ? null : CalibrationFactory.metrics(key, counts),
@@ -278,7 +274,7 @@ public final class FitterTopology {
     private static <V> StoreBuilder<KeyValueStore<String, V>> persistent(String name, Serde<V> serde) {
         return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), Serdes.String(), serde)
                 .withCachingEnabled()
-                .withLoggingEnabled(CHANGELOG);
+                .withLoggingEnabled(Map.of());
     }
 
     private static <I, O> ProcessorSupplier<String, I, String, O> supplier(

@@ -1,16 +1,20 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.SettingsChain;
 import io.calibrant.infra.commands.options.Usage;
+import io.calibrant.schemas.AccessFailure;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.text.Printable;
 import java.io.PrintWriter;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -54,7 +58,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     /** Prints a failure of a command in one line; returns the exit code. */
     int report(Exception failure, CommandLine line) {
         PrintWriter err = line.getErr();
-        err.println(line.getCommandSpec().qualifiedName() + ": " + message(failure));
+        err.println(line.getCommandSpec().qualifiedName() + ": "
+                + access(failure, line.getCommandSpec()).orElseGet(() -> message(failure)));
         trace(failure, err);
         return ExitCode.SOFTWARE;
     }
@@ -73,6 +78,15 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             failure.printStackTrace(err);
         }
         err.flush();
+    }
+
+    /** What says principal, operation and resource, where a cluster has refused a right. */
+    private static Optional<String> access(Exception failure, CommandSpec command) {
+        return AccessFailure.isOne(failure)
+                ? ConnectionOptions.of(command)
+                        .flatMap(connection -> new AccessFailure(connection, command.name()).describe(failure))
+                        .map(Failures::oneLine)
+                : Optional.empty();
     }
 
     /** The message of a failure, with the root cause where Kafka's clients name it only there. */

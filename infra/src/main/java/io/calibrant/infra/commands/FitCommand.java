@@ -9,6 +9,7 @@ import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NameChecks;
+import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.PriorOptions;
 import io.calibrant.infra.commands.output.FitProgress;
 import io.calibrant.infra.commands.output.Output;
@@ -104,6 +105,10 @@ final class FitCommand implements Callable<Integer> {
 
     @Option(names = "--create-topics", description = "Create topics that are missing.")
     private boolean createTopics;
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // picocli fills it
+    private NewTopicOptions newTopicOptions;
 
     @Mixin
     private ConnectionOptions connectionOptions;

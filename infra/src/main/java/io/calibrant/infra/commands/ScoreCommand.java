@@ -2,6 +2,7 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ScoreProgress;
 import io.calibrant.infra.commands.output.ServiceLines;
@@ -128,6 +129,10 @@ final class ScoreCommand implements Callable<Integer> {
     private boolean createTopics;
 
     @Mixin
+    @SuppressWarnings("UnusedVariable") // picocli fills it
+    private NewTopicOptions newTopicOptions;
+
+    @Mixin
     private ConnectionOptions connectionOptions;
 
     /** System property that the engine reads when it is loaded. */
@@ -138,10 +143,10 @@ final class ScoreCommand implements Callable<Integer> {
         ScorerSettings settings = settings();
         shareCores();
         Connection connection = connectionOptions.reachable();
-        if (createTopics) {
-            TopicAdmin.createMissing(connection);
-        }
         ServiceLines lines = new ServiceLines(new Output(spec));
+        if (createTopics) {
+            TopicAdmin.createMissing(connection).forEach(lines::warn);
+        }
         try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(lines::info))) {
             return UntilInterrupted.run(
                     scorer,

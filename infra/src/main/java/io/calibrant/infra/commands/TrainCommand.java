@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
@@ -260,6 +261,10 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(names = "--create-topics", description = "Create topics that are missing.")
     private boolean createTopics;
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // picocli fills it
+    private NewTopicOptions newTopicOptions;
 
     @Mixin
     private ConnectionOptions connectionOptions;

@@ -111,22 +111,65 @@ class CommandsIT extends OnOneCluster {
         await().atMost(Duration.ofSeconds(20))
                 .untilAsserted(() ->
                         assertThat(calibrant("topics").out()).contains("retention.ms is 1000, should be 7776000000"));
-        assertThat(calibrant("topics", "--apply").out()).contains("altered");
+        Ran apply = calibrant("topics", "--apply");
+        assertThat(apply.code()).isZero();
+        assertThat(apply.out()).contains("differs").doesNotContain("altered");
+        assertThat(apply.err())
+                .isEqualTo("1 of 15 topics differ and are left as they are; --apply --alter sets what"
+                        + " they should have\n");
+        assertThat(calibrant("topics", "--alter").err())
+                .startsWith("would alter " + topics.statistics() + ": retention.ms from 1000 to 7776000000\n");
+
+        Ran alter = calibrant("topics", "--apply", "--alter");
+        assertThat(alter.out()).contains("altered");
+        assertThat(alter.err())
+                .isEqualTo("altering " + topics.statistics() + ": retention.ms from 1000 to 7776000000\n");
         await().atMost(Duration.ofSeconds(20))
                 .untilAsserted(() -> assertThat(calibrant("topics", "--json").json())
                         .allMatch(t -> t.get("state").asText().equals("ok")));
     }
 
     @Test
-    void shouldNotMoveKeysToOtherPartitions() throws Exception {
+    void shouldTouchNothingWhereOneChangeIsImpossible() throws Exception {
+        // given a topic of another team's, which has our name
         try (Admin admin = Admin.create(connection.admin())) {
-            admin.createTopics(List.of(new NewTopic(topics.questions(), 1, (short) 1)))
+            admin.createTopics(List.of(
+                            new NewTopic(topics.questions(), 1, (short) 1).configs(Map.of("retention.ms", "-1")),
+                            new NewTopic(topics.runs(), 4, (short) 1)))
                     .all()
                     .get();
         }
-        Ran ran = calibrant("topics", "--apply");
+        for (String[] flags : new String[][] {{"--apply"}, {"--apply", "--alter"}}) {
+            Ran ran = calibrant(
+                    Stream.concat(Stream.of("topics"), Stream.of(flags)).toArray(String[]::new));
+            assertThat(ran.code()).isEqualTo(1);
+            assertThat(ran.out()).contains("1 partitions, should be 4", "retention.ms is -1");
+            assertThat(ran.err())
+                    .startsWith("nothing is created or altered")
+                    .contains(topics.questions() + " has 1, should have 4")
+                    .hasLineCount(1);
+        }
+        assertThat(calibrant("topics", "--json").json())
+                .filteredOn(t -> t.get("state").asText().equals("missing"))
+                .hasSize(13);
+        assertThat(calibrant("topics").out()).contains("cleanup.policy is delete, should be compact");
+    }
+
+    @Test
+    void shouldCreateAllTopicsOrNone() throws Exception {
+        Ran ran = calibrant("topics", "--apply", "--replication-factor", "3", "--min-insync-replicas", "2");
         assertThat(ran.code()).isEqualTo(1);
-        assertThat(ran.out()).contains("1 partitions, should be 4");
+        assertThat(ran.err())
+                .startsWith("calibrant topics: topic " + topics.runs() + " cannot be created, and none was: ")
+                .contains("replication factor of 3");
+        assertThat(calibrant("topics", "--apply", "--replication-factor", "1", "--min-insync-replicas", "2")
+                        .err())
+                .isEqualTo("calibrant topics: --min-insync-replicas must be 1 to 1, got 2\n");
+        assertThat(calibrant("topics", "--json").json())
+                .allMatch(t -> t.get("state").asText().equals("missing"));
+
+        assertThat(calibrant("topics", "--apply", "--replication-factor", "1").code())
+                .isZero();
     }
 
     // --- questions and labels

@@ -1,5 +1,6 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -85,8 +86,9 @@ final class QuestionLoop implements AutoCloseable {
         configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
         configs.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FETCHED);
         // After this time the partitions of a killed scorer go to another.
-        configs.putIfAbsent(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, (int)
-                Duration.ofSeconds(10).toMillis());
+        configs.putIfAbsent(
+                ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
+                BrokerLimits.of(connection).session((int) Duration.ofSeconds(10).toMillis()));
         Consumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         return new QuestionLoop(

@@ -80,7 +80,7 @@ public final class Trainer implements AutoCloseable {
         Device device = settings.execution().device().resolve();
         ReachabilityCheck.check(connection);
         if (settings.execution().createTopics()) {
-            TopicAdmin.createMissing(connection);
+            TopicAdmin.createMissing(connection).forEach(listener::warned);
         }
         RunDescription run = RunDescriptions.describe(settings, initial, set);
         PublishedRun.requireSame(connection, run);

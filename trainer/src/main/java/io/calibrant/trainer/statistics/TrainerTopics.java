@@ -2,12 +2,10 @@ package io.calibrant.trainer.statistics;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
-import io.calibrant.schemas.TopicDefinition;
-import io.calibrant.schemas.TopicDifference;
 import io.calibrant.schemas.Topics;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
@@ -28,22 +26,19 @@ final class TrainerTopics {
      */
     static void require(Connection connection) {
         Topics topics = connection.topics();
-        Set<String> needed = Set.of(
+        List<String> needed = List.of(
                 topics.runs(),
                 topics.adapters(),
                 topics.progress(),
                 topics.statistics(),
                 topics.questions(),
                 topics.labels());
-        List<TopicDefinition> definitions = topics.definitions().stream()
-                .filter(topic -> needed.contains(topic.name()))
-                .toList();
         try (Admin admin = Admin.create(connection.admin())) {
             long deadline = System.nanoTime() + PATIENCE.toNanos();
-            List<String> missing = missing(admin, definitions);
+            List<String> missing = missing(admin, needed);
             while (!missing.isEmpty() && System.nanoTime() < deadline) {
                 Thread.sleep(POLL_MILLIS);
-                missing = missing(admin, definitions);
+                missing = missing(admin, needed);
             }
             TopicAdmin.requireNone(missing);
         } catch (InterruptedException e) {
@@ -55,11 +50,11 @@ final class TrainerTopics {
         }
     }
 
-    private static List<String> missing(Admin admin, List<TopicDefinition> definitions) {
+    private static List<String> missing(Admin admin, List<String> needed) {
         return new TopicAdmin(admin)
-                .compare(definitions).stream()
-                        .filter(TopicDifference::missing)
-                        .map(difference -> difference.definition().name())
+                .partitions(needed).entrySet().stream()
+                        .filter(topic -> topic.getValue() == 0)
+                        .map(Map.Entry::getKey)
                         .toList();
     }
 }

@@ -5,6 +5,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.Topics;
 import java.nio.file.Path;
+import java.util.Optional;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -47,6 +48,15 @@ public final class ConnectionOptions {
             order = 904,
             description = "Show every setting and where it came from, secrets masked, and do nothing.")
     private boolean printConfig;
+
+    /** The connection of a command whose options have been read; empty where it talks to no cluster. */
+    public static Optional<Connection> of(CommandSpec command) {
+        return command.mixins().values().stream()
+                .map(CommandSpec::userObject)
+                .filter(ConnectionOptions.class::isInstance)
+                .map(options -> ((ConnectionOptions) options).connection())
+                .findFirst();
+    }
 
     boolean printConfig() {
         return printConfig;

@@ -26,8 +26,16 @@ public final class SettingsChain implements IDefaultValueProvider {
     private static final String COMMAND_CONFIG = "--command-config";
 
     /** Flags of one invocation, which are no settings. */
-    private static final Set<String> NO_SETTINGS =
-            Set.of(COMMAND_CONFIG, "--print-config", "--json", "--debug", "--help", "--version", "--apply", "--delete");
+    private static final Set<String> NO_SETTINGS = Set.of(
+            COMMAND_CONFIG,
+            "--print-config",
+            "--json",
+            "--debug",
+            "--help",
+            "--version",
+            "--apply",
+            "--alter",
+            "--delete");
 
     /** Variables of the launcher and of the log. */
     private static final Set<String> NO_VARIABLES =
