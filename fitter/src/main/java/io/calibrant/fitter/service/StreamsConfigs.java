@@ -108,8 +108,7 @@ public final class StreamsConfigs {
      * @return the configuration
      */
     static Properties within(Properties configs, Connection connection, BrokerLimits limits, int recordBytes) {
-        int session = given(
-                connection, ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, limits.session(SESSION_TIMEOUT_MS));
+        int session = given(connection, ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, limits.session(SESSION_TIMEOUT_MS));
         configs.put(StreamsConfig.mainConsumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), session);
         configs.put(
                 StreamsConfig.mainConsumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
