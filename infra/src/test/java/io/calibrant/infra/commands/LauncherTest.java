@@ -133,6 +133,37 @@ class LauncherTest {
     }
 
     @Test
+    void shouldKeepTheLibrariesThatWereAskedForAndOneVersionOfEach() throws Exception {
+        tool(
+                "mvn",
+                "echo \"mvn $*\"; mkdir -p infra/target infra/cluster/target; "
+                        + ": > infra/target/calibrant-infra-1.jar; : > infra/cluster/target/calibrant-cluster-1.jar; "
+                        + "for a in \"$@\"; do case $a in -Dcalibrant.lib=*) lib=${a#*=};; -Pconfluent) more=yes;; esac; done; "
+                        + "mkdir -p \"$lib\"; : > \"$lib/avro-${more:-no}.jar\"");
+        Path script = root.resolve("infra/calibrant");
+        Path lib = root.resolve("infra/target/lib");
+        Map<String, String> confluent = Map.of("CALIBRANT_MAVEN_OPTS", "-Pconfluent");
+        assertThat(launch(script, "fits").err()).contains("mvn ").doesNotContain("-Pconfluent");
+        assertThat(lib.toFile().list()).containsExactly("avro-no.jar");
+
+        assertThat(launch(script, confluent, "fits").err())
+                .as("asked for otherwise")
+                .contains("-Pconfluent package");
+        assertThat(lib.toFile().list()).containsExactly("avro-yes.jar");
+        assertThat(launch(script, confluent, "fits").err()).isEmpty();
+        assertThat(launch(script, "fits").err()).isEmpty();
+
+        Files.setLastModifiedTime(
+                root.resolve("infra/src/main/java/A.java"),
+                FileTime.from(Instant.now().plusSeconds(60)));
+        assertThat(launch(script, "fits").err()).as("the next build").contains("-Pconfluent package");
+        Files.setLastModifiedTime(root.resolve("infra/src/main/java/A.java"), FileTime.from(Instant.now()));
+        assertThat(launch(script, Map.of("CALIBRANT_MAVEN_OPTS", ""), "fits").err())
+                .doesNotContain("-Pconfluent");
+        assertThat(lib.toFile().list()).containsExactly("avro-no.jar");
+    }
+
+    @Test
     void shouldWorkThroughALinkFromAnyDirectory() throws Exception {
         Path links = Files.createDirectories(dir.resolve("bin"));
         Path absolute = Files.createSymbolicLink(links.resolve("absolute"), root.resolve("infra/calibrant"));
