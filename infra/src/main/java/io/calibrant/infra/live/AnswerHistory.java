@@ -1,6 +1,7 @@
 package io.calibrant.infra.live;
 
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.text.Printable;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.TreeMap;
@@ -15,7 +16,7 @@ public final class AnswerHistory {
     private long total;
 
     /**
-     * An answer.
+     * An answer. Its texts are cut to a length that is shown, whoever wrote them.
      *
      * @param time when it came, milliseconds
      * @param label the answer as served
@@ -50,10 +51,12 @@ public final class AnswerHistory {
                 new Place(time, partition, offset),
                 new Point(
                         time,
-                        answer.getQuestionId(),
+                        Printable.name(answer.getQuestionId()),
                         new FitName(answer.getRunId(), answer.getCheckpoint(), answer.getFit()),
                         answer.getPosteriorVersion(),
-                        best < answer.getLabels().size() ? answer.getLabels().get(best) : "?",
+                        best < answer.getLabels().size()
+                                ? Printable.name(answer.getLabels().get(best))
+                                : "?",
                         answer.getProbabilities().isEmpty()
                                 ? Double.NaN
                                 : answer.getProbabilities().get(best),
@@ -61,7 +64,7 @@ public final class AnswerHistory {
                                 ? Double.NaN
                                 : Collections.max(answer.getMapProbabilities()),
                         answer.getNovelty(),
-                        answer.getTier()));
+                        Printable.name(answer.getTier())));
         if (newest.size() > KEPT) {
             newest.pollFirstEntry();
         }

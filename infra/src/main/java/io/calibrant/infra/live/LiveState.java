@@ -30,6 +30,9 @@ public final class LiveState implements LiveRecords {
             .thenComparingInt(DeadLetter::partition)
             .thenComparingLong(DeadLetter::offset);
 
+    /** Characters of a run, checkpoint, fit or block; a record with a longer one is nobody's and is not kept. */
+    private static final int NAME = 1000;
+
     private final Map<String, Run> runs = new TreeMap<>();
     private final Map<String, RunHistory> progress = new HashMap<>();
     private final Map<String, AnswerHistory> answers = new HashMap<>();
@@ -52,14 +55,25 @@ public final class LiveState implements LiveRecords {
         }
     }
 
+    private static void requireNames(String... names) {
+        for (String name : names) {
+            if (name != null && name.length() > NAME) {
+                throw new IllegalArgumentException(
+                        "a name must have at most " + NAME + " characters, got " + name.length());
+            }
+        }
+    }
+
     @Override
     public void progress(Progress next) {
+        requireNames(next.getRunId(), next.getCheckpoint());
         version++;
         progress.computeIfAbsent(next.getRunId(), run -> new RunHistory()).add(next);
     }
 
     @Override
     public void factors(FactorUpdate update, long timestamp) {
+        requireNames(update.getRunId(), update.getCheckpoint(), update.getFit(), update.getBlock());
         FitName name = new FitName(update.getRunId(), update.getCheckpoint(), update.getFit());
         if (timestamp > removed.getOrDefault(name, Long.MIN_VALUE)) {
             version++;
@@ -79,6 +93,7 @@ public final class LiveState implements LiveRecords {
             }
             return;
         }
+        requireNames(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit());
         fit(new FitName(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit()))
                 .posterior(posterior, timestamp);
     }
@@ -94,6 +109,7 @@ public final class LiveState implements LiveRecords {
                 fit.calibrationRemoved(key.substring(window + 1));
             }
         } else if (!metrics.getRunId().isEmpty()) {
+            requireNames(metrics.getRunId(), metrics.getCheckpoint(), metrics.getFit(), metrics.getWindow());
             fit(new FitName(metrics.getRunId(), metrics.getCheckpoint(), metrics.getFit()))
                     .calibration(metrics);
         }
@@ -101,6 +117,7 @@ public final class LiveState implements LiveRecords {
 
     @Override
     public void answer(Answer answer, long timestamp, int partition, long offset) {
+        requireNames(answer.getRunId(), answer.getCheckpoint(), answer.getFit());
         version++;
         answers.computeIfAbsent(answer.getRunId(), run -> new AnswerHistory())
                 .add(answer, timestamp, partition, offset);

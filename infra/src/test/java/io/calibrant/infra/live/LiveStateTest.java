@@ -1,9 +1,12 @@
 package io.calibrant.infra.live;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.MethodMetrics;
+import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -11,6 +14,10 @@ import org.junit.jupiter.params.provider.NullSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class LiveStateTest {
+    static {
+        TrustedRecords.trust();
+    }
+
     private final LiveState state = new LiveState();
 
     @ParameterizedTest
@@ -21,6 +28,37 @@ class LiveStateTest {
         state.posterior(key, null, 0);
         state.run(key == null ? "" : key, null);
         assertThat(state.fits()).isEmpty();
+    }
+
+    @Test
+    void shouldCutTheTextsOfAnswersAndRefuseNamesThatAreNone() {
+        String endless = "x".repeat(900_000);
+        state.answer(answer("r", endless), 1, 0, 0);
+        AnswerHistory.Point point = state.answers("r").newest().iterator().next();
+        assertThat(point.question()).startsWith("xxx").hasSizeLessThan(200);
+        assertThat(point.label()).startsWith("xxx").hasSizeLessThan(200);
+        assertThatThrownBy(() -> state.answer(answer(endless, "q"), 1, 0, 1))
+                .hasMessage("a name must have at most 1000 characters, got 900000");
+        assertThat(state.answers(endless)).isNull();
+    }
+
+    private static Answer answer(String run, String text) {
+        return Answer.newBuilder()
+                .setQuestionId(text)
+                .setRunId(run)
+                .setCheckpoint("step-1")
+                .setFit("default")
+                .setPosteriorVersion(1)
+                .setLabels(List.of(text, "B"))
+                .setProbabilities(List.of(0.6, 0.4))
+                .setMapProbabilities(List.of(0.6, 0.4))
+                .setContrastMean(List.of(1.0))
+                .setContrastCovariance(List.of(List.of(1.0)))
+                .setEntropy(0.6)
+                .setExpectedEntropy(0.5)
+                .setMutualInformation(0.1)
+                .setNovelty(0.3)
+                .build();
     }
 
     @Test
