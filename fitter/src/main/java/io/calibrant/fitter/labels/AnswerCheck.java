@@ -29,6 +29,8 @@ public final class AnswerCheck {
 
     private static final int MOST_LABEL = 1000;
 
+    private static final int MOST_DIGEST = 100;
+
     /** Used only for its checks of mean and covariance. */
     private static final Link LINK = new Link(LinkFunction.MC, 1, 0);
 
@@ -51,9 +53,28 @@ public final class AnswerCheck {
             throw new BadRecordException("label of a question: its id has " + key.length() + " characters, expected "
                     + MOST_ID + " at most");
         }
+        id("label of a question", key);
+        if (value.getRun() != null) {
+            try {
+                Keys.checkName("run", value.getRun());
+            } catch (IllegalArgumentException e) {
+                throw new BadRecordException("label of question '" + key + "': " + e.getMessage());
+            }
+        }
+        if (value.getTextDigest() != null && value.getTextDigest().length() > MOST_DIGEST) {
+            throw new BadRecordException("label of question '" + key + "': textDigest has "
+                    + value.getTextDigest().length() + " characters, expected " + MOST_DIGEST + " at most");
+        }
         if (value.getLabel().length() > MOST_LABEL) {
             throw new BadRecordException("label of question '" + key + "' has "
                     + value.getLabel().length() + " characters, expected " + MOST_LABEL + " at most");
+        }
+    }
+
+    /** The fitter keeps the name of the run behind the id and a character of value 0. */
+    private static void id(String what, String id) {
+        if (id.indexOf(0) >= 0) {
+            throw new BadRecordException(what + ": its id holds a character of value 0");
         }
     }
 
@@ -85,6 +106,13 @@ public final class AnswerCheck {
             keys(key, value.getQuestionId(), value.getRunId(), value.getCheckpoint());
         } catch (IllegalArgumentException e) {
             throw bad(value, e.getMessage());
+        }
+        id("answer of run " + value.getRunId(), key);
+        if (value.getTextDigest() != null && value.getTextDigest().length() > MOST_DIGEST) {
+            throw bad(
+                    value,
+                    "textDigest has " + value.getTextDigest().length() + " characters, expected " + MOST_DIGEST
+                            + " at most");
         }
         List<String> labels = value.getLabels();
         if (labels.size() < 2 || new HashSet<>(labels).size() < labels.size()) {

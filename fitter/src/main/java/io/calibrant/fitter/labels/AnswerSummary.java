@@ -22,6 +22,7 @@ import org.apache.avro.io.BinaryEncoder;
  * @param served probabilities as served
  * @param mean contrast means; null unless it is an answer for validation
  * @param covariance of the contrasts, row-major; null unless it is one for validation that rests on all blocks
+ * @param text digest of the question's text; null where it is not known
  */
 public record AnswerSummary(
         String runId,
@@ -34,7 +35,8 @@ public record AnswerSummary(
         List<Double> temperature,
         List<Double> served,
         List<Double> mean,
-        List<Double> covariance) {
+        List<Double> covariance,
+        String text) {
     /**
      * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T;
      * its covariance and what was served are its own, so nothing else of it counts.
@@ -55,7 +57,8 @@ public record AnswerSummary(
                 null,
                 given.served,
                 given.mean,
-                null);
+                null,
+                given.text);
     }
 
     public static AnswerSummary of(Answer answer, long timestamp, long window) {
@@ -73,7 +76,46 @@ public record AnswerSummary(
                 answer.getTemperatureProbabilities(),
                 answer.getProbabilities(),
                 forValidation ? answer.getContrastMean() : null,
-                forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null);
+                forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null,
+                answer.getTextDigest());
+    }
+
+    /**
+     * This answer in the place of the one before it. One that is not for validation takes nothing from the calibration:
+     * what the one before it contributes stays.
+     */
+    AnswerSummary after(AnswerSummary before) {
+        return mean != null || before.mean == null
+                ? this
+                : new AnswerSummary(
+                        runId,
+                        checkpoint,
+                        before.version,
+                        timestamp,
+                        window,
+                        labels,
+                        map,
+                        temperature,
+                        served,
+                        before.mean,
+                        before.covariance,
+                        text);
+    }
+
+    AnswerSummary withText(String digest) {
+        return new AnswerSummary(
+                runId,
+                checkpoint,
+                version,
+                timestamp,
+                window,
+                labels,
+                map,
+                temperature,
+                served,
+                mean,
+                covariance,
+                digest);
     }
 
     /** When the window is past that it is counted in, milliseconds. */
@@ -81,7 +123,8 @@ public record AnswerSummary(
         return (Math.floorDiv(timestamp, window) + 1) * window;
     }
 
-    boolean isBorrowed() {
+    /** Whether another fit gave it. */
+    public boolean isBorrowed() {
         return version == BORROWED;
     }
 
@@ -110,7 +153,7 @@ public record AnswerSummary(
 
     private CalibrationCounts counted(
             long waiting, long unusable, long contradicting, MetricSums ofMap, MetricSums ofTemperature, MetricSums s) {
-        return new CalibrationCounts(waiting, unusable, contradicting, 0, ofMap, ofTemperature, s, timestamp);
+        return new CalibrationCounts(waiting, unusable, contradicting, 0, ofMap, ofTemperature, s, timestamp, 0);
     }
 
     private static MetricSums sums(List<Double> probabilities, int index) {
@@ -126,6 +169,7 @@ public record AnswerSummary(
                 : new CalibrationAnswer(version, index, mean, covariance, Math.max(timestamp, labelled));
     }
 
+    /** But for its text, which an earlier version did not have. */
     static void write(AnswerSummary answer, BinaryEncoder out) throws IOException {
         out.writeString(answer.runId);
         out.writeString(answer.checkpoint);
@@ -152,6 +196,7 @@ public record AnswerSummary(
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
-                BinaryForm.doubles(in));
+                BinaryForm.doubles(in),
+                null);
     }
 }

@@ -64,6 +64,18 @@ final class BinaryForm {
         }
     }
 
+    /** A text, or null. */
+    static void optional(String value, BinaryEncoder out) throws IOException {
+        out.writeBoolean(value != null);
+        if (value != null) {
+            out.writeString(value);
+        }
+    }
+
+    static String optional(BinaryDecoder in) throws IOException {
+        return in.readBoolean() ? in.readString() : null;
+    }
+
     static void strings(List<String> values, BinaryEncoder out) throws IOException {
         out.writeInt(values.size());
         for (String value : values) {

@@ -17,6 +17,7 @@ import org.apache.kafka.common.serialization.Serde;
  * @param temperature figures of the temperature-scaled ones, of the answers that carry them
  * @param served figures of the probabilities as served
  * @param newest timestamp of the newest answer that was ever part of it, milliseconds
+ * @param otherTexts answers and labels that were refused, because their id stands for another text
  */
 public record CalibrationCounts(
         long waiting,
@@ -26,9 +27,10 @@ public record CalibrationCounts(
         MetricSums map,
         MetricSums temperature,
         MetricSums served,
-        long newest) {
+        long newest,
+        long otherTexts) {
     public static final CalibrationCounts NONE =
-            new CalibrationCounts(0, 0, 0, 0, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE, 0);
+            new CalibrationCounts(0, 0, 0, 0, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE, 0, 0);
 
     public static final Serde<CalibrationCounts> SERDE =
             BinaryForm.serde(CalibrationCounts::write, CalibrationCounts::read);
@@ -47,7 +49,8 @@ public record CalibrationCounts(
                 map.plus(other.map),
                 temperature.plus(other.temperature),
                 served.plus(other.served),
-                Math.max(newest, other.newest));
+                Math.max(newest, other.newest),
+                otherTexts + other.otherTexts);
     }
 
     /** What takes it out of a window for good: a window that is empty after it is deleted. */
@@ -61,7 +64,8 @@ public record CalibrationCounts(
                 gone.map,
                 gone.temperature,
                 gone.served,
-                FORGOTTEN);
+                FORGOTTEN,
+                gone.otherTexts);
     }
 
     boolean isForgetting() {
@@ -77,7 +81,8 @@ public record CalibrationCounts(
                 map.minus(other.map),
                 temperature.minus(other.temperature),
                 served.minus(other.served),
-                Math.max(newest, other.newest));
+                Math.max(newest, other.newest),
+                otherTexts - other.otherTexts);
     }
 
     /** Whether nothing is counted. */
@@ -86,13 +91,14 @@ public record CalibrationCounts(
                 && unusable == 0
                 && contradicting == 0
                 && unanswered == 0
+                && otherTexts == 0
                 && map.equals(MetricSums.NONE)
                 && temperature.equals(MetricSums.NONE)
                 && served.equals(MetricSums.NONE);
     }
 
     static void write(CalibrationCounts counts, BinaryEncoder out) throws IOException {
-        long[] all = new long[COUNTS + 3 * MetricSums.LENGTH];
+        long[] all = new long[COUNTS + 3 * MetricSums.LENGTH + 1];
         all[0] = counts.waiting;
         all[1] = counts.unusable;
         all[2] = counts.contradicting;
@@ -101,19 +107,21 @@ public record CalibrationCounts(
         for (int i = 0; i < sums.length; i++) {
             System.arraycopy(sums[i].toLongs(), 0, all, COUNTS + i * MetricSums.LENGTH, MetricSums.LENGTH);
         }
+        all[all.length - 1] = counts.otherTexts; // the last, so that what an earlier version wrote keeps its places
         out.writeLong(counts.newest);
         BinaryForm.sparse(all, out);
     }
 
     static CalibrationCounts read(BinaryDecoder in) throws IOException {
         long newest = in.readLong();
-        long[] all = BinaryForm.sparse(COUNTS + 3 * MetricSums.LENGTH, in);
+        long[] all = BinaryForm.sparse(COUNTS + 3 * MetricSums.LENGTH + 1, in);
         MetricSums[] sums = new MetricSums[3];
         for (int i = 0; i < sums.length; i++) {
             long[] own = new long[MetricSums.LENGTH];
             System.arraycopy(all, COUNTS + i * MetricSums.LENGTH, own, 0, MetricSums.LENGTH);
             sums[i] = MetricSums.ofLongs(own);
         }
-        return new CalibrationCounts(all[0], all[1], all[2], all[3], sums[0], sums[1], sums[2], newest);
+        return new CalibrationCounts(
+                all[0], all[1], all[2], all[3], sums[0], sums[1], sums[2], newest, all[all.length - 1]);
     }
 }

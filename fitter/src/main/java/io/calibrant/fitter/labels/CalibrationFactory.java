@@ -30,6 +30,7 @@ public final class CalibrationFactory {
                 .setAnswersWithoutLabel(counts.waiting())
                 .setContradictingLabels(counts.contradicting())
                 .setUnusableLabels(counts.unusable())
+                .setOtherTexts(counts.otherTexts())
                 .setTimestamp(Instant.ofEpochMilli(counts.newest()))
                 .build();
     }

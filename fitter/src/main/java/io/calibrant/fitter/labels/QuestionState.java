@@ -1,127 +1,198 @@
 package io.calibrant.fitter.labels;
 
-import io.calibrant.schemas.Keys;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.kafka.common.serialization.Serde;
 
 /**
- * What is known of one question: its last label, and its last answer of every run and checkpoint. Everything that is
- * counted of a question is a function of this, so that what changes is the difference between two of them.
+ * What is known of one question: by one run, or by the labels that name none. Everything that is counted is a function
+ * of the two, see {@link RunQuestion}, so that what changes is the difference between before and after.
  *
- * @param label the last label; null for none
- * @param labelled when that came, milliseconds
- * @param contradicting labels so far that were another than the one before
- * @param answered whether it ever had an answer, though it may be too old to be kept
- * @param answers at most one of each run and checkpoint, and besides it one that another fit gave
+ * @param labels the last one of each text
+ * @param answers of one run: at most one of each checkpoint, and besides it one that another fit gave
+ * @param otherTexts answers and labels that were refused, because the id stands for another text
  */
-public record QuestionState(
-        String label, long labelled, long contradicting, boolean answered, List<AnswerSummary> answers) {
-    public static final QuestionState UNKNOWN = new QuestionState(null, 0, 0, false, List.of());
+public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers, long otherTexts) {
+    public static final QuestionState UNKNOWN = new QuestionState(List.of(), List.of(), 0);
 
     public static final Serde<QuestionState> SERDE = BinaryForm.serde(QuestionState::write, QuestionState::read);
 
-    public QuestionState with(AnswerSummary answer) {
-        List<AnswerSummary> now = new ArrayList<>(answers);
-        now.removeIf(answer::isLike);
-        now.add(answer);
-        return new QuestionState(label, labelled, contradicting, answered || !answer.isBorrowed(), List.copyOf(now));
+    /** What an earlier version wrote begins with a truth value, which reads as 0 or -1. */
+    private static final int FORM = 2;
+
+    public QuestionState {
+        labels = List.copyOf(labels);
+        answers = List.copyOf(answers);
     }
 
-    public QuestionState with(String newLabel, long timestamp) {
-        boolean contradicts = label != null && !label.equals(newLabel);
-        return new QuestionState(newLabel, timestamp, contradicting + (contradicts ? 1 : 0), answered, answers);
+    /** With an answer in the place of the one before it; a question for validation stays one. */
+    public QuestionState with(AnswerSummary answer) {
+        List<AnswerSummary> now = new ArrayList<>();
+        AnswerSummary given = answer;
+        for (AnswerSummary each : answers) {
+            if (!answer.isLike(each)) {
+                now.add(each);
+            } else {
+                given = answer.after(each);
+            }
+        }
+        now.add(given);
+        return new QuestionState(labels, now, otherTexts).after(answer);
+    }
+
+    /** The labels after an answer has come. */
+    public QuestionState after(AnswerSummary answer) {
+        QuestionState after = new QuestionState(List.of(), answers, otherTexts);
+        List<LabelState> byTime = new ArrayList<>(labels);
+        byTime.sort(Comparator.comparingLong(LabelState::labelled));
+        for (LabelState each : byTime) {
+            after = after.with(each.after(answer));
+        }
+        return after;
     }
 
     /**
-     * Without what is older than a time, milliseconds; null where nothing is left. The answers of a window go together,
-     * when the window is past.
+     * With a label in the place of the one before it.
+     *
+     * @param text digest of the question's text; null where it is not known
+     * @param met whether an answer is there already
+     */
+    public QuestionState with(String text, String label, long timestamp, boolean met) {
+        return with(new LabelState(text, label, timestamp, 0, met));
+    }
+
+    private QuestionState with(LabelState label) {
+        List<LabelState> now = new ArrayList<>();
+        LabelState last = label;
+        for (LabelState each : labels) {
+            if (each.isOfText(label.text())) {
+                last = each.then(label);
+            } else {
+                now.add(each);
+            }
+        }
+        now.add(last);
+        return new QuestionState(now, answers, otherTexts);
+    }
+
+    /** With one more record that was refused. */
+    public QuestionState refusing() {
+        return new QuestionState(labels, answers, otherTexts + 1);
+    }
+
+    /** Whether an answer of the fit is there that a label of this text meets; null for a text that is not known. */
+    public boolean isAnswered(String text) {
+        return answers.stream()
+                .anyMatch(answer ->
+                        !answer.isBorrowed() && (text == null || answer.text() == null || text.equals(answer.text())));
+    }
+
+    /** The texts of the answers, as far as they are known. */
+    public Set<String> texts() {
+        Set<String> texts = new TreeSet<>();
+        answers.stream().map(AnswerSummary::text).filter(text -> text != null).forEach(texts::add);
+        return texts;
+    }
+
+    /** What the run took the id for, where it is not this text; empty where that is not known. */
+    public Optional<String> otherText(String text) {
+        Set<String> known = texts();
+        if (known.isEmpty()) {
+            labels.stream().map(LabelState::text).filter(each -> each != null).forEach(known::add);
+        }
+        return text == null || known.isEmpty() || known.contains(text)
+                ? Optional.empty()
+                : Optional.of(known.iterator().next());
+    }
+
+    /**
+     * Without the answers that are older than a time, milliseconds. Those of a window go together, when the window is
+     * past.
      */
     public QuestionState since(long time) {
-        List<AnswerSummary> kept =
-                answers.stream().filter(answer -> answer.windowEnd() > time).toList();
-        return kept.isEmpty() && (label == null || labelled < time)
-                ? null
-                : new QuestionState(label, labelled, contradicting, answered, kept);
+        return new QuestionState(
+                labels,
+                answers.stream().filter(answer -> answer.windowEnd() > time).toList(),
+                otherTexts);
     }
 
-    /** What the question adds to each record of topic calibration, by key. */
-    public Map<String, CalibrationCounts> counts(String fit) {
-        Map<String, CalibrationCounts> byKey = new TreeMap<>();
-        for (AnswerSummary answer : answers) {
-            if (answer.isBorrowed()) {
-                continue; // it is counted in its own fit
-            }
-            CalibrationCounts counts = answer.counts(label, contradicting);
-            byKey.put(Keys.calibration(answer.runId(), answer.checkpoint(), fit, CalibrationWindow.TOTAL), counts);
-            byKey.put(
-                    Keys.calibration(
-                            answer.runId(),
-                            answer.checkpoint(),
-                            fit,
-                            CalibrationWindow.of(answer.timestamp(), answer.window())
-                                    .name()),
-                    counts);
-        }
-        if (!answered && label != null) {
-            byKey.put(
-                    Keys.calibration("", "", fit, CalibrationWindow.TOTAL),
-                    new CalibrationCounts(
-                            0,
-                            0,
-                            contradicting,
-                            1,
-                            CalibrationCounts.NONE.map(),
-                            CalibrationCounts.NONE.map(),
-                            CalibrationCounts.NONE.map(),
-                            0));
-        }
-        return byKey;
+    /** Whether no answer is left, and no label that is as new as a time, milliseconds. */
+    public boolean isOver(long time) {
+        return answers.isEmpty() && labels.stream().allMatch(label -> label.labelled() < time);
     }
 
-    /** What the question contributes to the calibration of each fit, by the key of the fit. */
-    public Map<String, CalibrationAnswer> calibrationAnswers(String fit) {
-        Map<String, CalibrationAnswer> byFit = new TreeMap<>();
+    /**
+     * What an earlier version kept in one place, by run.
+     *
+     * @return the answers of each run; without answers nothing
+     */
+    public Map<String, QuestionState> byRun() {
+        Map<String, QuestionState> byRun = new HashMap<>();
         for (AnswerSummary answer : answers) {
-            CalibrationAnswer says = answer.calibrationAnswer(label, labelled);
-            if (says != null) {
-                String key = Keys.fit(answer.runId(), answer.checkpoint(), fit);
-                byFit.merge(key, says, (one, other) -> one.version() == AnswerSummary.BORROWED ? other : one);
-            }
+            byRun.merge(
+                    answer.runId(), new QuestionState(List.of(), List.of(answer), 0), (one, other) -> one.with(answer));
         }
-        return byFit;
+        return byRun;
+    }
+
+    /** The labels alone. */
+    public QuestionState withoutAnswers() {
+        return new QuestionState(labels, List.of(), otherTexts);
     }
 
     private static void write(QuestionState question, BinaryEncoder out) throws IOException {
-        out.writeBoolean(question.label != null);
-        if (question.label != null) {
-            out.writeString(question.label);
-            out.writeLong(question.labelled);
-            out.writeLong(question.contradicting);
+        out.writeInt(FORM);
+        out.writeInt(question.labels.size());
+        for (LabelState label : question.labels) {
+            LabelState.write(label, out);
         }
-        out.writeBoolean(question.answered);
         out.writeInt(question.answers.size());
         for (AnswerSummary answer : question.answers) {
             AnswerSummary.write(answer, out);
+            BinaryForm.optional(answer.text(), out);
         }
+        out.writeLong(question.otherTexts);
     }
 
     private static QuestionState read(BinaryDecoder in) throws IOException {
-        boolean isLabelled = in.readBoolean();
-        String label = isLabelled ? in.readString() : null;
-        long labelled = isLabelled ? in.readLong() : 0;
-        long contradicting = isLabelled ? in.readLong() : 0;
+        int form = in.readInt();
+        return form == FORM ? read(in, in.readInt()) : readEarlier(in, form != 0);
+    }
+
+    private static QuestionState read(BinaryDecoder in, int count) throws IOException {
+        List<LabelState> labels = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            labels.add(LabelState.read(in));
+        }
+        int answered = in.readInt();
+        List<AnswerSummary> answers = new ArrayList<>();
+        for (int i = 0; i < answered; i++) {
+            answers.add(AnswerSummary.read(in).withText(BinaryForm.optional(in)));
+        }
+        return new QuestionState(labels, answers, in.readLong());
+    }
+
+    /** One label for every run, and the answers of all of them. */
+    private static QuestionState readEarlier(BinaryDecoder in, boolean labelled) throws IOException {
+        String label = labelled ? in.readString() : null;
+        long at = labelled ? in.readLong() : 0;
+        long contradicting = labelled ? in.readLong() : 0;
         boolean answered = in.readBoolean();
         int count = in.readInt();
-        List<AnswerSummary> answers = new ArrayList<>(count);
+        List<AnswerSummary> answers = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             answers.add(AnswerSummary.read(in));
         }
-        return new QuestionState(label, labelled, contradicting, answered, List.copyOf(answers));
+        return new QuestionState(
+                labelled ? List.of(new LabelState(null, label, at, contradicting, answered)) : List.of(), answers, 0);
     }
 }

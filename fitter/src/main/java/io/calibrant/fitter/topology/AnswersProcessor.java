@@ -58,7 +58,7 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
         AnswerCheck.answer(record.key(), answer);
         AnswerSummary given = AnswerSummary.of(
                 answer, record.timestamp(), settings.labels().window().toMillis());
-        join.change(record.key(), record.timestamp(), question -> question.with(given));
+        join.answer(record.key(), record.timestamp(), given);
     }
 
     private void borrow(Record<String, Answer> record) {
@@ -77,6 +77,6 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
         }
         AnswerSummary given = AnswerSummary.borrowed(
                 answer, record.timestamp(), settings.labels().window().toMillis());
-        join.change(record.key(), record.timestamp(), question -> question.with(given));
+        join.answer(record.key(), record.timestamp(), given);
     }
 }

@@ -25,7 +25,6 @@ final class LabelsProcessor implements Processor<String, Label, String, Question
     @Override
     public void process(Record<String, Label> record) {
         AnswerCheck.label(record.key(), record.value());
-        String label = record.value().getLabel();
-        join.change(record.key(), record.timestamp(), question -> question.with(label, record.timestamp()));
+        join.label(record.key(), record.timestamp(), record.value());
     }
 }

@@ -8,6 +8,7 @@ import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.labels.CalibrationCounts;
 import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.labels.QuestionState;
+import io.calibrant.fitter.labels.RunQuestion;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.Reliability;
@@ -345,10 +346,10 @@ class CalibrationTopicTest {
         long hour = Duration.ofHours(1).toMillis();
         QuestionState question = QuestionState.UNKNOWN
                 .with(AnswerSummary.of(answer, AT_TEN, hour))
-                .with("A", AT_TEN);
+                .with(null, "A", AT_TEN, true);
         QuestionState validated = QuestionState.UNKNOWN
                 .with(AnswerSummary.of(Answers.validation("q1", 1, 1), AT_TEN, hour))
-                .with("A", AT_TEN);
+                .with(null, "A", AT_TEN, true);
         CalibrationCounts window = CalibrationCounts.NONE;
         for (int i = 0; i < 1000; i++) {
             window = window.plus(
@@ -360,12 +361,18 @@ class CalibrationTopicTest {
                 .serializer()
                 .serialize(
                         "",
-                        new QuestionChange.OfCounts(question.counts("default").get(TOTAL)))
+                        new QuestionChange.OfCounts(new RunQuestion(Pass.RUN, question, QuestionState.UNKNOWN)
+                                .counts("default")
+                                .get(TOTAL)))
                 .length;
         int ofWindow = CalibrationCounts.SERDE.serializer().serialize("", window).length;
         int ofCalibration = CalibrationAnswer.SERDE
                 .serializer()
-                .serialize("", validated.calibrationAnswers("default").get(FIT))
+                .serialize(
+                        "",
+                        new RunQuestion(Pass.RUN, validated, QuestionState.UNKNOWN)
+                                .calibrationAnswers("default")
+                                .get(FIT))
                 .length;
         System.out.printf(
                 "bytes: answer %d, of validation %d, change of window %d, window of 1000 answers %d, calibration %d%n",

@@ -37,9 +37,11 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.test.TestRecord;
 
@@ -204,11 +206,28 @@ final class Driver implements AutoCloseable {
         driver.<String, Long>getKeyValueStore(StoreNames.COUNTED).put("next", next);
     }
 
-    /** Sizes of what the store of questions holds for each, bytes. */
+    /** Size of what the store of questions holds for one, in all of its entries, bytes. */
     int storedBytes(String questionId) {
         KeyValueStore<String, QuestionState> store = driver.getKeyValueStore(StoreNames.QUESTIONS);
-        QuestionState question = store.get(questionId);
-        return question == null ? 0 : QuestionState.SERDE.serializer().serialize("", question).length;
+        int bytes = 0;
+        try (KeyValueIterator<String, QuestionState> all = store.all()) {
+            while (all.hasNext()) {
+                KeyValue<String, QuestionState> each = all.next();
+                if (each.key.split("\0")[0].equals(questionId)) {
+                    bytes += QuestionState.SERDE.serializer().serialize("", each.value).length;
+                }
+            }
+        }
+        return bytes;
+    }
+
+    /** Puts into the store of questions what an earlier version left there. */
+    void storeQuestion(String questionId, QuestionState state) {
+        driver.<String, QuestionState>getKeyValueStore(StoreNames.QUESTIONS).put(questionId, state);
+    }
+
+    void label(String questionId, Label label, long timestamp) {
+        raw(topics.labels()).pipeInput(bytes(questionId), encode(Label.class, topics.labels(), label), timestamp);
     }
 
     void sendRaw(byte[] key, byte[] value) {
