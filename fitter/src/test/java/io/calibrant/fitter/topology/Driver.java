@@ -213,7 +213,7 @@ final class Driver implements AutoCloseable {
         try (KeyValueIterator<String, QuestionState> all = store.all()) {
             while (all.hasNext()) {
                 KeyValue<String, QuestionState> each = all.next();
-                if (each.key.split("\0")[0].equals(questionId)) {
+                if ((each.key + '\0').startsWith(questionId + '\0')) {
                     bytes += QuestionState.SERDE.serializer().serialize("", each.value).length;
                 }
             }
