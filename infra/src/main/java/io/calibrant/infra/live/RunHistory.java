@@ -3,6 +3,8 @@ package io.calibrant.infra.live;
 import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.trainer.statistics.Checkpoint;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,15 +13,28 @@ import java.util.TreeMap;
 public final class RunHistory {
     private static final int POINTS = 500;
 
+    /** What comes late at times is no silence yet. */
+    private static final Duration SHORTEST_SILENCE = Duration.ofSeconds(10);
+
+    /** Assumed while only one event is known. */
+    private static final Duration FIRST_PAUSE = Duration.ofSeconds(15);
+
+    private static final int SILENT_PAUSES = 4;
+
     private final Series<Progress> losses = Series.ofLast(POINTS);
     private final Map<String, Progress> checkpoints = new TreeMap<>();
     private Progress latest;
     private Progress latestStep;
+    private double pauseMillis;
 
     RunHistory() {}
 
     void add(Progress progress) {
         if (latest == null || !progress.getTimestamp().isBefore(latest.getTimestamp())) {
+            if (latest != null) {
+                paused(Duration.between(latest.getTimestamp(), progress.getTimestamp())
+                        .toMillis());
+            }
             latest = progress;
         }
         if (progress.getCheckpoint() != null) {
@@ -29,6 +44,28 @@ public final class RunHistory {
             losses.put(progress.getStep(), progress);
             latestStep = progress;
         }
+    }
+
+    /** The usual pause between two events; one that was stopped for a day and goes on makes it little longer. */
+    private void paused(long millis) {
+        pauseMillis =
+                pauseMillis == 0 ? millis : pauseMillis + 0.2 * (Math.min((double) millis, 4 * pauseMillis) - pauseMillis);
+    }
+
+    /** How long ago the newest event was. */
+    public Duration age(Instant now) {
+        Duration age = Duration.between(latest.getTimestamp(), now);
+        return age.isNegative() ? Duration.ZERO : age;
+    }
+
+    /**
+     * Whether the trainer is not done and has not been heard of for much longer than it usually pauses: it has ended,
+     * or cannot reach the broker.
+     */
+    public boolean isSilent(Instant now) {
+        double usual = pauseMillis == 0 ? FIRST_PAUSE.toMillis() : pauseMillis;
+        return latest.getPhase() != Phase.DONE
+                && age(now).toMillis() > Math.max((double) SHORTEST_SILENCE.toMillis(), SILENT_PAUSES * usual);
     }
 
     /** The newest progress event of the trainer, or of one of its shards. */

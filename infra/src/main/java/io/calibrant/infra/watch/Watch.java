@@ -13,6 +13,7 @@ import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -28,6 +29,7 @@ import java.util.function.Consumer;
 public final class Watch {
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long FRAME_NANOS = Duration.ofMillis(500).toNanos();
+    private static final long AGE_NANOS = Duration.ofSeconds(1).toNanos();
 
     private final Connection connection;
     private final String run;
@@ -64,7 +66,7 @@ public final class Watch {
      * @param fit null for every one
      * @param stopped asked a few times a second whether it is over
      * @param outages called once when the broker or the registry is away, and once when it is back; a table says so
-     *     itself
+     *     itself; and once where something is waited for
      */
     public Watch(
             Connection connection,
@@ -84,7 +86,8 @@ public final class Watch {
     /**
      * Shows the table until stopped.
      *
-     * @throws IllegalArgumentException if there is no such run, checkpoint or fit
+     * <p>Waits for a run, checkpoint or fit that is not there yet, and says so once.
+     *
      * @throws IllegalStateException if a topic is missing
      */
     public void table(PrintWriter writer) {
@@ -102,18 +105,26 @@ public final class Watch {
             screen.open();
             try {
                 long version = -1;
+                boolean silent = false;
                 String problem = "";
                 long last = System.nanoTime() - FRAME_NANOS;
                 while (!stopped.getAsBoolean()) {
-                    boolean changed =
-                            state.version() != version || !reader.problem().equals(problem);
-                    if (changed && System.nanoTime() - last >= FRAME_NANOS) {
+                    Instant now = Instant.now();
+                    RunHistory trainer = state.progress(run);
+                    boolean quiet = trainer != null && trainer.isSilent(now);
+                    boolean changed = state.version() != version
+                            || quiet != silent
+                            || !reader.problem().equals(problem);
+                    long since = System.nanoTime() - last;
+                    // How long ago things were changes by itself; a file is not to fill up with that.
+                    if ((changed && since >= FRAME_NANOS) || (terminal && since >= AGE_NANOS)) {
                         version = state.version();
+                        silent = quiet;
                         problem = reader.problem();
                         last = System.nanoTime();
                         int[] size = screen.size();
                         if (!screen.show(
-                                WatchFrame.lines(WatchView.of(state, run, newest(), problem), size[1], size[0]))) {
+                                WatchFrame.lines(WatchView.of(state, run, newest(), problem, now), size[1], size[0]))) {
                             return;
                         }
                     }
@@ -145,34 +156,48 @@ public final class Watch {
         while (!reader.caughtUp() && !stopped.getAsBoolean()) {
             reader.poll(POLL, into);
         }
-        if (!stopped.getAsBoolean()) {
-            check();
+        String said = "";
+        Missing missing = missing();
+        while (missing != null && !stopped.getAsBoolean()) {
+            if (!said.equals(missing.kind)) {
+                outages.accept("waiting: " + missing.line);
+                said = missing.kind;
+            }
+            reader.poll(POLL, into);
+            missing = missing();
         }
     }
 
-    private void check() {
+    /** What is not there yet, and a line that says so. */
+    private record Missing(String kind, String line) {
+        static Missing of(String kind, String name, String where, Set<String> known) {
+            return new Missing(
+                    kind,
+                    "there is no " + kind + " '" + name + "' " + where + " yet, there "
+                            + (known.isEmpty() ? "is none" : known.size() == 1 ? "is " + known : "are " + known));
+        }
+    }
+
+    /** Null where everything is there. */
+    private Missing missing() {
         RunHistory trainer = state.progress(run);
         Set<String> runs = new TreeSet<>(state.runs().keySet());
         state.fits().forEach(each -> runs.add(each.name().run()));
         if (!runs.contains(run) && trainer == null) {
-            throw unknown("--run", run, "on topic " + connection.topics().runs(), runs);
+            return Missing.of("run", run, "on topic " + connection.topics().runs(), runs);
         }
         Set<String> checkpoints =
                 new TreeSet<>(trainer == null ? Set.of() : trainer.checkpoints().keySet());
         state.fits(run).forEach(each -> checkpoints.add(each.name().checkpoint()));
         if (checkpoint != null && !checkpoints.contains(checkpoint)) {
-            throw unknown("--checkpoint", checkpoint, "of run '" + run + "'", checkpoints);
+            return Missing.of("checkpoint", checkpoint, "of run '" + run + "'", checkpoints);
         }
         Set<String> fits = new TreeSet<>();
         state.fits(run).forEach(each -> fits.add(each.name().fit()));
         if (fit != null && !fits.contains(fit)) {
-            throw unknown("--fit", fit, "of run '" + run + "'", fits);
+            return Missing.of("fit", fit, "of run '" + run + "'", fits);
         }
-    }
-
-    private static IllegalArgumentException unknown(String flag, String name, String where, Set<String> known) {
-        return new IllegalArgumentException(flag + ": there is no '" + name + "' " + where + ", "
-                + (known.isEmpty() ? "there is none yet" : "there are " + known));
+        return null;
     }
 
     private boolean wanted(FitName name) {

@@ -1,5 +1,6 @@
 package io.calibrant.infra.watch;
 
+import io.calibrant.infra.live.Age;
 import io.calibrant.infra.live.BlockHistory;
 import io.calibrant.infra.live.Blocks;
 import io.calibrant.infra.live.FitHistory;
@@ -8,6 +9,8 @@ import io.calibrant.infra.live.PosteriorPoint;
 import io.calibrant.infra.live.RunHistory;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,8 +30,9 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
      *
      * @param fit null where there is none yet
      * @param problem empty while all is well
+     * @param now for how long ago things were
      */
-    static WatchView of(LiveState state, String runName, FitHistory fit, String problem) {
+    static WatchView of(LiveState state, String runName, FitHistory fit, String problem, Instant now) {
         Run run = state.runs().get(runName);
         RunHistory trainer = state.progress(runName);
         List<List<String>> facts = new ArrayList<>();
@@ -43,11 +47,11 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
                             : fit.posterior().getState().toString());
         }
         facts.add(names);
-        facts.add(training(trainer));
+        facts.add(training(trainer, now));
         if (fit == null) {
             facts.add(List.of("nothing folded yet: is 'calibrant fit' running?"));
         } else {
-            facts.add(coverage(fit, trainer));
+            facts.add(coverage(fit, trainer, now));
             facts.add(posterior(fit));
         }
         if (!problem.isEmpty()) {
@@ -62,7 +66,7 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
         return new WatchView(facts, layers);
     }
 
-    private static List<String> training(RunHistory trainer) {
+    private static List<String> training(RunHistory trainer, Instant now) {
         if (trainer == null) {
             return List.of("the trainer has said nothing yet");
         }
@@ -82,10 +86,12 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
                 facts.add("learning rate " + number(step.getLearningRate()));
             }
         }
+        String age = Age.of(trainer.age(now));
+        facts.add(trainer.isSilent(now) ? "SILENT for " + age + ": has the trainer ended?" : age + " ago");
         return facts;
     }
 
-    private static List<String> coverage(FitHistory fit, RunHistory trainer) {
+    private static List<String> coverage(FitHistory fit, RunHistory trainer, Instant now) {
         List<String> facts = new ArrayList<>();
         long batches = fit.batches();
         Long expected = fit.batchesExpected();
@@ -93,6 +99,7 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
                 + (expected == null || expected == 0 ? "" : " (" + 100 * batches / expected + "%)"));
         Double lag = trainer == null ? null : trainer.lagSeconds(fit);
         facts.add("lag " + (lag == null ? "-" : String.format(Locale.ROOT, "%.1f s", lag)));
+        facts.add(Age.of(Duration.between(Instant.ofEpochMilli(fit.changed()), now)) + " ago");
         return facts;
     }
 

@@ -134,10 +134,12 @@ class WatchingIT extends OnOneCluster {
                         .contains(
                                 "run r1 (tiny-llama)   checkpoint final   fit default   LIVE",
                                 "fine-tuning   step 100/100   loss 0.2500   learning rate 5.000e-05",
-                                "coverage 4 of 10 batches (40%)   lag -",
                                 "lambda 2.500   log evidence -40.00   effective parameters 12.50 of 1664",
                                 "0 q_proj A                     █▇▆            50.0%  1.00e+00       400        4",
                                 "lm_head B                      █▇▆            87.5%  1.00e+00       400        4"));
+        assertThat(lines).anyMatch(line -> line.matches("coverage 4 of 10 batches \\(40%\\)   lag -   \\d+ s ago"));
+        // The step is of the year 1970.
+        assertThat(lines).anyMatch(line -> line.matches("SILENT for \\d{5} days: has the trainer ended\\?"));
         assertThat(lines).allMatch(line -> line.length() <= 80);
         watch.toHandle().destroy(); // Process.destroy would close what it said as well
         shouldEndWith(0);
@@ -152,20 +154,29 @@ class WatchingIT extends OnOneCluster {
                 .contains("missing")
                 .hasLineCount(1);
 
+    }
+
+    @Test
+    void shouldWaitForWhatIsNotThereYetAndSaySoOnce() throws Exception {
         TopicAdmin.createMissing(connection);
         run.description();
-        run.fold(1);
-        assertThat(Ran.calibrant(environment(), "watch", "--run", "r2", "--jsonl"))
-                .isEqualTo(new Ran(
-                        1,
-                        "",
-                        "calibrant watch: --run: there is no 'r2' on topic "
-                                + connection.topics().runs() + ", there are [r1]\n"));
-        assertThat(Ran.calibrant(environment(), "watch", "--run", "r1", "--checkpoint", "c"))
-                .isEqualTo(new Ran(
-                        1, "", "calibrant watch: --checkpoint: there is no 'c' of run 'r1', there are [final]\n"));
-        assertThat(Ran.calibrant(environment(), "watch", "--run", "r1", "--fit", "f"))
-                .isEqualTo(
-                        new Ran(1, "", "calibrant watch: --fit: there is no 'f' of run 'r1', there are [default]\n"));
+        start("watch", "--run", "r2", "--checkpoint", "final", "--jsonl");
+        String runs = connection.topics().runs();
+        await().atMost(START)
+                .untilAsserted(() -> assertThat(lines)
+                        .containsExactly("waiting: there is no run 'r2' on topic " + runs + " yet, there is [r1]"));
+        PlantedRun later = new PlantedRun(connection, "r2");
+        later.description();
+        await().atMost(SEEN)
+                .untilAsserted(() -> assertThat(lines)
+                        .last()
+                        .isEqualTo("waiting: there is no checkpoint 'final' of run 'r2' yet, there is none"));
+        later.fold(1);
+        later.posterior(1, 2.5, -40);
+        await().atMost(SEEN)
+                .untilAsserted(() -> assertThat(lines).last().asString().contains("\"update\":\"posterior\""));
+        assertThat(lines).filteredOn(line -> line.startsWith("waiting: ")).hasSize(2);
+        watch.toHandle().destroy(); // Process.destroy would close what it said as well
+        shouldEndWith(0);
     }
 }
