@@ -45,6 +45,26 @@ public final class Keys {
     }
 
     /**
+     * The name of a checkpoint of a run. Runs of one name, each deleted before the next, have no checkpoint in common:
+     * what is left of an earlier one on topics and in stores is not taken for the later one's.
+     *
+     * @param generation how many runs of this name were deleted before
+     * @param name as the trainer calls it, for example step-400
+     */
+    public static String checkpoint(int generation, String name) {
+        return generation == 0 ? name : generationPrefix(generation) + name;
+    }
+
+    /** Whether a run can have a checkpoint of this name. */
+    public static boolean isOfGeneration(int generation, String checkpoint) {
+        return generation == 0 || checkpoint.startsWith(generationPrefix(generation));
+    }
+
+    private static String generationPrefix(int generation) {
+        return "g" + generation + ".";
+    }
+
+    /**
      * The run of any key of this contract: what stands before the first '/', or the whole key.
      *
      * @param key a record key, not null

@@ -127,7 +127,7 @@ public record Topics(String prefix) {
                                         "runId",
                                         Run.getClassSchema(),
                                         "What is trained, on what, and how its curvature is measured.")
-                                .writtenBy("train", "you")
+                                .writtenBy("train", "you", "runs --delete")
                                 .readBy(
                                         "fit",
                                         "refit",
@@ -137,7 +137,7 @@ public record Topics(String prefix) {
                                         "monitor",
                                         "fits",
                                         "evaluate",
-                                        "demo")),
+                                        "demo", "runs")),
                 compacted(
                         adapters(),
                         true,
@@ -146,7 +146,7 @@ public record Topics(String prefix) {
                                         AdapterBlock.getClassSchema(),
                                         "The weights of one block of the adapter at a checkpoint, so that a scorer"
                                                 + " needs no shared file system.")
-                                .writtenBy("train", "you")
+                                .writtenBy("train", "you", "runs --delete")
                                 .readBy("score")),
                 deleted(
                         progress(),
@@ -155,8 +155,8 @@ public record Topics(String prefix) {
                                         "runId",
                                         Progress.getClassSchema(),
                                         "How far fine-tuning and the curvature pass are, for people who watch.")
-                                .writtenBy("train", "you")
-                                .readBy("watch", "monitor", "demo")),
+                                .writtenBy("train", "you", "runs --delete")
+                                .readBy("watch", "monitor", "demo", "runs", "fits", "train")),
                 deleted(
                         statistics(),
                         true,
@@ -183,14 +183,14 @@ public record Topics(String prefix) {
                                         Factor.getClassSchema(),
                                         "The Kronecker factors of one block: now and then during a pass, always at its"
                                                 + " end.")
-                                .writtenBy("fit", "refit", "fits --delete")
+                                .writtenBy("fit", "refit", "fits --delete", "runs --delete")
                                 .readBy("score")),
                 compacted(
                         fits(),
                         false,
                         contract("fit", Fit.getClassSchema(), "The settings that the name of a fit stands for.")
-                                .writtenBy("fit", "refit", "fits --delete")
-                                .readBy("fit", "refit", "fits")),
+                                .writtenBy("fit", "refit", "fits --delete", "runs --delete")
+                                .readBy("fit", "refit", "fits", "runs")),
                 compacted(
                         posteriors(),
                         false,
@@ -199,7 +199,7 @@ public record Topics(String prefix) {
                                         Posterior.getClassSchema(),
                                         "The prior precision chosen on the factors, its evidence, and the label"
                                                 + " calibration.")
-                                .writtenBy("fit", "refit", "fits --delete")
+                                .writtenBy("fit", "refit", "fits --delete", "runs --delete")
                                 .readBy(
                                         "score",
                                         "watch",
@@ -209,7 +209,7 @@ public record Topics(String prefix) {
                                         "compare",
                                         "refit",
                                         "train",
-                                        "demo")),
+                                        "demo", "runs")),
                 deleted(
                         questions(),
                         false,
@@ -249,7 +249,7 @@ public record Topics(String prefix) {
                                         "runId/checkpoint/fit/window",
                                         CalibrationMetrics.getClassSchema(),
                                         "How good the answers of a fit were, in total and by the hour.")
-                                .writtenBy("fit", "refit", "fits --delete")
+                                .writtenBy("fit", "refit", "fits --delete", "runs --delete")
                                 .readBy("you", "monitor", "fits")),
                 deleted(
                         fitterDeadLetters(),

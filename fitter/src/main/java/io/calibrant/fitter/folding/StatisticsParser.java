@@ -68,6 +68,9 @@ public final class StatisticsParser {
         if (run.fault() != null) {
             throw bad(value, "its run cannot be used: " + run.fault());
         }
+        if (!Keys.isOfGeneration(run.run().getGeneration(), value.getCheckpoint())) {
+            throw bad(value, "it is of an earlier run of this name, which was deleted");
+        }
         List<Block> blocks = blocks(value, run);
         Integer rank = settings.selection().rankOf(run.run());
         BatchSums sums = sums(value, blocks.get(0), rank);

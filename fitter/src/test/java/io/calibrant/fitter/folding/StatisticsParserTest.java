@@ -100,6 +100,17 @@ class StatisticsParserTest {
     }
 
     @Test
+    void shouldRefuseWhatIsLeftOfARunThatWasDeleted() {
+        RunBlocks later = RunBlocks.of(Run.newBuilder(run.run()).setGeneration(1).build());
+        assertThatThrownBy(() -> parser.parse("r/s/a", statistic(), 0, (id, time) -> later))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageEndingWith("it is of an earlier run of this name, which was deleted");
+        Statistics own = statistic(value -> value.setCheckpoint("g1.s"));
+        assertThat(parser.parse("r/g1.s/a", own, 0, (id, time) -> later).checkpoint())
+                .isEqualTo("g1.s");
+    }
+
+    @Test
     void shouldRefuseWhatDoesNotFitTheRun() {
         assertThatThrownBy(() -> parser.parse("r/s/a", statistic(), 0, (id, time) -> null))
                 .hasMessageEndingWith("batch 0: the run is unknown: topic runs does not have it");

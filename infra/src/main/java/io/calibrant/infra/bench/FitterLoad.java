@@ -87,7 +87,8 @@ record FitterLoad(int layers, int width, int batches) {
                 QUESTIONS * batches,
                 0,
                 Map.of(),
-                TrainingTexts.of(List.of()));
+                TrainingTexts.of(List.of()),
+                0);
         Checkpoint checkpoint = new Checkpoint("step-1", adapter, adapter);
         Random random = new Random(0);
         List<FactorRows> pool = new ArrayList<>();

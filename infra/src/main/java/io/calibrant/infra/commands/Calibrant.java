@@ -51,6 +51,7 @@ import picocli.CommandLine.Spec;
             AnswersCommand.class,
             LabelCommand.class,
             ValidateCommand.class,
+            RunsCommand.class,
             FitsCommand.class,
             RefitCommand.class,
             CompareCommand.class,

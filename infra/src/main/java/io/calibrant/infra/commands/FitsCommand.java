@@ -7,6 +7,10 @@ import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.PosteriorFields;
+import io.calibrant.infra.commands.output.TrainerFields;
+import io.calibrant.infra.live.Age;
+import io.calibrant.infra.live.RunHistory;
+import io.calibrant.infra.live.RunsOverview;
 import io.calibrant.infra.topics.FitRemoval;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
@@ -15,10 +19,13 @@ import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;
-import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.schemas.reading.TopicRecord;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -60,7 +67,9 @@ final class FitsCommand implements Callable<Integer> {
             "VARIANCE SCALE",
             "LABELS",
             "CALIBRATION",
-            "CAPTURED ENERGY");
+            "CAPTURED ENERGY",
+            "LAST HEARD",
+            "TRAINER");
 
     @Spec
     private CommandSpec spec;
@@ -90,26 +99,30 @@ final class FitsCommand implements Callable<Integer> {
         }
         Output output = new Output(spec);
         Connection connection = connectionOptions.reachable();
-        List<Posterior> posteriors = new ArrayList<>(
-                TopicReader.latest(connection, connection.topics().posteriors(), Posterior.class, output::note)
-                        .values());
-        posteriors.sort(Comparator.comparing(Posterior::getRunId)
-                .thenComparing(Posterior::getCheckpoint)
-                .thenComparing(Posterior::getFit));
+        RunsOverview runs = RunsOverview.read(connection, output::note);
+        List<TopicRecord<Posterior>> posteriors = new ArrayList<>(runs.posteriors());
+        posteriors.sort(Comparator.comparing((TopicRecord<Posterior> each) -> each.value().getRunId())
+                .thenComparing(each -> each.value().getCheckpoint())
+                .thenComparing(each -> each.value().getFit()));
         TopicAdmin.require(connection, connection.topics().fits());
         Map<String, Fit> names =
                 TopicReader.latest(connection, connection.topics().fits(), Fit.class, output::note);
         if (delete != null) {
-            return delete(output, connection, posteriors, names);
+            return delete(
+                    output, connection, posteriors.stream().map(TopicRecord::value).toList(), names);
         }
+        Instant now = Instant.now();
         if (json) {
-            posteriors.forEach(posterior -> {
+            posteriors.forEach(each -> {
+                Posterior posterior = each.value();
                 ObjectNode object = PosteriorFields.object(posterior);
                 object.put("refit", isRefit(names.get(posterior.getFit())));
+                object.put("lastHeard", Instant.ofEpochMilli(each.timestamp()).toString());
+                object.put("trainer", TrainerFields.state(runs.trainer(posterior.getRunId()), now));
                 output.json(object);
             });
         } else {
-            table(output, connection, posteriors, names);
+            table(output, runs, posteriors, names, now);
         }
         return ExitCode.OK;
     }
@@ -150,9 +163,14 @@ final class FitsCommand implements Callable<Integer> {
     }
 
     private static void table(
-            Output output, Connection connection, List<Posterior> posteriors, Map<String, Fit> names) {
+            Output output,
+            RunsOverview runs,
+            List<TopicRecord<Posterior>> posteriors,
+            Map<String, Fit> names,
+            Instant now) {
         List<List<String>> rows = new ArrayList<>();
-        for (Posterior each : posteriors) {
+        for (TopicRecord<Posterior> record : posteriors) {
+            Posterior each = record.value();
             rows.add(List.of(
                     each.getRunId(),
                     each.getCheckpoint(),
@@ -167,36 +185,39 @@ final class FitsCommand implements Callable<Integer> {
                     Output.number(each.getVarianceScale()),
                     Long.toString(each.getLabels()),
                     CalibrationWords.of(each.getCalibration()),
-                    Output.number(each.getCapturedEnergy())));
+                    Output.number(each.getCapturedEnergy()),
+                    ago(Instant.ofEpochMilli(record.timestamp()), now),
+                    TrainerFields.words(runs.trainer(each.getRunId()), now)));
         }
-        Map<String, Run> runs =
-                TopicReader.latest(connection, connection.topics().runs(), Run.class, output::note);
-        for (String run : runs.keySet()) {
-            if (posteriors.stream().noneMatch(posterior -> posterior.getRunId().equals(run))) {
-                rows.add(List.of(run, "-", "-", "no fit yet", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"));
+        for (String run : runs.names()) {
+            if (runs.fits(run).isEmpty()) {
+                Instant heard = runs.lastHeard(run);
+                rows.add(withoutPosterior(
+                        run, "-", "-", "no fit yet", heard == null ? "-" : ago(heard, now), runs.trainer(run), now));
             }
         }
         names.forEach((name, settings) -> {
             if (isRefit(settings)
-                    && posteriors.stream().noneMatch(each -> each.getFit().equals(name))) {
+                    && posteriors.stream().noneMatch(each -> each.value().getFit().equals(name))) {
                 String checkpoint = settings.getCheckpoint() == null ? "-" : settings.getCheckpoint();
-                rows.add(List.of(
-                        settings.getRun(),
-                        checkpoint,
-                        name,
-                        "begun",
-                        "-",
-                        "-",
-                        "-",
-                        "-",
-                        "-",
-                        "-",
-                        "-",
-                        "-",
-                        "-",
-                        "-"));
+                String run = settings.getRun();
+                rows.add(withoutPosterior(
+                        run, checkpoint, name, "begun", ago(settings.getCreatedAt(), now), runs.trainer(run), now));
             }
         });
         output.table(HEADER, rows);
+    }
+
+    private static String ago(Instant time, Instant now) {
+        return Age.of(Duration.between(time, now)) + " ago";
+    }
+
+    private static List<String> withoutPosterior(
+            String run, String checkpoint, String fit, String state, String heard, RunHistory trainer, Instant now) {
+        List<String> row = new ArrayList<>(List.of(run, checkpoint, fit, state));
+        row.addAll(Collections.nCopies(HEADER.size() - row.size() - 2, "-"));
+        row.add(heard);
+        row.add(TrainerFields.words(trainer, now));
+        return row;
     }
 }

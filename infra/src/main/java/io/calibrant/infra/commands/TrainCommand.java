@@ -259,6 +259,12 @@ final class TrainCommand implements Callable<Integer> {
                     + " Default: ${DEFAULT-VALUE}.")
     private int stateEvery;
 
+    @Option(
+            names = "--replace-run",
+            description = "Where a run of this name with other settings is on the topics, delete it first, as"
+                    + " 'runs --delete' does. Default: it is refused.")
+    private boolean replaceRun;
+
     @Option(names = "--create-topics", description = "Create topics that are missing.")
     private boolean createTopics;
 
@@ -314,9 +320,21 @@ final class TrainCommand implements Callable<Integer> {
                 new ExecutionSettings(
                         ComputeDevice.parse(device),
                         createTopics,
+                        replacing(),
                         Optional.ofNullable(stateDir)
                                 .map(directory -> new StateSettings(directory, Duration.ofSeconds(stateEvery)))),
                 seed);
+    }
+
+    private boolean replacing() {
+        Usage.check(
+                spec,
+                () -> Require.that(
+                        !replaceRun || Shard.parse(shard).index() == 0,
+                        "--replace-run",
+                        replaceRun,
+                        "left to the first shard, --shard 0/N; start the others once it has begun"));
+        return replaceRun;
     }
 
     private Optional<Integer> rank() {

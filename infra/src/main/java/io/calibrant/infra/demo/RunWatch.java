@@ -38,7 +38,7 @@ final class RunWatch implements AutoCloseable {
     private void posterior(TopicRecord<Posterior> record) {
         Posterior next = record.value();
         // that of the moving weights is never complete
-        if (next != null && next.getRunId().equals(run) && !next.getCheckpoint().equals(Checkpoint.LIVE)) {
+        if (next != null && next.getRunId().equals(run) && !Checkpoint.isLive(next.getCheckpoint())) {
             posterior = next;
         }
     }

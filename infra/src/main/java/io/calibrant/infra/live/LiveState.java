@@ -68,6 +68,10 @@ public final class LiveState implements LiveRecords {
     public void progress(Progress next) {
         requireNames(next.getRunId(), next.getCheckpoint());
         version++;
+        if (next.getDeleted() != null) {
+            progress.remove(next.getRunId());
+            return;
+        }
         progress.computeIfAbsent(next.getRunId(), run -> new RunHistory()).add(next);
     }
 

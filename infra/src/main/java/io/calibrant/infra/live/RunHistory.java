@@ -84,7 +84,7 @@ public final class RunHistory {
      */
     public Double lagSeconds(FitHistory fit) {
         Progress word = checkpoints.getOrDefault(
-                fit.name().checkpoint(), fit.name().checkpoint().equals(Checkpoint.LIVE) ? latestStep : null);
+                fit.name().checkpoint(), Checkpoint.isLive(fit.name().checkpoint()) ? latestStep : null);
         Long folded = fit.foldedUntil();
         if (fit.complete()) {
             return 0.0;

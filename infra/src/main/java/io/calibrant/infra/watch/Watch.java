@@ -253,7 +253,7 @@ public final class Watch {
         @Override
         public void progress(Progress progress) {
             state.progress(progress);
-            if (wanted && progress.getRunId().equals(run)) {
+            if (wanted && progress.getRunId().equals(run) && progress.getDeleted() == null) {
                 wanted = updates.progress(progress);
             }
         }

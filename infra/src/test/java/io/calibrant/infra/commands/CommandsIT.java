@@ -3,6 +3,7 @@ package io.calibrant.infra.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.TopicAdmin;
@@ -14,17 +15,21 @@ import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorStructure;
+import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
+import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -406,6 +411,7 @@ class CommandsIT extends OnOneCluster {
 
     @Test
     void shouldPrintFitsInTheFieldsOfTheContractAndDeleteThem() throws Exception {
+        Instant start = Instant.now().minusSeconds(60);
         TopicAdmin.createMissing(connection);
         send(
                 topics.posteriors(),
@@ -418,21 +424,24 @@ class CommandsIT extends OnOneCluster {
                 Fit.class,
                 Map.of("layers", Fit.newBuilder().setFit("layers").setRun("r1").build()));
         Ran ran = calibrant("fits", "--json");
-        assertThat(ran.out())
+        assertThat(ran.json())
+                .allMatch(fit -> Instant.parse(fit.get("lastHeard").asText()).isAfter(start));
+        assertThat(ran.out().replaceAll("\"lastHeard\":\"[^\"]*\"", "\"lastHeard\":\"now\""))
                 .isEqualTo("{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":1.5,\"logEvidence\":-10.0,"
                         + "\"effectiveParameters\":3.0,\"temperature\":null,\"varianceScale\":null,"
                         + "\"capturedEnergy\":0.9,\"labels\":0,\"calibration\":\"EVIDENCE\","
                         + "\"varianceTemperature\":null,\"temperatureNll\":null,\"varianceNll\":null,"
                         + "\"nllStandardError\":null,\"objective\":\"EVIDENCE\",\"validationNll\":null,\"waitsFor\":[],"
-                        + "\"coverage\":1.0,\"refit\":false}\n"
+                        + "\"coverage\":1.0,\"refit\":false,\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\"}\n"
                         + "{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"layers\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":{\"a\":1.5,\"b\":2.5},"
                         + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":1.5,"
                         + "\"varianceScale\":0.25,\"capturedEnergy\":0.9,\"labels\":7,"
                         + "\"calibration\":\"TEMPERATURE\",\"varianceTemperature\":1.25,\"temperatureNll\":0.5,"
                         + "\"varianceNll\":0.75,\"nllStandardError\":0.125,\"objective\":\"EVIDENCE\","
-                        + "\"validationNll\":null,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true}\n");
+                        + "\"validationNll\":null,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true,"
+                        + "\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\"}\n");
 
         Ran unknown = calibrant("fits", "--delete", "layerz");
         assertThat(unknown.code()).isEqualTo(1);
@@ -451,6 +460,64 @@ class CommandsIT extends OnOneCluster {
                 .extracting(fit -> fit.get("fit").asText())
                 .containsExactly("default");
         assertThat(tombstones(topics.factors())).containsExactlyInAnyOrder("r1/step-5/a/layers", "r1/step-5/b/layers");
+    }
+
+    // --- runs
+    // ---------------------------------------------------------------------------------------------------------
+
+    private static Progress progress(String run, Phase phase, Instant time) {
+        return Progress.newBuilder()
+                .setRunId(run)
+                .setPhase(phase)
+                .setCheckpoint(phase == Phase.FINE_TUNING ? null : "step-5")
+                .setStep(3)
+                .setSteps(5)
+                .setSource("0/2")
+                .setTimestamp(time)
+                .build();
+    }
+
+    @Test
+    void shouldListRunsAndDeleteOneWithAllThatBelongsToIt() throws Exception {
+        TopicAdmin.createMissing(connection);
+        Instant longAgo = Instant.ofEpochSecond(1_700_000_000);
+        for (String run : List.of("r1", "r2")) {
+            send(
+                    topics.runs(),
+                    Run.class,
+                    Map.of(run, Run.newBuilder().setRunId(run).build()));
+            Posterior made = Posterior.newBuilder(posterior("default", PriorStructure.SCALAR))
+                    .setRunId(run)
+                    .build();
+            send(topics.posteriors(), Posterior.class, Map.of(Keys.fit(run, "step-5", "default"), made));
+        }
+        send(topics.progress(), Progress.class, Map.of("r1", progress("r1", Phase.FINE_TUNING, longAgo)));
+        send(topics.progress(), Progress.class, Map.of("r2", progress("r2", Phase.DONE, longAgo)));
+        List<JsonNode> runs = calibrant("runs", "--json").json();
+        assertThat(runs)
+                .extracting(run -> run.get("run").asText() + " " + run.get("state").asText() + " "
+                        + run.get("started").asText() + " " + run.get("checkpoints") + " " + run.get("fits"))
+                .containsExactly(
+                        "r1 SILENT 2023-11-14T22:13:20Z [\"step-5\"] [\"default\"]",
+                        "r2 DONE 2023-11-14T22:13:20Z [\"step-5\"] [\"default\"]");
+        assertThat(calibrant("runs").out()).contains(" days at step 3/5", "done ");
+
+        Ran unknown = calibrant("runs", "--delete", "r3");
+        assertThat(unknown.code()).isEqualTo(1);
+        assertThat(unknown.err()).isEqualTo("calibrant runs: --delete must be one of r1, r2, got 'r3'\n");
+
+        Ran deleted = calibrant("runs", "--delete", "r1");
+        assertThat(deleted.code()).as(deleted.err()).isZero();
+        assertThat(deleted.err())
+                .contains("removed 1 record of topic " + topics.posteriors())
+                .endsWith("run 'r1' is deleted, and its name is free\n");
+        assertThat(latest(topics.runs(), Run.class)).containsOnlyKeys("r2");
+        assertThat(latest(topics.posteriors(), Posterior.class)).containsOnlyKeys("r2/step-5/default");
+        assertThat(calibrant("runs", "--json").json())
+                .extracting(run -> run.get("run").asText())
+                .containsExactly("r2");
+        assertThat(latest(topics.progress(), Progress.class).get("r1").getDeleted())
+                .isZero();
     }
 
     private List<String> tombstones(String topic) {

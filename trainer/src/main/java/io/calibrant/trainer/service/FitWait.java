@@ -21,12 +21,20 @@ final class FitWait {
 
     private final TrainerSettings settings;
     private final Connection connection;
+    private final String checkpoint;
     private final ProgressListener listener;
     private final BooleanSupplier stopping;
 
-    FitWait(TrainerSettings settings, Connection connection, ProgressListener listener, BooleanSupplier stopping) {
+    /** @param checkpoint that the questions are for, as its posterior names it */
+    FitWait(
+            TrainerSettings settings,
+            Connection connection,
+            String checkpoint,
+            ProgressListener listener,
+            BooleanSupplier stopping) {
         this.settings = settings;
         this.connection = connection;
+        this.checkpoint = checkpoint;
         this.listener = listener;
         this.stopping = stopping;
     }
@@ -45,7 +53,6 @@ final class FitWait {
                 }
                 watch.poll(POLL);
             }
-            String checkpoint = settings.checkpoint();
             Optional<String> older = watch.completeBeside(checkpoint);
             if (older.isEmpty()) {
                 return !stopping.getAsBoolean();

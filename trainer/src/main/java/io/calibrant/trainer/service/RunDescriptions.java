@@ -54,7 +54,8 @@ final class RunDescriptions {
                 set.prompts().size(),
                 settings.seed(),
                 record,
-                set.texts());
+                set.texts(),
+                0);
     }
 
     private static String digest(Adapter adapter) {

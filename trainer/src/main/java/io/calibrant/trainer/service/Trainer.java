@@ -2,6 +2,7 @@ package io.calibrant.trainer.service;
 
 import ai.djl.Device;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.capture.AdaptedModel;
@@ -82,13 +83,15 @@ public final class Trainer implements AutoCloseable {
         if (settings.execution().createTopics()) {
             TopicAdmin.createMissing(connection).forEach(listener::warned);
         }
-        RunDescription run = RunDescriptions.describe(settings, initial, set);
-        PublishedRun.requireSame(connection, run);
+        RunDescription described = RunDescriptions.describe(settings, initial, set);
+        PublishedRun.requireSame(connection, described, settings.execution().replaceRun());
         ValidationIds.requireFree(connection, settings, set.validation());
         if (set.seen() > 0) {
             listener.warned(set.seen() + " of " + (set.seen() + set.validation().size())
                     + " validation questions are training questions by their text: refused, the others are sent");
         }
+        RunDescription run =
+                described.withGeneration(PublishedRun.take(connection, described, listener::warned));
         Optional<StateFile> file = stateFile(run);
         Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
         file.ifPresent(f -> {
@@ -121,7 +124,7 @@ public final class Trainer implements AutoCloseable {
                             queue,
                             () -> stopping);
                     listener.keptBy(() -> keeper.kept().or(() -> from));
-                    return publish(model, initial, set, publisher, queue, keeper, from);
+                    return publish(model, initial, set, run, publisher, queue, keeper, from);
                 }
             }
         }
@@ -131,6 +134,7 @@ public final class Trainer implements AutoCloseable {
             AdaptedModel model,
             Adapter initial,
             TrainingSet set,
+            RunDescription run,
             Publisher publisher,
             SendQueue queue,
             StateKeeper keeper,
@@ -152,7 +156,12 @@ public final class Trainer implements AutoCloseable {
             return false;
         }
         if (settings.curvature().shard().index() == 0 && !set.validation().isEmpty()) {
-            if (!new FitWait(settings, connection, listener, () -> stopping)
+            if (!new FitWait(
+                                    settings,
+                                    connection,
+                                    Keys.checkpoint(run.generation(), settings.checkpoint()),
+                                    listener,
+                                    () -> stopping)
                             .await(set.prompts().size())
                     || !queue.send(0, () -> publisher.validation(set.validation()))) {
                 return false;
@@ -180,6 +189,9 @@ public final class Trainer implements AutoCloseable {
             all.put("shard", settings.curvature().shard().toString());
             all.putAll(PublishedRun.place(connection));
             all.putAll(PublishedRun.settings(run));
+            if (run.generation() > 0) {
+                all.put("generation", Integer.toString(run.generation()));
+            }
             return new StateFile(
                     keeping.file(settings.run(), settings.curvature().shard()), all);
         });

@@ -31,6 +31,11 @@ public final class Checkpoint {
                 squaredDistances.put(block, weights.get(block).squaredDistance(before)));
     }
 
+    /** Whether a checkpoint is that of weights which still move, of whichever generation of a run. */
+    public static boolean isLive(String checkpoint) {
+        return checkpoint.equals(LIVE) || checkpoint.endsWith("." + LIVE);
+    }
+
     /** For example step-400. */
     public String name() {
         return name;

@@ -13,6 +13,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.concurrent.ExecutionException;
 import org.apache.avro.Schema;
 import org.apache.kafka.clients.admin.Admin;
@@ -31,7 +32,7 @@ public final class PublishedRun {
      * Names, not settings: a model is known by its digest, wherever it lies. And what {@code questionsDigest} decides,
      * so that a run from before it was published can be resumed.
      */
-    private static final Set<String> NAMES = Set.of("runId", "createdAt", "modelId", "trainingTexts");
+    private static final Set<String> NAMES = Set.of("runId", "createdAt", "modelId", "trainingTexts", "generation");
 
     private PublishedRun() {}
 
@@ -39,29 +40,52 @@ public final class PublishedRun {
      * Checks that nobody has published this run with other settings. Two processes that start at the same moment do not
      * see each other.
      *
+     * @param replace whether a run with other settings is to be deleted by {@link #take}; then it is not refused
      * @throws PublishingException naming the first setting that differs, what the topic has and what is asked for; or
      *     the address if the broker does not answer, or a topic that is missing
      */
-    public static void requireSame(Connection connection, RunDescription run) {
+    public static void requireSame(Connection connection, RunDescription run, boolean replace) {
         TrainerTopics.require(connection);
-        Run found;
+        Run found = found(connection, run.runId());
+        Optional<String> difference = found == null ? Optional.empty() : difference(found, Records.run(run));
+        if (difference.isPresent() && !replace) {
+            throw new PublishingException(
+                    "--run must be a new name, or have the settings it has on topic "
+                            + connection.topics().runs() + ", got '" + run.runId() + "' with other ones: "
+                            + difference.get() + "; --replace-run deletes that run and takes its name",
+                    null);
+        }
+    }
+
+    /**
+     * Takes the name of a run that was checked; a run of this name with other settings is deleted.
+     *
+     * @param lines hears of that
+     * @return the run's generation: how many runs of this name were deleted before it
+     * @throws PublishingException naming the address if the broker does not answer
+     */
+    public static int take(Connection connection, RunDescription run, Consumer<String> lines) {
+        Run found = found(connection, run.runId());
+        if (found == null) {
+            return RunRemoval.nextGeneration(connection, run.runId());
+        }
+        Optional<String> difference = difference(found, Records.run(run));
+        if (difference.isEmpty()) {
+            return found.getGeneration();
+        }
+        lines.accept("--replace-run: run '" + run.runId() + "' is deleted: " + difference.get());
+        RunRemoval.remove(connection, run.runId());
+        return found.getGeneration() + 1;
+    }
+
+    private static Run found(Connection connection, String runId) {
         try {
-            found = read(connection, run.runId());
+            return read(connection, runId);
         } catch (RegistryUnavailableException e) {
             throw e; // names the address itself
         } catch (KafkaException e) {
             throw new PublishingException("broker " + connection.bootstrapServers() + ": " + e.getMessage(), e);
         }
-        if (found == null) {
-            return;
-        }
-        difference(found, Records.run(run)).ifPresent(difference -> {
-            throw new PublishingException(
-                    "--run must be a new name, or have the settings it has on topic "
-                            + connection.topics().runs() + ", got '" + run.runId() + "' with other ones: "
-                            + difference,
-                    null);
-        });
     }
 
     /** All that decides what a run trains and sends, by name. */
@@ -96,7 +120,7 @@ public final class PublishedRun {
     }
 
     /** The newest description of a run; null where there is none that can be read. */
-    private static Run read(Connection connection, String runId) {
+    static Run read(Connection connection, String runId) {
         String topic = connection.topics().runs();
         Optional<byte[]> newest = TopicReading.of(connection).newest(topic, runId);
         if (newest.isEmpty()) {

@@ -87,6 +87,10 @@ public final class Publisher implements AutoCloseable {
         return new SendQueue(capacity, sender, stopping, lines);
     }
 
+    private String name(Checkpoint checkpoint) {
+        return Keys.checkpoint(run.generation(), checkpoint.name());
+    }
+
     /** Publishes what the run is. */
     public void run() {
         sender.send(transaction -> add(transaction, topics.runs(), run.runId(), runs, Records.run(run)));
@@ -101,11 +105,11 @@ public final class Publisher implements AutoCloseable {
                     .forEach((block, weight) -> add(
                             transaction,
                             topics.adapters(),
-                            Keys.block(run.runId(), checkpoint.name(), block),
+                            Keys.block(run.runId(), name(checkpoint), block),
                             adapters,
                             Records.adapterBlock(
                                     run.runId(),
-                                    checkpoint.name(),
+                                    name(checkpoint),
                                     block,
                                     weight,
                                     checkpoint.initial().get(block))));
@@ -120,7 +124,7 @@ public final class Publisher implements AutoCloseable {
      */
     public void statistics(Checkpoint checkpoint, BatchRange batches, CurvatureSum curvature) {
         Records.Origin origin =
-                new Records.Origin(checkpoint.name(), checkpoint.squaredNorms(), checkpoint.squaredDistances());
+                new Records.Origin(name(checkpoint), checkpoint.squaredNorms(), checkpoint.squaredDistances());
         sender.send(transaction -> Records.statistics(run.runId(), source, origin, batches, curvature)
                 .forEach(record -> add(transaction, topics.statistics(), Records.key(record), statistics, record)));
     }
@@ -150,7 +154,7 @@ public final class Publisher implements AutoCloseable {
             Checkpoint checkpoint, long batch, long batches, long examples, double logLikelihood, boolean done) {
         Map<String, Double> distances = checkpoint.squaredDistances();
         send(progressOf(done ? Phase.DONE : Phase.CURVATURE)
-                .setCheckpoint(checkpoint.name())
+                .setCheckpoint(name(checkpoint))
                 .setStep(batch)
                 .setSteps(batches)
                 .setExamples(examples)

@@ -63,6 +63,7 @@ final class Records {
                 .setSeed(run.seed())
                 .setSettings(new TreeMap<>(run.settings()))
                 .setTrainingTexts(run.trainingTexts().bytes())
+                .setGeneration(run.generation())
                 .build();
     }
 

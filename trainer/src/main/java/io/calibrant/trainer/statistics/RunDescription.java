@@ -21,6 +21,7 @@ import java.util.Map;
  * @param trainingQuestions N
  * @param settings the fine-tuning settings, for the record
  * @param trainingTexts what it is trained on, by text
+ * @param generation how many runs of this name were deleted before it
  */
 public record RunDescription(
         String runId,
@@ -36,4 +37,25 @@ public record RunDescription(
         int trainingQuestions,
         long seed,
         Map<String, String> settings,
-        TrainingTexts trainingTexts) {}
+        TrainingTexts trainingTexts,
+        int generation) {
+    /** The same run, where so many of its name were deleted before it. */
+    public RunDescription withGeneration(int deleted) {
+        return new RunDescription(
+                runId,
+                modelId,
+                modelDigest,
+                adapter,
+                classTokens,
+                promptTemplate,
+                maxLength,
+                kfac,
+                fisher,
+                rank,
+                trainingQuestions,
+                seed,
+                settings,
+                trainingTexts,
+                deleted);
+    }
+}

@@ -159,6 +159,7 @@ class PublisherRetryIT {
                 8,
                 0,
                 Map.of(),
-                TrainingTexts.of(List.of()));
+                TrainingTexts.of(List.of()),
+                0);
     }
 }

@@ -91,7 +91,8 @@ class PublisherTest {
                 8,
                 5,
                 Map.of("steps", "0"),
-                TrainingTexts.of(List.of()));
+                TrainingTexts.of(List.of()),
+                0);
     }
 
     @Test
@@ -125,6 +126,26 @@ class PublisherTest {
                 .isEqualTo(adapter.matrices().values().iterator().next().a());
         assertThat(block.getWeight().getShape()).containsExactly(4, 32);
         assertThat(block.getInitialWeight()).isEqualTo(block.getWeight());
+    }
+
+    @Test
+    void shouldNameCheckpointsOfALaterRunOfThisNameByItsGeneration() {
+        RunDescription third = describe().withGeneration(2);
+        Records.Source source = new Records.Source("1/2", 7, RowType.F32);
+        try (Publisher later = new Publisher(sender(producer), CONNECTION, third, source)) {
+            later.checkpoint(new Checkpoint("step-3", adapter, adapter));
+            later.statistics(
+                    new Checkpoint("step-3", adapter, null), new BatchRange(3, 2, 9L), SingleBatch.of(measure()));
+            later.curvature(new Checkpoint("step-3", adapter, null), 1, 2, 4, -1, false);
+        }
+        assertThat(read(producer.history().get(0), Run.class).getGeneration()).isEqualTo(2);
+        assertThat(producer.history())
+                .filteredOn(record -> record.topic().equals(TOPICS.adapters())
+                        || record.topic().equals(TOPICS.statistics()))
+                .hasSize(20)
+                .allMatch(record -> record.key().startsWith("r1/g2.step-3/"));
+        assertThat(read(producer.history().get(21), Progress.class).getCheckpoint())
+                .isEqualTo("g2.step-3");
     }
 
     @Test

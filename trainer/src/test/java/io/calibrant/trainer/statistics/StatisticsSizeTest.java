@@ -56,7 +56,8 @@ class StatisticsSizeTest {
                     8,
                     5,
                     Map.of(),
-                    TrainingTexts.of(List.of()));
+                    TrainingTexts.of(List.of()),
+                0);
             new Publisher(
                             new TransactionalSender(
                                     () -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1), Object::toString),
