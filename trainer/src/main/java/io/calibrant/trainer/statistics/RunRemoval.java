@@ -28,7 +28,7 @@ public final class RunRemoval {
 
     private RunRemoval() {}
 
-    /** The generation of the next run of a name that topic {@code runs} does not have. */
+    /** The generation of the next run of a name that no run on the topics has. */
     static int nextGeneration(Connection connection, String run) {
         int[] next = new int[1];
         TopicReading.of(connection)
