@@ -137,7 +137,8 @@ public record Topics(String prefix) {
                                         "monitor",
                                         "fits",
                                         "evaluate",
-                                        "demo", "runs")),
+                                        "demo",
+                                        "runs")),
                 compacted(
                         adapters(),
                         true,
@@ -209,7 +210,8 @@ public record Topics(String prefix) {
                                         "compare",
                                         "refit",
                                         "train",
-                                        "demo", "runs")),
+                                        "demo",
+                                        "runs")),
                 deleted(
                         questions(),
                         false,

@@ -101,7 +101,8 @@ class StatisticsParserTest {
 
     @Test
     void shouldRefuseWhatIsLeftOfARunThatWasDeleted() {
-        RunBlocks later = RunBlocks.of(Run.newBuilder(run.run()).setGeneration(1).build());
+        RunBlocks later =
+                RunBlocks.of(Run.newBuilder(run.run()).setGeneration(1).build());
         assertThatThrownBy(() -> parser.parse("r/s/a", statistic(), 0, (id, time) -> later))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageEndingWith("it is of an earlier run of this name, which was deleted");

@@ -101,7 +101,8 @@ final class FitsCommand implements Callable<Integer> {
         Connection connection = connectionOptions.reachable();
         RunsOverview runs = RunsOverview.read(connection, output::note);
         List<TopicRecord<Posterior>> posteriors = new ArrayList<>(runs.posteriors());
-        posteriors.sort(Comparator.comparing((TopicRecord<Posterior> each) -> each.value().getRunId())
+        posteriors.sort(Comparator.comparing(
+                        (TopicRecord<Posterior> each) -> each.value().getRunId())
                 .thenComparing(each -> each.value().getCheckpoint())
                 .thenComparing(each -> each.value().getFit()));
         TopicAdmin.require(connection, connection.topics().fits());
@@ -109,7 +110,10 @@ final class FitsCommand implements Callable<Integer> {
                 TopicReader.latest(connection, connection.topics().fits(), Fit.class, output::note);
         if (delete != null) {
             return delete(
-                    output, connection, posteriors.stream().map(TopicRecord::value).toList(), names);
+                    output,
+                    connection,
+                    posteriors.stream().map(TopicRecord::value).toList(),
+                    names);
         }
         Instant now = Instant.now();
         if (json) {
@@ -198,7 +202,8 @@ final class FitsCommand implements Callable<Integer> {
         }
         names.forEach((name, settings) -> {
             if (isRefit(settings)
-                    && posteriors.stream().noneMatch(each -> each.value().getFit().equals(name))) {
+                    && posteriors.stream()
+                            .noneMatch(each -> each.value().getFit().equals(name))) {
                 String checkpoint = settings.getCheckpoint() == null ? "-" : settings.getCheckpoint();
                 String run = settings.getRun();
                 rows.add(withoutPosterior(

@@ -48,8 +48,9 @@ public final class RunHistory {
 
     /** The usual pause between two events; one that was stopped for a day and goes on makes it little longer. */
     private void paused(long millis) {
-        pauseMillis =
-                pauseMillis == 0 ? millis : pauseMillis + 0.2 * (Math.min((double) millis, 4 * pauseMillis) - pauseMillis);
+        pauseMillis = pauseMillis == 0
+                ? millis
+                : pauseMillis + 0.2 * (Math.min((double) millis, 4 * pauseMillis) - pauseMillis);
     }
 
     /** How long ago the newest event was. */

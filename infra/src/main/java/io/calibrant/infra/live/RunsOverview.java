@@ -64,7 +64,9 @@ public final class RunsOverview {
             started.remove(progress.getRunId());
         } else {
             started.merge(
-                    progress.getRunId(), progress.getTimestamp(), (before, next) -> next.isBefore(before) ? next : before);
+                    progress.getRunId(),
+                    progress.getTimestamp(),
+                    (before, next) -> next.isBefore(before) ? next : before);
         }
     }
 

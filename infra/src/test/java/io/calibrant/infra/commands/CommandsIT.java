@@ -495,8 +495,9 @@ class CommandsIT extends OnOneCluster {
         send(topics.progress(), Progress.class, Map.of("r2", progress("r2", Phase.DONE, longAgo)));
         List<JsonNode> runs = calibrant("runs", "--json").json();
         assertThat(runs)
-                .extracting(run -> run.get("run").asText() + " " + run.get("state").asText() + " "
-                        + run.get("started").asText() + " " + run.get("checkpoints") + " " + run.get("fits"))
+                .extracting(
+                        run -> run.get("run").asText() + " " + run.get("state").asText() + " "
+                                + run.get("started").asText() + " " + run.get("checkpoints") + " " + run.get("fits"))
                 .containsExactly(
                         "r1 SILENT 2023-11-14T22:13:20Z [\"step-5\"] [\"default\"]",
                         "r2 DONE 2023-11-14T22:13:20Z [\"step-5\"] [\"default\"]");

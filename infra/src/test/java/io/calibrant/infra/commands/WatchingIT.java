@@ -153,7 +153,6 @@ class WatchingIT extends OnOneCluster {
                 .startsWith("calibrant watch: topics ")
                 .contains("missing")
                 .hasLineCount(1);
-
     }
 
     @Test

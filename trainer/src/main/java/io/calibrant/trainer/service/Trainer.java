@@ -90,8 +90,7 @@ public final class Trainer implements AutoCloseable {
             listener.warned(set.seen() + " of " + (set.seen() + set.validation().size())
                     + " validation questions are training questions by their text: refused, the others are sent");
         }
-        RunDescription run =
-                described.withGeneration(PublishedRun.take(connection, described, listener::warned));
+        RunDescription run = described.withGeneration(PublishedRun.take(connection, described, listener::warned));
         Optional<StateFile> file = stateFile(run);
         Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
         file.ifPresent(f -> {

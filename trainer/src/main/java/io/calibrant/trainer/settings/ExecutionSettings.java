@@ -11,9 +11,11 @@ import java.util.Optional;
  * @param replaceRun whether a run of this name with other settings is deleted first, which is refused otherwise
  * @param state where the trainer keeps its own state, and resumes from it; empty: nowhere, it starts over
  */
-public record ExecutionSettings(ComputeDevice device, boolean createTopics, boolean replaceRun, Optional<StateSettings> state) {
+public record ExecutionSettings(
+        ComputeDevice device, boolean createTopics, boolean replaceRun, Optional<StateSettings> state) {
     /** On the processor; topics must exist; no state is kept. */
-    public static final ExecutionSettings DEFAULT = new ExecutionSettings(ComputeDevice.CPU, false, false, Optional.empty());
+    public static final ExecutionSettings DEFAULT =
+            new ExecutionSettings(ComputeDevice.CPU, false, false, Optional.empty());
 
     /** The same on another device. */
     public ExecutionSettings withDevice(ComputeDevice newDevice) {

@@ -19,8 +19,8 @@ import org.apache.kafka.common.serialization.Serializer;
 
 /**
  * Removes a run from the compacted topics: the run, its adapters, and all that fitters have made of it. What is on the
- * other topics stays until their retention drops it. So that it is not taken for that of a later run of this name, topic
- * {@code progress} remembers the deletion for as long, and the later run's checkpoints have other names.
+ * other topics stays until their retention drops it. So that it is not taken for that of a later run of this name,
+ * topic {@code progress} remembers the deletion for as long, and the later run's checkpoints have other names.
  */
 public final class RunRemoval {
     private static final String SOURCE = "\\d{1,9}/\\d{1,9}";
@@ -55,8 +55,8 @@ public final class RunRemoval {
         Map<String, Set<String>> keys = new LinkedHashMap<>();
         TopicReading reading = TopicReading.of(connection);
         // Posteriors first: nobody is to find one whose factors or adapter are gone.
-        for (String topic :
-                List.of(topics.posteriors(), topics.factors(), topics.adapters(), topics.calibration(), topics.runs())) {
+        for (String topic : List.of(
+                topics.posteriors(), topics.factors(), topics.adapters(), topics.calibration(), topics.runs())) {
             Set<String> there = new TreeSet<>();
             keys.put(topic, there);
             reading.bytes(topic, record -> {

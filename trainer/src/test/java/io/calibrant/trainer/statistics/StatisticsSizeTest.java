@@ -57,7 +57,7 @@ class StatisticsSizeTest {
                     5,
                     Map.of(),
                     TrainingTexts.of(List.of()),
-                0);
+                    0);
             new Publisher(
                             new TransactionalSender(
                                     () -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1), Object::toString),
