@@ -166,7 +166,7 @@ public final class StatisticsBytes {
     private CurvatureSum folded(List<LinearShape> linears, boolean shared, int batches, NDManager manager) {
         CurvatureFold fold = new CurvatureFold(batches, 1, RANK, "bench", manager);
         for (int batch = 0; batch < batches; batch++) {
-            Optional<CurvatureSum> sum = fold.add(batch, new BatchCurvature(batch(linears, shared), BATCH, -1));
+            Optional<CurvatureSum> sum = fold.add(batch, new BatchCurvature(batch(linears, shared), BATCH, -1, 1));
             if (sum.isPresent()) {
                 return sum.get();
             }

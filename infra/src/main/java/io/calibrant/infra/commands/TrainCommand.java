@@ -15,6 +15,7 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.service.AdapterOutput;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.CurvatureSettings;
@@ -143,6 +144,11 @@ final class TrainCommand implements Callable<Integer> {
     private int maxLength;
 
     @Option(
+            names = "--skip-long",
+            description = "Leave out questions whose prompts are too long, and say how many. Default: they are refused.")
+    private boolean skipLong;
+
+    @Option(
             names = "--seed",
             paramLabel = "N",
             defaultValue = "0",
@@ -183,6 +189,11 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(names = "--output", paramLabel = "DIR", description = "Where to write the adapter, a PEFT directory.")
     private Path output;
+
+    @Option(
+            names = "--overwrite",
+            description = "Replace another run's adapter at --output. Default: it is refused; the run's own is replaced.")
+    private boolean overwrite;
 
     @Option(
             names = "--device",
@@ -278,6 +289,7 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         TrainerSettings settings = settings();
+        Usage.check(spec, () -> AdapterOutput.check(settings));
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
         ServiceLines lines = new ServiceLines(out);
@@ -301,14 +313,15 @@ final class TrainCommand implements Callable<Integer> {
         return new TrainerSettings(
                 run,
                 model,
-                new QuestionSettings(questions, maxLength, validation()),
+                new QuestionSettings(questions, maxLength, skipLong, validation()),
                 new AdapterSettings(
                         Optional.ofNullable(adapter),
                         loraRank,
                         loraAlpha,
                         loraDropout,
                         LoraTargets.parse(loraTargets),
-                        Optional.ofNullable(output)),
+                        Optional.ofNullable(output),
+                        overwrite),
                 new OptimisationSettings(steps, batchSize, learningRate),
                 new CurvatureSettings(kfac, fisher, rank(), Shard.parse(shard), checkpointEvery),
                 new StreamingSettings(

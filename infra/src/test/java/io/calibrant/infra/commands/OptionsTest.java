@@ -54,7 +54,7 @@ class OptionsTest {
                         + " --lora-rank 5"
                         + " --lora-alpha 9 --lora-dropout 0.5 --lora-targets o_proj --max-length 99 --seed 11"
                         + " --kfac REDUCE --fisher MC --rank 6 --validation-fraction 0.4 --output out --device gpu:2"
-                        + " --shard 1/3 --create-topics");
+                        + " --shard 1/3 --create-topics --skip-long --overwrite");
 
         assertThat(command.settings())
                 .returns("r", TrainerSettings::run)
@@ -73,6 +73,8 @@ class OptionsTest {
                         LoraTargets.parse("o_proj"),
                         settings -> settings.adapter().targets())
                 .returns(99, settings -> settings.questions().maxLength())
+                .returns(true, settings -> settings.questions().skipLong())
+                .returns(true, settings -> settings.adapter().overwrite())
                 .returns(11L, TrainerSettings::seed)
                 .returns(
                         KfacApproximation.REDUCE,

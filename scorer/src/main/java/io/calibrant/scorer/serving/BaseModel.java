@@ -48,7 +48,7 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
         if (run.getModelDigest().isEmpty()) {
             return;
         }
-        String own = ModelDigest.of(directory);
+        String own = ModelDigest.of(directory, SpecialTokens.changes(directory, tokenizer));
         if (!own.equals(run.getModelDigest())) {
             throw new ConfigurationException(
                     "--model",

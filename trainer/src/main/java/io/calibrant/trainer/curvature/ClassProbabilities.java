@@ -63,6 +63,23 @@ public record ClassProbabilities(
     }
 
     /**
+     * In how many questions the label is more probable than every other choice.
+     *
+     * @param labels per question, the place among its choices
+     */
+    public int right(int[] labels) {
+        int right = 0;
+        for (int b = 0; b < labels.length; b++) {
+            int others = 0;
+            for (int c = 0; c < probabilities[b].length; c++) {
+                others += c != labels[b] && probabilities[b][c] < probabilities[b][labels[b]] ? 1 : 0;
+            }
+            right += others == probabilities[b].length - 1 ? 1 : 0;
+        }
+        return right;
+    }
+
+    /**
      * The gradient of the sum of -log p(label) by the logits: p - e_label for each question, times a factor.
      *
      * @param labels per question, the place among its choices

@@ -103,7 +103,7 @@ public final class KfacEstimator {
                     of.gradients(flat(gradient.output()), active),
                     of.gradients(flat(gradient.projected()), active));
         });
-        return new BatchCurvature(rows.blocks(model.weights()), labels.length, classes.logLikelihood(labels));
+        return new BatchCurvature(rows.blocks(model.weights()), labels.length, classes.logLikelihood(labels), classes.right(labels));
     }
 
     /**
@@ -129,10 +129,9 @@ public final class KfacEstimator {
         }
         readers.values().forEach(paths -> pieces.add(scoped(() -> input(pass, weights, paths, rows))));
         threads.run(pieces);
+        ClassProbabilities classes = ClassProbabilities.of(pass.logits(), prompts);
         return new BatchCurvature(
-                rows.blocks(weights),
-                labels.length,
-                ClassProbabilities.of(pass.logits(), prompts).logLikelihood(labels));
+                rows.blocks(weights), labels.length, classes.logLikelihood(labels), classes.right(labels));
     }
 
     private static Runnable scoped(Runnable work) {

@@ -21,9 +21,20 @@ public final class ModelDigest {
      * @throws IllegalArgumentException naming the file if one cannot be read
      */
     public static String of(Path modelDirectory) {
+        return of(modelDirectory, "");
+    }
+
+    /**
+     * The same, with what other files of the directory change of what these say.
+     *
+     * @param changes in words that are always the same; empty for nothing, and then the digest is that of the files
+     * @throws IllegalArgumentException naming the file if one cannot be read
+     */
+    public static String of(Path modelDirectory, String changes) {
         try (Stream<Path> entries = Files.list(modelDirectory)) {
             List<Path> files = entries.filter(file ->
                             file.getFileName().toString().matches("config\\.json|tokenizer\\.json|.*\\.safetensors"))
+                    .filter(Files::isRegularFile) // a pipe would be waited for
                     .sorted()
                     .toList();
             Digest digest = new Digest();
@@ -37,6 +48,9 @@ public final class ModelDigest {
                         digest.addBytes(buffer, read);
                     }
                 }
+            }
+            if (!changes.isEmpty()) {
+                digest.add(changes);
             }
             return digest.hex();
         } catch (IOException e) {

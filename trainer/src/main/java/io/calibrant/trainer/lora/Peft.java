@@ -3,6 +3,7 @@ package io.calibrant.trainer.lora;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.trainer.files.MissingFile;
 import io.calibrant.trainer.model.ConfigFile;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
@@ -14,16 +15,31 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Adapters as directories of Python's PEFT: {@code adapter_config.json} and {@code adapter_model.safetensors}. Tensors
- * that are no lora_A or lora_B (PEFT also stores lm_head's base weight) are ignored.
+ * that are no lora_A or lora_B (PEFT also stores lm_head's base weight) are not read; {@link BaseWeights} checks that
+ * they are those of the base model.
  */
 public final class Peft {
 
     private static final String CONFIG = "adapter_config.json";
-    private static final String WEIGHTS = "adapter_model.safetensors";
-    private static final String PREFIX = "base_model.model.";
+    /** The file of the weights. */
+    static final String WEIGHTS = "adapter_model.safetensors";
+
+    /** What PEFT puts before the name of every module. */
+    static final String PREFIX = "base_model.model.";
+
+    private static final String PICKLED = "adapter_model.bin";
+    private static final String RUN = "calibrant.run";
+    private static final String INIT = "init_lora_weights";
+
+    /** Words for the first weights of an adapter for which PEFT leaves the base model as it is. */
+    private static final List<String> BASE_KEPT = List.of("gaussian", "eva", "orthogonal");
+
     private static final JsonMapper JSON = new JsonMapper();
 
     private Peft() {}
@@ -40,7 +56,9 @@ public final class Peft {
         LoraSettings settings = PeftConfig.read(directory.resolve(CONFIG));
         Path file = directory.resolve(WEIGHTS);
         if (!Files.isRegularFile(file)) {
-            throw new ModelFileException(file + ": no such file (adapters are read from safetensors only)");
+            throw new ModelFileException(file
+                    + (Files.exists(file) ? ": not a file" : ": no such file")
+                    + " (adapters are read from safetensors only)" + MissingFile.explain(file));
         }
         List<LinearShape> linears;
         try {
@@ -72,7 +90,7 @@ public final class Peft {
 
     private static float[] load(SafetensorsReader reader, String key, int rows, int columns) {
         reader.entry(key, rows, columns);
-        return reader.floats(key);
+        return reader.finiteFloats(key);
     }
 
     /** A LoRA tensor that the targets do not select means that half of the adapter would silently be dropped. */
@@ -107,8 +125,17 @@ public final class Peft {
      * @throws ModelFileException if it cannot be written
      */
     public static void write(Path directory, Adapter adapter, ModelConfig config, String baseModel) {
+        write(directory, adapter, config, baseModel, new SafetensorsWriter());
+    }
+
+    /** The same, and says of which run the adapter is; see {@link #runOf}. */
+    public static void write(Path directory, Adapter adapter, ModelConfig config, String baseModel, String run) {
+        write(directory, adapter, config, baseModel, new SafetensorsWriter().describe(RUN, run));
+    }
+
+    private static void write(
+            Path directory, Adapter adapter, ModelConfig config, String baseModel, SafetensorsWriter writer) {
         int rank = adapter.settings().rank();
-        SafetensorsWriter writer = new SafetensorsWriter();
         for (LoraMatrices m : adapter.matrices().values()) {
             LinearShape linear = m.linear();
             writer.add(key(linear, "lora_A"), m.a(), rank, linear.inputs());
@@ -131,6 +158,26 @@ public final class Peft {
         }
     }
 
+    /** The name of a file that shows that a directory holds an adapter; empty where it holds none. */
+    public static Optional<String> adapterIn(Path directory) {
+        return Stream.of(CONFIG, WEIGHTS, PICKLED)
+                .filter(name -> Files.exists(directory.resolve(name)))
+                .findFirst();
+    }
+
+    /** The run whose trainer wrote the adapter in a directory; empty where another program did, or there is none. */
+    public static Optional<String> runOf(Path directory) {
+        Path file = directory.resolve(WEIGHTS);
+        if (!Files.isRegularFile(file)) {
+            return Optional.empty();
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+            return Optional.ofNullable(reader.metadata().get(RUN));
+        } catch (ModelFileException e) {
+            return Optional.empty();
+        }
+    }
+
     private static float[] fullHeadB(Adapter adapter, LoraMatrices head, ModelConfig config) {
         int rank = adapter.settings().rank();
         float[] full =
@@ -145,6 +192,7 @@ public final class Peft {
 
     /** {@code adapter_config.json}. */
     private static final class PeftConfig {
+        private static final String CAUSAL = "CAUSAL_LM";
 
         private final ConfigFile file;
         private final JsonNode root;
@@ -159,16 +207,23 @@ public final class Peft {
         }
 
         private LoraSettings settings() {
-            String type = root.path("peft_type").asText("");
+            String type = file.text("peft_type").orElse("");
             if (!type.equals("LORA")) {
                 throw file.refused("peft_type", "LORA", ConfigFile.quoted(type));
             }
-            String bias = root.path("bias").asText("none");
+            String task = file.text("task_type").orElse(CAUSAL);
+            if (!task.equals(CAUSAL)) {
+                throw file.refused(
+                        "task_type",
+                        CAUSAL + (task.equals("SEQ_CLS") ? " (a sequence classifier has no tokens for labels)" : ""),
+                        ConfigFile.quoted(task));
+            }
+            String bias = file.text("bias").orElse("none");
             if (!bias.equals("none")) {
                 throw file.refused("bias", "none", ConfigFile.quoted(bias));
             }
             for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora")) {
-                if (root.path(key).asBoolean(false)) {
+                if (file.isTrue(key)) {
                     throw file.refused(key, "false", "true");
                 }
             }
@@ -182,25 +237,46 @@ public final class Peft {
                     "exclude_modules",
                     "target_parameters",
                     "trainable_token_indices",
-                    "alora_invocation_tokens")) {
+                    "alora_invocation_tokens",
+                    "arrow_config",
+                    "kasa_config",
+                    "monteclora_config",
+                    "velora_config")) {
                 JsonNode node = root.path(key);
                 boolean empty = node.isMissingNode() || node.isNull() || (node.isContainerNode() && node.isEmpty());
                 if (!empty) {
                     throw file.refused(key, "null or empty", node);
                 }
             }
-            if (!root.path("lora_alpha").isNumber()) {
-                throw file.refused("lora_alpha", "a number", root.path("lora_alpha"));
-            }
+            refuseChangedBase();
             try {
                 return new LoraSettings(
                         file.integer("r"),
-                        root.path("lora_alpha").asDouble(),
-                        root.path("lora_dropout").asDouble(0),
-                        root.path("use_rslora").asBoolean(false),
+                        file.number("lora_alpha"),
+                        file.number("lora_dropout", 0),
+                        file.isTrue("use_rslora"),
                         targets());
             } catch (IllegalArgumentException e) {
                 throw file.refused(e);
+            }
+        }
+
+        /** For some first weights PEFT takes away from the base what it gives to the adapter, and saves only this. */
+        private void refuseChangedBase() {
+            JsonNode init = root.path(INIT);
+            boolean kept = init.isMissingNode()
+                    || init.isNull()
+                    || init.isBoolean()
+                    || (init.isTextual() && BASE_KEPT.contains(init.textValue().toLowerCase(Locale.ROOT)));
+            if (!kept) {
+                throw file.refused(
+                        INIT,
+                        "true, false or one of " + String.join(", ", BASE_KEPT)
+                                + " (for others PEFT changes the base model's weights, too: save_pretrained(DIR,"
+                                + " path_initial_model_for_weight_conversion=INITIAL) writes an adapter of the unchanged"
+                                + " base for pissa, olora, corda and lora_ga; for loftq save the changed base as a model,"
+                                + " name it with --model, and set " + INIT + " to true)",
+                        init.isTextual() ? ConfigFile.quoted(init.textValue()) : init);
             }
         }
 
@@ -210,8 +286,12 @@ public final class Peft {
                 return new LoraTargets(List.of(), node.asText());
             }
             List<String> names = new ArrayList<>();
-            node.forEach(n -> names.add(n.asText()));
-            if (!node.isArray() || names.isEmpty()) {
+            boolean texts = node.isArray();
+            for (JsonNode name : node) {
+                texts &= name.isTextual();
+                names.add(name.asText());
+            }
+            if (!texts || names.isEmpty()) {
                 throw file.refused("target_modules", "a list of names or a regular expression", node);
             }
             return new LoraTargets(names, "");
@@ -220,7 +300,7 @@ public final class Peft {
         static ObjectNode describe(LoraSettings settings, String baseModel) {
             ObjectNode root = JSON.createObjectNode();
             root.put("peft_type", "LORA");
-            root.put("task_type", "CAUSAL_LM");
+            root.put("task_type", CAUSAL);
             root.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
             root.put("r", settings.rank());
             if (settings.alpha() == Math.rint(settings.alpha())) {

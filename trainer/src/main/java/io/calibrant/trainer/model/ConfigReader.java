@@ -2,10 +2,18 @@ package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** Reads a {@code config.json}, and refuses by name whatever the forward pass does not do. */
 final class ConfigReader {
+
+    /** Both names of x sigmoid(x). */
+    private static final List<String> SILU = List.of("silu", "swish");
+
+    private static final String PARTIAL = "partial_rotary_factor";
+    private static final String ORIGINAL = "original_max_position_embeddings";
+    private static final String DYNAMIC = "dynamic";
 
     private final ConfigFile file;
     private final JsonNode root;
@@ -24,12 +32,12 @@ final class ConfigReader {
         refuseUnknownKinds();
         try {
             ModelSizes sizes = sizes(family);
-            refuseSlidingWindow(family, sizes.maxPositions());
             return new ModelConfig(
                     family.architecture(file),
                     sizes,
                     new RotarySettings(ropeTheta(), ropeScaling()),
-                    root.path("rms_norm_eps").asDouble(1e-6));
+                    file.number("rms_norm_eps", 1e-6),
+                    context(family, sizes));
         } catch (IllegalArgumentException e) {
             throw file.refused(e);
         }
@@ -52,8 +60,8 @@ final class ConfigReader {
 
     private void refuseUnknownKinds() {
         String activation = root.path("hidden_act").asText("silu");
-        if (!activation.equals("silu")) {
-            throw file.refused("hidden_act", "silu", ConfigFile.quoted(activation));
+        if (!SILU.contains(activation)) {
+            throw file.refused("hidden_act", "one of " + String.join(", ", SILU), ConfigFile.quoted(activation));
         }
         if (file.has("quantization_config")) {
             throw file.refused(
@@ -61,56 +69,121 @@ final class ConfigReader {
                     "absent (weights must be F32, F16 or BF16, not quantised)",
                     root.path("quantization_config").path("quant_method").asText("a configuration"));
         }
-        if (root.path("partial_rotary_factor").asDouble(1) != 1) {
-            throw file.refused("partial_rotary_factor", "1", root.path("partial_rotary_factor"));
-        }
-        for (JsonNode layer : root.path("layer_types")) {
-            if (!layer.asText().equals("full_attention")) {
-                throw file.refused("layer_types", "full_attention in every layer", layer);
-            }
+        if (file.number(PARTIAL, 1) != 1) {
+            throw file.refused(PARTIAL, "1", root.path(PARTIAL));
         }
     }
 
-    private void refuseSlidingWindow(Family family, int maxPositions) {
+    /** Up to where the forward pass is that of the model. */
+    private ContextLimit context(Family family, ModelSizes sizes) {
+        ContextLimit limit = ContextLimit.ofPositions(sizes.maxPositions());
         int window = family.window(file);
-        if (window > 0 && window < maxPositions) {
-            throw file.refused(
-                    Family.WINDOW,
-                    "null, or max_position_embeddings " + maxPositions + " or more",
-                    window
-                            + (root.path(Family.WINDOW).isMissingNode()
-                                    ? " (the default of " + family.modelType() + ")"
-                                    : ""));
+        for (JsonNode layer : root.path("layer_types")) {
+            boolean slides = layer.asText().equals("sliding_attention") && window > 0;
+            if (!slides && !layer.asText().equals("full_attention")) {
+                throw file.refused(
+                        "layer_types",
+                        "full_attention in every layer, or sliding_attention with a sliding_window",
+                        layer);
+            }
         }
+        if (window > 0) {
+            limit = limit.orShorter(
+                    window,
+                    Family.WINDOW
+                            + (file.has(Family.WINDOW) ? "" : ", by default of " + family.modelType() + ","));
+        }
+        JsonNode original = rope().path(ORIGINAL);
+        if (ropeType().equals(DYNAMIC) && !original.isMissingNode() && !original.isNull()) {
+            limit = limit.orShorter(wholeNumber(ropeKey() + "." + ORIGINAL, original), ropeKey() + "." + ORIGINAL);
+        }
+        return limit;
     }
 
     private double ropeTheta() {
         JsonNode nested = root.path("rope_parameters").path("rope_theta");
-        return nested.isNumber() ? nested.asDouble() : root.path("rope_theta").asDouble(10000);
+        return nested.isMissingNode()
+                ? file.number("rope_theta", 10000)
+                : file.number("rope_parameters.rope_theta", nested);
+    }
+
+    private String ropeKey() {
+        return file.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+    }
+
+    private JsonNode rope() {
+        JsonNode node = root.path(ropeKey());
+        return node.isNull() ? node : requireOneForAllLayers(node);
+    }
+
+    private JsonNode requireOneForAllLayers(JsonNode node) {
+        if (!node.isMissingNode() && !node.isObject()) {
+            throw file.refused(ropeKey(), "an object", node);
+        }
+        for (JsonNode child : node) {
+            if (child.isObject()) {
+                throw file.refused(ropeKey(), "the same for all layers", node);
+            }
+        }
+        return node;
+    }
+
+    private String ropeType() {
+        JsonNode node = rope();
+        return node.path("rope_type").asText(node.path("type").asText("default"));
     }
 
     private Optional<RopeScaling> ropeScaling() {
-        String key = file.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
-        JsonNode node = root.path(key);
-        String type = node.path("rope_type").asText(node.path("type").asText("default"));
-        if (type.equals("default")) {
-            return Optional.empty();
+        String key = ropeKey();
+        JsonNode node = rope();
+        JsonNode partial = node.path(PARTIAL);
+        if (!partial.isMissingNode() && file.number(key + "." + PARTIAL, partial) != 1) {
+            throw file.refused(key + "." + PARTIAL, "1", partial);
         }
-        if (!type.equals("llama3")) {
-            throw file.refused(key + ".rope_type", "one of default, llama3", ConfigFile.quoted(type));
+        String type = ropeType();
+        switch (type) {
+            case "default", DYNAMIC -> {
+                // dynamic: nothing is stretched up to max_position_embeddings, and longer prompts are refused
+                return Optional.empty();
+            }
+            case "linear" -> {
+                if (number(node, key, "factor", type) != 1) {
+                    throw file.refused(key + ".factor", "1 with rope_type linear", node.path("factor"));
+                }
+                return Optional.empty();
+            }
+            case "llama3" -> {
+                return Optional.of(new RopeScaling(
+                        number(node, key, "factor", type),
+                        number(node, key, "low_freq_factor", type),
+                        number(node, key, "high_freq_factor", type),
+                        wholeNumber(key + "." + ORIGINAL, node.path(ORIGINAL))));
+            }
+            default ->
+                throw file.refused(
+                        key + ".rope_type",
+                        "one of default, llama3, dynamic, or linear with factor 1",
+                        ConfigFile.quoted(type));
         }
-        return Optional.of(new RopeScaling(
-                number(node, key, "factor"),
-                number(node, key, "low_freq_factor"),
-                number(node, key, "high_freq_factor"),
-                (int) number(node, key, "original_max_position_embeddings")));
     }
 
-    private double number(JsonNode node, String key, String name) {
+    private double number(JsonNode node, String key, String name, String type) {
         if (!node.path(name).isNumber()) {
-            throw file.refused(key + "." + name, "a number with rope_type llama3", node.path(name));
+            throw file.refused(key + "." + name, "a number with rope_type " + type, node.path(name));
         }
-        return node.path(name).asDouble();
+        double number = file.number(key + "." + name, node.path(name));
+        if (number <= 0) {
+            throw file.refused(key + "." + name, "above 0", node.path(name));
+        }
+        return number;
+    }
+
+    private int wholeNumber(String key, JsonNode node) {
+        double number = file.number(key, node);
+        if (number != Math.rint(number) || number < 1 || number > Integer.MAX_VALUE) {
+            throw file.refused(key, "a whole number from 1 on", node);
+        }
+        return (int) number;
     }
 
     private int integer(String key, int otherwise) {

@@ -77,10 +77,11 @@ enum Family {
     }
 
     /**
-     * How many tokens a query sees, itself included; 0 for all. Where the key is missing: what transformers assumes.
+     * How many tokens a query sees, itself included; 0 for all, as where transformers does not look at the key. Where
+     * the key is missing: what transformers assumes.
      */
     int window(ConfigFile file) {
-        return windowOr(file, 0);
+        return 0;
     }
 
     /** E where the configuration has no {@code head_dim}: what transformers assumes. */
@@ -97,7 +98,14 @@ enum Family {
 
     private static int windowOr(ConfigFile file, int otherwise) {
         JsonNode node = file.root().path(WINDOW);
-        return node.isNull() ? 0 : node.asInt(otherwise);
+        if (node.isMissingNode() || node.isNull()) {
+            return node.isNull() ? 0 : otherwise;
+        }
+        int window = file.integer(WINDOW);
+        if (window < 1) {
+            throw file.refused(WINDOW, "1 or more, or null", window);
+        }
+        return window;
     }
 
     /** {@code model_type} of its configurations. */
@@ -107,7 +115,7 @@ enum Family {
 
     /** The family of a configuration by {@code model_type}, or where that is missing by {@code architectures}. */
     static Family of(ConfigFile file) {
-        String type = file.root().path("model_type").asText("");
+        String type = file.text("model_type").orElse("");
         String className = file.root().path("architectures").path(0).asText("");
         Optional<Family> found = Arrays.stream(values())
                 .filter(f -> type.isEmpty()
@@ -118,9 +126,15 @@ enum Family {
             throw file.refused("model_type", accepted(), ConfigFile.quoted(type));
         }
         if (found.isEmpty() || !(className.isEmpty() || className.equals(found.get().className))) {
-            throw file.refused("architectures", accepted(), ConfigFile.quoted(className));
+            throw file.refused("architectures", accepted() + head(className), ConfigFile.quoted(className));
         }
         return found.get();
+    }
+
+    private static String head(String className) {
+        return className.endsWith("ForSequenceClassification")
+                ? " with a head over its vocabulary, for a label is a token (a sequence classifier has none)"
+                : "";
     }
 
     private static String accepted() {

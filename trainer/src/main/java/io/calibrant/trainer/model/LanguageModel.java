@@ -41,6 +41,7 @@ public final class LanguageModel implements AutoCloseable {
         // Of a tied pair some files hold only the head.
         String table =
                 config.architecture().tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
+        requireTiedHead(config, loader);
         embedding = loader.load(table, config.vocabularySize(), config.width());
         NDArray epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
         layers = new DecoderLayer[config.layers()];
@@ -53,6 +54,18 @@ public final class LanguageModel implements AutoCloseable {
         head = config.architecture().tiedHead()
                 ? embedding
                 : loader.load(HEAD, config.vocabularySize(), config.width());
+    }
+
+    /** A file may hold both of a tied pair; which of two different ones is meant, readers do not agree on. */
+    private static void requireTiedHead(ModelConfig config, WeightLoader loader) {
+        if (config.architecture().tiedHead()
+                && loader.has(EMBEDDING)
+                && loader.has(HEAD)
+                && !loader.areSame(EMBEDDING, HEAD, config.vocabularySize(), config.width())) {
+            throw new ModelFileException(loader.source() + ": tensor " + HEAD + " must be that of " + EMBEDDING
+                    + ", since config.json has tie_word_embeddings true, got another (transformers 5 takes it, older"
+                    + " ones do not): set tie_word_embeddings to false to take it, or remove it from the file");
+        }
     }
 
     /**

@@ -12,8 +12,14 @@ import java.util.Optional;
  * @param sizes how large it is
  * @param rotary how positions turn queries and keys
  * @param normEpsilon added to the mean square in RMSNorm
+ * @param context how long a sequence may be
  */
-public record ModelConfig(Architecture architecture, ModelSizes sizes, RotarySettings rotary, double normEpsilon) {
+public record ModelConfig(
+        Architecture architecture,
+        ModelSizes sizes,
+        RotarySettings rotary,
+        double normEpsilon,
+        ContextLimit context) {
 
     /** The module path of the head. */
     public static final String HEAD = "lm_head";
@@ -33,7 +39,8 @@ public record ModelConfig(Architecture architecture, ModelSizes sizes, RotarySet
                 Architecture.plain(Family.LLAMA.modelType(), tiedHead),
                 sizes,
                 new RotarySettings(10_000, Optional.empty()),
-                1e-5);
+                1e-5,
+                ContextLimit.ofPositions(sizes.maxPositions()));
     }
 
     /**
@@ -81,9 +88,9 @@ public record ModelConfig(Architecture architecture, ModelSizes sizes, RotarySet
         return sizes.feedForwardWidth();
     }
 
-    /** Longest sequence. */
+    /** Longest sequence: what the model was made for, or less where more is another computation than ours. */
     public int maxPositions() {
-        return sizes.maxPositions();
+        return context.tokens();
     }
 
     /** The module path of layer {@code layer}. */

@@ -22,6 +22,9 @@ public record ModelSizes(
         int feedForwardWidth,
         int maxPositions) {
 
+    /** More is a damaged file; every layer takes memory before a weight is read. */
+    private static final int MOST_LAYERS = 10_000;
+
     /** @throws IllegalArgumentException if sizes contradict each other */
     public ModelSizes {
         requirePositive("vocab_size", vocabulary);
@@ -32,6 +35,13 @@ public record ModelSizes(
         requirePositive("head_dim", headWidth);
         requirePositive("intermediate_size", feedForwardWidth);
         requirePositive("max_position_embeddings", maxPositions);
+        if (layers > MOST_LAYERS) {
+            throw new IllegalArgumentException("num_hidden_layers must be at most " + MOST_LAYERS + ", got " + layers);
+        }
+        if ((long) heads * headWidth > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("num_attention_heads times head_dim must be at most "
+                    + Integer.MAX_VALUE + ", got " + heads + " times " + headWidth);
+        }
         if (heads % keyValueHeads != 0) {
             throw new IllegalArgumentException("num_attention_heads must be a multiple of num_key_value_heads "
                     + keyValueHeads + ", got " + heads);

@@ -9,6 +9,7 @@ import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
 
 /**
  * Brings tensors of a file onto the device, a piece of rows at a time: tensors may be larger than a Java buffer, and no
@@ -18,6 +19,9 @@ final class WeightLoader {
 
     /** Elements of the one buffer that everything passes through: 32 MiB. */
     private static final int PIECE = 1 << 23;
+
+    /** Elements that are compared at a time. */
+    private static final int COMPARED = 1 << 20;
 
     private final SafetensorsReader reader;
     private final NDManager manager;
@@ -30,6 +34,11 @@ final class WeightLoader {
         this.dataType = dataType;
     }
 
+    /** The file, or the index of the shards. */
+    Path source() {
+        return reader.source();
+    }
+
     boolean has(String name) {
         return reader.contains(name);
     }
@@ -37,7 +46,8 @@ final class WeightLoader {
     /**
      * Loads a matrix, or with one dimension a vector.
      *
-     * @throws io.calibrant.trainer.safetensors.ModelFileException naming file, tensor, expected and found
+     * @throws io.calibrant.trainer.safetensors.ModelFileException naming file, tensor, expected and found; also where a
+     *     number is NaN or infinite
      */
     NDArray load(String name, long... shape) {
         TensorEntry entry = reader.entry(name, shape);
@@ -48,13 +58,30 @@ final class WeightLoader {
         for (long row = 0; row < rows; row += step) {
             long count = Math.min(step, rows - row);
             ByteBuffer bytes = buffer(Math.toIntExact(count * rowSize));
-            reader.read(entry, row * rowSize, bytes);
+            reader.readFinite(entry, row * rowSize, bytes);
             Shape part = shape.length == 1 ? new Shape(count) : new Shape(count, rowSize);
             try (NDArray piece = manager.create(bytes, part, DataType.FLOAT32)) {
                 target.set(new NDIndex().addSliceDim(row, row + count), piece);
             }
         }
         return target;
+    }
+
+    /** Whether two tensors of one shape hold the same numbers, a piece at a time. */
+    boolean areSame(String one, String other, long... shape) {
+        TensorEntry first = reader.entry(one, shape);
+        TensorEntry second = reader.entry(other, shape);
+        ByteBuffer a = ByteBuffer.allocate(COMPARED * Float.BYTES).order(ByteOrder.nativeOrder());
+        ByteBuffer b = ByteBuffer.allocate(COMPARED * Float.BYTES).order(ByteOrder.nativeOrder());
+        for (long from = 0; from < first.size(); from += COMPARED) {
+            int bytes = (int) Math.min(COMPARED, first.size() - from) * Float.BYTES;
+            reader.readFinite(first, from, a.clear().limit(bytes));
+            reader.readFinite(second, from, b.clear().limit(bytes));
+            if (!a.equals(b)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private ByteBuffer buffer(int elements) {

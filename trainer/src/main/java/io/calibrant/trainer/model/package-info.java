@@ -20,7 +20,7 @@
  * bfloat16 arrays; constants are owned by the model and made by PyTorch, not views of Java buffers. Models raise
  * {@code ModelFileException} and not the exception of settings, since this package does not depend on schemas.
  *
- * <p>May depend on: {@code io.calibrant.trainer.safetensors}, {@code ai.djl}, {@code com.fasterxml.jackson.core},
- * {@code com.fasterxml.jackson.databind}.
+ * <p>May depend on: {@code io.calibrant.trainer.files}, {@code io.calibrant.trainer.safetensors}, {@code ai.djl},
+ * {@code com.fasterxml.jackson.core}, {@code com.fasterxml.jackson.databind}.
  */
 package io.calibrant.trainer.model;

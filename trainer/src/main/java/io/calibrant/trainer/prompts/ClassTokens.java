@@ -17,6 +17,7 @@ public final class ClassTokens {
 
     private final List<ClassToken> tokens;
     private final Map<String, Integer> indexOf = new HashMap<>();
+    private final Map<String, Said> said;
 
     /**
      * From known class tokens, for example of a published run.
@@ -25,7 +26,12 @@ public final class ClassTokens {
      * @throws IllegalArgumentException if a label or a token occurs twice
      */
     public ClassTokens(List<ClassToken> tokens) {
+        this(tokens, Map.of());
+    }
+
+    private ClassTokens(List<ClassToken> tokens, Map<String, Said> said) {
         this.tokens = List.copyOf(tokens);
+        this.said = said;
         Map<Integer, String> labelOf = new HashMap<>();
         for (ClassToken token : tokens) {
             if (indexOf.put(token.label(), indexOf.size()) != null) {
@@ -44,39 +50,82 @@ public final class ClassTokens {
     /**
      * Looks up every label of some questions in the model's own vocabulary.
      *
-     * @throws IllegalArgumentException naming label and question if a label is not one token, or two labels share one
+     * @throws IllegalArgumentException naming label and question if a label is not one token, the labels of a question
+     *     do not begin alike, or two labels share one token
      */
     public static ClassTokens lookup(PromptTokenizer tokenizer, Collection<Question> questions) {
-        Map<String, String> questionOf = new TreeMap<>();
+        Map<String, Said> said = new TreeMap<>();
         for (Question question : questions) {
+            Said first = null;
             for (Choice choice : question.choices()) {
-                questionOf.putIfAbsent(choice.label(), question.id());
+                Said one = said.computeIfAbsent(choice.label(), label -> said(tokenizer, label, question.id()));
+                first = first == null ? one : first;
+                if (!Arrays.equals(one.start, first.start)) {
+                    boolean longer = one.start.length > first.start.length;
+                    throw notOneToken(
+                            longer ? choice.label() : question.choices().get(0).label(),
+                            question.id(),
+                            1 + Math.max(one.start.length, first.start.length));
+                }
             }
         }
-        return new ClassTokens(questionOf.entrySet().stream()
-                .map(e -> new ClassToken(e.getKey(), token(tokenizer, e.getKey(), e.getValue())))
-                .toList());
+        return new ClassTokens(
+                said.entrySet().stream()
+                        .map(e -> new ClassToken(e.getKey(), e.getValue().token))
+                        .toList(),
+                said);
     }
 
     /**
-     * The token that continues "... Answer:" when a label is said: it is what the model would produce, whatever the
-     * tokenizer does with leading spaces. A tokenizer whose tokens span words has no such continuation; there it is the
-     * token of the label with a space before it.
+     * How a label is said after the prompt.
+     *
+     * @param start tokens before the last one, as a space that is a token of its own; they join the prompt
+     * @param token the last one: the class
      */
-    private static int token(PromptTokenizer tokenizer, String label, String questionId) {
+    @SuppressWarnings("ArrayRecordComponent") // compared by Arrays.equals, never shared
+    private record Said(long[] start, int token) {}
+
+    /**
+     * The tokens that continue "... Answer:" when a label is said: what the model would produce, whatever the tokenizer
+     * does with leading spaces. Of several the last one is the class, if all labels of a question begin alike. A
+     * tokenizer whose tokens span words has no such continuation; there it is the token of the label with a space
+     * before it.
+     */
+    private static Said said(PromptTokenizer tokenizer, String label, String questionId) {
         long[] stem = tokenizer.encodePlain(STEM);
-        long[] said = tokenizer.encodePlain(STEM + ' ' + label);
-        if (said.length == stem.length + 1 && Arrays.equals(stem, 0, stem.length, said, 0, stem.length)) {
-            return Math.toIntExact(said[stem.length]);
+        long[] whole = tokenizer.encodePlain(STEM + ' ' + label);
+        boolean continues =
+                whole.length > stem.length && Arrays.equals(stem, 0, stem.length, whole, 0, stem.length);
+        if (continues && whole.length == stem.length + 1) {
+            return new Said(new long[0], Math.toIntExact(whole[stem.length]));
         }
         long[] alone = tokenizer.encodePlain(' ' + label);
         if (alone.length == 1) {
-            return Math.toIntExact(alone[0]);
+            return new Said(new long[0], Math.toIntExact(alone[0]));
         }
-        throw Refusal.of(
+        if (continues) {
+            return new Said(
+                    Arrays.copyOfRange(whole, stem.length, whole.length - 1),
+                    Math.toIntExact(whole[whole.length - 1]));
+        }
+        throw notOneToken(label, questionId, alone.length);
+    }
+
+    private static IllegalArgumentException notOneToken(String label, String questionId, int tokens) {
+        return Refusal.of(
                 "label '" + label + "' of question '" + questionId + "'",
                 "exactly one token of this model, as A is",
-                alone.length + " tokens");
+                tokens + " tokens");
+    }
+
+    /**
+     * The tokens that all labels of a question begin with, before the one that tells them apart: they join its prompt.
+     *
+     * @return [], but where a space is a token of its own, as before digits with some tokenizers
+     */
+    long[] start(Question question) {
+        Said one = said.get(question.choices().get(0).label());
+        return one == null ? new long[0] : one.start.clone();
     }
 
     /** The tokens in the order of the run's classes: [K]. */

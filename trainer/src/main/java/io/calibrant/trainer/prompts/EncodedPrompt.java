@@ -1,6 +1,7 @@
 package io.calibrant.trainer.prompts;
 
 import java.util.OptionalInt;
+import java.util.stream.LongStream;
 
 /**
  * A question as the model reads it.
@@ -25,11 +26,11 @@ public record EncodedPrompt(Question question, long[] ids, int[] classes) {
      */
     public static EncodedPrompt of(
             Question question, PromptTokenizer tokenizer, ClassTokens classTokens, OptionalInt eos) {
-        long[] ids = tokenizer.encode(Prompt.text(question));
+        LongStream ids = LongStream.of(tokenizer.encode(Prompt.text(question)));
         if (question.isTrueFalse() && eos.isPresent()) {
-            ids = java.util.Arrays.copyOf(ids, ids.length + 1);
-            ids[ids.length - 1] = eos.getAsInt();
+            ids = LongStream.concat(ids, LongStream.of(eos.getAsInt()));
         }
-        return new EncodedPrompt(question, ids, classTokens.indices(question));
+        ids = LongStream.concat(ids, LongStream.of(classTokens.start(question)));
+        return new EncodedPrompt(question, ids.toArray(), classTokens.indices(question));
     }
 }

@@ -1,55 +1,144 @@
 package io.calibrant.trainer.prompts;
 
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.Map;
+import java.util.stream.LongStream;
 
 /**
- * The model's own tokenizer, read from tokenizer.json. Nothing is truncated or padded (DJL would cut at 512 tokens
- * silently and pad at the wrong end). Holds native memory; may be used by several threads.
+ * The model's own tokenizer, read from tokenizer.json. Which token begins a text is decided by add_bos_token of
+ * tokenizer_config.json, and where that is silent by the template in tokenizer.json, as in transformers. Nothing is
+ * truncated or padded (DJL would cut at 512 tokens silently and pad at the wrong end). Holds native memory; may be used
+ * by several threads.
  */
 public final class PromptTokenizer implements AutoCloseable {
-    private final HuggingFaceTokenizer tokenizer;
+    private static final String PROBE = "Answer:";
 
-    private PromptTokenizer(HuggingFaceTokenizer tokenizer) {
+    private final HuggingFaceTokenizer tokenizer;
+    private final long[] prefix;
+    private final String changes;
+
+    private PromptTokenizer(HuggingFaceTokenizer tokenizer, long[] prefix, String changes) {
         this.tokenizer = tokenizer;
+        this.prefix = prefix;
+        this.changes = changes;
     }
 
     /**
-     * Loads {@code tokenizer.json} of a model directory.
+     * Loads {@code tokenizer.json} of a model directory, with what {@code tokenizer_config.json} says of it.
      *
-     * @throws IllegalArgumentException naming the file if it is missing or is no tokenizer
+     * @throws IllegalArgumentException naming the file if it is missing or is no tokenizer, and the key or template if
+     *     it would end prompts with a token of its own: a model that is asked after the end of its text has no answer
      */
     public static PromptTokenizer load(Path modelDirectory) {
-        Path file = modelDirectory.resolve("tokenizer.json");
+        TokenizerFile file = TokenizerFile.read(modelDirectory.resolve("tokenizer.json"));
+        TokenizerSettings settings = TokenizerSettings.read(modelDirectory);
         Map<String, String> options = Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false");
-        try (InputStream json = Files.newInputStream(file)) {
-            return new PromptTokenizer(HuggingFaceTokenizer.newInstance(json, options));
-        } catch (NoSuchFileException e) {
-            throw new IllegalArgumentException(
-                    "tokenizer file " + file + " does not exist: a model directory holds tokenizer.json", e);
-        } catch (IOException e) {
-            throw new IllegalArgumentException("tokenizer file " + file + " cannot be read: " + e, e);
-        } catch (RuntimeException e) {
+        HuggingFaceTokenizer tokenizer;
+        try {
+            tokenizer = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(file.bytes()), options);
+        } catch (IOException | RuntimeException e) {
             // DJL hands on what the native library says as a bare RuntimeException
-            throw new IllegalArgumentException(
-                    "tokenizer file " + file + " is not a tokenizer.json: "
-                            + String.valueOf(e.getMessage()).replaceAll("\\s+", " "),
-                    e);
+            throw file.refused(String.valueOf(e.getMessage()).replaceAll("\\s+", " "), e);
+        }
+        boolean done = false;
+        try {
+            PromptTokenizer loaded = of(tokenizer, file, settings);
+            done = true;
+            return loaded;
+        } catch (IllegalArgumentException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw file.refused(String.valueOf(e.getMessage()).replaceAll("\\s+", " "), e);
+        } finally {
+            if (!done) {
+                tokenizer.close();
+            }
         }
     }
 
+    private static PromptTokenizer of(HuggingFaceTokenizer tokenizer, TokenizerFile file, TokenizerSettings settings) {
+        long[] plain = tokenizer.encode(PROBE, false, false).getIds();
+        Encoding encoding = tokenizer.encode(PROBE, true, false);
+        long[] around = encoding.getIds();
+        int before = plain.length == 0
+                ? -1
+                : Collections.indexOfSubList(
+                        LongStream.of(around).boxed().toList(),
+                        LongStream.of(plain).boxed().toList());
+        if (before < 0) {
+            throw file.refused("post_processor must keep the tokens of a text, got others for '" + PROBE + "'", null);
+        }
+        boolean ends = around.length > before + plain.length;
+        if (settings.addEos().orElse(false)) {
+            throw Refusal.of(
+                    "tokenizer file " + settings.file() + ": add_eos_token",
+                    "false (else the model is asked after the end of its text)",
+                    true);
+        }
+        if (ends && settings.addEos().isEmpty()) {
+            throw file.refused(
+                    "post_processor must add nothing behind a text, got '" + encoding.getTokens()[around.length - 1]
+                            + "' (the model would be asked after the end of its text): remove it from the template, or"
+                            + " set add_eos_token to false in " + settings.file(),
+                    null);
+        }
+        long[] template = Arrays.copyOf(around, before);
+        long[] prefix = prefix(template, file, settings);
+        String changes =
+                Arrays.equals(prefix, template) && !ends ? "" : "tokens around a text " + Arrays.toString(prefix);
+        return new PromptTokenizer(tokenizer, prefix, changes);
+    }
+
+    private static long[] prefix(long[] template, TokenizerFile file, TokenizerSettings settings) {
+        if (settings.addBos().isEmpty()) {
+            return template;
+        }
+        if (!settings.addBos().get()) {
+            return new long[0];
+        }
+        if (settings.bos().isEmpty() && template.length > 0) {
+            return template;
+        }
+        String bos = settings.bos()
+                .orElseThrow(() -> Refusal.of(
+                        "tokenizer file " + settings.file() + ": bos_token",
+                        "a token, since add_bos_token is true",
+                        "nothing"));
+        int id = file.idOf(bos)
+                .orElseThrow(() -> Refusal.of(
+                        "tokenizer file " + settings.file() + ": bos_token",
+                        "a token of tokenizer.json",
+                        "'" + bos + "'"));
+        return new long[] {id};
+    }
+
     /**
-     * Token ids of a text, with the special tokens that the tokenizer's post-processor adds (for example BOS).
+     * What tokenizer_config.json changes of the tokens around a text, in words for a digest; empty for nothing. Two
+     * directories that differ in it are two models.
+     */
+    String changes() {
+        return changes;
+    }
+
+    /**
+     * Token ids of a text, with the special tokens before it (for example BOS).
      *
      * @return [T]
      */
     public long[] encode(String text) {
-        return tokenizer.encode(text, true, false).getIds();
+        long[] plain = encodePlain(text);
+        if (prefix.length == 0) {
+            return plain;
+        }
+        long[] ids = Arrays.copyOf(prefix, prefix.length + plain.length);
+        System.arraycopy(plain, 0, ids, prefix.length, plain.length);
+        return ids;
     }
 
     /** Token ids of a text without any special token: [T]. */

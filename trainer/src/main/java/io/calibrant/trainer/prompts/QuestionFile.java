@@ -7,11 +7,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeType;
+import io.calibrant.trainer.files.InputFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,10 +19,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Question files: UTF-8, one JSON object a line, {@code {"id", "question", "context"?, "choices": [{"label", "text"}],
- * "answer"?}}; other fields are ignored, empty lines skipped. An id may be a whole number.
+ * "answer"?}}; other fields are ignored, empty lines skipped. An id may be a whole number. Lines end with LF, CR LF or
+ * CR; a byte order mark is skipped.
  */
 public final class QuestionFile {
     private static final ObjectReader JSON = JsonMapper.builder()
@@ -45,18 +47,19 @@ public final class QuestionFile {
     public static List<Question> read(Path file) {
         byte[] bytes;
         try {
-            bytes = Files.readAllBytes(file);
+            bytes = InputFile.read(file, InputFile.MOST_BYTES);
         } catch (NoSuchFileException e) {
             throw new IllegalArgumentException("question file " + file + " does not exist", e);
         } catch (IOException e) {
-            throw new IllegalArgumentException("question file " + file + " cannot be read: " + e, e);
+            throw new IllegalArgumentException("question file " + file + " cannot be read: " + e.getMessage(), e);
         }
+        String kind = kind(bytes);
         List<Question> questions = new ArrayList<>();
         Map<String, Integer> lineOf = new HashMap<>();
         int line = 0;
-        for (int start = 0; start < bytes.length; ) {
+        for (int start = afterByteOrderMark(bytes); start < bytes.length; ) {
             int end = start;
-            while (end < bytes.length && bytes[end] != '\n') {
+            while (end < bytes.length && bytes[end] != '\n' && bytes[end] != '\r') {
                 end++;
             }
             line++;
@@ -74,22 +77,40 @@ public final class QuestionFile {
                     questions.add(question);
                 }
             } catch (CharacterCodingException e) {
-                throw new IllegalArgumentException(at(file, line) + "must be UTF-8, got other bytes", e);
+                throw new IllegalArgumentException(at(file, line) + "must be UTF-8, got other bytes" + kind, e);
             } catch (JsonProcessingException e) {
                 throw new IllegalArgumentException(
                         at(file, line) + "must be a JSON object, got other text: "
-                                + e.getOriginalMessage().replaceAll("\\s+", " "),
+                                + e.getOriginalMessage().replaceAll("\\s+", " ") + kind,
                         e);
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(at(file, line) + e.getMessage(), e);
             }
-            start = end + 1;
+            boolean both = end + 1 < bytes.length && bytes[end] == '\r' && bytes[end + 1] == '\n';
+            start = end + (both ? 2 : 1);
         }
         if (questions.isEmpty()) {
             throw Refusal.of(
                     "question file " + file, "one JSON object a line with id, question and choices", "no line");
         }
         return List.copyOf(questions);
+    }
+
+    /** What Windows' editors put before UTF-8 text. */
+    private static int afterByteOrderMark(byte[] bytes) {
+        boolean marked = bytes.length >= 3
+                && bytes[0] == (byte) 0xef
+                && bytes[1] == (byte) 0xbb
+                && bytes[2] == (byte) 0xbf;
+        return marked ? 3 : 0;
+    }
+
+    private static String kind(byte[] bytes) {
+        Optional<String> kind = InputFile.foreignKind(bytes);
+        if (kind.isPresent()) {
+            return "; the file is " + kind.get();
+        }
+        return bytes[0] == '[' ? "; the file is one JSON array: 'jq -c .[]' makes a line of each question" : "";
     }
 
     private static String at(Path file, int line) {

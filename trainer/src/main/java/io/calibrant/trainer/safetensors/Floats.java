@@ -46,6 +46,16 @@ final class Floats {
         target.put(values);
     }
 
+    /** The first element in a range that is NaN or infinite; -1 for none. */
+    static int firstNotFinite(FloatBuffer values, int from, int to) {
+        for (int i = from; i < to; i++) {
+            if (!Float.isFinite(values.get(i))) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
     /** IEEE 754 half to single; Java 17 has no intrinsic. */
     static float halfToFloat(int half) {
         int sign = half >>> 15;

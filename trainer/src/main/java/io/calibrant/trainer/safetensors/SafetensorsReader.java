@@ -1,15 +1,21 @@
 package io.calibrant.trainer.safetensors;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.calibrant.trainer.files.InputFile;
+import io.calibrant.trainer.files.MissingFile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -33,7 +39,10 @@ public final class SafetensorsReader implements Closeable {
     /** Elements that one thread converts at a time: scratch of this many elements stays in its cache. */
     private static final int PIECE = 1 << 17;
 
-    private static final JsonMapper JSON = new JsonMapper();
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
 
     private final Path source;
     private final Map<String, TensorEntry> entries;
@@ -67,7 +76,7 @@ public final class SafetensorsReader implements Closeable {
         }
         throw new ModelFileException(fileOrDirectory
                 + ": neither model.safetensors nor model.safetensors.index.json (weights are read from"
-                + " safetensors only)");
+                + " safetensors only)" + MissingFile.explain(single));
     }
 
     private static SafetensorsReader openFile(Path file) {
@@ -79,10 +88,16 @@ public final class SafetensorsReader implements Closeable {
         Map<Path, FileChannel> channels = new LinkedHashMap<>();
         return closingOnFailure(channels, () -> {
             JsonNode map;
+            byte[] bytes = InputFile.read(index, InputFile.MOST_JSON_BYTES);
             try {
-                map = JSON.readTree(Files.readString(index)).path("weight_map");
+                map = JSON.readTree(bytes).path("weight_map");
             } catch (JsonProcessingException e) {
-                throw new ModelFileException(index + ": not JSON", e);
+                throw new ModelFileException(
+                        index + ": not JSON: " + e.getOriginalMessage()
+                                + InputFile.foreignKind(bytes)
+                                        .map(what -> "; it is " + what)
+                                        .orElse(""),
+                        e);
             }
             if (!map.isObject() || map.isEmpty()) {
                 throw new ModelFileException(index + ": no weight_map");
@@ -90,7 +105,11 @@ public final class SafetensorsReader implements Closeable {
             Map<Path, Map<String, TensorEntry>> shards = new LinkedHashMap<>();
             Map<String, TensorEntry> entries = new LinkedHashMap<>();
             for (Map.Entry<String, JsonNode> field : map.properties()) {
-                Path file = index.resolveSibling(field.getValue().asText());
+                if (!field.getValue().isTextual()) {
+                    throw new ModelFileException(index + ": weight_map." + field.getKey()
+                            + " must be the name of a file, got " + field.getValue());
+                }
+                Path file = index.resolveSibling(field.getValue().textValue());
                 Map<String, TensorEntry> shard = shards.get(file);
                 if (shard == null) {
                     shard = headerOf(file, channels).entries();
@@ -127,8 +146,12 @@ public final class SafetensorsReader implements Closeable {
     }
 
     private static SafetensorsHeader headerOf(Path file, Map<Path, FileChannel> channels) throws IOException {
-        if (!Files.isRegularFile(file)) {
-            throw new ModelFileException(file + ": no such file");
+        try {
+            InputFile.requireRegular(file);
+        } catch (NoSuchFileException e) {
+            throw new ModelFileException(file + ": no such file", e);
+        } catch (IOException e) {
+            throw new ModelFileException(file + ": cannot be read: " + e.getMessage(), e);
         }
         FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
         channels.put(file, channel);
@@ -218,6 +241,28 @@ public final class SafetensorsReader implements Closeable {
         });
     }
 
+    /**
+     * As {@link #read}, of weights: no number of them may be NaN or infinite.
+     *
+     * @throws ModelFileException naming file, tensor and element of the first that is
+     */
+    public void readFinite(TensorEntry entry, long from, ByteBuffer target) {
+        read(entry, from, target);
+        FloatBuffer values = target.slice().order(target.order()).asFloatBuffer();
+        int count = values.remaining();
+        int pieces = (count + PIECE - 1) / PIECE;
+        IntStream.range(0, pieces)
+                .parallel()
+                .map(p -> Floats.firstNotFinite(values, p * PIECE, Math.min(count, (p + 1) * PIECE)))
+                .filter(i -> i >= 0)
+                .min()
+                .ifPresent(i -> {
+                    throw new ModelFileException(entry.file() + ": tensor " + entry.name()
+                            + ": every number must be finite in float32, got " + values.get(i) + " at element "
+                            + (from + i) + " of " + TensorEntry.describe(entry.shape()));
+                });
+    }
+
     private void readRaw(TensorEntry entry, long from, ByteBuffer raw) {
         FileChannel channel = channels.get(entry.file());
         try {
@@ -233,6 +278,16 @@ public final class SafetensorsReader implements Closeable {
         TensorEntry entry = entry(name);
         ByteBuffer raw = allRaw(entry, Float.BYTES);
         read(entry, 0, raw);
+        float[] values = new float[Math.toIntExact(entry.size())];
+        raw.asFloatBuffer().get(values);
+        return values;
+    }
+
+    /** A whole tensor of weights as float32, as {@link #readFinite}. */
+    public float[] finiteFloats(String name) {
+        TensorEntry entry = entry(name);
+        ByteBuffer raw = allRaw(entry, Float.BYTES);
+        readFinite(entry, 0, raw);
         float[] values = new float[Math.toIntExact(entry.size())];
         raw.asFloatBuffer().get(values);
         return values;

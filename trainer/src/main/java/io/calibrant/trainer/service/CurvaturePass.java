@@ -94,6 +94,7 @@ final class CurvaturePass {
         long start = System.nanoTime();
         long passed = 0;
         event(progress.batches(), mine, Optional.empty());
+        Guessing guessing = new Guessing();
         try (NDManager manager = model.model().newManager()) {
             CurvatureFold fold =
                     new CurvatureFold(settings.streaming().batchesPerRecord(), 1, rank, settings.run(), manager);
@@ -105,8 +106,9 @@ final class CurvaturePass {
                     continue;
                 }
                 int first = Math.toIntExact(batch * size);
-                BatchCurvature measured = curvature.measure(
-                        model, prompts.subList(first, Math.min(first + size, prompts.size())), set.pad(), batch);
+                List<EncodedPrompt> some = prompts.subList(first, Math.min(first + size, prompts.size()));
+                BatchCurvature measured = curvature.measure(model, some, set.pad(), batch);
+                guessing.add(some, measured);
                 send(checkpoint, fold, fold.add(batch, measured), batches);
                 progress = progress.plus(measured);
                 long done = progress.batches();
@@ -119,6 +121,9 @@ final class CurvaturePass {
                 }
             }
             send(checkpoint, fold, fold.rest(), batches);
+        }
+        if (settings.adapter().from().isPresent() && settings.optimisation().steps() == 0) {
+            guessing.warning().ifPresent(listener::warned);
         }
         report(checkpoint, progress, mine, last);
         keeper.keep(tuning, progress, false);

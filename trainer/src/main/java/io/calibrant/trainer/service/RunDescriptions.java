@@ -41,7 +41,7 @@ final class RunDescriptions {
         return new RunDescription(
                 settings.run(),
                 String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
-                ModelDigest.of(settings.model()),
+                ModelDigest.of(settings.model(), set.tokenizerChanges()),
                 adapter,
                 set.classTokens(),
                 set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())

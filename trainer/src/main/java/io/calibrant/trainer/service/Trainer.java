@@ -12,6 +12,7 @@ import io.calibrant.trainer.finetuning.FineTuningListener;
 import io.calibrant.trainer.finetuning.FineTuningSettings;
 import io.calibrant.trainer.finetuning.FineTuningState;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.BaseWeights;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ModelConfig;
@@ -75,9 +76,11 @@ public final class Trainer implements AutoCloseable {
      */
     public boolean run() {
         event(Phase.LOADING, 0, 1, OptionalDouble.empty(), Optional.empty());
+        AdapterOutput.check(settings);
         ModelConfig config = ModelConfig.read(settings.model());
-        TrainingSet set = TrainingSet.read(settings, config);
+        TrainingSet set = TrainingSet.read(settings, config, listener::warned);
         Adapter initial = adapter(config, set);
+        settings.adapter().from().ifPresent(from -> BaseWeights.requireUnchanged(from, settings.model()));
         Device device = settings.execution().device().resolve();
         ReachabilityCheck.check(connection);
         if (settings.execution().createTopics()) {
@@ -178,7 +181,7 @@ public final class Trainer implements AutoCloseable {
         settings.adapter()
                 .output()
                 .ifPresent(directory ->
-                        Peft.write(directory, adapter, config, settings.model().toString()));
+                        Peft.write(directory, adapter, config, settings.model().toString(), settings.run()));
     }
 
     private Optional<StateFile> stateFile(RunDescription run) {

@@ -5,7 +5,11 @@ import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.model.ModelConfig;
+<<<<<<< HEAD
 import io.calibrant.trainer.prompts.Choice;
+=======
+import io.calibrant.trainer.prompts.ClassToken;
+>>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
@@ -13,6 +17,7 @@ import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.QuestionPlace;
 import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.nio.file.Path;
@@ -20,7 +25,12 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
+<<<<<<< HEAD
+=======
+import java.util.OptionalInt;
+>>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 
 /**
  * The questions of a run, read, split, encoded and checked before anything else happens.
@@ -30,14 +40,27 @@ import java.util.SplittableRandom;
  * @param seen questions that are left out of the validation, because one that is trained on has their text
  * @param classTokens all labels of both
  * @param pad id that fills batches
+ * @param tokenizerChanges what the model's tokenizer_config.json changes, for the model's digest
  */
+<<<<<<< HEAD
 record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, int seen, ClassTokens classTokens, int pad) {
+=======
+record TrainingSet(
+        List<EncodedPrompt> prompts,
+        List<Question> validation,
+        ClassTokens classTokens,
+        int pad,
+        String tokenizerChanges) {
+>>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
     /**
      * Reads all of it.
      *
+     * @param notes hears how many questions were left out, if any
      * @throws IllegalArgumentException one line: a file that is no question file, a question without an answer, a label
-     *     that is not one token, a prompt longer than {@code --max-length} or the model's context
+     *     that is not one token, prompts longer than {@code --max-length} or the model's context, a token that the model
+     *     does not have, an adapter that was trained with other tokens
      */
+<<<<<<< HEAD
     static TrainingSet read(TrainerSettings settings, ModelConfig config) {
         List<Question> training = new ArrayList<>(labelled(settings.questions().file()));
         List<Question> validation = settings.questions()
@@ -54,11 +77,24 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, int s
         int seen = validation.size();
         validation.removeIf(question -> trained.contains(text(question)));
         seen -= validation.size();
+=======
+    static TrainingSet read(TrainerSettings settings, ModelConfig config, Consumer<String> notes) {
+        QuestionSettings wanted = settings.questions();
+        List<Question> training = labelled(wanted.file());
+        Optional<Path> validationFile = wanted.validation().file();
+        List<Question> validation = validationFile.map(TrainingSet::labelled).orElse(List.of());
+>>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
-            List<Question> all = new ArrayList<>(training);
-            all.addAll(validation);
+            PromptLengths lengths = new PromptLengths(settings, config, tokenizer, special.eos(), notes);
+            List<Question> kept = new ArrayList<>(lengths.fitting(wanted.file(), training));
+            List<Question> held = validationFile.isPresent()
+                    ? lengths.fitting(validationFile.get(), validation)
+                    : holdOut(kept, wanted.validation().fraction(), settings.seed());
+            List<Question> all = new ArrayList<>(kept);
+            all.addAll(held);
             ClassTokens classTokens = ClassTokens.lookup(tokenizer, all);
+<<<<<<< HEAD
             List<EncodedPrompt> prompts = training.stream()
                     .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
                     .toList();
@@ -70,6 +106,43 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, int s
                     settings,
                     config));
             return new TrainingSet(prompts, validation, seen, classTokens, special.pad());
+=======
+            List<EncodedPrompt> prompts = encoded(all, tokenizer, classTokens, special.eos());
+            prompts.forEach(prompt -> requireKnown(prompt, settings.model(), config.vocabularySize()));
+            for (ClassToken token : classTokens.tokens()) {
+                requireKnown("label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize());
+            }
+            if (settings.adapter().from().isPresent()) {
+                AdapterTokenizer.requireSame(settings.adapter().from().get(), settings.model(), prompts, classTokens);
+            }
+            return new TrainingSet(
+                    List.copyOf(prompts.subList(0, kept.size())),
+                    held,
+                    classTokens,
+                    special.pad(),
+                    SpecialTokens.changes(settings.model(), tokenizer));
+        }
+    }
+
+    private static List<EncodedPrompt> encoded(
+            List<Question> questions, PromptTokenizer tokenizer, ClassTokens classTokens, OptionalInt eos) {
+        return questions.stream()
+                .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, eos))
+                .toList();
+    }
+
+    /** A tokenizer with more tokens than the model has rows would stop a run in its middle. */
+    private static void requireKnown(EncodedPrompt prompt, Path model, int vocabulary) {
+        for (long id : prompt.ids()) {
+            requireKnown("question '" + prompt.question().id() + "'", id, model, vocabulary);
+        }
+    }
+
+    private static void requireKnown(String whose, long token, Path model, int vocabulary) {
+        if (token < 0 || token >= vocabulary) {
+            throw new IllegalArgumentException(Require.message(
+                    "tokens of " + whose, token, "below " + vocabulary + " (vocab_size of " + model + "/config.json)"));
+>>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
         }
     }
 
@@ -133,23 +206,6 @@ record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, int s
         training.clear();
         training.addAll(kept);
         return held;
-    }
-
-    private static void checkLength(EncodedPrompt prompt, Path file, TrainerSettings settings, ModelConfig config) {
-        String what = "prompt of question '" + prompt.question().id() + "'";
-        int longest = settings.questions().maxLength();
-        if (prompt.length() > longest) {
-            throw refused(file, what, prompt.length(), "at most " + longest + " tokens long (--max-length)");
-        }
-        int context = config.maxPositions();
-        if (prompt.length() > context) {
-            Path from = settings.model().resolve("config.json");
-            throw refused(
-                    file,
-                    what,
-                    prompt.length(),
-                    "at most " + context + " tokens long (max_position_embeddings of " + from + ")");
-        }
     }
 
     private static IllegalArgumentException refused(Path file, String what, Object got, String accepted) {

@@ -15,12 +15,19 @@ import java.util.Optional;
  * @param dropout of a new adapter
  * @param targets linear maps that a new adapter adapts
  * @param output where the adapter is written as a PEFT directory; empty: nowhere
+ * @param overwrite whether another run's adapter may be replaced there
  */
 public record AdapterSettings(
-        Optional<Path> from, int rank, double alpha, double dropout, LoraTargets targets, Optional<Path> output) {
+        Optional<Path> from,
+        int rank,
+        double alpha,
+        double dropout,
+        LoraTargets targets,
+        Optional<Path> output,
+        boolean overwrite) {
     /** A new adapter of rank 8 on q_proj, v_proj and lm_head, written nowhere. */
     public static final AdapterSettings DEFAULT = new AdapterSettings(
-            Optional.empty(), 8, 16, 0.1, LoraTargets.of("q_proj", "v_proj", "lm_head"), Optional.empty());
+            Optional.empty(), 8, 16, 0.1, LoraTargets.of("q_proj", "v_proj", "lm_head"), Optional.empty(), false);
 
     /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public AdapterSettings {
@@ -36,26 +43,31 @@ public record AdapterSettings(
 
     /** The same, but started from a PEFT directory. */
     public AdapterSettings withFrom(Path directory) {
-        return new AdapterSettings(Optional.of(directory), rank, alpha, dropout, targets, output);
+        return new AdapterSettings(Optional.of(directory), rank, alpha, dropout, targets, output, overwrite);
     }
 
     /** The same with another rank and alpha. */
     public AdapterSettings withRank(int newRank, double newAlpha) {
-        return new AdapterSettings(from, newRank, newAlpha, dropout, targets, output);
+        return new AdapterSettings(from, newRank, newAlpha, dropout, targets, output, overwrite);
     }
 
     /** The same with another dropout. */
     public AdapterSettings withDropout(double newDropout) {
-        return new AdapterSettings(from, rank, alpha, newDropout, targets, output);
+        return new AdapterSettings(from, rank, alpha, newDropout, targets, output, overwrite);
     }
 
     /** The same on other linear maps. */
     public AdapterSettings withTargets(LoraTargets newTargets) {
-        return new AdapterSettings(from, rank, alpha, dropout, newTargets, output);
+        return new AdapterSettings(from, rank, alpha, dropout, newTargets, output, overwrite);
     }
 
     /** The same, but written to a directory. */
     public AdapterSettings withOutput(Path directory) {
-        return new AdapterSettings(from, rank, alpha, dropout, targets, Optional.of(directory));
+        return new AdapterSettings(from, rank, alpha, dropout, targets, Optional.of(directory), overwrite);
+    }
+
+    /** The same, and another run's adapter may be replaced. */
+    public AdapterSettings overwriting() {
+        return new AdapterSettings(from, rank, alpha, dropout, targets, output, true);
     }
 }

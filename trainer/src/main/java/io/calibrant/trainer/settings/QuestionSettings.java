@@ -8,9 +8,10 @@ import java.nio.file.Path;
  *
  * @param file labelled training questions
  * @param maxLength longest prompt, tokens
+ * @param skipLong whether questions whose prompts are longer are left out; else they are refused
  * @param validation which questions are sent as validation questions
  */
-public record QuestionSettings(Path file, int maxLength, ValidationSource validation) {
+public record QuestionSettings(Path file, int maxLength, boolean skipLong, ValidationSource validation) {
     /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public QuestionSettings {
         Require.atLeast("--max-length", maxLength, 1);
@@ -18,16 +19,21 @@ public record QuestionSettings(Path file, int maxLength, ValidationSource valida
 
     /** All questions of a file, prompts of up to 300 tokens, no validation questions. */
     public static QuestionSettings of(Path file) {
-        return new QuestionSettings(file, 300, ValidationSource.NONE);
+        return new QuestionSettings(file, 300, false, ValidationSource.NONE);
     }
 
     /** The same with another longest prompt, tokens. */
     public QuestionSettings withMaxLength(int newMaxLength) {
-        return new QuestionSettings(file, newMaxLength, validation);
+        return new QuestionSettings(file, newMaxLength, skipLong, validation);
+    }
+
+    /** The same, but questions with longer prompts are left out. */
+    public QuestionSettings skippingLong() {
+        return new QuestionSettings(file, maxLength, true, validation);
     }
 
     /** The same with other validation questions. */
     public QuestionSettings withValidation(ValidationSource newValidation) {
-        return new QuestionSettings(file, maxLength, newValidation);
+        return new QuestionSettings(file, maxLength, skipLong, newValidation);
     }
 }

@@ -149,6 +149,22 @@ class PeftTest {
         assertRefused(Map.of("layers_to_transform", List.of(1)), "layers_to_transform");
         assertRefused(Map.of("target_modules", List.of("c_attn")), "target_modules", "'c_attn'", "q_proj");
         assertRefused(Map.of("target_modules", List.of()), "target_modules");
+        for (String init : List.of("pissa", "pissa_niter_16", "olora", "corda", "loftq", "lora_ga", "of tomorrow")) {
+            assertRefused(
+                    Map.of("init_lora_weights", init),
+                    "init_lora_weights must be true, false",
+                    "path_initial_model_for_weight_conversion",
+                    "got '" + init + "'");
+        }
+        assertRefused(Map.of("init_lora_weights", 1), "init_lora_weights", "got 1");
+        assertRefused(Map.of("task_type", "SEQ_CLS"), "task_type must be CAUSAL_LM", "sequence classifier", "'SEQ_CLS'");
+        assertRefused(Map.of("lora_dropout", "0.05x"), "lora_dropout must be a number, got \"0.05x\"");
+        assertRefused(Map.of("lora_alpha", "16"), "lora_alpha must be a number");
+        assertRefused(Map.of("use_rslora", "yes"), "use_rslora must be true or false, got \"yes\"");
+        assertRefused(Map.of("use_dora", "yes"), "use_dora must be true or false");
+        assertRefused(Map.of("target_modules", List.of("lm_head", 1)), "target_modules must be a list of names");
+        assertRefused(Map.of("kasa_config", Map.of("beta", 1)), "kasa_config");
+        assertRefused(Map.of("r", 1L << 33), "r must be an integer of 32 bits");
         assertRefused(Map.of("r", "eight"), "r must be an integer", "eight");
         assertRefused(Map.of("r", 0), "rank must be 1 or more, got 0");
     }
@@ -192,5 +208,85 @@ class PeftTest {
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContainingAll("adapter_model.safetensors", "no such file");
+    }
+
+    @Test
+    void shouldReadFirstWeightsThatLeaveTheBaseAsItIs() throws IOException {
+        for (Object init : List.of(true, false, "gaussian", "eva", "orthogonal")) {
+            store(Map.of("init_lora_weights", init), weights());
+            assertThat(Peft.read(directory, config, CLASSES).matrices()).hasSize(2);
+        }
+    }
+
+    @Test
+    void shouldNameTheTensorOfANumberThatIsNotFinite() throws IOException {
+        float[] b = random(48);
+        b[7] = Float.NaN;
+        store(
+                Map.of("target_modules", List.of("layers.1.self_attn.q_proj")),
+                new SafetensorsWriter()
+                        .add("base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight", random(40), 2, 20)
+                        .add("base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight", b, 24, 2));
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContaining("q_proj.lora_B.weight: every number must be finite in float32, got NaN at element 7");
+    }
+
+    @Test
+    void shouldTakeWeightsThatAreNotLoraForTheBasesOwnOnly() throws IOException {
+        Path base = new TinyModel().write(directory.resolve("base"), 3);
+        float[] head;
+        try (SafetensorsReader reader = SafetensorsReader.open(base)) {
+            head = reader.floats("lm_head.weight");
+        }
+        String name = "base_model.model.lm_head.";
+        store(Map.of(), new SafetensorsWriter().add(name + "base_layer.weight", head, 37, 20));
+        BaseWeights.requireUnchanged(directory, base);
+        float[] other = head.clone();
+        other[5] += 1e-6f;
+        store(Map.of(), new SafetensorsWriter().add(name + "weight", other, 37, 20));
+        assertChanged(base, name + "weight", "which differs from that of the base model", "at element 5");
+        store(Map.of(), new SafetensorsWriter().add(name + "weight", random(760), 38, 20));
+        assertChanged(base, name + "weight", "38x20, where the base model's is 37x20");
+        store(Map.of(), new SafetensorsWriter().add("base_model.model.score.weight", random(60), 3, 20));
+        assertChanged(base, "base_model.model.score.weight", "does not have");
+        store(Map.of(), new SafetensorsWriter().add("model.embed_tokens.weight", head, 37, 20));
+        assertChanged(base, "model.embed_tokens.weight", "differs");
+    }
+
+    private void assertChanged(Path base, String... parts) {
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, base))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContaining("adapter_model.safetensors: tensor ")
+                .hasMessageContainingAll(parts);
+    }
+
+    @Test
+    void shouldSayWhatIsThereInsteadOfAnAdapter() throws IOException {
+        store(Map.of(), weights());
+        Files.move(file, directory.resolve("adapter_model.bin"));
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
+                .hasMessageContainingAll("but adapter_model.bin is there", "safe_serialization=True");
+        Path above = Files.createDirectory(directory.resolve("above"));
+        Files.createDirectories(above.resolve("checkpoint-5"));
+        Files.createFile(above.resolve("checkpoint-5/adapter_config.json"));
+        assertThatThrownBy(() -> Peft.read(above, config, CLASSES))
+                .hasMessageContaining("give a directory within: checkpoint-5");
+        new TinyModel().writeConfig(above);
+        assertThatThrownBy(() -> Peft.read(above, config, CLASSES))
+                .hasMessageContaining("this is a whole model, not an adapter");
+    }
+
+    @Test
+    void shouldSayOfWhichRunAnAdapterIs() {
+        Adapter adapter = Adapter.initialise(
+                config, new LoraSettings(2, 4, 0, false, LoraTargets.of("q_proj")), CLASSES, 1);
+        Path written = directory.resolve("written");
+        assertThat(Peft.adapterIn(written)).isEmpty();
+        Peft.write(written, adapter, config, "", "news");
+        assertThat(Peft.adapterIn(written)).contains("adapter_config.json");
+        assertThat(Peft.runOf(written)).contains("news");
+        Peft.write(written, adapter, config, "");
+        assertThat(Peft.runOf(written)).isEmpty();
     }
 }

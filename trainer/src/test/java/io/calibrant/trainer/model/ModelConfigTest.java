@@ -70,12 +70,12 @@ class ModelConfigTest {
         assertThat(read(new TinyModel().set("model_type", "qwen3").set("head_dim", null))
                         .headWidth())
                 .isEqualTo(128);
-        assertRefused(
-                new TinyModel()
-                        .set("model_type", "qwen3")
-                        .set("sliding_window", 32)
-                        .set("use_sliding_window", true),
-                "sliding_window must be null, or max_position_embeddings 64 or more, got 32");
+        assertThat(read(new TinyModel()
+                                .set("model_type", "qwen3")
+                                .set("sliding_window", 32)
+                                .set("use_sliding_window", true))
+                        .context())
+                .isEqualTo(new ContextLimit(32, "sliding_window"));
     }
 
     @Test
@@ -99,7 +99,7 @@ class ModelConfigTest {
 
     @Test
     void shouldRefuseOtherScalingsByName() {
-        for (String type : List.of("linear", "dynamic", "yarn", "longrope")) {
+        for (String type : List.of("yarn", "longrope")) {
             assertRefused(
                     new TinyModel().set("rope_scaling", Map.of("type", type, "factor", 2.0)),
                     "rope_scaling",
@@ -113,21 +113,69 @@ class ModelConfigTest {
     }
 
     @Test
-    void shouldRefuseASlidingWindowThatCuts() {
+    void shouldTakeScalingsThatChangeNothingForWhatTheyAre() {
+        assertThat(read(new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 1.0)))
+                        .rotary()
+                        .scaling())
+                .isEmpty();
         assertRefused(
-                new TinyModel().set("model_type", "mistral").set("sliding_window", 32),
-                "sliding_window",
-                "32",
-                "max_position_embeddings 64");
+                new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 2.0)),
+                "rope_scaling.factor must be 1 with rope_type linear, got 2.0");
         assertRefused(
-                new TinyModel().set("model_type", "mistral").set("max_position_embeddings", 32768),
-                "4096 (the default of mistral)");
+                new TinyModel().set("rope_scaling", Map.of("rope_type", "linear")), "rope_scaling.factor", "nothing");
+        assertThat(read(new TinyModel().set("rope_scaling", Map.of("type", "dynamic", "factor", 4.0)))
+                        .context())
+                .isEqualTo(new ContextLimit(64, "max_position_embeddings"));
+        assertThat(read(new TinyModel()
+                                .set(
+                                        "rope_parameters",
+                                        Map.of("rope_type", "dynamic", "original_max_position_embeddings", 16)))
+                        .context())
+                .isEqualTo(new ContextLimit(16, "rope_parameters.original_max_position_embeddings"));
+        assertThat(read(new TinyModel().set("hidden_act", "swish")).width()).isEqualTo(20);
+    }
+
+    @Test
+    void shouldRefuseValuesThatAreNotOfTheTypeOfTheirKey() {
         assertRefused(
-                new TinyModel()
-                        .set("model_type", "qwen2")
-                        .set("sliding_window", 32)
-                        .set("use_sliding_window", true),
-                "sliding_window");
+                new TinyModel().set("rope_theta", "fifty thousand"),
+                "rope_theta must be a number, got \"fifty thousand\"");
+        assertRefused(
+                new TinyModel().set("rope_parameters", Map.of("rope_theta", "x")), "rope_parameters.rope_theta", "\"x\"");
+        assertRefused(new TinyModel().set("rms_norm_eps", "x"), "rms_norm_eps must be a number, got \"x\"");
+        assertRefused(new TinyModel().set("tie_word_embeddings", "no"), "tie_word_embeddings must be true or false");
+        assertRefused(new TinyModel().set("attention_bias", 1), "attention_bias must be true or false, got 1");
+        assertRefused(new TinyModel().set("partial_rotary_factor", "0.5"), "partial_rotary_factor must be a number");
+        assertRefused(
+                new TinyModel().set("rope_parameters", Map.of("partial_rotary_factor", 0.5)),
+                "rope_parameters.partial_rotary_factor must be 1, got 0.5");
+        assertRefused(
+                new TinyModel().set("rope_parameters", Map.of("full_attention", Map.of("rope_theta", 1e6))),
+                "rope_parameters must be the same for all layers");
+        assertRefused(
+                new TinyModel().set("model_type", "mistral").set("sliding_window", "wide"),
+                "sliding_window must be an integer, got \"wide\"");
+        assertRefused(new TinyModel().set("vocab_size", 1L << 40), "vocab_size must be an integer of 32 bits");
+        assertRefused(new TinyModel().set("num_hidden_layers", 2_000_000_000), "num_hidden_layers must be at most");
+        assertRefused(
+                new TinyModel().set("num_attention_heads", 65536).set("head_dim", 65536), "times 65536");
+    }
+
+    @Test
+    void shouldReadSequencesUpToASlidingWindow() {
+        assertThat(read(new TinyModel().set("model_type", "mistral").set("sliding_window", 32))
+                        .maxPositions())
+                .isEqualTo(32);
+        assertThat(read(new TinyModel().set("model_type", "mistral").set("max_position_embeddings", 32768))
+                        .context())
+                .isEqualTo(new ContextLimit(4096, "sliding_window, by default of mistral,"));
+        assertThat(read(new TinyModel()
+                                .set("model_type", "qwen2")
+                                .set("sliding_window", 32)
+                                .set("use_sliding_window", true)
+                                .set("layer_types", List.of("full_attention", "sliding_attention")))
+                        .maxPositions())
+                .isEqualTo(32);
         assertRefused(
                 new TinyModel()
                         .set("model_type", "qwen2")
@@ -135,13 +183,36 @@ class ModelConfigTest {
                 "layer_types",
                 "sliding_attention");
         assertThat(read(new TinyModel().set("model_type", "mistral").set("sliding_window", 64))
-                        .architecture()
-                        .modelType())
-                .isEqualTo("mistral");
+                        .context())
+                .isEqualTo(new ContextLimit(64, "max_position_embeddings"));
         assertThat(read(new TinyModel().set("model_type", "qwen2").set("sliding_window", 32))
-                        .architecture()
-                        .modelType())
-                .isEqualTo("qwen2");
+                        .maxPositions())
+                .as("switched off")
+                .isEqualTo(64);
+        assertThat(read(new TinyModel().set("sliding_window", 32)).maxPositions())
+                .as("transformers' Llama has no window")
+                .isEqualTo(64);
+    }
+
+    @Test
+    void shouldSayWhereAFileThatIsMissingMayBe() throws IOException {
+        Path elsewhere = Files.createDirectories(directory.resolve("cache/snapshots/0a"));
+        Files.createFile(elsewhere.resolve("config.json"));
+        assertMissing(directory.resolve("cache"), "give a directory within: snapshots/0a");
+        Files.createFile(directory.resolve("cache/adapter_config.json"));
+        assertMissing(directory.resolve("cache"), "but adapter_config.json is there: this is an adapter");
+        assertMissing(Path.of("example-org/Tiny-Llama"), "looks like an id of the Hugging Face Hub", "hf download");
+        assertMissing(directory.resolve("absent"), "there is no directory " + directory.resolve("absent"));
+        assertMissing(elsewhere.resolve("config.json"), "is a file, a directory is expected");
+        Files.writeString(directory.resolve("config.json"), "version https://git-lfs.github.com/spec/v1\n");
+        assertMissing(directory, "not JSON", "a git-lfs pointer");
+    }
+
+    private static void assertMissing(Path directory, String... parts) {
+        assertThatThrownBy(() -> ModelConfig.read(directory))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContaining("config.json")
+                .hasMessageContainingAll(parts);
     }
 
     @Test

@@ -200,4 +200,25 @@ class ModelFilesTest {
             assertThat(far).containsExactly(near, within(1e-5f));
         }
     }
+
+    @Test
+    void shouldRefuseATiedModelWithAnotherHead() throws IOException {
+        TinyModel tied = new TinyModel().set("tie_word_embeddings", true);
+        Path copy = tied.writeConfig(directory.resolve("other"));
+        Files.copy(original.resolve("model.safetensors"), copy.resolve("model.safetensors"));
+        assertThatThrownBy(() -> LanguageModel.load(copy, TestDevice.get()).close())
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContainingAll("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
+    }
+
+    @Test
+    void shouldRefuseWeightsThatAreNotFinite() throws IOException {
+        Path copy = copy("nan");
+        byte[] bytes = Files.readAllBytes(original.resolve("model.safetensors"));
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(bytes.length - Float.BYTES, Float.NaN);
+        Files.write(copy.resolve("model.safetensors"), bytes);
+        assertThatThrownBy(() -> LanguageModel.load(copy, TestDevice.get()).close())
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContainingAll("model.safetensors: tensor ", "must be finite", "NaN");
+    }
 }

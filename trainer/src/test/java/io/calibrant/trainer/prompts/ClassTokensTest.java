@@ -3,9 +3,17 @@ package io.calibrant.trainer.prompts;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -69,6 +77,38 @@ class ClassTokensTest {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("label 'Antarctica' of question 'q1' must be exactly one token of this model")
                     .hasMessageMatching(".*, got [2-9] tokens");
+        }
+    }
+
+    @Test
+    void shouldEndThePromptWithWhatAllLabelsBeginWith(@TempDir Path directory) throws IOException {
+        // digits are tokens of their own, and so is the space before them
+        JsonMapper json = new JsonMapper();
+        ObjectNode golden = (ObjectNode) json.readTree(
+                Path.of("src/test/resources/golden/tokenizer.json").toFile());
+        ArrayNode both = json.createArrayNode();
+        both.addObject().put("type", "Digits").put("individual_digits", true);
+        both.add(golden.path("pre_tokenizer"));
+        golden.putObject("pre_tokenizer").put("type", "Sequence").set("pretokenizers", both);
+        Files.writeString(directory.resolve("tokenizer.json"), golden.toString());
+        try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
+            Question digits = question("1", "2", "9");
+            ClassTokens classes = ClassTokens.lookup(tokenizer, List.of(digits, question("A", "B")));
+            long[] space = tokenizer.encodePlain(" ");
+            assertThat(classes.start(digits)).containsExactly(space).hasSize(1);
+            assertThat(classes.start(question("A", "B"))).isEmpty();
+            long[] prompt = EncodedPrompt.of(digits, tokenizer, classes, OptionalInt.empty())
+                    .ids();
+            for (String label : List.of("1", "2", "9")) {
+                long[] said = Arrays.copyOf(prompt, prompt.length + 1);
+                said[prompt.length] = classes.ids()[classes.indices(question(label, "2".equals(label) ? "1" : "2"))[0]];
+                assertThat(tokenizer.encode(Prompt.text(digits) + " " + label)).isEqualTo(said);
+            }
+            assertThatThrownBy(() -> ClassTokens.lookup(tokenizer, List.of(question("1", "A"))))
+                    .hasMessage("label '1' of question 'q1' must be exactly one token of this model, as A is, got 2"
+                            + " tokens");
+            assertThatThrownBy(() -> ClassTokens.lookup(tokenizer, List.of(question("1", "10"))))
+                    .hasMessageContaining("label '10' of question 'q1'");
         }
     }
 

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -110,6 +111,43 @@ class QuestionFileTest {
         Path empty = write("\n");
         assertThatThrownBy(() -> QuestionFile.read(empty))
                 .hasMessageStartingWith("question file " + empty + " must be one JSON object a line");
+    }
+
+    @Test
+    void shouldReadLinesOfEveryKindAndSkipAByteOrderMark() throws IOException {
+        String text = GOOD + GOOD.replace("q1", "q2") + GOOD.replace("q1", "q3");
+        List<Question> expected = QuestionFile.read(write(text));
+        assertThat(expected).hasSize(3);
+        for (String end : List.of("\r", "\r\n", "\n")) {
+            String other = text.replace("\n", end);
+            assertThat(QuestionFile.read(write("\ufeff" + other))).isEqualTo(expected);
+            assertThat(QuestionFile.read(write(other.stripTrailing()))).isEqualTo(expected);
+            assertThatThrownBy(() -> QuestionFile.read(write(other + "[1]")))
+                    .hasMessageContaining(", line 4: must be a JSON object");
+        }
+    }
+
+    @Test
+    void shouldSayWhatElseTheFileIs() throws IOException {
+        Path file = directory.resolve("q.gz");
+        try (GZIPOutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+            out.write(GOOD.getBytes(StandardCharsets.UTF_8));
+        }
+        assertThatThrownBy(() -> QuestionFile.read(file)).hasMessageContaining("the file is compressed by gzip: 'gunzip'");
+        Files.write(file, ("\ufeff" + GOOD).getBytes(StandardCharsets.UTF_16LE));
+        assertThatThrownBy(() -> QuestionFile.read(file)).hasMessageContaining("the file is text in UTF-16");
+        Files.writeString(file, "[\n" + GOOD.strip() + "\n]\n");
+        assertThatThrownBy(() -> QuestionFile.read(file)).hasMessageContaining("one JSON array: 'jq -c .[]'");
+    }
+
+    @Test
+    void shouldReadNothingButFiles() {
+        for (Path path : List.of(Path.of("/dev/zero"), directory)) {
+            assertThatThrownBy(() -> QuestionFile.read(path))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith("question file " + path + " cannot be read: it is a ")
+                    .hasMessageEndingWith(", not a file");
+        }
     }
 
     private static Question withChoices(int count) {

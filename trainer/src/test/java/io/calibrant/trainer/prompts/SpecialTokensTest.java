@@ -23,6 +23,22 @@ class SpecialTokensTest {
     }
 
     @Test
+    void shouldEndWithTheTokenizersTokenWhereTheModelHasSeveralOrNone() throws IOException {
+        Files.copy(Path.of("src/test/resources/golden/tokenizer.json"), directory.resolve("tokenizer.json"));
+        Files.writeString(directory.resolve("tokenizer_config.json"), "{\"eos_token\": {\"content\": \"</s>\"}}");
+        assertThat(read("{\"eos_token_id\": [2, 1]}").eos()).hasValue(1);
+        assertThat(read("{}").eos()).hasValue(1);
+        assertThat(read("{\"eos_token_id\": 2}").eos()).hasValue(2);
+        try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
+            assertThat(SpecialTokens.changes(directory, tokenizer)).isEmpty();
+            read("{\"eos_token_id\": [2, 1]}");
+            assertThat(SpecialTokens.changes(directory, tokenizer)).isNotEmpty();
+        }
+        Files.writeString(directory.resolve("tokenizer_config.json"), "{}");
+        assertThat(read("{\"eos_token_id\": [2, 1]}").eos()).hasValue(2);
+    }
+
+    @Test
     void shouldPadWithAnIdThatTheModelHas() throws IOException {
         assertThat(read("{\"pad_token_id\": 32000, \"vocab_size\": 32000}").pad())
                 .isZero();

@@ -197,6 +197,71 @@ class SafetensorsTest {
     }
 
     @Test
+    void shouldRefuseAFileWhoseBytesAreNotThoseOfItsTensorsOnceEach() throws IOException {
+        String one = "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}";
+        String two = "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%d,%d]}";
+        assertRefused(
+                file("{" + one + "," + one + "}", new byte[8]), "model.safetensors: header is not JSON", "'a'");
+        assertRefused(
+                file("{" + one + "," + String.format(two, 4, 8) + "}", new byte[8]),
+                "tensor b: shares bytes with tensor a");
+        assertRefused(
+                file("{" + one + "," + String.format(two, 12, 16) + "}", new byte[16]),
+                "tensor b: 4 bytes between it and tensor a belong to no tensor");
+        assertRefused(file("{" + one + "}", new byte[9]), "1 bytes behind tensor a belong to no tensor");
+        assertRefused(file("{}", new byte[3]), "3 bytes behind the header belong to no tensor");
+        assertRefused(file("{" + one + "} x", new byte[8]), "header is not JSON");
+    }
+
+    @Test
+    void shouldRefuseOffsetsAndSizesThatAreNoWholeNumbersOf64Bits() throws IOException {
+        String tensor = "{\"t\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":%s}}";
+        for (String offsets : List.of(
+                "{\"begin\":0,\"end\":8}", "[\"0\",\"8\"]", "[0,8,8]", "[0,8.0]", "[0,18446744073709551624]")) {
+            assertRefused(
+                    file(String.format(tensor, "[2]", offsets), new byte[8]),
+                    "tensor t: data_offsets must be two whole numbers, got " + offsets);
+        }
+        assertRefused(file(String.format(tensor, "[18446744073709551618]", "[0,8]"), new byte[8]), "tensor t: shape");
+        assertRefused(file(String.format(tensor, "2", "[0,8]"), new byte[8]), "tensor t: no shape");
+        assertRefused(file(String.format(tensor, "{\"a\":2}", "[0,8]"), new byte[8]), "tensor t: shape");
+        assertRefused(file(String.format(tensor, "[2]", "[8,0]"), new byte[8]), "data_offsets 8 to 0");
+        assertRefused(file("{\"__metadata__\":{\"format\":1}}", new byte[0]), "__metadata__.format must be a text");
+    }
+
+    @Test
+    void shouldSayWhatElseTheFileIs() throws IOException {
+        Path file = directory.resolve("model.safetensors");
+        Files.writeString(file, "version https://git-lfs.github.com/spec/v1\noid sha256:01\nsize 6144\n");
+        assertRefused(file, "a git-lfs pointer", "'git lfs pull'");
+        Files.write(file, new byte[0]);
+        assertRefused(file, "expected at least 8 bytes, found 0; it is empty");
+        Files.writeString(file, "<!DOCTYPE html><html>Not found</html>");
+        assertRefused(file, "HTML");
+        Files.delete(file);
+        Files.createFile(directory.resolve("pytorch_model.bin"));
+        assertRefused(directory, "but pytorch_model.bin is there", "safe_serialization=True");
+        Files.createDirectory(file);
+        assertRefused(file.resolve("nothing"), "no such file");
+        assertRefused(directory, "it is a directory, not a file");
+    }
+
+    @Test
+    void shouldNameFileTensorAndElementOfANumberThatIsNotFinite() throws IOException {
+        float[] values = random(300_000, 5);
+        values[299_999] = Float.POSITIVE_INFINITY;
+        values[150_001] = Float.NaN;
+        Path file = directory.resolve("x.safetensors");
+        new SafetensorsWriter().add("t", values, 3, 100_000).write(file);
+        try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+            assertThatThrownBy(() -> reader.finiteFloats("t"))
+                    .isInstanceOf(ModelFileException.class)
+                    .hasMessage(file + ": tensor t: every number must be finite in float32, got NaN at element 150001"
+                            + " of 3x100000");
+        }
+    }
+
+    @Test
     void shouldNameFileTensorExpectedAndFound() throws IOException {
         Path file = directory.resolve("x.safetensors");
         new SafetensorsWriter().add("t", new float[6], 2, 3).write(file);

@@ -73,7 +73,7 @@ class RunDescriptionsTest {
 
     private static RunDescription describe(TrainerSettings settings) {
         ModelConfig config = ModelConfig.read(settings.model());
-        TrainingSet set = TrainingSet.read(settings, config);
+        TrainingSet set = TrainingSet.read(settings, config, note -> {});
         Adapter adapter = Adapter.initialise(
                 config, settings.adapter().lora(), set.classTokens().ids(), settings.seed());
         return RunDescriptions.describe(settings, adapter, set);

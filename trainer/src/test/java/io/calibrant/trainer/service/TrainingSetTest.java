@@ -8,6 +8,7 @@ import io.calibrant.trainer.TinyQuestions;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassToken;
+import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -16,7 +17,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +28,7 @@ class TrainingSetTest {
     @TempDir
     Path directory;
 
+    private final List<String> notes = new ArrayList<>();
     private Path model;
     private Path questions;
 
@@ -113,8 +117,9 @@ class TrainingSetTest {
     void shouldNameQuestionLengthAndFlagOfAPromptThatIsTooLong() {
         assertThatThrownBy(() -> read(ValidationSource.NONE, 10, 0))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageMatching("question file .*q\\.jsonl: prompt of question 'q0' must be at most 10 tokens long"
-                        + " \\(--max-length\\), got [1-9]\\d");
+                .hasMessageMatching("question file .*q\\.jsonl: prompts must be at most 10 tokens long"
+                        + " \\(--max-length\\), got 20 of 20 that are longer, the longest, of question 'q\\d+', with"
+                        + " (\\d+) tokens: --max-length \\1 fits them all");
     }
 
     @Test
@@ -126,8 +131,72 @@ class TrainingSetTest {
                         .replace("\"max_position_embeddings\": 256", "\"max_position_embeddings\": 16"));
 
         assertThatThrownBy(() -> read(ValidationSource.NONE, 300, 0))
-                .hasMessageContaining("prompt of question 'q0' must be at most 16 tokens long")
-                .hasMessageContaining(" (max_position_embeddings of " + config + "), got ");
+                .hasMessageContaining("prompts must be at most 16 tokens long")
+                .hasMessageContaining(" (max_position_embeddings of " + config + "), got 20 of 20 that are longer")
+                .hasMessageNotContaining("--max-length");
+    }
+
+    @Test
+    void shouldLeaveOutLongQuestionsIfToldTo() {
+        List<EncodedPrompt> all = read(ValidationSource.NONE, 300, 0).prompts();
+        int[] lengths = all.stream().mapToInt(EncodedPrompt::length).sorted().toArray();
+        int most = lengths[lengths.length / 2];
+        long longer = Arrays.stream(lengths).filter(length -> length > most).count();
+        assertThatThrownBy(() -> read(ValidationSource.NONE, most, 0))
+                .hasMessageContaining("got " + longer + " of 20 that are longer")
+                .hasMessageEndingWith("with " + lengths[19] + " tokens: --max-length " + lengths[19]
+                        + " fits them all, --skip-long leaves them out");
+
+        TrainingSet set = read(
+                new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2)), settings -> settings);
+
+        assertThat(set.prompts().size() + set.validation().size()).isEqualTo((int) (20 - longer));
+        assertThat(set.prompts()).allMatch(prompt -> prompt.length() <= most);
+        assertThat(notes).hasSize(1);
+        assertThat(notes.get(0)).contains(longer + " of 20", "--skip-long");
+    }
+
+    @Test
+    void shouldNameTheSlidingWindowWhereThatIsTheLimit() throws IOException {
+        Path config = model.resolve("config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replace("LlamaForCausalLM", "MistralForCausalLM")
+                        .replace("\"model_type\": \"llama\"", "\"model_type\": \"mistral\", \"sliding_window\": 16"));
+
+        assertThatThrownBy(() -> read(ValidationSource.NONE, 300, 0))
+                .hasMessageContaining("at most 16 tokens long (sliding_window of " + config + ")");
+    }
+
+    @Test
+    void shouldRefuseTokensThatTheModelDoesNotHave() throws IOException {
+        Path config = model.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replace("\"vocab_size\": 512", "\"vocab_size\": 100"));
+
+        assertThatThrownBy(() -> read(ValidationSource.NONE, 300, 0))
+                .hasMessageMatching("tokens of question 'q0' must be below 100 \\(vocab_size of .*\\), got \\d+");
+    }
+
+    @Test
+    void shouldRefuseAnAdapterWhoseTokenizerMakesOtherTokens() throws IOException {
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        Path own = adapter.resolve("tokenizer.json");
+        String text = Files.readString(model.resolve("tokenizer.json"));
+        Files.writeString(own, text);
+        assertThat(readWith(adapter).prompts()).hasSize(20);
+        Files.writeString(own, text.replaceFirst("\"padding\": null", "\"padding\":  null"));
+        assertThat(readWith(adapter).prompts()).as("other bytes, the same tokens").hasSize(20);
+        Files.writeString(adapter.resolve("tokenizer_config.json"), "{\"add_bos_token\": false}");
+        assertThatThrownBy(() -> readWith(adapter))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll(own.toString(), model.resolve("tokenizer.json").toString(), "question 'q0'");
+    }
+
+    private TrainingSet readWith(Path adapter) {
+        return read(
+                QuestionSettings.of(questions),
+                settings -> settings.withAdapter(settings.adapter().withFrom(adapter)));
     }
 
     @Test
@@ -142,10 +211,14 @@ class TrainingSetTest {
     }
 
     private TrainingSet read(ValidationSource validation, int maxLength, long seed) {
+        return read(
+                new QuestionSettings(questions, maxLength, false, validation), settings -> settings.withSeed(seed));
+    }
+
+    private TrainingSet read(QuestionSettings wanted, UnaryOperator<TrainerSettings> more) {
         return TrainingSet.read(
-                TrainerSettings.of("r", model, questions)
-                        .withQuestions(new QuestionSettings(questions, maxLength, validation))
-                        .withSeed(seed),
-                ModelConfig.read(model));
+                more.apply(TrainerSettings.of("r", model, questions).withQuestions(wanted)),
+                ModelConfig.read(model),
+                notes::add);
     }
 }

@@ -73,7 +73,13 @@ class TrainerSettingsTest {
                 Path.of("n"),
                 QuestionSettings.of(Path.of("p")).withMaxLength(7).withValidation(ValidationSource.heldOut(0.5)),
                 new AdapterSettings(
-                        Optional.of(Path.of("a")), 2, 3, 0.25, LoraTargets.of("o_proj"), Optional.of(Path.of("o"))),
+                        Optional.of(Path.of("a")),
+                        2,
+                        3,
+                        0.25,
+                        LoraTargets.of("o_proj"),
+                        Optional.of(Path.of("o")),
+                        true),
                 new OptimisationSettings(1, 2, 0.5),
                 CurvatureSettings.DEFAULT.withRank(Optional.empty()).withCheckpointEvery(9),
                 StreamingSettings.NONE,
@@ -87,7 +93,8 @@ class TrainerSettingsTest {
                                 .withRank(2, 3)
                                 .withDropout(0.25)
                                 .withTargets(LoraTargets.of("o_proj"))
-                                .withOutput(Path.of("o")))
+                                .withOutput(Path.of("o"))
+                                .overwriting())
                         .withOptimisation(OptimisationSettings.DEFAULT
                                 .withSteps(1)
                                 .withBatchSize(2)

@@ -304,7 +304,8 @@ class PublisherTest {
                                 4,
                                 4)),
                 4,
-                -1);
+                -1,
+                1);
 
         assertThatThrownBy(() -> publisher.statistics(
                         new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), SingleBatch.of(large)))
