@@ -5,11 +5,8 @@ import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.model.ModelConfig;
-<<<<<<< HEAD
 import io.calibrant.trainer.prompts.Choice;
-=======
 import io.calibrant.trainer.prompts.ClassToken;
->>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptTokenizer;
@@ -25,10 +22,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
-<<<<<<< HEAD
-=======
 import java.util.OptionalInt;
->>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
@@ -42,16 +36,13 @@ import java.util.function.Consumer;
  * @param pad id that fills batches
  * @param tokenizerChanges what the model's tokenizer_config.json changes, for the model's digest
  */
-<<<<<<< HEAD
-record TrainingSet(List<EncodedPrompt> prompts, List<Question> validation, int seen, ClassTokens classTokens, int pad) {
-=======
 record TrainingSet(
         List<EncodedPrompt> prompts,
         List<Question> validation,
+        int seen,
         ClassTokens classTokens,
         int pad,
         String tokenizerChanges) {
->>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
     /**
      * Reads all of it.
      *
@@ -60,64 +51,41 @@ record TrainingSet(
      *     that is not one token, prompts longer than {@code --max-length} or the model's context, a token that the model
      *     does not have, an adapter that was trained with other tokens
      */
-<<<<<<< HEAD
-    static TrainingSet read(TrainerSettings settings, ModelConfig config) {
-        List<Question> training = new ArrayList<>(labelled(settings.questions().file()));
-        List<Question> validation = settings.questions()
-                .validation()
-                .file()
-                .map(file -> (List<Question>) new ArrayList<>(labelled(file)))
-                .orElseGet(() ->
-                        holdOut(training, settings.questions().validation().fraction(), settings.seed()));
-        TrainingTexts trained =
-                TrainingTexts.of(training.stream().map(TrainingSet::text).toList());
-        Optional<Path> others = settings.questions().validation().file();
-        others.ifPresent(file -> requireUnseen(trained, validation, file));
-        // What is trained on under another id says nothing new.
-        int seen = validation.size();
-        validation.removeIf(question -> trained.contains(text(question)));
-        seen -= validation.size();
-=======
     static TrainingSet read(TrainerSettings settings, ModelConfig config, Consumer<String> notes) {
         QuestionSettings wanted = settings.questions();
-        List<Question> training = labelled(wanted.file());
-        Optional<Path> validationFile = wanted.validation().file();
-        List<Question> validation = validationFile.map(TrainingSet::labelled).orElse(List.of());
->>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
+        List<Question> labelled = labelled(wanted.file());
+        Optional<Path> others = wanted.validation().file();
+        List<Question> otherQuestions = others.map(TrainingSet::labelled).orElse(List.of());
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
             PromptLengths lengths = new PromptLengths(settings, config, tokenizer, special.eos(), notes);
-            List<Question> kept = new ArrayList<>(lengths.fitting(wanted.file(), training));
-            List<Question> held = validationFile.isPresent()
-                    ? lengths.fitting(validationFile.get(), validation)
-                    : holdOut(kept, wanted.validation().fraction(), settings.seed());
-            List<Question> all = new ArrayList<>(kept);
-            all.addAll(held);
+            List<Question> training = new ArrayList<>(lengths.fitting(wanted.file(), labelled));
+            List<Question> validation = others.isPresent()
+                    ? new ArrayList<>(lengths.fitting(others.get(), otherQuestions))
+                    : holdOut(training, wanted.validation().fraction(), settings.seed());
+            TrainingTexts trained =
+                    TrainingTexts.of(training.stream().map(TrainingSet::text).toList());
+            others.ifPresent(file -> requireUnseen(trained, validation, file));
+            // What is trained on under another id says nothing new.
+            int seen = validation.size();
+            validation.removeIf(question -> trained.contains(text(question)));
+            seen -= validation.size();
+            List<Question> all = new ArrayList<>(training);
+            all.addAll(validation);
             ClassTokens classTokens = ClassTokens.lookup(tokenizer, all);
-<<<<<<< HEAD
-            List<EncodedPrompt> prompts = training.stream()
-                    .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
-                    .toList();
-            prompts.forEach(prompt -> checkLength(prompt, settings.questions().file(), settings, config));
-            Path validationFile = others.orElse(settings.questions().file());
-            validation.forEach(question -> checkLength(
-                    EncodedPrompt.of(question, tokenizer, classTokens, special.eos()),
-                    validationFile,
-                    settings,
-                    config));
-            return new TrainingSet(prompts, validation, seen, classTokens, special.pad());
-=======
             List<EncodedPrompt> prompts = encoded(all, tokenizer, classTokens, special.eos());
             prompts.forEach(prompt -> requireKnown(prompt, settings.model(), config.vocabularySize()));
             for (ClassToken token : classTokens.tokens()) {
-                requireKnown("label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize());
+                requireKnown(
+                        "label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize());
             }
             if (settings.adapter().from().isPresent()) {
                 AdapterTokenizer.requireSame(settings.adapter().from().get(), settings.model(), prompts, classTokens);
             }
             return new TrainingSet(
-                    List.copyOf(prompts.subList(0, kept.size())),
-                    held,
+                    List.copyOf(prompts.subList(0, training.size())),
+                    validation,
+                    seen,
                     classTokens,
                     special.pad(),
                     SpecialTokens.changes(settings.model(), tokenizer));
@@ -142,7 +110,6 @@ record TrainingSet(
         if (token < 0 || token >= vocabulary) {
             throw new IllegalArgumentException(Require.message(
                     "tokens of " + whose, token, "below " + vocabulary + " (vocab_size of " + model + "/config.json)"));
->>>>>>> 876cba1 (Models, adapters, tokenizers and question files are read as transformers and PEFT read them, or refused by name before anything is published)
         }
     }
 
