@@ -145,7 +145,8 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--skip-long",
-            description = "Leave out questions whose prompts are too long, and say how many. Default: they are refused.")
+            description =
+                    "Leave out questions whose prompts are too long, and say how many. Default: they are refused.")
     private boolean skipLong;
 
     @Option(
@@ -192,7 +193,8 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--overwrite",
-            description = "Replace another run's adapter at --output. Default: it is refused; the run's own is replaced.")
+            description =
+                    "Replace another run's adapter at --output. Default: it is refused; the run's own is replaced.")
     private boolean overwrite;
 
     @Option(

@@ -103,7 +103,8 @@ public final class KfacEstimator {
                     of.gradients(flat(gradient.output()), active),
                     of.gradients(flat(gradient.projected()), active));
         });
-        return new BatchCurvature(rows.blocks(model.weights()), labels.length, classes.logLikelihood(labels), classes.right(labels));
+        return new BatchCurvature(
+                rows.blocks(model.weights()), labels.length, classes.logLikelihood(labels), classes.right(labels));
     }
 
     /**

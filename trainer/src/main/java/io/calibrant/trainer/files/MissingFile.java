@@ -81,7 +81,9 @@ public final class MissingFile {
     private static Optional<String> instead(Path directory, String missing) throws IOException {
         List<String> names;
         try (Stream<Path> entries = Files.list(directory)) {
-            names = entries.map(entry -> entry.getFileName().toString()).sorted().toList();
+            names = entries.map(entry -> entry.getFileName().toString())
+                    .sorted()
+                    .toList();
         }
         return INSTEAD.stream()
                 .filter(each -> missing.matches(each.missing))
@@ -94,8 +96,8 @@ public final class MissingFile {
 
     /** A directory that holds others, as an output directory of a training or the Hub's cache does. */
     private static String below(Path directory, Path file) {
-        try (Stream<Path> found = Files.find(
-                directory, DEEPEST, (path, is) -> is.isRegularFile() && path.endsWith(file.getFileName()))) {
+        try (Stream<Path> found =
+                Files.find(directory, DEEPEST, (path, is) -> is.isRegularFile() && path.endsWith(file.getFileName()))) {
             String folders = found.map(path -> directory.relativize(path.getParent()))
                     .map(Path::toString)
                     .filter(folder -> !folder.isEmpty())

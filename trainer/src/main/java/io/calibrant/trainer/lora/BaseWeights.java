@@ -63,8 +63,8 @@ public final class BaseWeights {
                 if (!isRounded(a[i], b[i], tensor.type())) {
                     throw changed(
                             tensor,
-                            "which differs from that of the base model (" + a[i] + " for " + b[i]
-                                    + " at element " + (from + i) + ")");
+                            "which differs from that of the base model (" + a[i] + " for " + b[i] + " at element "
+                                    + (from + i) + ")");
                 }
             }
         }

@@ -90,8 +90,7 @@ final class ConfigReader {
         if (window > 0) {
             limit = limit.orShorter(
                     window,
-                    Family.WINDOW
-                            + (file.has(Family.WINDOW) ? "" : ", by default of " + family.modelType() + ","));
+                    Family.WINDOW + (file.has(Family.WINDOW) ? "" : ", by default of " + family.modelType() + ","));
         }
         JsonNode original = rope().path(ORIGINAL);
         if (ropeType().equals(DYNAMIC) && !original.isMissingNode() && !original.isNull()) {

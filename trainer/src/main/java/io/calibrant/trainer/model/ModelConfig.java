@@ -15,11 +15,7 @@ import java.util.Optional;
  * @param context how long a sequence may be
  */
 public record ModelConfig(
-        Architecture architecture,
-        ModelSizes sizes,
-        RotarySettings rotary,
-        double normEpsilon,
-        ContextLimit context) {
+        Architecture architecture, ModelSizes sizes, RotarySettings rotary, double normEpsilon, ContextLimit context) {
 
     /** The module path of the head. */
     public static final String HEAD = "lm_head";

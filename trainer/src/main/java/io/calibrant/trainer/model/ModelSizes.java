@@ -39,8 +39,8 @@ public record ModelSizes(
             throw new IllegalArgumentException("num_hidden_layers must be at most " + MOST_LAYERS + ", got " + layers);
         }
         if ((long) heads * headWidth > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("num_attention_heads times head_dim must be at most "
-                    + Integer.MAX_VALUE + ", got " + heads + " times " + headWidth);
+            throw new IllegalArgumentException("num_attention_heads times head_dim must be at most " + Integer.MAX_VALUE
+                    + ", got " + heads + " times " + headWidth);
         }
         if (heads % keyValueHeads != 0) {
             throw new IllegalArgumentException("num_attention_heads must be a multiple of num_key_value_heads "

@@ -94,8 +94,7 @@ public final class ClassTokens {
     private static Said said(PromptTokenizer tokenizer, String label, String questionId) {
         long[] stem = tokenizer.encodePlain(STEM);
         long[] whole = tokenizer.encodePlain(STEM + ' ' + label);
-        boolean continues =
-                whole.length > stem.length && Arrays.equals(stem, 0, stem.length, whole, 0, stem.length);
+        boolean continues = whole.length > stem.length && Arrays.equals(stem, 0, stem.length, whole, 0, stem.length);
         if (continues && whole.length == stem.length + 1) {
             return new Said(new long[0], Math.toIntExact(whole[stem.length]));
         }
@@ -105,8 +104,7 @@ public final class ClassTokens {
         }
         if (continues) {
             return new Said(
-                    Arrays.copyOfRange(whole, stem.length, whole.length - 1),
-                    Math.toIntExact(whole[whole.length - 1]));
+                    Arrays.copyOfRange(whole, stem.length, whole.length - 1), Math.toIntExact(whole[whole.length - 1]));
         }
         throw notOneToken(label, questionId, alone.length);
     }

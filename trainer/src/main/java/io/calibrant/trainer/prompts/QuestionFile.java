@@ -98,10 +98,8 @@ public final class QuestionFile {
 
     /** What Windows' editors put before UTF-8 text. */
     private static int afterByteOrderMark(byte[] bytes) {
-        boolean marked = bytes.length >= 3
-                && bytes[0] == (byte) 0xef
-                && bytes[1] == (byte) 0xbb
-                && bytes[2] == (byte) 0xbf;
+        boolean marked =
+                bytes.length >= 3 && bytes[0] == (byte) 0xef && bytes[1] == (byte) 0xbb && bytes[2] == (byte) 0xbf;
         return marked ? 3 : 0;
     }
 

@@ -50,8 +50,8 @@ public record SpecialTokens(int pad, OptionalInt eos) {
         if (token.isEmpty()) {
             return first(ids);
         }
-        OptionalInt own = TokenizerFile.read(modelDirectory.resolve("tokenizer.json"))
-                .idOf(token.get());
+        OptionalInt own =
+                TokenizerFile.read(modelDirectory.resolve("tokenizer.json")).idOf(token.get());
         return own.isPresent() ? own : first(ids);
     }
 

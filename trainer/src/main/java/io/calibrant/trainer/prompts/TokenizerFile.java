@@ -140,7 +140,8 @@ final class TokenizerFile {
     private void checkTable(JsonNode table) {
         ByteBuffer decoded;
         try {
-            decoded = ByteBuffer.wrap(Base64.getDecoder().decode(table.asText(""))).order(ByteOrder.LITTLE_ENDIAN);
+            decoded = ByteBuffer.wrap(Base64.getDecoder().decode(table.asText("")))
+                    .order(ByteOrder.LITTLE_ENDIAN);
         } catch (IllegalArgumentException e) {
             throw refused("precompiled_charsmap must be base64, got " + e.getMessage(), e);
         }

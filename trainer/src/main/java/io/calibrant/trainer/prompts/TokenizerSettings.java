@@ -46,8 +46,7 @@ record TokenizerSettings(
                     token(file, root, "bos_token"),
                     token(file, root, "eos_token"));
         } catch (NoSuchFileException e) {
-            return new TokenizerSettings(
-                    file, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+            return new TokenizerSettings(file, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(
                     "tokenizer file " + file + " must be a JSON object, got other text at line "

@@ -4,7 +4,6 @@
  *
  * <p>Letters: B batch, T tokens of the longest prompt, K class tokens of the run, C choices of a question.
  *
- * <p>May depend on: {@code io.calibrant.trainer.files}, {@code ai.djl.huggingface},
- * {@code com.fasterxml.jackson}.
+ * <p>May depend on: {@code io.calibrant.trainer.files}, {@code ai.djl.huggingface}, {@code com.fasterxml.jackson}.
  */
 package io.calibrant.trainer.prompts;

@@ -18,7 +18,8 @@ public final class AdapterOutput {
      * Checks the directory before anything is trained.
      *
      * @throws io.calibrant.schemas.ConfigurationException if it is no directory, or cannot be written; if it is that of
-     *     {@code --adapter} or {@code --model}; or if it holds an adapter of another run, unless that may be overwritten
+     *     {@code --adapter} or {@code --model}; or if it holds an adapter of another run, unless that may be
+     *     overwritten
      */
     public static void check(TrainerSettings settings) {
         AdapterSettings adapter = settings.adapter();
@@ -36,9 +37,7 @@ public final class AdapterOutput {
                 "another directory than --adapter, which is not overwritten");
         Optional<String> found = Peft.adapterIn(output);
         Require.that(
-                adapter.overwrite()
-                        || found.isEmpty()
-                        || Peft.runOf(output).equals(Optional.of(settings.run())),
+                adapter.overwrite() || found.isEmpty() || Peft.runOf(output).equals(Optional.of(settings.run())),
                 KEY,
                 output,
                 "a directory without another run's adapter (" + found.orElse("")

@@ -62,9 +62,8 @@ final class PromptLengths {
         if (longest == null) {
             return List.copyOf(questions);
         }
-        String limits = most <= context.tokens()
-                ? "--max-length"
-                : context.key() + " of " + model.resolve("config.json");
+        String limits =
+                most <= context.tokens() ? "--max-length" : context.key() + " of " + model.resolve("config.json");
         String found = "question file " + file + ": prompts must be at most " + limit + " tokens long (" + limits
                 + "), got " + (questions.size() - fitting.size()) + " of " + questions.size()
                 + " that are longer, the longest, of question '"

@@ -48,8 +48,8 @@ record TrainingSet(
      *
      * @param notes hears how many questions were left out, if any
      * @throws IllegalArgumentException one line: a file that is no question file, a question without an answer, a label
-     *     that is not one token, prompts longer than {@code --max-length} or the model's context, a token that the model
-     *     does not have, an adapter that was trained with other tokens
+     *     that is not one token, prompts longer than {@code --max-length} or the model's context, a token that the
+     *     model does not have, an adapter that was trained with other tokens
      */
     static TrainingSet read(TrainerSettings settings, ModelConfig config, Consumer<String> notes) {
         QuestionSettings wanted = settings.questions();

@@ -157,7 +157,8 @@ class PeftTest {
                     "got '" + init + "'");
         }
         assertRefused(Map.of("init_lora_weights", 1), "init_lora_weights", "got 1");
-        assertRefused(Map.of("task_type", "SEQ_CLS"), "task_type must be CAUSAL_LM", "sequence classifier", "'SEQ_CLS'");
+        assertRefused(
+                Map.of("task_type", "SEQ_CLS"), "task_type must be CAUSAL_LM", "sequence classifier", "'SEQ_CLS'");
         assertRefused(Map.of("lora_dropout", "0.05x"), "lora_dropout must be a number, got \"0.05x\"");
         assertRefused(Map.of("lora_alpha", "16"), "lora_alpha must be a number");
         assertRefused(Map.of("use_rslora", "yes"), "use_rslora must be true or false, got \"yes\"");
@@ -229,7 +230,8 @@ class PeftTest {
                         .add("base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight", b, 24, 2));
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
                 .isInstanceOf(ModelFileException.class)
-                .hasMessageContaining("q_proj.lora_B.weight: every number must be finite in float32, got NaN at element 7");
+                .hasMessageContaining(
+                        "q_proj.lora_B.weight: every number must be finite in float32, got NaN at element 7");
     }
 
     @Test
@@ -279,8 +281,8 @@ class PeftTest {
 
     @Test
     void shouldSayOfWhichRunAnAdapterIs() {
-        Adapter adapter = Adapter.initialise(
-                config, new LoraSettings(2, 4, 0, false, LoraTargets.of("q_proj")), CLASSES, 1);
+        Adapter adapter =
+                Adapter.initialise(config, new LoraSettings(2, 4, 0, false, LoraTargets.of("q_proj")), CLASSES, 1);
         Path written = directory.resolve("written");
         assertThat(Peft.adapterIn(written)).isEmpty();
         Peft.write(written, adapter, config, "", "news");

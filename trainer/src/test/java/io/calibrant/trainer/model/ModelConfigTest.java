@@ -141,7 +141,9 @@ class ModelConfigTest {
                 new TinyModel().set("rope_theta", "fifty thousand"),
                 "rope_theta must be a number, got \"fifty thousand\"");
         assertRefused(
-                new TinyModel().set("rope_parameters", Map.of("rope_theta", "x")), "rope_parameters.rope_theta", "\"x\"");
+                new TinyModel().set("rope_parameters", Map.of("rope_theta", "x")),
+                "rope_parameters.rope_theta",
+                "\"x\"");
         assertRefused(new TinyModel().set("rms_norm_eps", "x"), "rms_norm_eps must be a number, got \"x\"");
         assertRefused(new TinyModel().set("tie_word_embeddings", "no"), "tie_word_embeddings must be true or false");
         assertRefused(new TinyModel().set("attention_bias", 1), "attention_bias must be true or false, got 1");
@@ -157,8 +159,7 @@ class ModelConfigTest {
                 "sliding_window must be an integer, got \"wide\"");
         assertRefused(new TinyModel().set("vocab_size", 1L << 40), "vocab_size must be an integer of 32 bits");
         assertRefused(new TinyModel().set("num_hidden_layers", 2_000_000_000), "num_hidden_layers must be at most");
-        assertRefused(
-                new TinyModel().set("num_attention_heads", 65536).set("head_dim", 65536), "times 65536");
+        assertRefused(new TinyModel().set("num_attention_heads", 65536).set("head_dim", 65536), "times 65536");
     }
 
     @Test

@@ -94,7 +94,8 @@ class PromptTokenizerTest {
         assertBegins(plain, "{\"add_bos_token\": true, \"bos_token\": {\"content\": \"<pad>\"}}", 2);
         assertBegins(plain, "{\"add_bos_token\": false, \"add_eos_token\": false}");
         assertThatThrownBy(() -> load("{\"add_bos_token\": true, \"bos_token\": \"<begin>\"}"))
-                .hasMessageContaining("tokenizer_config.json: bos_token must be a token of tokenizer.json, got '<begin>'");
+                .hasMessageContaining(
+                        "tokenizer_config.json: bos_token must be a token of tokenizer.json, got '<begin>'");
         assertThatThrownBy(() -> load("{\"add_bos_token\": \"no\"}"))
                 .hasMessageContaining("tokenizer_config.json: add_bos_token must be true or false, got \"no\"");
     }
@@ -114,8 +115,7 @@ class PromptTokenizerTest {
     void shouldRefuseToAskAfterTheEndOfAText() throws IOException {
         assertThatThrownBy(() -> load("{\"add_bos_token\": true, \"add_eos_token\": true, \"bos_token\": \"<s>\"}"))
                 .hasMessageContaining("tokenizer_config.json: add_eos_token must be false");
-        String appends = golden()
-                .replaceFirst(
+        String appends = golden().replaceFirst(
                         "(?s)(\"single\": \\[.*?\"Sequence\".*?\\}\\s*\\})",
                         "$1, {\"SpecialToken\": {\"id\": \"<s>\", \"type_id\": 0}}");
         Files.delete(directory.resolve("tokenizer_config.json"));
@@ -132,7 +132,8 @@ class PromptTokenizerTest {
     void shouldSayHowToMakeATokenizerJson() throws IOException {
         Files.createFile(directory.resolve("tokenizer.model"));
         assertThatThrownBy(() -> PromptTokenizer.load(directory))
-                .hasMessageContainingAll("tokenizer.json does not exist", "but tokenizer.model is there", "AutoTokenizer");
+                .hasMessageContainingAll(
+                        "tokenizer.json does not exist", "but tokenizer.model is there", "AutoTokenizer");
     }
 
     private PromptTokenizer load(String settings) throws IOException {

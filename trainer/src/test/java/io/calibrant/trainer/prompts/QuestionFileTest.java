@@ -133,7 +133,8 @@ class QuestionFileTest {
         try (GZIPOutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
             out.write(GOOD.getBytes(StandardCharsets.UTF_8));
         }
-        assertThatThrownBy(() -> QuestionFile.read(file)).hasMessageContaining("the file is compressed by gzip: 'gunzip'");
+        assertThatThrownBy(() -> QuestionFile.read(file))
+                .hasMessageContaining("the file is compressed by gzip: 'gunzip'");
         Files.write(file, ("\ufeff" + GOOD).getBytes(StandardCharsets.UTF_16LE));
         assertThatThrownBy(() -> QuestionFile.read(file)).hasMessageContaining("the file is text in UTF-16");
         Files.writeString(file, "[\n" + GOOD.strip() + "\n]\n");

@@ -200,8 +200,7 @@ class SafetensorsTest {
     void shouldRefuseAFileWhoseBytesAreNotThoseOfItsTensorsOnceEach() throws IOException {
         String one = "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}";
         String two = "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%d,%d]}";
-        assertRefused(
-                file("{" + one + "," + one + "}", new byte[8]), "model.safetensors: header is not JSON", "'a'");
+        assertRefused(file("{" + one + "," + one + "}", new byte[8]), "model.safetensors: header is not JSON", "'a'");
         assertRefused(
                 file("{" + one + "," + String.format(two, 4, 8) + "}", new byte[8]),
                 "tensor b: shares bytes with tensor a");
@@ -216,8 +215,8 @@ class SafetensorsTest {
     @Test
     void shouldRefuseOffsetsAndSizesThatAreNoWholeNumbersOf64Bits() throws IOException {
         String tensor = "{\"t\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":%s}}";
-        for (String offsets : List.of(
-                "{\"begin\":0,\"end\":8}", "[\"0\",\"8\"]", "[0,8,8]", "[0,8.0]", "[0,18446744073709551624]")) {
+        for (String offsets :
+                List.of("{\"begin\":0,\"end\":8}", "[\"0\",\"8\"]", "[0,8,8]", "[0,8.0]", "[0,18446744073709551624]")) {
             assertRefused(
                     file(String.format(tensor, "[2]", offsets), new byte[8]),
                     "tensor t: data_offsets must be two whole numbers, got " + offsets);

@@ -39,8 +39,8 @@ class AdapterOutputTest {
         Files.delete(output.resolve("adapter_model.safetensors"));
         Files.createFile(output.resolve("adapter_model.bin"));
         refused(output, "(adapter_model.bin is there");
-        assertThatCode(() -> AdapterOutput.check(settings(output).withAdapter(
-                        AdapterSettings.DEFAULT.withOutput(output).overwriting())))
+        assertThatCode(() -> AdapterOutput.check(settings(output)
+                        .withAdapter(AdapterSettings.DEFAULT.withOutput(output).overwriting())))
                 .doesNotThrowAnyException();
     }
 

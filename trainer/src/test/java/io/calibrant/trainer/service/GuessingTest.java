@@ -10,8 +10,11 @@ class GuessingTest {
     void shouldWarnWhereAnswersCannotBeToldFromGuesses() {
         assertThat(of(24, 4, 6).warning())
                 .hasValueSatisfying(line -> assertThat(line)
-                        .startsWith("warning: training accuracy 0.250: 6 of 24 questions right, where guessing has 6.0"));
-        assertThat(of(24, 4, 9).warning()).as("three in a hundred, more often than not noticed").isPresent();
+                        .startsWith(
+                                "warning: training accuracy 0.250: 6 of 24 questions right, where guessing has 6.0"));
+        assertThat(of(24, 4, 9).warning())
+                .as("three in a hundred, more often than not noticed")
+                .isPresent();
         assertThat(of(24, 4, 10).warning()).isEmpty();
         assertThat(of(2000, 2, 1030).warning()).isPresent();
         assertThat(of(2000, 2, 1040).warning()).isEmpty();

@@ -147,8 +147,8 @@ class TrainingSetTest {
                 .hasMessageEndingWith("with " + lengths[19] + " tokens: --max-length " + lengths[19]
                         + " fits them all, --skip-long leaves them out");
 
-        TrainingSet set = read(
-                new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2)), settings -> settings);
+        TrainingSet set =
+                read(new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2)), settings -> settings);
 
         assertThat(set.prompts().size() + set.validation().size()).isEqualTo((int) (20 - longer));
         assertThat(set.prompts()).allMatch(prompt -> prompt.length() <= most);
@@ -186,11 +186,14 @@ class TrainingSetTest {
         Files.writeString(own, text);
         assertThat(readWith(adapter).prompts()).hasSize(20);
         Files.writeString(own, text.replaceFirst("\"padding\": null", "\"padding\":  null"));
-        assertThat(readWith(adapter).prompts()).as("other bytes, the same tokens").hasSize(20);
+        assertThat(readWith(adapter).prompts())
+                .as("other bytes, the same tokens")
+                .hasSize(20);
         Files.writeString(adapter.resolve("tokenizer_config.json"), "{\"add_bos_token\": false}");
         assertThatThrownBy(() -> readWith(adapter))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContainingAll(own.toString(), model.resolve("tokenizer.json").toString(), "question 'q0'");
+                .hasMessageContainingAll(
+                        own.toString(), model.resolve("tokenizer.json").toString(), "question 'q0'");
     }
 
     private TrainingSet readWith(Path adapter) {
@@ -211,8 +214,7 @@ class TrainingSetTest {
     }
 
     private TrainingSet read(ValidationSource validation, int maxLength, long seed) {
-        return read(
-                new QuestionSettings(questions, maxLength, false, validation), settings -> settings.withSeed(seed));
+        return read(new QuestionSettings(questions, maxLength, false, validation), settings -> settings.withSeed(seed));
     }
 
     private TrainingSet read(QuestionSettings wanted, UnaryOperator<TrainerSettings> more) {
