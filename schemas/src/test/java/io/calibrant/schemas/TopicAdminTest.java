@@ -96,6 +96,6 @@ class TopicAdminTest {
         TopicAdmin closed = cluster(topic -> new TopicAuthorizationException("Authorization failed."));
         assertThatThrownBy(() -> closed.creatable(DEFINITIONS))
                 .isInstanceOf(AccessDeniedException.class)
-                .hasMessage("CREATE on topic t.runs is not allowed");
+                .hasMessage("CREATE on topic t.runs not allowed");
     }
 }

@@ -5,6 +5,7 @@ import io.calibrant.fitter.topology.FitterTopology;
 import io.calibrant.fitter.topology.InputPartitions;
 import io.calibrant.fitter.topology.PendingCalibrations;
 import io.calibrant.fitter.topology.StoreNames;
+import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
@@ -105,6 +106,8 @@ public final class Fitter implements AutoCloseable {
                 check.requireCreatable();
                 TopicAdmin.createMissing(connection).forEach(LOG::warn);
             }
+            AccessCheck.require(connection, FitterRights.ofService(connection, settings));
+            AccessCheck.require(connection, FitterRights.ofInternalTopics(connection, settings));
             partitions = check.check();
             letterBytes = Math.min(
                     Topics.MAX_RECORD_BYTES,
@@ -156,6 +159,8 @@ public final class Fitter implements AutoCloseable {
         streams = starting;
         starting.start();
         awaitRunning();
+        // Once more: at the first start its own topics exist only now.
+        AccessCheck.require(connection, FitterRights.ofInternalTopics(connection, settings));
     }
 
     /** Waits while the state is being restored, however long that takes. */

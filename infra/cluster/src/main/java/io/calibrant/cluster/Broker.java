@@ -36,6 +36,16 @@ public final class Broker implements AutoCloseable {
      * @throws ClusterException if it does not start
      */
     public static Broker start(Path dir, int port) {
+        return start(dir, port, Map.of());
+    }
+
+    /**
+     * As {@link #start(Path, int)}, with settings that this project has no need of: a broker as others run it.
+     *
+     * @param settings in Kafka's own keys; they win over those that it has otherwise
+     * @throws ClusterException if it does not start
+     */
+    public static Broker start(Path dir, int port, Map<String, String> settings) {
         int brokerPort = Ports.check("broker", port);
         int controllerPort = Ports.check("controller", 0);
         KafkaRaftServer server = null;
@@ -44,8 +54,9 @@ public final class Broker implements AutoCloseable {
             if (!Files.exists(logs.resolve("meta.properties"))) {
                 format(logs);
             }
-            server =
-                    new KafkaRaftServer(new KafkaConfig(configs(logs, brokerPort, controllerPort), false), Time.SYSTEM);
+            Map<String, String> configs = configs(logs, brokerPort, controllerPort);
+            configs.putAll(settings);
+            server = new KafkaRaftServer(new KafkaConfig(configs, false), Time.SYSTEM);
             server.startup();
             return new Broker(server, HOST + ":" + brokerPort);
         } catch (Exception e) {

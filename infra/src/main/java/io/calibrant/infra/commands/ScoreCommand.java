@@ -148,6 +148,7 @@ final class ScoreCommand implements Callable<Integer> {
             TopicAdmin.createMissing(connection).forEach(lines::warn);
         }
         try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(lines::info))) {
+            scorer.requireAccess();
             return UntilInterrupted.run(
                     scorer,
                     () -> BrokerWatch.during(connection, lines::warn, () -> {

@@ -1,6 +1,9 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.AccessCheck;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.TopicWatch;
 import io.calibrant.schemas.Topics;
@@ -51,6 +54,29 @@ public final class Scorer implements AutoCloseable {
         this.settings = Objects.requireNonNull(settings, "settings");
         this.listener = Objects.requireNonNull(listener, "listener");
         this.deliveries = deliveries;
+    }
+
+    /**
+     * Checks that this client may do all that it will do, before anything is read.
+     *
+     * @throws io.calibrant.schemas.AccessDeniedException naming the rights that are missing
+     */
+    public void requireAccess() {
+        Topics topics = connection.topics();
+        List<AccessRight> rights = new ArrayList<>(AccessRight.topics(
+                "READ",
+                topics.runs(),
+                topics.adapters(),
+                topics.factors(),
+                topics.posteriors(),
+                topics.questions()));
+        // Written for fits whose prior is chosen by labels; whether it is there is looked up for every one.
+        rights.addAll(AccessRight.topics("DESCRIBE", topics.predictiveStatistics()));
+        rights.addAll(AccessRight.topics("WRITE", topics.answers(), topics.scorerDeadLetters()));
+        String group = connection.topicPrefix() + settings.group();
+        rights.add(AccessRight.group(group));
+        rights.add(AccessRight.transactionalIds(group + "-"));
+        AccessCheck.require(connection, rights);
     }
 
     /**

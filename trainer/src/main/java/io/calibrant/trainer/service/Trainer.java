@@ -87,6 +87,11 @@ public final class Trainer implements AutoCloseable {
             TopicAdmin.createMissing(connection).forEach(listener::warned);
         }
         RunDescription described = RunDescriptions.describe(settings, initial, set);
+        Publisher.requireAccess(
+                connection,
+                described.runId(),
+                settings.curvature().shard().toString(),
+                !set.validation().isEmpty());
         PublishedRun.requireSame(connection, described, settings.execution().replaceRun());
         ValidationIds.requireFree(connection, settings, set.validation());
         if (set.seen() > 0) {

@@ -1,5 +1,7 @@
 package io.calibrant.trainer.statistics;
 
+import io.calibrant.schemas.AccessCheck;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.OversizedRecord;
@@ -15,6 +17,7 @@ import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.statistics.TransactionalSender.Transaction;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -58,6 +61,30 @@ public final class Publisher implements AutoCloseable {
         progress = connection.serializer(Progress.class);
         questions = connection.serializer(io.calibrant.schemas.avro.Question.class);
         labels = connection.serializer(Label.class);
+    }
+
+    /**
+     * Checks that the topics are there, and that this client may do all that it will do: before anything is sent.
+     *
+     * @param source the shard, for example 0/1
+     * @param validating whether validation questions will be sent
+     * @throws PublishingException naming the topics that are missing
+     * @throws io.calibrant.schemas.AccessDeniedException naming the rights that are missing
+     */
+    public static void requireAccess(Connection connection, String runId, String source, boolean validating) {
+        Topics topics = connection.topics();
+        List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.runs()));
+        rights.addAll(AccessRight.topics(
+                "WRITE", topics.runs(), topics.adapters(), topics.progress(), topics.statistics()));
+        if (validating) {
+            rights.addAll(AccessRight.topics("READ", topics.questions(), topics.labels()));
+            rights.addAll(AccessRight.topics("WRITE", topics.questions(), topics.labels()));
+        } else {
+            rights.addAll(AccessRight.topics("DESCRIBE", topics.questions(), topics.labels()));
+        }
+        rights.add(AccessRight.transactionalIds(TransactionalSender.transactionalId(connection, runId, source)));
+        AccessCheck.require(connection, rights);
+        TrainerTopics.require(connection);
     }
 
     /**

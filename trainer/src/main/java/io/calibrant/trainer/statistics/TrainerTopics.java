@@ -1,5 +1,6 @@
 package io.calibrant.trainer.statistics;
 
+import io.calibrant.schemas.AccessDeniedException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.Topics;
@@ -43,6 +44,8 @@ final class TrainerTopics {
             TopicAdmin.requireNone(missing);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
+        } catch (AccessDeniedException e) {
+            throw e; // says all that there is to say
         } catch (KafkaException e) {
             throw new PublishingException("broker " + connection.bootstrapServers() + ": " + e.getMessage(), e);
         } catch (IllegalStateException e) {
