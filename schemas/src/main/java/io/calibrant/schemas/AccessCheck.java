@@ -46,8 +46,8 @@ public final class AccessCheck {
                 switch (right.kind()) {
                     case "topic" -> missing.addAll(ofTopic(right, allowed.get(right.name())));
                     case "group" -> {
-                        if (isDenied(admin.listConsumerGroupOffsets(right.name())
-                                .partitionsToOffsetAndMetadata())) {
+                        if (isDenied(
+                                admin.listConsumerGroupOffsets(right.name()).partitionsToOffsetAndMetadata())) {
                             missing.add(right);
                         }
                     }

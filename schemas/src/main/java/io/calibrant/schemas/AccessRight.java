@@ -47,13 +47,12 @@ public record AccessRight(String operation, String kind, String name) {
 
     /** As {@code kafka-acls.sh} is told of the resource. */
     String flags() {
-        String flag =
-                switch (kind) {
-                    case "topic" -> "--topic ";
-                    case "group" -> "--group ";
-                    case "transactional id" -> "--transactional-id ";
-                    default -> "--cluster";
-                };
+        String flag = switch (kind) {
+            case "topic" -> "--topic ";
+            case "group" -> "--group ";
+            case "transactional id" -> "--transactional-id ";
+            default -> "--cluster";
+        };
         return flag + name.replace("*", "") + (name.endsWith("*") ? " --resource-pattern-type prefixed" : "");
     }
 }

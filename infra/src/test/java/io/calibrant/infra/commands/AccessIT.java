@@ -63,8 +63,7 @@ class AccessIT {
     @BeforeEach
     void start() throws Exception {
         assumeTrue(Files.isDirectory(GOLDEN), GOLDEN + " is not here: no model to train");
-        broker = Broker.start(
-                dir.resolve("broker"), 0, Map.of("authorizer.class.name", GrantedRights.class.getName()));
+        broker = Broker.start(dir.resolve("broker"), 0, Map.of("authorizer.class.name", GrantedRights.class.getName()));
         operator = Connection.to(broker.bootstrapServers(), "mock://access");
         service = new Connection(
                 broker.bootstrapServers(),
@@ -122,8 +121,7 @@ class AccessIT {
         Scorer scorer = scorer();
         scorer.requireAccess();
         CompletableFuture<Void> scoring = CompletableFuture.runAsync(scorer::run);
-        new QuestionSender(operator)
-                .questions(QuestionFile.read(questions).subList(0, 1), Purpose.ANSWER, RUN, null);
+        new QuestionSender(operator).questions(QuestionFile.read(questions).subList(0, 1), Purpose.ANSWER, RUN, null);
         await().atMost(PATIENCE)
                 .until(() -> scoring.isDone()
                         || !all(operator.topics().answers(), Answer.class).isEmpty());

@@ -3,7 +3,6 @@ package io.calibrant.scorer.service;
 import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.TopicWatch;
 import io.calibrant.schemas.Topics;
@@ -64,12 +63,7 @@ public final class Scorer implements AutoCloseable {
     public void requireAccess() {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics(
-                "READ",
-                topics.runs(),
-                topics.adapters(),
-                topics.factors(),
-                topics.posteriors(),
-                topics.questions()));
+                "READ", topics.runs(), topics.adapters(), topics.factors(), topics.posteriors(), topics.questions()));
         // Written for fits whose prior is chosen by labels; whether it is there is looked up for every one.
         rights.addAll(AccessRight.topics("DESCRIBE", topics.predictiveStatistics()));
         rights.addAll(AccessRight.topics("WRITE", topics.answers(), topics.scorerDeadLetters()));

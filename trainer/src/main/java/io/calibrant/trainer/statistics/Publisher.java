@@ -74,8 +74,8 @@ public final class Publisher implements AutoCloseable {
     public static void requireAccess(Connection connection, String runId, String source, boolean validating) {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.runs()));
-        rights.addAll(AccessRight.topics(
-                "WRITE", topics.runs(), topics.adapters(), topics.progress(), topics.statistics()));
+        rights.addAll(
+                AccessRight.topics("WRITE", topics.runs(), topics.adapters(), topics.progress(), topics.statistics()));
         if (validating) {
             rights.addAll(AccessRight.topics("READ", topics.questions(), topics.labels()));
             rights.addAll(AccessRight.topics("WRITE", topics.questions(), topics.labels()));
