@@ -9,13 +9,15 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntPredicate;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
  * Fits temperature and (T, c) on labelled answers and decides which of them serves (method.md section 5): (T, c) where
  * its 10-fold cross-validated NLL beats temperature's by more than one standard error of the paired difference, else
- * temperature. With fewer than 10 labels temperature, without any the evidence. Immutable but for the cache of its
- * points; safe for use by several threads.
+ * temperature. With fewer than 10 labels temperature, without any the evidence. What makes its own labels less likely
+ * than the model as it was is never chosen: then temperature serves instead of (T, c), and T = 1 instead of another
+ * one. Immutable but for the cache of its points; safe for use by several threads.
  */
 public final class Calibrator {
     /** Parts of the cross-validation. */
@@ -80,21 +82,34 @@ public final class Calibrator {
                         logits,
                         samples,
                         variance));
+        double asItWas = mean(logits, each -> each.negativeLogLikelihood(1));
+        double fitted = TemperatureScaling.fit(logits);
+        double temperature = mean(logits, each -> each.negativeLogLikelihood(fitted)) <= asItWas ? fitted : 1;
+        double scaled = mean(samples, each -> each.negativeLogLikelihood(variance.temperature(), variance.scale()));
         return new CalibrationResult(
-                sorted.size(),
-                TemperatureScaling.fit(logits),
-                variance,
-                validation,
-                serving(sorted.size(), validation));
+                sorted.size(), temperature, variance, validation, serving(sorted.size(), validation, scaled, asItWas));
     }
 
-    private static ServedCalibration serving(int labels, Optional<CrossValidation> validation) {
+    /**
+     * What serves.
+     *
+     * @param scaled mean NLL of (T, c) on the labels, nats
+     * @param asItWas mean NLL of the model as it was, MAP, on the labels, nats
+     */
+    private static ServedCalibration serving(
+            int labels, Optional<CrossValidation> validation, double scaled, double asItWas) {
         if (labels == 0) {
             return ServedCalibration.EVIDENCE;
         }
-        return validation.filter(CrossValidation::varianceHelps).isPresent()
-                ? ServedCalibration.TEMPERATURE_VARIANCE
-                : ServedCalibration.TEMPERATURE;
+        boolean helps = validation
+                .filter(CrossValidation::varianceHelps)
+                .filter(figures -> figures.varianceNll() <= asItWas && scaled <= asItWas)
+                .isPresent();
+        return helps ? ServedCalibration.TEMPERATURE_VARIANCE : ServedCalibration.TEMPERATURE;
+    }
+
+    private static <T> double mean(List<T> all, ToDoubleFunction<T> value) {
+        return all.stream().mapToDouble(value).average().orElse(0);
     }
 
     private CrossValidation crossValidate(

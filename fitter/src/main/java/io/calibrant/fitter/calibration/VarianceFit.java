@@ -23,11 +23,15 @@ final class VarianceFit {
     private static final int MOST_STEPS = 100;
 
     private static final int COARSE_POINTS = 64;
+    private static final int ALL_POINTS = Integer.MAX_VALUE;
 
-    /** log T and log c of the grid for a fit without a previous result: the best of it is the start. */
-    private static final double[] TEMPERATURES = {-0.5, 0, 0.5, 1, 1.5};
+    /**
+     * log T and log c of the grid for a fit without a previous result: as far as the priors let labels go. The least
+     * value of a valley is a start.
+     */
+    private static final double[] TEMPERATURES = {-3, -1.5, -0.5, 0, 0.5, 1, 1.5, 3};
 
-    private static final double[] SCALES = {-8, -5, -2.3, 0, 2};
+    private static final double[] SCALES = {-8, -5, -2.3, 0, 2, 5};
 
     private final VariancePrior prior;
 
@@ -35,25 +39,45 @@ final class VarianceFit {
         this.prior = prior;
     }
 
-    /** The minimum, from the best of a coarse grid. Without answers the modes of the priors. */
+    /** The least minimum, from every valley of a coarse grid. Without answers the modes of the priors. */
     VarianceScaling fit(List<SampledAnswer> answers) {
         if (answers.isEmpty()) {
             return new VarianceScaling(1, Math.exp(VariancePrior.LOG_SCALE));
         }
+        double[][] values = new double[TEMPERATURES.length][SCALES.length];
+        for (int i = 0; i < TEMPERATURES.length; i++) {
+            for (int j = 0; j < SCALES.length; j++) {
+                values[i][j] = value(answers, TEMPERATURES[i], SCALES[j], COARSE_POINTS);
+            }
+        }
+        VarianceScaling best = null;
         double least = Double.POSITIVE_INFINITY;
-        double bestA = 0;
-        double bestB = 0;
-        for (double a : TEMPERATURES) {
-            for (double b : SCALES) {
-                double value = value(answers, a, b, COARSE_POINTS);
-                if (value < least) {
-                    least = value;
-                    bestA = a;
-                    bestB = b;
+        for (int i = 0; i < TEMPERATURES.length; i++) {
+            for (int j = 0; j < SCALES.length; j++) {
+                if (isValley(values, i, j)) {
+                    VarianceScaling found = fit(answers, TEMPERATURES[i], SCALES[j]);
+                    double value = value(answers, Math.log(found.temperature()), Math.log(found.scale()), ALL_POINTS);
+                    if (best == null || value < least) {
+                        best = found;
+                        least = value;
+                    }
                 }
             }
         }
-        return fit(answers, bestA, bestB);
+        return best == null ? fit(answers, 0, VariancePrior.LOG_SCALE) : best;
+    }
+
+    /** Whether no neighbour on the grid is less; of equals the first counts. */
+    private static boolean isValley(double[][] values, int i, int j) {
+        for (int k = Math.max(0, i - 1); k <= Math.min(values.length - 1, i + 1); k++) {
+            for (int l = Math.max(0, j - 1); l <= Math.min(values[k].length - 1, j + 1); l++) {
+                boolean before = k < i || (k == i && l < j);
+                if (before ? !(values[i][j] < values[k][l]) : !(values[i][j] <= values[k][l])) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     /** The minimum in whose valley the start lies. */
