@@ -51,6 +51,29 @@ class CalibratorTest {
     }
 
     @Test
+    void shouldNeverChooseWhatIsWorseThanTheModelAsItWas() {
+        Random random = new Random(11);
+        for (int time = 0; time < 40; time++) {
+            double temperature = Math.exp(random.nextGaussian());
+            List<LabelledContrasts> answers =
+                    Answers.drawn(1 + random.nextInt(30), temperature, Math.exp(2 * random.nextGaussian()), time);
+            CalibrationResult calibrated = calibrator.calibrate(answers);
+            double asItWas = 0;
+            double served = 0;
+            for (LabelledContrasts answer : answers) {
+                asItWas += answer.logits().negativeLogLikelihood(1);
+                served += calibrated.serving() == ServedCalibration.TEMPERATURE
+                        ? answer.logits().negativeLogLikelihood(calibrated.temperature())
+                        : SampledAnswer.of(answer.sample(new Link(LinkFunction.MC, POINTS, 0)), answer.label())
+                                .negativeLogLikelihood(
+                                        calibrated.variance().temperature(),
+                                        calibrated.variance().scale());
+            }
+            assertThat(served).isLessThanOrEqualTo(asItWas + 1e-12);
+        }
+    }
+
+    @Test
     void shouldMeetItsNaiveTwin() {
         // Every fold fitted anew and from far away, on answers that were never in it; NLL from the link's own
         // probabilities.

@@ -149,6 +149,18 @@ class EvidenceTest {
     }
 
     @Test
+    void shouldAnswerFinitelyWhereTheCurvatureUnderflows() {
+        for (double w : new double[] {Double.MIN_VALUE, 1e-310, 1e-300, 1e-250}) {
+            for (double norm : new double[] {Double.MIN_VALUE, 1, 1e60}) {
+                BlockSpectrum block = new BlockSpectrum("b", new double[] {w}, 0, 3, new double[] {1}, 1, norm);
+                Evidence.Optimum found = new Evidence(List.of(block), LL).maximise(PriorStructure.LAYERWISE);
+                assertThat(found.lambdas()[0]).isBetween(0.99e-10, 1.01e10);
+                assertThat(found.logEvidence()).isFinite();
+            }
+        }
+    }
+
+    @Test
     void shouldRefuseNoBlocksAndNoData() {
         assertThatThrownBy(() -> new Evidence(List.of(), LL)).hasMessageContaining("no blocks");
         assertThatThrownBy(() -> new BlockSpectrum("x", new double[1], 0, 0, new double[1], 0, 1))

@@ -34,6 +34,47 @@ class FoldedBatchesTest {
     }
 
     @Test
+    void shouldKeepOneSequenceOfEachShardHoweverFarAhead() {
+        FoldedBatches folded = FoldedBatches.NONE;
+        for (int i = 0; i < 1000; i++) {
+            folded = folded.plus(1 + 3L * i, 1, 3).plus(2 + 3L * 100 * i, 100, 3);
+        }
+        assertThat(folded.beyond())
+                .containsExactly(new BatchSequence(1L, 1000L, 3L), new BatchSequence(2L, 100_000L, 3L));
+        assertThat(folded.count(0, 3000, 1)).isEqualTo(2000);
+        assertThat(folded.plus(0, 1000, 3)).returns(3000L, FoldedBatches::below);
+    }
+
+    @Test
+    void shouldTakeRecordsOfManyBatchesAtOnce() {
+        FoldedBatches folded = FoldedBatches.NONE;
+        for (long i = 0; i < 30; i++) {
+            folded = folded.plus(1 + i * 131_072, 65_536, 2);
+        }
+        assertThat(folded.beyond()).containsExactly(new BatchSequence(1L, 30 * 65_536L, 2L));
+        assertThat(folded.count(0, 65_536, Integer.MAX_VALUE)).isZero();
+        assertThat(folded.count(Long.MAX_VALUE - 70_000, 65_536, 1)).isZero();
+        assertThat(folded.plus(0, 30 * 65_536, 2).below()).isEqualTo(30 * 131_072L);
+    }
+
+    @Test
+    void shouldReadWhatEarlierVersionsStoredOneByOne() {
+        Random random = new Random(9);
+        List<Long> singles = new ArrayList<>();
+        for (long batch = 3; batch < 300; batch++) {
+            if (random.nextInt(3) > 0) {
+                singles.add(batch);
+            }
+        }
+        singles.add(Long.MAX_VALUE - 9);
+        FoldedBatches folded = FoldedBatches.of(2, singles, List.of());
+        for (long batch = 0; batch < 310; batch++) {
+            assertThat(folded.contains(batch)).isEqualTo(batch < 2 || singles.contains(batch));
+        }
+        assertThat(folded.contains(Long.MAX_VALUE - 9)).isTrue();
+    }
+
+    @Test
     void shouldTakeSeveralAtOnceWithAStride() {
         Random random = new Random(5);
         FoldedBatches folded = FoldedBatches.NONE;

@@ -7,7 +7,9 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.avro.BatchSequence;
 import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.SharedInput;
@@ -15,6 +17,7 @@ import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.registry.TrustedRecords;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -176,6 +179,29 @@ class StatisticsParserTest {
         assertThat(all.state().getBatches()).isEqualTo(4);
         assertThat(all.state().getTimestamp().toEpochMilli()).isEqualTo(7);
         assertThat(all.blocks().get(0).factor()).isEqualTo(all.state());
+    }
+
+    @Test
+    void shouldRefuseWhatLeavesMoreGapsThanAPassCanHave() {
+        Factor before = new FactorState(settings, null)
+                .fold(parse(statistic(value -> value.setBatchesExpected(null))), StatisticsParserTest::hasNone, 0)
+                .orElseThrow()
+                .state();
+        List<BatchSequence> sequences = new ArrayList<>();
+        for (long i = 1; i <= FoldedBatches.MOST_SEQUENCES; i++) {
+            sequences.add(new BatchSequence(3 * i, 1L, 1L));
+        }
+        before.setFoldedSequences(sequences);
+        assertThatThrownBy(() -> new FactorState(settings, before)
+                        .fold(
+                                parse(statistic(value -> {
+                                    value.setBatchesExpected(null);
+                                    value.setBatch(1_000_000);
+                                })),
+                                StatisticsParserTest::hasNone,
+                                0))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageContaining("leave more than 4096 gaps");
     }
 
     @Test

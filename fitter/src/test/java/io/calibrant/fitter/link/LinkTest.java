@@ -9,6 +9,7 @@ import io.calibrant.fitter.golden.Contrasts;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -118,6 +119,60 @@ class LinkTest {
                     .probabilities();
             assertThat(p[0] / Math.exp(-40 + variance / 2)).isEqualTo(1, within(1e-9));
         }
+    }
+
+    @Test
+    void shouldKeepTheDigitsFarOut() {
+        Link link = Link.monteCarlo();
+        for (double mean : new double[] {15, 30, 60, 80, 120, 200, 600}) {
+            for (double deviation : new double[] {0.5, 3.99, 4, 5, 10, 20, 30}) {
+                Prediction found = link.predict(new double[] {mean}, new double[][] {{deviation * deviation}});
+                double small = inLogSpace(mean, deviation, LinkTest::logSigmoid);
+                assertThat(found.probabilities()[1])
+                        .as("mean %s, deviation %s", mean, deviation)
+                        .isCloseTo(small, within(1e-9 * small + 1e-300));
+                double entropy = inLogSpace(mean, deviation, LinkTest::logEntropy);
+                assertThat(found.expectedEntropy())
+                        .as("mean %s, deviation %s", mean, deviation)
+                        .isCloseTo(entropy, within(1e-9 * entropy + 1e-300));
+            }
+        }
+    }
+
+    @Test
+    void shouldKeepTheDigitsOfASmallEntropy() {
+        assertThat(Softmax.entropy(new double[] {1, 1e-20})).isCloseTo(1e-20 * (1 + 20 * Math.log(10)), within(1e-33));
+        assertThat(Softmax.entropy(new double[] {0.5, 0.5})).isCloseTo(Math.log(2), within(1e-15));
+        assertThat(Softmax.entropy(new double[] {1, 0, 0})).isZero();
+        double[] z = {0, -60, -60};
+        assertThat(Softmax.inPlace(z)).isCloseTo(2 * 61 * Math.exp(-60), within(1e-36));
+    }
+
+    /** The naive twin: E f(X), X ~ N(mean, deviation^2), by a fine trapezoid of exp(log f) over all of its mass. */
+    private static double inLogSpace(double mean, double deviation, DoubleUnaryOperator logF) {
+        double from = Math.min(mean - deviation * deviation, 0) - 10 * deviation - 50;
+        double to = mean + 10 * deviation;
+        int n = 20_000;
+        double step = (to - from) / n;
+        double sum = 0;
+        for (int k = 0; k <= n; k++) {
+            double x = from + k * step;
+            double z = (x - mean) / deviation;
+            sum += Math.exp(logF.applyAsDouble(x) - 0.5 * z * z);
+        }
+        return sum * step / (deviation * Math.sqrt(2 * Math.PI));
+    }
+
+    /** log sigma(-x). */
+    private static double logSigmoid(double x) {
+        return x > 0 ? -x - Math.log1p(Math.exp(-x)) : -Math.log1p(Math.exp(x));
+    }
+
+    /** log of the entropy of (sigma(x), sigma(-x)). */
+    private static double logEntropy(double x) {
+        double a = Math.abs(x);
+        double tail = Math.exp(-a);
+        return -a + Math.log((tail > 1e-8 ? Math.log1p(tail) / tail : 1 - tail / 2) + a / (1 + tail));
     }
 
     @Test

@@ -415,7 +415,22 @@ class CalibrationTopicTest {
                 new Bad(
                         "covariance is not positive semi-definite",
                         a -> a.setContrastCovariance(
-                                List.of(List.of(1.0, 2.0, 0.0), List.of(2.0, 1.0, 0.0), List.of(0.0, 0.0, 1.0)))));
+                                List.of(List.of(1.0, 2.0, 0.0), List.of(2.0, 1.0, 0.0), List.of(0.0, 0.0, 1.0)))),
+                new Bad(
+                        "row 1 of the covariance has 0 columns for 3 contrasts",
+                        a -> a.setContrastCovariance(
+                                List.of(List.of(1.0, 0.0, 0.0), List.of(), List.of(0.0, 0.0, 1.0)))),
+                new Bad(
+                        "contrastMean holds 1.0E308, expected 1.0E9 at most",
+                        a -> a.setContrastMean(List.of(1e308, -1e308, 0.0))),
+                new Bad(
+                        "contrastCovariance holds 1.0E300",
+                        a -> a.setContrastCovariance(
+                                List.of(List.of(1e300, 0.0, 0.0), List.of(0.0, 1.0, 0.0), List.of(0.0, 0.0, 1.0)))),
+                new Bad("mapProbabilities hold 1.000002", a -> a.setMapProbabilities(List.of(1.000002, 0.0, 0.0, 0.0))),
+                new Bad("posteriorVersion is 9223372036854775807", a -> a.setPosteriorVersion(Long.MAX_VALUE)),
+                new Bad("4 labels, expected 26 at most, of 1000 characters", a -> a.setLabels(
+                        List.of("A", "B", "C", "x".repeat(1001)))));
     }
 
     @ParameterizedTest
@@ -430,6 +445,29 @@ class CalibrationTopicTest {
             driver.answer(Answers.of("q2", 2), AT_TEN);
             shouldBeTheOneDeadLetter(driver, encoded, bad.reason);
             assertThat(driver.calibration().get(TOTAL).getAnswersWithoutLabel()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void shouldCountAProbabilityThatIsOffByRounding() {
+        try (Driver driver = driver(Driver.settings())) {
+            Answer answer = Answers.of("q1", 1);
+            answer.setProbabilities(List.of(1.0000005, 0.0, 0.0, 0.0));
+            driver.answer(answer, AT_TEN);
+            driver.label("q1", "A", AT_TEN);
+            assertThat(driver.deadLetters()).isEmpty();
+            assertThat(driver.calibration().get(TOTAL))
+                    .returns(1L, CalibrationMetrics::getN)
+                    .satisfies(figures -> assertThat(figures.getCalibrated().getNll()).isZero());
+        }
+    }
+
+    @Test
+    void shouldDeadLetterALabelThatNoChoiceCanHave() {
+        try (Driver driver = driver(Driver.settings())) {
+            driver.label("q1", "x".repeat(1001), AT_TEN);
+            assertThat(driver.deadLetters()).hasSize(1);
+            assertThat(driver.calibration()).isEmpty();
         }
     }
 

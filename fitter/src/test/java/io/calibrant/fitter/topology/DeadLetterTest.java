@@ -56,6 +56,12 @@ class DeadLetterTest {
         return Tensors.of(values, shape);
     }
 
+    private static double[] doubles(double value, int count) {
+        double[] values = new double[count];
+        Arrays.fill(values, value);
+        return values;
+    }
+
     private static Tensor smallWith(float corner) {
         return Tensors.of(new float[] {corner, 5, 0, 5, 1, 0, 0, 0, 1}, 3, 3);
     }
@@ -108,6 +114,12 @@ class DeadLetterTest {
                 new Bad("its large side is its gradient", s -> s.setShared(shared(Pass.B.getName(), tensor(1, 3, 3)))),
                 new Bad("n is 0.0", s -> s.setN(0)),
                 new Bad("n is NaN", s -> s.setN(Double.NaN)),
+                new Bad("n is 4.9E-324", s -> s.setN(Double.MIN_VALUE)),
+                new Bad("examples is 4.9E-324", s -> s.setExamples(Double.MIN_VALUE)),
+                new Bad("examples is 1.0E300", s -> s.setExamples(1e300)),
+                new Bad("squaredNorm is 1.0E300", s -> s.setSquaredNorm(1e300)),
+                new Bad("it would make the factors overflow", s -> s.setRows(
+                        Tensors.of(doubles(1e60, 61), 1, 61))),
                 new Bad("examples is -1.0", s -> s.setExamples(-1)),
                 new Bad("trace is -1.0", s -> s.setTrace(-1)),
                 new Bad("logLikelihood is -Infinity", s -> s.setLogLikelihood(Double.NEGATIVE_INFINITY)),
@@ -209,6 +221,46 @@ class DeadLetterTest {
             String key = Keys.block(Pass.RUN, Pass.CHECKPOINT, "wide.lora_A");
             byte[] sent = driver.send(key, value);
             shouldBeTheOneDeadLetter(driver, Driver.bytes(key), sent, "takes 100000000 bytes");
+        }
+    }
+
+    @Test
+    void shouldRefuseStatisticsOfARunThatCannotBe() {
+        Block none = new Block(Pass.A.getName(), 0, 61, Side.INPUT);
+        shouldRefuseTheRun(5, List.of(none), "outputs and inputs of block " + Pass.A.getName() + " must be 1 or more");
+        shouldRefuseTheRun(0, Pass.BLOCKS, "rank must be 1 or more, or none, got 0");
+        shouldRefuseTheRun(-1, Pass.BLOCKS, "rank must be 1 or more, or none, got -1");
+        shouldRefuseTheRun(5, List.of(Pass.A, Pass.A), "block " + Pass.A.getName() + " occurs twice");
+        shouldRefuseTheRun(
+                5, List.of(Pass.A, new Block("x".repeat(1001), 1, 1, Side.INPUT)), "the name of a block must be");
+    }
+
+    private void shouldRefuseTheRun(int rank, List<Block> blocks, String reason) {
+        try (Driver driver = new Driver(
+                Driver.settings(), stateDir.resolve(String.valueOf(System.nanoTime())), Map.of())) {
+            driver.run(Run.newBuilder()
+                    .setRunId(Pass.RUN)
+                    .setBlocks(blocks)
+                    .setRank(rank)
+                    .build());
+            byte[] sent = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 0, 4L));
+            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), sent, reason);
+        }
+    }
+
+    @Test
+    void shouldRefuseWhatComesAfterTheRunCameAgainWithASmallerRank() {
+        try (Driver driver = driver(Driver.settings())) {
+            driver.send(Pass.A, 0, 4L);
+            driver.run(Pass.run(2));
+            byte[] sent = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 1, 4L));
+            shouldBeTheOneDeadLetter(
+                    driver, Driver.bytes(Pass.key(Pass.A)), sent, "the rank of a run cannot become smaller");
+            driver.run(Pass.run(Pass.RANK));
+            for (long batch = 1; batch < 4; batch++) {
+                driver.send(Pass.A, batch, 4L);
+            }
+            shouldHaveFoldedAll(driver);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.service.StreamsConfigs;
@@ -204,6 +205,12 @@ final class Driver implements AutoCloseable {
     /** Lets the counts be further than their repartition topic. */
     void setCounted(long next) {
         driver.<String, Long>getKeyValueStore(StoreNames.COUNTED).put("next", next);
+    }
+
+    /** Puts an entry into the store of labelled answers that no check has seen. */
+    void putLabelledAnswer(String key, CalibrationAnswer answer) {
+        KeyValueStore<String, CalibrationAnswer> store = driver.getKeyValueStore(StoreNames.LABELLED_ANSWERS);
+        store.put(key, answer);
     }
 
     /** Size of what the store of questions holds for one, in all of its entries, bytes. */

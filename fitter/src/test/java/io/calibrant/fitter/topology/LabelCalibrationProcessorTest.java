@@ -5,14 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelledContrasts;
+import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -232,6 +235,34 @@ class LabelCalibrationProcessorTest {
             assertThat(whole.getLabels()).isEqualTo(25);
             assertThat(whole.getVarianceScale())
                     .isEqualTo(expected(25).variance().scale());
+        }
+    }
+
+    @Test
+    void shouldTakeOutAnEntryThatMakesItFailAndGoOnWithoutIt() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            List<Double> indefinite = List.of(1.0, 2.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0, 1.0);
+            for (String id : List.of("bad/1", "bad/2")) {
+                driver.putLabelledAnswer(
+                        Pass.RUN + '/' + Pass.CHECKPOINT + "/default/" + id,
+                        new CalibrationAnswer(COMPLETE, 0, List.of(1.0, 2.0, 3.0), indefinite, 2000));
+            }
+            sendAll(driver, QUESTIONS);
+            driver.look(4);
+            shouldBe(driver.posteriors().get(0), base, 3, expected(QUESTIONS));
+            assertThat(driver.deadLetters()).hasSize(2).allSatisfy(letter -> {
+                assertThat(new String(letter.key(), StandardCharsets.UTF_8)).contains("/default/bad/");
+                assertThat(new String(letter.value(), StandardCharsets.UTF_8)).contains("mean=[1.0, 2.0, 3.0]");
+                assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.MESSAGE, ""))
+                        .contains("question 'bad/")
+                        .contains("make the calibration of run-1/step-7/default fail")
+                        .contains("not positive semi-definite");
+            });
+            driver.look(4);
+            assertThat(driver.posteriors()).isEmpty();
+            assertThat(driver.deadLetters()).isEmpty();
         }
     }
 
