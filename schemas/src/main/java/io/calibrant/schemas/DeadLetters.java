@@ -1,5 +1,7 @@
 package io.calibrant.schemas;
 
+import io.calibrant.schemas.text.Printable;
+import io.calibrant.schemas.text.Secrets;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -73,18 +75,24 @@ public final class DeadLetters {
         DeadLetterHeaders.add(
                 headers, DeadLetterHeaders.EXCEPTION, reason.getClass().getName());
         DeadLetterHeaders.add(
-                headers, DeadLetterHeaders.MESSAGE, cut(String.valueOf(reason.getMessage()), MOST_MESSAGE));
-        DeadLetterHeaders.add(headers, DeadLetterHeaders.STACK_TRACE, cut(trace.toString(), MOST_TRACE));
+                headers,
+                DeadLetterHeaders.MESSAGE,
+                Printable.message(String.valueOf(reason.getMessage()), length(MOST_MESSAGE)));
+        String lines = trace.toString();
+        int most = length(MOST_TRACE);
+        DeadLetterHeaders.add(
+                headers,
+                DeadLetterHeaders.STACK_TRACE,
+                Printable.lines(Secrets.inText(lines.substring(0, Math.min(lines.length(), 4 * most))), most));
         DeadLetterHeaders.add(headers, DeadLetterHeaders.TOPIC, record.topic());
         DeadLetterHeaders.add(headers, DeadLetterHeaders.PARTITION, Integer.toString(record.partition()));
         DeadLetterHeaders.add(headers, DeadLetterHeaders.OFFSET, Long.toString(record.offset()));
         DeadLetterHeaders.add(headers, DeadLetterHeaders.TIMESTAMP, Long.toString(record.timestamp()));
     }
 
-    /** No more than so many characters, and no more than an eighth of what fits. */
-    private String cut(String text, int most) {
-        int length = Math.min(most, limit / 8 / 3); // a character takes three bytes at most
-        return text.length() <= length ? text : text.substring(0, length) + "...";
+    /** No more than so many characters, and no more than an eighth of what fits: each takes three bytes at most. */
+    private int length(int most) {
+        return Math.min(most, limit / 8 / 3);
     }
 
     private static byte[] head(Headers headers, String what, byte[] bytes, int most) {

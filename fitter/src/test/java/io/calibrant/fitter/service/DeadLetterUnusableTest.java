@@ -34,7 +34,8 @@ class DeadLetterUnusableTest {
                 new IllegalStateException("covariance is not positive semi-definite"))) {
             Response response = handler(1_000_000).handleError(context(), record(), cause);
             assertThat(response.result().name()).isEqualTo("RESUME");
-            ProducerRecord<byte[], byte[]> letter = response.deadLetterQueueRecords().get(0);
+            ProducerRecord<byte[], byte[]> letter =
+                    response.deadLetterQueueRecords().get(0);
             assertThat(letter.topic()).isEqualTo("letters");
             assertThat(letter.key()).isEqualTo(KEY);
             assertThat(letter.value()).isEqualTo(VALUE);
@@ -61,7 +62,8 @@ class DeadLetterUnusableTest {
     void shouldKeepTheHeadOfWhatTheTopicDoesNotTake() {
         Response response =
                 handler(20_000).handleError(context(), record(), new IllegalArgumentException("x".repeat(100_000)));
-        ProducerRecord<byte[], byte[]> letter = response.deadLetterQueueRecords().get(0);
+        ProducerRecord<byte[], byte[]> letter =
+                response.deadLetterQueueRecords().get(0);
         assertThat(letter.value().length).isLessThan(20_000).isPositive();
         assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.VALUE_BYTES, ""))
                 .isEqualTo("50000");

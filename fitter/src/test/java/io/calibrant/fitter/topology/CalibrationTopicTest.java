@@ -429,8 +429,9 @@ class CalibrationTopicTest {
                                 List.of(List.of(1e300, 0.0, 0.0), List.of(0.0, 1.0, 0.0), List.of(0.0, 0.0, 1.0)))),
                 new Bad("mapProbabilities hold 1.000002", a -> a.setMapProbabilities(List.of(1.000002, 0.0, 0.0, 0.0))),
                 new Bad("posteriorVersion is 9223372036854775807", a -> a.setPosteriorVersion(Long.MAX_VALUE)),
-                new Bad("4 labels, expected 26 at most, of 1000 characters", a -> a.setLabels(
-                        List.of("A", "B", "C", "x".repeat(1001)))));
+                new Bad(
+                        "4 labels, expected 26 at most, of 1000 characters",
+                        a -> a.setLabels(List.of("A", "B", "C", "x".repeat(1001)))));
     }
 
     @ParameterizedTest
@@ -458,7 +459,8 @@ class CalibrationTopicTest {
             assertThat(driver.deadLetters()).isEmpty();
             assertThat(driver.calibration().get(TOTAL))
                     .returns(1L, CalibrationMetrics::getN)
-                    .satisfies(figures -> assertThat(figures.getCalibrated().getNll()).isZero());
+                    .satisfies(figures ->
+                            assertThat(figures.getCalibrated().getNll()).isZero());
         }
     }
 

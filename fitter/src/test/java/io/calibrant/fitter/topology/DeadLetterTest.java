@@ -118,8 +118,7 @@ class DeadLetterTest {
                 new Bad("examples is 4.9E-324", s -> s.setExamples(Double.MIN_VALUE)),
                 new Bad("examples is 1.0E300", s -> s.setExamples(1e300)),
                 new Bad("squaredNorm is 1.0E300", s -> s.setSquaredNorm(1e300)),
-                new Bad("it would make the factors overflow", s -> s.setRows(
-                        Tensors.of(doubles(1e60, 61), 1, 61))),
+                new Bad("it would make the factors overflow", s -> s.setRows(Tensors.of(doubles(1e60, 61), 1, 61))),
                 new Bad("examples is -1.0", s -> s.setExamples(-1)),
                 new Bad("trace is -1.0", s -> s.setTrace(-1)),
                 new Bad("logLikelihood is -Infinity", s -> s.setLogLikelihood(Double.NEGATIVE_INFINITY)),
@@ -236,8 +235,8 @@ class DeadLetterTest {
     }
 
     private void shouldRefuseTheRun(int rank, List<Block> blocks, String reason) {
-        try (Driver driver = new Driver(
-                Driver.settings(), stateDir.resolve(String.valueOf(System.nanoTime())), Map.of())) {
+        try (Driver driver =
+                new Driver(Driver.settings(), stateDir.resolve(String.valueOf(System.nanoTime())), Map.of())) {
             driver.run(Run.newBuilder()
                     .setRunId(Pass.RUN)
                     .setBlocks(blocks)

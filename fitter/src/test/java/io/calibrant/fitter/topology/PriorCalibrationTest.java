@@ -206,9 +206,9 @@ class PriorCalibrationTest {
                         "rest has shape [1, 3, 3], expected [3 or 0, 3, 3]",
                         s -> s.getBlocks().get(0).setRest(Tensors.of(new float[9], 1, 3, 3))),
                 new Bad("rest hold NaN", s -> s.getBlocks().get(0).setRest(notANumber())),
-                new Bad("rest is not a sum of outer products", s -> s.getBlocks()
-                        .get(0)
-                        .setRest(negative())),
+                new Bad(
+                        "rest is not a sum of outer products",
+                        s -> s.getBlocks().get(0).setRest(negative())),
                 new Bad("contrastMean holds 1.0E308", s -> s.setContrastMean(List.of(1.0, 1e308, 0.0))));
     }
 

@@ -7,8 +7,8 @@ final class WireFormat {
     static final int HEADER_BYTES = 5;
 
     /**
-     * No topic of ours takes more, so that only a compressed record can be larger: it is refused before its numbers take
-     * as much memory again.
+     * No topic of ours takes more, so that only a compressed record can be larger: it is refused before its numbers
+     * take as much memory again.
      */
     static final int MOST_BYTES = 64 << 20;
 
