@@ -41,6 +41,19 @@ public final class FitCleanup {
         }
     }
 
+    /** Whether internal topics of a fit are there, whatever topic fits says. */
+    public static boolean isThere(Connection connection, String fit) {
+        String application = FitterSettings.applicationId(connection.topics(), fit);
+        try (Admin admin = Admin.create(connection.admin())) {
+            Set<String> there = admin.listTopics().names().get();
+            return StoreNames.changelogTopics(application).stream().anyMatch(there::contains);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException(e.getCause().getMessage(), e);
+        }
+    }
+
     /**
      * Removes them. No fitter of this fit may be running.
      *

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -42,8 +43,8 @@ public final class FitRegistry {
     /** How often taking a name is tried again when another process takes it at the same moment. */
     private static final int TRIES = 5;
 
-    /** Fields that are not settings: names, times, and what a refit found. */
-    private static final List<String> NO_SETTINGS = List.of("fit", "createdAt", "present");
+    /** Fields that are not settings: names, times, what a refit found, and the topics. */
+    private static final List<String> NO_SETTINGS = List.of("fit", "createdAt", "present", "topics");
 
     private static final String LIVE = "a live fit";
 
@@ -134,6 +135,24 @@ public final class FitRegistry {
         }
         throw new IllegalStateException(
                 "fit '" + settings.fit() + "' is being started many times at once: start one, then the others");
+    }
+
+    /** Records the topics of a fit by their ids, where that is not what is recorded. */
+    static void recordTopics(Connection connection, FitterSettings settings, Map<String, String> ids) {
+        Fit there = find(connection, settings.fit()).orElse(null);
+        if (there == null || there.getTopics().equals(ids)) {
+            return; // deleted meanwhile, or nothing new
+        }
+        there.setTopics(new TreeMap<>(ids));
+        try (KafkaProducer<String, Fit> producer =
+                new KafkaProducer<>(connection.producer(), new StringSerializer(), connection.serializer(Fit.class))) {
+            producer.send(new ProducerRecord<>(connection.topics().fits(), settings.fit(), there))
+                    .get();
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException(e.getCause().getMessage(), e);
+        }
     }
 
     private static IllegalStateException refused(FitterSettings settings, String accepted) {

@@ -10,10 +10,14 @@ import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.TopicIdentity;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -58,6 +62,7 @@ public final class Fitter implements AutoCloseable {
     private volatile ReplayEnd replayEnd;
     private volatile StateDirectory stateDirectory;
     private volatile RebuildingStreams streams;
+    private volatile TopicsWatch watch;
 
     /**
      * A fitter that is not started.
@@ -89,7 +94,8 @@ public final class Fitter implements AutoCloseable {
      *
      * @throws KafkaException if broker or registry do not answer, naming the address, or the service fails to start
      * @throws IllegalStateException if a topic is missing or not co-partitioned with another, or the fit's name stands
-     *     for other settings, or the temporary directory cannot be used; nothing is written then
+     *     for other settings, or its topics were deleted since it last ran, or the temporary directory cannot be used;
+     *     nothing is written then
      */
     public void start() {
         RocksLibrary.load();
@@ -115,6 +121,7 @@ public final class Fitter implements AutoCloseable {
             limits = BrokerLimits.of(admin);
             recordBytes = topics.largestRecord(List.of(
                     connection.topics().statistics(), connection.topics().factors()));
+            requireItsTopics(admin);
             // A resumed refit takes what was there when it began.
             fitting = settings.selecting(settings.selection()
                     .withPresent(FitRegistry.take(connection, settings).getPresent()));
@@ -130,6 +137,7 @@ public final class Fitter implements AutoCloseable {
         Properties configs = adjustment.apply(StreamsConfigs.within(
                 StreamsConfigs.of(connection, settings, stateDirectory.path()), connection, limits, recordBytes));
         configs.put(DeadLetterLog.LIMIT_CONFIG, letterBytes);
+        configs.put(RefusedRecords.LISTENER_CONFIG, (Consumer<Throwable>) this::finish);
         RebuildingStreams starting = new RebuildingStreams(
                 () -> {
                     KafkaStreams made = new KafkaStreams(
@@ -161,6 +169,34 @@ public final class Fitter implements AutoCloseable {
         awaitRunning();
         // Once more: at the first start its own topics exist only now.
         AccessCheck.require(connection, FitterRights.ofInternalTopics(connection, settings));
+        watchItsTopics();
+    }
+
+    /** Refuses to go on with a state whose topics are other ones by now. */
+    private void requireItsTopics(Admin admin) throws InterruptedException, ExecutionException {
+        FitTopics topics = new FitTopics(connection.topics(), settings);
+        Map<String, TopicIdentity> there = topics.now(admin);
+        Optional<Fit> known = FitRegistry.find(connection, settings.fit());
+        if (known.isEmpty()) {
+            topics.requireNothingOfAnUnknownFit(there);
+        } else {
+            topics.compare(known.get().getTopics(), there).forEach(LOG::warn);
+            topics.requireWholeChangelogs(admin, there);
+        }
+    }
+
+    /** From here on all topics are there, the internal ones, too. */
+    private void watchItsTopics() {
+        FitTopics topics = new FitTopics(connection.topics(), settings);
+        try (Admin admin = Admin.create(connection.admin())) {
+            Map<String, TopicIdentity> now = topics.now(admin);
+            FitRegistry.recordTopics(connection, settings, FitTopics.ids(now));
+            watch = new TopicsWatch(connection, settings, topics, now, this::finish);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException("broker " + connection.bootstrapServers() + ": " + oneLine(e), e);
+        }
     }
 
     /** Waits while the state is being restored, however long that takes. */
@@ -202,7 +238,19 @@ public final class Fitter implements AutoCloseable {
         }
     }
 
+    /** Kafka Streams says of a topic that is gone or has changed only what follows from it. */
     private void fail(Throwable failure) {
+        TopicsWatch looking = watch;
+        try {
+            String change = looking == null ? null : looking.change();
+            finish(change == null ? failure : new IllegalStateException(change, failure));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            finish(failure);
+        }
+    }
+
+    private void finish(Throwable failure) {
         running.completeExceptionally(failure);
         end.completeExceptionally(failure);
     }
@@ -272,6 +320,10 @@ public final class Fitter implements AutoCloseable {
     /** Commits what is folded, leaves the group and stops; may be called more than once, and before the start. */
     @Override
     public void close() {
+        TopicsWatch looking = watch;
+        if (looking != null) {
+            looking.close();
+        }
         RebuildingStreams stopping = streams;
         if (stopping != null) {
             stopping.close();

@@ -62,8 +62,12 @@ final class TopicsCheck {
         int first = partitions.get(one);
         int second = partitions.get(other);
         if (first != second) {
+            String fewer = first < second ? one : other;
+            int more = Math.max(first, second);
             throw new IllegalStateException("topics " + one + " and " + other + " must be co-partitioned: " + first
-                    + " and " + second + " partitions; delete one and create it again");
+                    + " and " + second + " partitions; give " + fewer + " " + more
+                    + " too (kafka-topics.sh --alter --topic " + fewer + " --partitions " + more
+                    + "), and where a fit has begun delete it with 'calibrant fits --delete NAME --force'");
         }
     }
 

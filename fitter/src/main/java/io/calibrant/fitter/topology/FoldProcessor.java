@@ -13,22 +13,28 @@ import java.time.Clock;
 import java.util.Optional;
 import java.util.function.Function;
 import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Folds each statistic into the factors of its blocks, once. A bad one changes nothing and throws, which dead-letters
  * it. Where several blocks read one input, its large side is folded once and kept in the state of the first.
  */
 final class FoldProcessor implements Processor<String, Statistics, String, FoldResult> {
+    private static final Logger LOG = LoggerFactory.getLogger(FoldProcessor.class);
+
     private final FitterSettings settings;
     private final StatisticsParser parser;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private ProcessorContext<String, FoldResult> context;
     private KeyValueStore<String, Factor> factors;
     private RunTable runs;
+    private final MissingBatches missing = new MissingBatches(LOG::warn);
     private PromptCommits commits;
 
     FoldProcessor(FitterSettings settings, Function<ProcessorContext<?, ?>, RunTable> runTables) {
@@ -43,6 +49,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         factors = context.getStateStore(StoreNames.FACTORS);
         runs = runTables.apply(context);
         commits = new PromptCommits(context, settings.streaming().commitInterval(), Clock.systemUTC());
+        context.schedule(MissingBatches.LOOK, PunctuationType.WALL_CLOCK_TIME, missing::look);
     }
 
     @Override
@@ -60,6 +67,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         }
         factors.put(key, folded.get().state());
         commits.processed(record.timestamp());
+        missing.folded(key, folded.get().state(), context.currentSystemTimeMs());
         for (FoldResult result : folded.get().blocks()) {
             String block = key(contribution, result.update().getBlock());
             context.forward(new Record<>(block, result, record.timestamp(), new RecordHeaders()));

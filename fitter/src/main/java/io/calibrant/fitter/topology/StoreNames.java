@@ -84,6 +84,20 @@ public final class StoreNames {
                 .toList();
     }
 
+    /** The changelog of the factors: it has as many partitions as topic statistics. */
+    public static String factorsChangelog(String applicationId) {
+        return changelog(applicationId, FACTORS);
+    }
+
+    /** The changelog of the questions: it has as many partitions as topic answers. */
+    public static String questionsChangelog(String applicationId) {
+        return changelog(applicationId, QUESTIONS);
+    }
+
+    private static String changelog(String applicationId, String store) {
+        return applicationId + '-' + store + "-changelog";
+    }
+
     /** The changelog topics of an application's state stores. Which of them exist depends on its settings. */
     public static List<String> changelogTopics(String applicationId) {
         return Stream.of(
@@ -96,7 +110,7 @@ public final class StoreNames {
                         BASES,
                         LABELLED_ANSWERS,
                         PREDICTIVE)
-                .map(store -> applicationId + '-' + store + "-changelog")
+                .map(store -> changelog(applicationId, store))
                 .toList();
     }
 }

@@ -195,6 +195,11 @@ final class Driver implements AutoCloseable {
         return latest;
     }
 
+    /** What the fitter keeps of a block. */
+    Factor state(String key) {
+        return driver.<String, Factor>getKeyValueStore(StoreNames.FACTORS).get(key);
+    }
+
     void changeState(String key, Consumer<Factor> change) {
         KeyValueStore<String, Factor> store = driver.getKeyValueStore(StoreNames.FACTORS);
         Factor factor = store.get(key);

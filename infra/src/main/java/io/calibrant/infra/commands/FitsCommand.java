@@ -139,7 +139,7 @@ final class FitsCommand implements Callable<Integer> {
         List<Posterior> doomed = posteriors.stream()
                 .filter(posterior -> posterior.getFit().equals(delete))
                 .toList();
-        if (doomed.isEmpty() && !names.containsKey(delete)) {
+        if (doomed.isEmpty() && !names.containsKey(delete) && !FitCleanup.isThere(connection, delete)) {
             TreeSet<String> there = new TreeSet<>(names.keySet());
             posteriors.forEach(posterior -> there.add(posterior.getFit()));
             throw new ConfigurationException("--delete", delete, Require.choice(there));
