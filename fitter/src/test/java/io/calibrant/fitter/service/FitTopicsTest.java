@@ -152,8 +152,12 @@ class FitTopicsTest {
         var records = new ConsumerRecords<>(
                 Map.of(partition, java.util.List.of(good, run(1, -5))), Map.of(partition, new OffsetAndMetadata(2)));
         var repaired = new RunTimestamps().onConsume(records);
-        assertThat(repaired.records(partition)).extracting(ConsumerRecord::timestamp).containsExactly(7L, 0L);
-        assertThat(repaired.records(partition)).extracting(ConsumerRecord::offset).containsExactly(0L, 1L);
+        assertThat(repaired.records(partition))
+                .extracting(ConsumerRecord::timestamp)
+                .containsExactly(7L, 0L);
+        assertThat(repaired.records(partition))
+                .extracting(ConsumerRecord::offset)
+                .containsExactly(0L, 1L);
         assertThat(repaired.nextOffsets()).isEqualTo(records.nextOffsets());
     }
 
