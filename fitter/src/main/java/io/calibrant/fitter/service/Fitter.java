@@ -8,6 +8,7 @@ import io.calibrant.fitter.topology.StoreNames;
 import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.ReachabilityCheck;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.TopicIdentity;
@@ -290,7 +291,18 @@ public final class Fitter implements AutoCloseable {
         }
     }
 
-    private static RuntimeException failure(Throwable cause) {
+    private RuntimeException failure(Throwable cause) {
+        Optional<OversizedRecord> oversized = NameOversized.in(cause);
+        if (oversized.isPresent()) {
+            String topic = oversized.get().topic();
+            return new KafkaException(
+                    oversized
+                            .get()
+                            .message(
+                                    OversizedRecord.limit(connection, topic),
+                                    NameOversized.smaller(connection.topics(), topic)),
+                    cause);
+        }
         return cause instanceof IllegalStateException closed ? closed : new KafkaException(oneLine(cause), cause);
     }
 

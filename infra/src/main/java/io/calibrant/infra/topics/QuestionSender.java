@@ -1,12 +1,14 @@
 package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.prompts.Question;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -17,6 +19,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Sends questions and labels, and returns when the broker has all of them. */
@@ -102,13 +105,33 @@ public final class QuestionSender {
                 sent.add(producer.send(new ProducerRecord<>(topic, each.key(), each.value())));
             }
             producer.flush();
-            for (Future<RecordMetadata> each : sent) {
-                each.get();
+            for (int i = 0; i < sent.size(); i++) {
+                check(topic, type, records.get(i), sent.get(i));
             }
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
             throw new KafkaException("topic " + topic + ": " + e.getCause().getMessage(), e);
+        }
+    }
+
+    private <V extends SpecificRecord> void check(
+            String topic, Class<V> type, Keyed<V> record, Future<RecordMetadata> sent)
+            throws ExecutionException, InterruptedException {
+        try {
+            sent.get();
+        } catch (ExecutionException e) {
+            if (!OversizedRecord.isCauseOf(e)) {
+                throw e;
+            }
+            try (Serializer<V> serializer = connection.serializer(type)) {
+                long bytes = record.key().getBytes(StandardCharsets.UTF_8).length
+                        + (long) serializer.serialize(topic, record.value()).length;
+                throw new KafkaException(
+                        new OversizedRecord(topic, record.key(), bytes)
+                                .message(OversizedRecord.limit(connection, topic), ""),
+                        e);
+            }
         }
     }
 }

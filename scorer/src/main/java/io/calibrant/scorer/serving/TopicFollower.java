@@ -35,6 +35,7 @@ final class TopicFollower implements CatalogueFeed {
 
     private final Connection connection;
     private final Catalogue catalogue;
+    private final RefusedRecords refused;
     private final TopicReader reader;
     private KafkaConsumer<byte[], byte[]> fetcher;
     private boolean news;
@@ -48,13 +49,19 @@ final class TopicFollower implements CatalogueFeed {
     TopicFollower(Connection connection, Catalogue catalogue) {
         this.connection = connection;
         this.catalogue = catalogue;
+        refused = new RefusedRecords(connection);
         TopicReading reading = TopicReading.of(connection).badRecords(LOG::warn);
         catalogue.sources().forEach(topic -> reading.results(topic, this::take));
         reader = reading.follow();
     }
 
     private ReadResult<Boolean> take(ConsumerRecord<byte[], byte[]> record) {
-        return catalogue.accept(record).map(isNews -> {
+        ReadResult<Boolean> result = catalogue.accept(record);
+        if (result instanceof ReadResult.Bad<Boolean> bad) {
+            refused.add(record, bad.reason());
+            news = true; // what is missed is missed for another reason now
+        }
+        return result.map(isNews -> {
             news |= isNews;
             return isNews;
         });
@@ -137,6 +144,7 @@ final class TopicFollower implements CatalogueFeed {
     @Override
     public void close() {
         reader.close();
+        refused.close();
         if (fetcher != null) {
             fetcher.close(CloseOptions.timeout(Duration.ZERO));
         }

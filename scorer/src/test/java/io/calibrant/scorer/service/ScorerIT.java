@@ -608,6 +608,27 @@ class ScorerIT {
         assertThat(seen.mathThreads).containsOnly(Math.max(1, mathThreads / 3));
     }
 
+    /** Every start reads the topics anew, and finds the record again. */
+    @Test
+    void shouldDeadLetterARecordThatItCannotServeOnceAndAnswerWithTheOneBeforeIt() throws Exception {
+        TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
+        publish(run);
+        String key = "tiny/step-3/" + run.adapter().keySet().iterator().next();
+        send(List.of(new ProducerRecord<>(connection.topics().adapters(), utf8(key), utf8("junk"))));
+        run.publishPosterior(2, PosteriorState.COMPLETE, Double.NaN);
+        for (int i = 1; i <= 2; i++) {
+            Scorer scorer = start();
+            send("q" + i, question("A", "B"));
+            int asked = i;
+            await().atMost(PATIENCE).until(() -> answers().size() == asked);
+            scorer.close();
+            assertThat(answer("q" + i).getPosteriorVersion()).isEqualTo(1);
+        }
+        await().atMost(PATIENCE).until(() -> reasons().size() == 2);
+        assertThat(reasons().get(key)).contains("magic byte");
+        assertThat(reasons().get("tiny/step-3/default")).contains("lambda of block", "above 0 and finite, got NaN");
+    }
+
     /** Else it would wait for questions in silence; a broker that creates topics would make the topic of its own. */
     @Test
     void shouldNameATopicThatIsDeletedUnderIt() throws Exception {

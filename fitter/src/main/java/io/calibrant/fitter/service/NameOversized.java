@@ -1,0 +1,68 @@
+package io.calibrant.fitter.service;
+
+import io.calibrant.schemas.OversizedRecord;
+import io.calibrant.schemas.Topics;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.streams.errors.DefaultProductionExceptionHandler;
+import org.apache.kafka.streams.errors.ErrorHandlerContext;
+import org.apache.kafka.streams.errors.ProductionExceptionHandler;
+
+/**
+ * Keeps of a record that its topic does not take what Kafka's own exception leaves out. Every failure to send stops the
+ * service, as it does by default. Public because Kafka instantiates it by name.
+ */
+public final class NameOversized implements ProductionExceptionHandler {
+    private final DefaultProductionExceptionHandler others = new DefaultProductionExceptionHandler();
+
+    /** For Kafka, which calls {@link #configure} next. */
+    public NameOversized() {}
+
+    /** Travels in the failure of Kafka Streams. */
+    private static final class Oversized extends RecordTooLargeException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient OversizedRecord record;
+
+        Oversized(OversizedRecord record, Exception cause) {
+            super(cause.getMessage(), cause);
+            this.record = record;
+        }
+    }
+
+    @Override
+    public void configure(Map<String, ?> configs) {
+        others.configure(configs);
+    }
+
+    @Override
+    public Response handleError(ErrorHandlerContext context, ProducerRecord<byte[], byte[]> record, Exception e) {
+        if (OversizedRecord.isCauseOf(e)) {
+            String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
+            long bytes = (record.key() == null ? 0L : record.key().length)
+                    + (record.value() == null ? 0L : record.value().length);
+            throw new Oversized(new OversizedRecord(record.topic(), key, bytes), e);
+        }
+        return others.handleError(context, record, e);
+    }
+
+    /** The record that was too large, where that is why the service failed. */
+    static Optional<OversizedRecord> in(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof Oversized oversized) {
+                return Optional.of(oversized.record);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** What makes the records of a topic smaller. */
+    static String smaller(Topics topics, String topic) {
+        String raise = "raise " + TopicConfig.MAX_MESSAGE_BYTES_CONFIG + " of the topic";
+        return topic.equals(topics.factors()) ? "train with a smaller --rank, or " + raise : raise;
+    }
+}
