@@ -268,9 +268,10 @@ public record Topics(String prefix) {
                         contract(
                                         "as received",
                                         null,
-                                        "Questions that cannot be answered, with the reason in the headers.")
+                                        "Questions that cannot be answered and records that cannot be served, with the"
+                                                + " reason in the headers.")
                                 .writtenBy("score")
-                                .readBy("you", "monitor", "evaluate")));
+                                .readBy("you", "monitor", "evaluate", "score")));
     }
 
     private static TopicContract contract(String key, Schema value, String purpose) {
