@@ -1,8 +1,8 @@
 package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Label;
