@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * Answers the questions of one poll: leases the models that they name, encodes the questions, and gives them to the
@@ -32,13 +33,20 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 final class PollAnswerer {
     private final QuestionReader reader;
+    private final RetainedQuestions retained;
     private final ServingSettings serving;
     private final int batchSize;
     private final ModelTable table;
     private final String runs;
 
-    /** @param connection for the schema of questions, and the name of the topic of runs */
-    PollAnswerer(Connection connection, ScorerSettings settings, ModelTable table) {
+    /**
+     * Leases nothing yet.
+     *
+     * @param connection for the schema of questions, and the name of the topic of runs
+     * @param retained knows which questions are left alone
+     */
+    PollAnswerer(Connection connection, ScorerSettings settings, ModelTable table, RetainedQuestions retained) {
+        this.retained = retained;
         this.reader = new QuestionReader(
                 connection.deserializer(io.calibrant.schemas.avro.Question.class),
                 settings.answering().tier());
@@ -77,6 +85,10 @@ final class PollAnswerer {
         for (ConsumerRecord<byte[], byte[]> record : records) {
             try {
                 QuestionReader.Read read = reader.read(record);
+                TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+                if (retained.isLeft(partition, record.offset(), read.run())) {
+                    continue; // others were asked, and have answered
+                }
                 String run = read.run() == null ? serving.runs().get(0) : read.run();
                 Target target = new Target(run, read.fit() == null ? serving.fit() : read.fit());
                 pending.add(new Pending(record, read, target));

@@ -19,8 +19,19 @@ import org.apache.kafka.common.TopicPartition;
  * confined to one thread.
  */
 final class QuestionBatch implements ConsumerRebalanceListener {
+    private final Assignment assigned;
     private final Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records = new HashMap<>();
     private final Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+
+    /** Hears of partitions before their questions come. */
+    @FunctionalInterface
+    interface Assignment {
+        void begins(Collection<TopicPartition> partitions);
+    }
+
+    QuestionBatch(Assignment assigned) {
+        this.assigned = assigned;
+    }
 
     /**
      * Waits for questions.
@@ -83,8 +94,9 @@ final class QuestionBatch implements ConsumerRebalanceListener {
         offsets.keySet().removeAll(partitions);
     }
 
+    /** The consumer itself starts at the committed offset. */
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-        // The consumer itself starts at the committed offset.
+        assigned.begins(partitions);
     }
 }

@@ -6,6 +6,7 @@ import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.scorer.serving.ModelTable;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -34,7 +35,8 @@ final class QuestionLoop implements AutoCloseable {
     private final ScorerListener listener;
     private final Consumer<byte[], byte[]> consumer;
     private final Delivery delivery;
-    private final QuestionBatch batch = new QuestionBatch();
+    private final RetainedQuestions retained;
+    private final QuestionBatch batch;
     private final PollAnswerer answerer;
     private final Serializer<Answer> answers;
     private final Serializer<PredictiveStatistics> statistics;
@@ -46,18 +48,30 @@ final class QuestionLoop implements AutoCloseable {
         Delivery of(Connection connection, String group, Consumer<byte[], byte[]> consumer);
     }
 
-    /** @param consumer of questions, in no group yet; closed with this object, as the delivery is */
+    /**
+     * Subscribes to the questions.
+     *
+     * @param consumer of questions, in no group yet; closed with this object, as the delivery is
+     * @param groups where the other scorers are
+     */
     QuestionLoop(
             Connection connection,
             ScorerSettings settings,
             ModelTable table,
             ScorerListener listener,
             Consumer<byte[], byte[]> consumer,
-            Delivery delivery) {
+            Delivery delivery,
+            ScorerGroups groups) {
         this.settings = settings;
         this.table = table;
         this.listener = listener;
-        this.answerer = new PollAnswerer(connection, settings, table);
+        this.retained = new RetainedQuestions(
+                settings.serving(),
+                groups,
+                consumer::committed,
+                ManagementFactory.getRuntimeMXBean().getStartTime());
+        this.batch = new QuestionBatch(retained::assigned);
+        this.answerer = new PollAnswerer(connection, settings, table, retained);
         this.answers = connection.serializer(Answer.class);
         this.statistics = connection.serializer(PredictiveStatistics.class);
         this.topics = connection.topics();
@@ -92,7 +106,13 @@ final class QuestionLoop implements AutoCloseable {
         Consumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(configs, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         return new QuestionLoop(
-                connection, settings, table, listener, consumer, deliveries.of(connection, group, consumer));
+                connection,
+                settings,
+                table,
+                listener,
+                consumer,
+                deliveries.of(connection, group, consumer),
+                new BrokerScorerGroups(connection));
     }
 
     /**
@@ -131,7 +151,7 @@ final class QuestionLoop implements AutoCloseable {
     private boolean deliver(PollOutput output) {
         while (true) {
             try {
-                return delivery.deliver(output.records(), batch.offsets());
+                return delivery.deliver(output.records(), retained.marked(batch.offsets()));
             } catch (OversizedException e) {
                 e.reasons().forEach(output::shrink);
             }

@@ -13,6 +13,9 @@ import java.util.Objects;
  * @param poll how questions are taken from their topic
  */
 public record ScorerSettings(ServingSettings serving, AnsweringSettings answering, PollSettings poll) {
+    /** What the name of every group of scorers begins with. */
+    static final String GROUP = "calibrant-scorer-";
+
     /** Every group is there. */
     public ScorerSettings {
         Objects.requireNonNull(serving, "serving");
@@ -45,8 +48,12 @@ public record ScorerSettings(ServingSettings serving, AnsweringSettings answerin
      * see all of them, too. The order of the runs counts, because the first one answers where none is named.
      */
     String group() {
+        return GROUP + groupOf(serving);
+    }
+
+    /** What stands behind {@link #GROUP} in the name of the group. */
+    static String groupOf(ServingSettings serving) {
         String fit = serving.fit();
-        return "calibrant-scorer-" + String.join(",", serving.runs())
-                + (fit.equals(ServingSettings.DEFAULT_FIT) ? "" : "-" + fit);
+        return String.join(",", serving.runs()) + (fit.equals(ServingSettings.DEFAULT_FIT) ? "" : "-" + fit);
     }
 }

@@ -19,7 +19,7 @@ class QuestionBatchTest {
     private static final TopicPartition ONE = new TopicPartition("questions", 1);
     private static final Duration LONG = Duration.ofSeconds(20);
 
-    private final QuestionBatch gathered = new QuestionBatch();
+    private final QuestionBatch gathered = new QuestionBatch(partitions -> {});
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
 
     QuestionBatchTest() {

@@ -51,6 +51,7 @@ class QuestionLoopTest {
 
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
     private final Kept delivery = new Kept();
+    private final KnownGroups groups = new KnownGroups();
     private final Heard heard = new Heard();
     private TinyModels models;
     private QuestionLoop loop;
@@ -67,7 +68,7 @@ class QuestionLoopTest {
     private QuestionLoop loop(Connection connection) {
         ScorerSettings settings = ScorerSettings.of("tiny", directory)
                 .with(PollSettings.DEFAULTS.withBatchSize(3).withLinger(Duration.ZERO));
-        return new QuestionLoop(connection, settings, models.table(), heard, consumer, delivery);
+        return new QuestionLoop(connection, settings, models.table(), heard, consumer, delivery, groups);
     }
 
     @AfterEach
@@ -94,6 +95,22 @@ class QuestionLoopTest {
         assertThat(heard.committed).hasSize(1);
         assertThat(heard.committed.get(0).answered()).isEqualTo(2);
         assertThat(heard.committed.get(0).rejected()).isZero();
+    }
+
+    @Test
+    void shouldLeaveWhatOthersWereAskedAndCommitPastIt() {
+        groups.since(1).at("tiny,other", QUESTIONS, 2, "fit=default since=0");
+        consumer.rebalance(List.of());
+        consumer.rebalance(List.of(QUESTIONS));
+        models.serve(1, DEFAULT);
+        ask("before the start");
+        ask("answered by another list", question -> question.setRun("tiny"));
+        ask("new");
+        loop.poll(Duration.ZERO);
+        assertThat(answers()).extracting(Answer::getQuestionId).containsExactly("new");
+        assertThat(delivery.records).noneMatch(record -> record.topic().contains("dlq"));
+        assertThat(delivery.offsets.get(QUESTIONS).offset()).isEqualTo(3);
+        assertThat(delivery.offsets.get(QUESTIONS).metadata()).isEqualTo("fit=default since=2");
     }
 
     @Test

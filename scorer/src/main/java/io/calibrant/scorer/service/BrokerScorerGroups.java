@@ -1,0 +1,90 @@
+package io.calibrant.scorer.service;
+
+import io.calibrant.schemas.Connection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.GroupListing;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsSpec;
+import org.apache.kafka.clients.admin.ListGroupsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InterruptException;
+
+/** The groups as the broker knows them. One that this scorer may not see is none to it. */
+final class BrokerScorerGroups implements ScorerGroups {
+    private final Connection connection;
+
+    BrokerScorerGroups(Connection connection) {
+        this.connection = connection;
+    }
+
+    @Override
+    public Map<String, Map<TopicPartition, OffsetAndMetadata>> committed(Set<TopicPartition> partitions) {
+        String prefix = connection.topicPrefix() + ScorerSettings.GROUP;
+        Map<String, Map<TopicPartition, OffsetAndMetadata>> committed = new HashMap<>();
+        try (Admin admin = Admin.create(connection.admin())) {
+            List<String> names = admin.listGroups(ListGroupsOptions.forConsumerGroups()).valid().get().stream()
+                    .map(GroupListing::groupId)
+                    .filter(group -> group.startsWith(prefix))
+                    .toList();
+            ListConsumerGroupOffsetsSpec of = new ListConsumerGroupOffsetsSpec().topicPartitions(partitions);
+            for (String name : names) {
+                try {
+                    Map<TopicPartition, OffsetAndMetadata> offsets = admin.listConsumerGroupOffsets(Map.of(name, of))
+                            .partitionsToOffsetAndMetadata(name)
+                            .get();
+                    offsets.values().removeIf(offset -> offset == null);
+                    committed.put(name.substring(prefix.length()), offsets);
+                } catch (ExecutionException e) {
+                    if (!(e.getCause() instanceof AuthorizationException)) {
+                        throw e;
+                    }
+                }
+            }
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException("groups of the scorers: " + e.getCause().getMessage(), e);
+        }
+        return committed;
+    }
+
+    @Override
+    public Map<TopicPartition, Long> since(Set<TopicPartition> partitions, long time) {
+        try (Admin admin = Admin.create(connection.admin())) {
+            Map<TopicPartition, Long> since = offsets(admin, partitions, OffsetSpec.forTimestamp(time));
+            Map<TopicPartition, Long> ends = offsets(admin, partitions, OffsetSpec.latest());
+            since.replaceAll((partition, offset) -> offset < 0 ? ends.get(partition) : offset);
+            return since;
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw new KafkaException(
+                    "topic " + connection.topics().questions() + ": "
+                            + e.getCause().getMessage(),
+                    e);
+        }
+    }
+
+    private static Map<TopicPartition, Long> offsets(Admin admin, Set<TopicPartition> partitions, OffsetSpec spec)
+            throws InterruptedException, ExecutionException {
+        Map<TopicPartition, OffsetSpec> asked =
+                partitions.stream().collect(Collectors.toMap(Function.identity(), partition -> spec));
+        Map<TopicPartition, Long> offsets = new HashMap<>();
+        for (Map.Entry<TopicPartition, ListOffsetsResult.ListOffsetsResultInfo> each :
+                admin.listOffsets(asked).all().get().entrySet()) {
+            offsets.put(each.getKey(), each.getValue().offset());
+        }
+        return offsets;
+    }
+}
