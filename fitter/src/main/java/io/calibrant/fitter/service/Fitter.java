@@ -63,7 +63,7 @@ public final class Fitter implements AutoCloseable {
     private volatile ReplayEnd replayEnd;
     private volatile StateDirectory stateDirectory;
     private volatile RebuildingStreams streams;
-    private volatile TopicsWatch watch;
+    private volatile FitTopicsWatch watch;
 
     /**
      * A fitter that is not started.
@@ -192,7 +192,7 @@ public final class Fitter implements AutoCloseable {
         try (Admin admin = Admin.create(connection.admin())) {
             Map<String, TopicIdentity> now = topics.now(admin);
             FitRegistry.recordTopics(connection, settings, FitTopics.ids(now));
-            watch = new TopicsWatch(connection, settings, topics, now, this::finish);
+            watch = new FitTopicsWatch(connection, settings, topics, now, this::finish);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
@@ -241,7 +241,7 @@ public final class Fitter implements AutoCloseable {
 
     /** Kafka Streams says of a topic that is gone or has changed only what follows from it. */
     private void fail(Throwable failure) {
-        TopicsWatch looking = watch;
+        FitTopicsWatch looking = watch;
         try {
             String change = looking == null ? null : looking.change();
             finish(change == null ? failure : new IllegalStateException(change, failure));
@@ -332,7 +332,7 @@ public final class Fitter implements AutoCloseable {
     /** Commits what is folded, leaves the group and stops; may be called more than once, and before the start. */
     @Override
     public void close() {
-        TopicsWatch looking = watch;
+        FitTopicsWatch looking = watch;
         if (looking != null) {
             looking.close();
         }

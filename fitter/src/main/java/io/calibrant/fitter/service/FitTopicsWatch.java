@@ -31,9 +31,11 @@ import org.slf4j.LoggerFactory;
  * or cut otherwise, records that are deleted before they are read, transactions that stay open and hold up all that
  * comes behind them. In a thread of its own.
  */
-final class TopicsWatch implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(TopicsWatch.class);
+final class FitTopicsWatch implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(FitTopicsWatch.class);
     private static final Duration LOOK = Duration.ofSeconds(5);
+    private static final int LOOKS = 2;
+    private static final Duration AGAIN = Duration.ofSeconds(1);
     private static final Duration HELD_UP = Duration.ofSeconds(15);
     private static final String PATIENCE_MS = "5000";
 
@@ -56,7 +58,7 @@ final class TopicsWatch implements AutoCloseable {
      * @param before what the topics were when the fitter began
      * @param failed hears, once, of what the fitter cannot go on with
      */
-    TopicsWatch(
+    FitTopicsWatch(
             Connection connection,
             FitterSettings settings,
             FitTopics of,
