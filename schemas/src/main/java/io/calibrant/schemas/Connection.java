@@ -211,6 +211,7 @@ public record Connection(
         return key.startsWith("schema.registry.")
                 || key.startsWith("basic.auth.")
                 || key.startsWith("bearer.auth.")
+                || key.startsWith("proxy.")
                 || key.startsWith("specific.avro.")
                 || key.startsWith("avro.")
                 || key.endsWith(".schemas")

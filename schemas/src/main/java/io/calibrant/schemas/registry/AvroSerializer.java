@@ -2,6 +2,7 @@ package io.calibrant.schemas.registry;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
@@ -38,10 +39,35 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
 
     @Override
     public void configure(Map<String, ?> configs, boolean isKey) {
+        refuseWhatOnlyOthersDo(configs, isKey);
         registry = RegistryClient.of(configs);
         Object auto = configs.get("auto.register.schemas");
         register = auto == null || Boolean.parseBoolean(auto.toString());
         suffix = isKey ? "-key" : "-value";
+    }
+
+    /** What would write under another subject, or with another schema, must not be passed over. */
+    private static void refuseWhatOnlyOthersDo(Map<String, ?> configs, boolean isKey) {
+        String strategy = isKey ? "key.subject.name.strategy" : "value.subject.name.strategy";
+        Object subjects = configs.get(strategy);
+        if (subjects != null && !subjects.toString().endsWith("TopicNameStrategy")) {
+            throw refused(strategy, "TopicNameStrategy", subjects);
+        }
+        for (String key : List.of("use.latest.version", "schema.reflection")) {
+            Object value = configs.get(key);
+            if (value != null && !value.toString().equalsIgnoreCase("false")) {
+                throw refused(key, "false", value);
+            }
+        }
+        Object id = configs.get("use.schema.id");
+        if (id != null && !id.toString().equals("-1")) {
+            throw refused("use.schema.id", "-1", id);
+        }
+    }
+
+    private static IllegalArgumentException refused(String key, String accepted, Object value) {
+        return new IllegalArgumentException(
+                key + " must be " + accepted + ", got '" + value + "' (Confluent's serdes know others)");
     }
 
     /**

@@ -1,5 +1,7 @@
 package io.calibrant.schemas.registry;
 
+import java.net.InetSocketAddress;
+import java.net.ProxySelector;
 import java.net.Socket;
 import java.net.http.HttpClient;
 import java.nio.file.Files;
@@ -29,12 +31,14 @@ import org.apache.kafka.common.config.types.Password;
 import org.apache.kafka.common.security.ssl.DefaultSslEngineFactory;
 
 /**
- * HTTP clients for a registry behind TLS: {@code schema.registry.ssl.*} is read as Kafka's clients read {@code ssl.*},
- * by their own classes.
+ * HTTP clients for a registry behind TLS or a proxy: {@code schema.registry.ssl.*} is read as Kafka's clients read
+ * {@code ssl.*}, by their own classes; {@code proxy.host} and {@code proxy.port} are Confluent's.
  */
 final class RegistryTls {
     private static final String PREFIX = "schema.registry.";
     private static final String SSL = PREFIX + "ssl.";
+    private static final String PROXY_HOST = "proxy.host";
+    private static final String PROXY_PORT = "proxy.port";
     private static final Duration CONNECTING = Duration.ofSeconds(5);
     private static final HttpClient PLAIN = builder().build();
 
@@ -44,9 +48,15 @@ final class RegistryTls {
         return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECTING);
     }
 
-    /** The settings of a configuration that are read here, by key. */
+    /** The settings of a configuration that are read here, by key without {@code schema.registry.} before it. */
     static Map<String, String> settings(Map<String, ?> configs) {
         Map<String, String> settings = new TreeMap<>();
+        for (String key : List.of(PROXY_HOST, PROXY_PORT)) {
+            Object value = configs.get(PREFIX + key) == null ? configs.get(key) : configs.get(PREFIX + key);
+            if (value != null && !value.toString().isBlank()) {
+                settings.put(key, value.toString());
+            }
+        }
         configs.forEach((key, value) -> {
             if (key.startsWith(SSL) && value != null) {
                 settings.put(
@@ -66,6 +76,30 @@ final class RegistryTls {
         if (settings.isEmpty()) {
             return PLAIN;
         }
+        HttpClient.Builder client = builder();
+        Map<String, String> tls = new TreeMap<>(settings);
+        String proxy = tls.remove(PROXY_HOST);
+        String port = tls.remove(PROXY_PORT);
+        if (proxy != null) {
+            client.proxy(ProxySelector.of(new InetSocketAddress(proxy, port(port))));
+        }
+        return tls.isEmpty() ? client.build() : speakingTls(client, tls);
+    }
+
+    private static int port(String text) {
+        try {
+            int port = Integer.parseInt(text == null ? "" : text.strip());
+            if (port > 0 && port < 1 << 16) {
+                return port;
+            }
+        } catch (NumberFormatException e) {
+            // Refused below.
+        }
+        throw new IllegalArgumentException(
+                PROXY_PORT + " must be 1 to 65535, got " + (text == null ? "nothing" : "'" + text + "'"));
+    }
+
+    private static HttpClient speakingTls(HttpClient.Builder client, Map<String, String> settings) {
         ConfigDef known = new ConfigDef().withClientSslSupport();
         settings.keySet().forEach(key -> {
             if (!known.names().contains(key) || key.equals(SslConfigs.SSL_ENGINE_FACTORY_CLASS_CONFIG)) {
@@ -85,8 +119,7 @@ final class RegistryTls {
             boolean anyHost = settings.containsKey(SslConfigs.SSL_ENDPOINT_IDENTIFICATION_ALGORITHM_CONFIG)
                     && settings.get(SslConfigs.SSL_ENDPOINT_IDENTIFICATION_ALGORITHM_CONFIG)
                             .isBlank();
-            HttpClient.Builder client =
-                    builder().sslContext(anyHost ? withoutHostNames(engines, values) : engines.sslContext());
+            client.sslContext(anyHost ? withoutHostNames(engines, values) : engines.sslContext());
             SSLParameters parameters = new SSLParameters();
             if (values.get(SslConfigs.SSL_CIPHER_SUITES_CONFIG) instanceof List<?> suites && !suites.isEmpty()) {
                 parameters.setCipherSuites(suites.toArray(String[]::new));

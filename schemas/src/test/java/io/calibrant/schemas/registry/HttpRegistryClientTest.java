@@ -324,6 +324,46 @@ class HttpRegistryClientTest {
     }
 
     @Test
+    void shouldGoThroughAProxy() {
+        for (String before : new String[] {"", "schema.registry."}) {
+            assertThat(asked(Map.of(
+                            "schema.registry.url", "http://registry.invalid:8081",
+                            before + "proxy.host", "127.0.0.1",
+                            before + "proxy.port", url.substring(url.lastIndexOf(':') + 1))))
+                    .isEqualTo("GET http://registry.invalid:8081/subjects");
+        }
+        assertThatThrownBy(() -> asked(Map.of("proxy.host", "127.0.0.1")))
+                .hasMessage("proxy.port must be 1 to 65535, got nothing");
+    }
+
+    @Test
+    void shouldRefuseToWriteWhereOthersWould() {
+        for (Map.Entry<String, String> each : Map.of(
+                        "value.subject.name.strategy", "io.confluent.kafka.serializers.subject.RecordNameStrategy",
+                        "use.latest.version", "true",
+                        "use.schema.id", "7",
+                        "schema.reflection", "true")
+                .entrySet()) {
+            try (AvroSerializer<Label> serializer = new AvroSerializer<>()) {
+                assertThatThrownBy(() -> serializer.configure(
+                                Map.of("schema.registry.url", "mock://refusals", each.getKey(), each.getValue()), false))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageStartingWith(each.getKey() + " must be ")
+                        .hasMessageContaining("got '" + each.getValue() + "'");
+            }
+        }
+        try (AvroSerializer<Label> serializer = new AvroSerializer<>()) {
+            serializer.configure(
+                    Map.of(
+                            "schema.registry.url", "mock://refusals",
+                            "use.latest.version", "false",
+                            "value.subject.name.strategy",
+                                    "io.confluent.kafka.serializers.subject.TopicNameStrategy"),
+                    false);
+        }
+    }
+
+    @Test
     void shouldRefuseByNameWhatItCannotDo() {
         for (Map.Entry<Map<String, String>, String> each : Map.of(
                         Map.of("basic.auth.credentials.source", "KERBEROS"),
