@@ -18,16 +18,17 @@ class ConnectionTest {
 
     @Test
     void shouldKeepItsPromisesAgainstProperties() {
-        Connection connection = new Connection(
-                "a:1,b:2",
-                REGISTRY,
-                "p-",
-                Map.of(
+        Map.of(
                         "isolation.level", "read_uncommitted",
                         "enable.auto.commit", "true",
                         "acks", "1",
-                        "enable.idempotence", "false",
-                        "bootstrap.servers", "elsewhere:9092"));
+                        "enable.idempotence", "false")
+                .forEach((key, value) -> assertThatThrownBy(
+                                () -> new Connection("a:1", REGISTRY, "p-", Map.of(key, value)))
+                        .isInstanceOf(ConfigurationException.class)
+                        .hasMessageStartingWith(key + " must be "));
+        Connection connection =
+                new Connection("a:1,b:2", REGISTRY, "p-", Map.of("bootstrap.servers", "elsewhere:9092"));
         assertThat(connection.consumer("g"))
                 .containsEntry("isolation.level", "read_committed")
                 .containsEntry("enable.auto.commit", "false")
