@@ -6,7 +6,9 @@ import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.schemas.AccessFailure;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.text.Printable;
+import io.calibrant.schemas.text.Secrets;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.KafkaException;
@@ -26,6 +28,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
     /** Long enough for the list of all settings. */
     private static final int MESSAGE = 20_000;
+
+    private static final int TRACE = 200_000;
 
     private final BooleanSupplier debug;
 
@@ -75,7 +79,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
     private void trace(Exception failure, PrintWriter err) {
         if (debug.getAsBoolean()) {
-            failure.printStackTrace(err);
+            StringWriter trace = new StringWriter();
+            failure.printStackTrace(new PrintWriter(trace));
+            err.print(Secrets.inText(Printable.lines(trace.toString(), TRACE)));
         }
         err.flush();
     }
