@@ -327,9 +327,12 @@ class HttpRegistryClientTest {
     void shouldGoThroughAProxy() {
         for (String before : new String[] {"", "schema.registry."}) {
             assertThat(asked(Map.of(
-                            "schema.registry.url", "http://registry.invalid:8081",
-                            before + "proxy.host", "127.0.0.1",
-                            before + "proxy.port", url.substring(url.lastIndexOf(':') + 1))))
+                            "schema.registry.url",
+                            "http://registry.invalid:8081",
+                            before + "proxy.host",
+                            "127.0.0.1",
+                            before + "proxy.port",
+                            url.substring(url.lastIndexOf(':') + 1))))
                     .isEqualTo("GET http://registry.invalid:8081/subjects");
         }
         assertThatThrownBy(() -> asked(Map.of("proxy.host", "127.0.0.1")))
@@ -346,7 +349,8 @@ class HttpRegistryClientTest {
                 .entrySet()) {
             try (AvroSerializer<Label> serializer = new AvroSerializer<>()) {
                 assertThatThrownBy(() -> serializer.configure(
-                                Map.of("schema.registry.url", "mock://refusals", each.getKey(), each.getValue()), false))
+                                Map.of("schema.registry.url", "mock://refusals", each.getKey(), each.getValue()),
+                                false))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageStartingWith(each.getKey() + " must be ")
                         .hasMessageContaining("got '" + each.getValue() + "'");
@@ -357,8 +361,7 @@ class HttpRegistryClientTest {
                     Map.of(
                             "schema.registry.url", "mock://refusals",
                             "use.latest.version", "false",
-                            "value.subject.name.strategy",
-                                    "io.confluent.kafka.serializers.subject.TopicNameStrategy"),
+                            "value.subject.name.strategy", "io.confluent.kafka.serializers.subject.TopicNameStrategy"),
                     false);
         }
     }
