@@ -108,5 +108,7 @@ public final class RunRemoval {
         } finally {
             senders.forEach(TransactionalSender::close);
         }
+        // A commit returns before readers see it; the next producer of the id is opened when they do.
+        TransactionalSender.open(connection, run, sources.get(0)).close();
     }
 }
