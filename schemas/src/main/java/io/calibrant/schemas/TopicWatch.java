@@ -11,13 +11,13 @@ import java.util.function.LongSupplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * Notices that a topic was deleted, or deleted and created anew, while a service runs on it: clients go on in silence,
- * with state that belongs to records which are no more. Never waits. Not thread-safe.
+ * Notices that a topic was deleted, was deleted and created anew, or has more partitions than before, while a service
+ * runs on it: clients go on in silence, with state that belongs to records which are no more, or without the records of
+ * the new partitions. Never waits. Not thread-safe.
  */
 public final class TopicWatch implements AutoCloseable {
     private static final Duration EVERY = Duration.ofSeconds(2);
@@ -30,7 +30,7 @@ public final class TopicWatch implements AutoCloseable {
     private final List<String> topics;
     private final String service;
     private final LongSupplier nanos;
-    private final Map<String, Uuid> ids = new HashMap<>();
+    private final Map<String, TopicDescription> known = new HashMap<>();
     private final Map<String, Integer> missed = new HashMap<>();
     private Map<String, KafkaFuture<TopicDescription>> asked = Map.of();
     private long askedAt;
@@ -78,7 +78,7 @@ public final class TopicWatch implements AutoCloseable {
     /**
      * Looks at the last answer where it has come, and asks again where it is time to.
      *
-     * @throws IllegalStateException naming the topics that are gone or others by the same name, and what to do
+     * @throws IllegalStateException naming the topics that are gone, others by the same name, or larger, and what to do
      */
     public void check() {
         if (!asked.isEmpty() && asked.values().stream().allMatch(KafkaFuture::isDone)) {
@@ -96,13 +96,18 @@ public final class TopicWatch implements AutoCloseable {
     private void look(Map<String, KafkaFuture<TopicDescription>> answer) {
         List<String> gone = new ArrayList<>();
         List<String> anew = new ArrayList<>();
+        List<String> grown = new ArrayList<>();
         for (String topic : topics) {
             try {
-                Uuid id = answer.get(topic).get().topicId();
+                TopicDescription now = answer.get(topic).get();
                 missed.remove(topic);
-                Uuid known = ids.putIfAbsent(topic, id);
-                if (known != null && !known.equals(id)) {
+                TopicDescription before = known.putIfAbsent(topic, now);
+                if (before != null && !before.topicId().equals(now.topicId())) {
                     anew.add(topic);
+                } else if (before != null
+                        && before.partitions().size() != now.partitions().size()) {
+                    grown.add("topic " + topic + " had " + before.partitions().size() + " partitions and has "
+                            + now.partitions().size());
                 }
             } catch (InterruptedException e) {
                 throw new InterruptException(e);
@@ -121,6 +126,10 @@ public final class TopicWatch implements AutoCloseable {
         if (!anew.isEmpty()) {
             throw new IllegalStateException(named(anew) + " deleted and created anew under a running 'calibrant "
                     + service + "': what it holds is of records that are no more; start it again");
+        }
+        if (!grown.isEmpty()) {
+            throw new IllegalStateException(String.join(", ", grown) + ": a running 'calibrant " + service
+                    + "' does not read the new ones; start it again");
         }
     }
 

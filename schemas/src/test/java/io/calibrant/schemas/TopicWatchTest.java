@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -19,6 +21,7 @@ import org.junit.jupiter.api.Test;
 class TopicWatchTest {
     private final Map<String, Uuid> there = new HashMap<>();
     private boolean answering = true;
+    private int partitions = 1;
     private long now;
     private final TopicWatch watch =
             new TopicWatch(this::describe, () -> {}, List.of("questions", "answers"), "score", () -> now);
@@ -53,6 +56,15 @@ class TopicWatchTest {
     }
 
     @Test
+    void shouldNameATopicThatHasMorePartitionsThanBefore() {
+        partitions = 2;
+        assertThatThrownBy(this::look)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("topic answers had 1 partitions and has 2")
+                .hasMessageEndingWith(": a running 'calibrant score' does not read the new ones; start it again");
+    }
+
+    @Test
     void shouldBearABrokerThatDoesNotAnswer() {
         answering = false;
         assertThatCode(this::look).doesNotThrowAnyException();
@@ -72,7 +84,12 @@ class TopicWatchTest {
             if (!answering) {
                 future.completeExceptionally(new TimeoutException("no broker"));
             } else if (there.containsKey(topic)) {
-                future.complete(new TopicDescription(topic, false, List.of(), Set.of(), there.get(topic)));
+                future.complete(new TopicDescription(
+                        topic,
+                        false,
+                        Collections.nCopies(partitions, new TopicPartitionInfo(0, null, List.of(), List.of())),
+                        Set.of(),
+                        there.get(topic)));
             } else {
                 future.completeExceptionally(new UnknownTopicOrPartitionException("no " + topic));
             }

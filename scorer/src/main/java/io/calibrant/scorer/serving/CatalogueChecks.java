@@ -7,6 +7,7 @@ import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.DType;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorForm;
@@ -14,8 +15,10 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Tensor;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -23,6 +26,9 @@ import java.util.Set;
  * can be made of. A record that is refused here leaves the one before it of its key in use.
  */
 final class CatalogueChecks {
+    /** The eigenvalues of a small side that is larger than any in use would take seconds. */
+    private static final int LARGEST_RANK = 256;
+
     private CatalogueChecks() {}
 
     /**
@@ -31,6 +37,7 @@ final class CatalogueChecks {
      * @throws IllegalArgumentException naming the field, its value and what is accepted
      */
     static void check(String key, Run run) {
+        Map<String, Block> blocks = new HashMap<>();
         require(key.equals(run.getRunId()), "runId", run.getRunId(), "the record's key '" + key + "'");
         require(run.getLoraRank() >= 1, "loraRank", run.getLoraRank(), "1 or more");
         positive("loraAlpha", run.getLoraAlpha());
@@ -42,6 +49,25 @@ final class CatalogueChecks {
                     sides,
                     List.of(block.getOutputs(), block.getInputs()),
                     "1 or more");
+            require(blocks.put(block.getName(), block) == null, "blocks", block.getName() + " twice", "distinct");
+        }
+        for (String target : run.getLoraTargets()) {
+            Block a = blocks.get(target + ".lora_A");
+            Block b = blocks.get(target + ".lora_B");
+            require(
+                    a != null && b != null && a.getOutputs() == run.getLoraRank() && b.getInputs() == run.getLoraRank(),
+                    "blocks of " + target,
+                    a == null || b == null ? "none" : List.of(a.getOutputs(), b.getInputs()),
+                    "lora_A and lora_B of loraRank " + run.getLoraRank());
+        }
+        Set<Object> classes = new HashSet<>();
+        for (ClassToken token : run.getClassTokens()) {
+            require(token.getTokenId() >= 0, "token of class " + token.getLabel(), token.getTokenId(), "0 or more");
+            require(
+                    classes.add(token.getLabel()) && classes.add(token.getTokenId()),
+                    "classTokens",
+                    token.getLabel() + " " + token.getTokenId() + " twice",
+                    "distinct");
         }
     }
 
@@ -78,6 +104,9 @@ final class CatalogueChecks {
                 "trace",
                 factor.getTrace(),
                 "0 or more and finite");
+        if (small.get(0) > LARGEST_RANK) {
+            return;
+        }
         try {
             KroneckerFactor.smallSpectrum(Tensors.doubles(factor.getSmall()), small.get(0));
         } catch (ArithmeticException e) {

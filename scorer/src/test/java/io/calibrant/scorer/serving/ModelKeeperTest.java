@@ -11,6 +11,7 @@ import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -191,6 +192,8 @@ class ModelKeeperTest {
         VARIANCE_SCALE_NEGATIVE,
         POSTERIOR_UNDER_ANOTHER_KEY,
         RUN_UNDER_ANOTHER_KEY,
+        RUN_OF_ANOTHER_RANK,
+        RUN_WITH_A_CLASS_TWICE,
         ADAPTER_NO_RECORD,
         ADAPTER_NAN,
         FACTOR_OF_NOTHING,
@@ -232,6 +235,18 @@ class ModelKeeperTest {
                         "tiny",
                         Run.class,
                         Run.newBuilder(run.run("")).setRunId("other").build());
+            case RUN_OF_ANOTHER_RANK -> topics.add(
+                    CONNECTION.topics().runs(),
+                    "tiny",
+                    Run.class,
+                    Run.newBuilder(run.run("")).setLoraRank(1).build());
+            case RUN_WITH_A_CLASS_TWICE -> topics.add(
+                    CONNECTION.topics().runs(),
+                    "tiny",
+                    Run.class,
+                    Run.newBuilder(run.run(""))
+                            .setClassTokens(List.of(new ClassToken("A", 7), new ClassToken("B", 7)))
+                            .build());
             case ADAPTER_NO_RECORD -> topics.add(CONNECTION.topics().adapters(), adapterKey, new byte[] {'j'});
             case ADAPTER_NAN -> {
                 AdapterBlock weights = run.adapter().get(block);
