@@ -235,18 +235,20 @@ class ModelKeeperTest {
                         "tiny",
                         Run.class,
                         Run.newBuilder(run.run("")).setRunId("other").build());
-            case RUN_OF_ANOTHER_RANK -> topics.add(
-                    CONNECTION.topics().runs(),
-                    "tiny",
-                    Run.class,
-                    Run.newBuilder(run.run("")).setLoraRank(1).build());
-            case RUN_WITH_A_CLASS_TWICE -> topics.add(
-                    CONNECTION.topics().runs(),
-                    "tiny",
-                    Run.class,
-                    Run.newBuilder(run.run(""))
-                            .setClassTokens(List.of(new ClassToken("A", 7), new ClassToken("B", 7)))
-                            .build());
+            case RUN_OF_ANOTHER_RANK ->
+                topics.add(
+                        CONNECTION.topics().runs(),
+                        "tiny",
+                        Run.class,
+                        Run.newBuilder(run.run("")).setLoraRank(1).build());
+            case RUN_WITH_A_CLASS_TWICE ->
+                topics.add(
+                        CONNECTION.topics().runs(),
+                        "tiny",
+                        Run.class,
+                        Run.newBuilder(run.run(""))
+                                .setClassTokens(List.of(new ClassToken("A", 7), new ClassToken("B", 7)))
+                                .build());
             case ADAPTER_NO_RECORD -> topics.add(CONNECTION.topics().adapters(), adapterKey, new byte[] {'j'});
             case ADAPTER_NAN -> {
                 AdapterBlock weights = run.adapter().get(block);
