@@ -65,6 +65,25 @@ public final class AccessCheck {
         }
     }
 
+    /**
+     * Checks that a command may read the topics that their definitions name for it. For commands that wait for topics:
+     * one that may not be described looks like one that is not there yet.
+     *
+     * @param command as the definitions name it
+     * @throws AccessDeniedException naming all rights that are missing
+     */
+    public static void requireToRead(Connection connection, String command) {
+        require(
+                connection,
+                AccessRight.topics(
+                        "READ",
+                        connection.topics().definitions().stream()
+                                .filter(definition ->
+                                        definition.contract().readers().contains(command))
+                                .map(TopicDefinition::name)
+                                .toArray(String[]::new)));
+    }
+
     /** What is missing. Of a topic that may not be described nobody knows what else is allowed. */
     private static List<AccessRight> ofTopic(AccessRight right, Optional<Set<AclOperation>> allowed) {
         if (allowed == null) {

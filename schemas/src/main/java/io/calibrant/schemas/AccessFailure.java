@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -30,6 +29,8 @@ public final class AccessFailure {
             Pattern.compile("Could not create topic ([A-Za-z0-9._-]+?)\\.?(?=[:\\s]|$)");
     private static final Pattern TOPICS = Pattern.compile("Not authorized to access topics: \\[([^\\]]*)]");
 
+    private static final List<AclOperation> ANYTHING = List.of(AclOperation.READ, AclOperation.WRITE);
+
     private final Connection connection;
     private final String command;
 
@@ -53,7 +54,7 @@ public final class AccessFailure {
     public Optional<String> describe(Throwable failure) {
         for (Throwable each = failure; each != null; each = each.getCause()) {
             if (each instanceof AccessDeniedException denied) {
-                return Optional.of(words(denied.missing()));
+                return Optional.of(words(completed(denied)));
             }
         }
         for (Throwable each = failure; each != null; each = each.getCause()) {
@@ -64,10 +65,23 @@ public final class AccessFailure {
         return Optional.empty();
     }
 
+    /** Who may not describe a topic, and came upon that by chance, may not do with it what the command will do, either. */
+    private List<AccessRight> completed(AccessDeniedException denied) {
+        List<AccessRight> rights = new ArrayList<>(denied.missing());
+        for (AccessRight each : denied.missing()) {
+            if (denied.getCause() != null
+                    && each.kind().equals("topic")
+                    && each.operation().equals(AclOperation.DESCRIBE.name())) {
+                needed(each.name()).forEach(next -> rights.add(new AccessRight(next.name(), "topic", each.name())));
+            }
+        }
+        return rights;
+    }
+
     private String words(List<AccessRight> rights) {
         Map<String, List<AccessRight>> byResource = rights.stream()
                 .collect(Collectors.groupingBy(AccessRight::resource, LinkedHashMap::new, Collectors.toList()));
-        String principal = Principal.of(connection);
+        String principal = ClientPrincipal.of(connection);
         List<AccessRight> first = byResource.values().iterator().next();
         return principal + " has no right to "
                 + byResource.entrySet().stream()
@@ -94,10 +108,28 @@ public final class AccessFailure {
         if (refused instanceof TransactionalIdAuthorizationException) {
             return List.of(AccessRight.transactionalIds(own("-")));
         }
-        return List.of(
-                refused instanceof ClusterAuthorizationException
-                        ? new AccessRight("IDEMPOTENT_WRITE", "cluster", "")
-                        : new AccessRight("an operation", "cluster", ""));
+        return refused instanceof ClusterAuthorizationException
+                ? producing()
+                : List.of(new AccessRight("an operation", "cluster", ""));
+    }
+
+    /** A producer is refused who may write to no topic at all; brokers before 2.8 want a right of its own. */
+    private List<AccessRight> producing() {
+        List<String> written = connection.topics().definitions().stream()
+                .filter(definition -> definition.contract().writers().contains(command))
+                .map(TopicDefinition::name)
+                .toList();
+        List<AccessRight> rights = new ArrayList<>();
+        try (Admin admin = Admin.create(connection.admin())) {
+            AccessCheck.allowed(admin, written).forEach((topic, operations) -> {
+                if (operations.isEmpty() || !operations.get().contains(AclOperation.WRITE)) {
+                    rights.add(new AccessRight("WRITE", "topic", topic));
+                }
+            });
+        } catch (KafkaException e) {
+            // Then the cluster's right is what is left to say.
+        }
+        return rights.isEmpty() ? List.of(new AccessRight("IDEMPOTENT_WRITE", "cluster", "")) : rights;
     }
 
     /** What the groups and transactional ids of a command begin with. */
@@ -128,8 +160,8 @@ public final class AccessFailure {
                     rights.add(new AccessRight("DESCRIBE", "topic", topic));
                     needed(topic).forEach(each -> rights.add(new AccessRight(each.name(), "topic", topic)));
                 } else {
-                    needed(topic).stream()
-                            .filter(operation -> !operations.get().contains(operation))
+                    List<AclOperation> missing = missing(needed(topic), operations.get());
+                    (missing.isEmpty() ? missing(ANYTHING, operations.get()) : missing)
                             .forEach(operation -> rights.add(new AccessRight(operation.name(), "topic", topic)));
                 }
             });
@@ -137,6 +169,10 @@ public final class AccessFailure {
             // What is known without asking is said all the same.
         }
         return rights.isEmpty() ? List.of(new AccessRight("an operation", "topic", String.join(", ", asked))) : rights;
+    }
+
+    private static List<AclOperation> missing(List<AclOperation> wanted, Set<AclOperation> allowed) {
+        return wanted.stream().filter(each -> !allowed.contains(each)).toList();
     }
 
     /** What each pattern's first group matches in the messages of a failure and its causes. */
@@ -165,28 +201,5 @@ public final class AccessFailure {
             needed.add(AclOperation.WRITE);
         }
         return needed;
-    }
-
-    /** Who the client is to the cluster, as far as its settings tell. */
-    static final class Principal {
-        private static final Pattern USER = Pattern.compile("\\busername\\s*=\\s*\"?([^\"\\s;]+)\"?");
-
-        private Principal() {}
-
-        static String of(Connection connection) {
-            Map<String, String> settings = connection.properties();
-            Matcher user = USER.matcher(settings.getOrDefault("sasl.jaas.config", ""));
-            if (user.find()) {
-                return "User:" + user.group(1);
-            }
-            String protocol =
-                    settings.getOrDefault("security.protocol", "PLAINTEXT").toUpperCase(Locale.ROOT);
-            if (protocol.startsWith("SASL")) {
-                return "User:<of " + settings.getOrDefault("sasl.mechanism", "GSSAPI") + ">";
-            }
-            return protocol.equals("SSL") && settings.containsKey("ssl.keystore.location")
-                    ? "User:<of the certificate in " + settings.get("ssl.keystore.location") + ">"
-                    : "User:ANONYMOUS";
-        }
     }
 }

@@ -138,7 +138,8 @@ public record Topics(String prefix) {
                                         "fits",
                                         "evaluate",
                                         "demo",
-                                        "runs")),
+                                        "runs",
+                                        "validate")),
                 compacted(
                         adapters(),
                         true,
@@ -220,7 +221,7 @@ public record Topics(String prefix) {
                                         Question.getClassSchema(),
                                         "Questions to be answered.")
                                 .writtenBy("you", "ask", "validate", "evaluate", "train")
-                                .readBy("score", "validate", "evaluate")),
+                                .readBy("score", "ask", "label", "validate", "evaluate", "train")),
                 deleted(
                         answers(),
                         false,

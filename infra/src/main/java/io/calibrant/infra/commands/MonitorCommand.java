@@ -4,6 +4,7 @@ import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.monitor.Monitor;
+import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
 import java.util.concurrent.Callable;
@@ -45,6 +46,7 @@ final class MonitorCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Usage.check(spec, () -> Require.between("--port", port, 0, 65_535));
         Connection connection = connectionOptions.reachable();
+        AccessCheck.requireToRead(connection, spec.name());
         Output output = new Output(spec);
         CountDownLatch closed = new CountDownLatch(1);
         try (Monitor monitor = Monitor.start(connection, port, output::note)) {

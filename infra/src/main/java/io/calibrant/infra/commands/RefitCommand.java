@@ -8,6 +8,7 @@ import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.PriorOptions;
 import io.calibrant.infra.commands.options.Usage;
@@ -149,6 +150,10 @@ final class RefitCommand implements Callable<Integer> {
             names = "--json",
             description = "One object: what would be read; with --execute one for each checkpoint, as of 'fits'.")
     private boolean json;
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // picocli fills it
+    private NewTopicOptions newTopicOptions;
 
     @Mixin
     private ConnectionOptions connectionOptions;

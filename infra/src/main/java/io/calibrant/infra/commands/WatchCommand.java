@@ -7,6 +7,7 @@ import io.calibrant.infra.commands.output.WatchObjects;
 import io.calibrant.infra.live.FitHistory;
 import io.calibrant.infra.live.RunHistory;
 import io.calibrant.infra.watch.Watch;
+import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
@@ -63,6 +64,7 @@ final class WatchCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Connection connection = connectionOptions.reachable();
+        AccessCheck.requireToRead(connection, spec.name());
         AtomicBoolean interrupted = new AtomicBoolean();
         CountDownLatch ended = new CountDownLatch(1);
         AutoCloseable stop = () -> {

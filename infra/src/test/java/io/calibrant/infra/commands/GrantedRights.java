@@ -39,11 +39,17 @@ public final class GrantedRights implements Authorizer {
      * @param name ends with {@code *} where all that begin so are meant
      */
     record Grant(AclOperation operation, ResourceType type, String name) {
+        private static final Set<AclOperation> WITH_DESCRIBE =
+                Set.of(AclOperation.READ, AclOperation.WRITE, AclOperation.DELETE);
+
+        /** Whether it allows to describe this topic without a right of its own for that. */
+        boolean impliesDescribing(String topic) {
+            return WITH_DESCRIBE.contains(operation) && name.equals(topic);
+        }
+
         private boolean allows(AclOperation wanted, ResourceType kind, String resource) {
             boolean covers = operation == wanted
-                    || (wanted == AclOperation.DESCRIBE
-                            && Set.of(AclOperation.READ, AclOperation.WRITE, AclOperation.DELETE)
-                                    .contains(operation));
+                    || (wanted == AclOperation.DESCRIBE && WITH_DESCRIBE.contains(operation));
             return covers
                     && type == kind
                     && (name.endsWith("*")

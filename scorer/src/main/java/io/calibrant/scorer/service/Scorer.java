@@ -64,9 +64,8 @@ public final class Scorer implements AutoCloseable {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics(
                 "READ", topics.runs(), topics.adapters(), topics.factors(), topics.posteriors(), topics.questions()));
-        // Written for fits whose prior is chosen by labels; whether it is there is looked up for every one.
-        rights.addAll(AccessRight.topics("DESCRIBE", topics.predictiveStatistics()));
-        rights.addAll(AccessRight.topics("WRITE", topics.answers(), topics.scorerDeadLetters()));
+        rights.addAll(AccessRight.topics(
+                "WRITE", topics.answers(), topics.predictiveStatistics(), topics.scorerDeadLetters()));
         String group = connection.topicPrefix() + settings.group();
         rights.add(AccessRight.group(group));
         rights.add(AccessRight.transactionalIds(group + "-"));

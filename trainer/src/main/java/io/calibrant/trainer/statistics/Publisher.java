@@ -77,7 +77,7 @@ public final class Publisher implements AutoCloseable {
         rights.addAll(
                 AccessRight.topics("WRITE", topics.runs(), topics.adapters(), topics.progress(), topics.statistics()));
         if (validating) {
-            rights.addAll(AccessRight.topics("READ", topics.questions(), topics.labels()));
+            rights.addAll(AccessRight.topics("READ", topics.questions()));
             rights.addAll(AccessRight.topics("WRITE", topics.questions(), topics.labels()));
         } else {
             rights.addAll(AccessRight.topics("DESCRIBE", topics.questions(), topics.labels()));
