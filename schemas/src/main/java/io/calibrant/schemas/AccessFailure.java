@@ -65,7 +65,9 @@ public final class AccessFailure {
         return Optional.empty();
     }
 
-    /** Who may not describe a topic, and came upon that by chance, may not do with it what the command will do, either. */
+    /**
+     * Who may not describe a topic, and came upon that by chance, may not do with it what the command will do, either.
+     */
     private List<AccessRight> completed(AccessDeniedException denied) {
         List<AccessRight> rights = new ArrayList<>(denied.missing());
         for (AccessRight each : denied.missing()) {

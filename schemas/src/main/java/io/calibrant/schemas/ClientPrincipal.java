@@ -14,8 +14,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Who a client is to a cluster, as far as its settings tell: no request of Kafka's answers that. A cluster with rules of
- * its own for names may call it something else.
+ * Who a client is to a cluster, as far as its settings tell: no request of Kafka's answers that. A cluster with rules
+ * of its own for names may call it something else.
  */
 final class ClientPrincipal {
     private static final Pattern USER = Pattern.compile("\\busername\\s*=\\s*\"?([^\"\\s;]+)\"?");
@@ -46,8 +46,7 @@ final class ClientPrincipal {
     private static String subject(Map<String, String> settings, String file) {
         try (InputStream in = Files.newInputStream(Path.of(file))) {
             KeyStore store = KeyStore.getInstance(settings.getOrDefault("ssl.keystore.type", "JKS"));
-            store.load(
-                    in, settings.getOrDefault("ssl.keystore.password", "").toCharArray());
+            store.load(in, settings.getOrDefault("ssl.keystore.password", "").toCharArray());
             for (String alias : Collections.list(store.aliases())) {
                 if (store.isKeyEntry(alias) && store.getCertificate(alias) instanceof X509Certificate certificate) {
                     return certificate.getSubjectX500Principal().getName();

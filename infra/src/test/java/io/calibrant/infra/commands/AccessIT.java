@@ -171,8 +171,7 @@ class AccessIT {
     void shouldFindTheRightsOfEveryCommandOnThePage() throws Exception {
         Map<String, List<Grant>> page = page();
         // Where a topic is empty, nobody needs to read it.
-        new QuestionSender(operator)
-                .questions(QuestionFile.read(questions).subList(0, 1), Purpose.ANSWER, RUN, null);
+        new QuestionSender(operator).questions(QuestionFile.read(questions).subList(0, 1), Purpose.ANSWER, RUN, null);
         new SentPass(1).send(operator, batch -> false);
         for (String[] command : new String[][] {
             {"topics"},
@@ -223,8 +222,7 @@ class AccessIT {
     private static Path other() throws Exception {
         Path file = dir.resolve("other.jsonl");
         Files.write(
-                file,
-                Files.readAllLines(GOLDEN.resolve("data_mcq/train.jsonl")).subList(20, 24));
+                file, Files.readAllLines(GOLDEN.resolve("data_mcq/train.jsonl")).subList(20, 24));
         return file;
     }
 

@@ -48,8 +48,8 @@ public final class GrantedRights implements Authorizer {
         }
 
         private boolean allows(AclOperation wanted, ResourceType kind, String resource) {
-            boolean covers = operation == wanted
-                    || (wanted == AclOperation.DESCRIBE && WITH_DESCRIBE.contains(operation));
+            boolean covers =
+                    operation == wanted || (wanted == AclOperation.DESCRIBE && WITH_DESCRIBE.contains(operation));
             return covers
                     && type == kind
                     && (name.endsWith("*")
