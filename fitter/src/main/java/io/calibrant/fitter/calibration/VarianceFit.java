@@ -31,7 +31,7 @@ final class VarianceFit {
      */
     private static final double[] TEMPERATURES = {-3, -1.5, -0.5, 0, 0.5, 1, 1.5, 3};
 
-    private static final double[] SCALES = {-8, -5, -2.3, 0, 2, 5};
+    private static final double[] SCALES = {-8, -5, -2.3, 0, 2, 5, 8};
 
     private final VariancePrior prior;
 

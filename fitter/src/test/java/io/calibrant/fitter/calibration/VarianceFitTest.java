@@ -97,6 +97,36 @@ class VarianceFitTest {
         assertThat(there.value).isLessThanOrEqualTo(least);
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {42, 46, 84})
+    void shouldFindTheLeastOfSeveralValleys(long seed) {
+        // Few labels of large variances: one valley is a large T and a small c, a far deeper one a large c.
+        Random random = new Random(seed);
+        int n = 1 + random.nextInt(12);
+        List<LabelledContrasts> answers = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            double[] mean = new double[1 + random.nextInt(3)];
+            double size = Math.exp(2.5 * random.nextGaussian());
+            for (int c = 0; c < mean.length; c++) {
+                mean[c] = size * random.nextGaussian();
+            }
+            double[][] covariance =
+                    Answers.scaled(Answers.covariance(mean.length, random), Math.exp(3 * random.nextGaussian()));
+            answers.add(new LabelledContrasts("q" + i, mean, covariance, random.nextInt(mean.length + 1)));
+        }
+        List<SampledAnswer> sampled = Answers.sampled(answers, LINK);
+        VarianceFit fit = new VarianceFit(VariancePrior.WEAK);
+        VarianceScaling found = fit.fit(sampled);
+        double least = Double.POSITIVE_INFINITY;
+        for (double a = -4; a <= 4; a += 0.2) {
+            for (double b = -12; b <= 12; b += 0.5) {
+                least = Math.min(least, fit.value(sampled, a, b, 127));
+            }
+        }
+        assertThat(fit.value(sampled, Math.log(found.temperature()), Math.log(found.scale()), 127))
+                .isLessThan(least + 0.1);
+    }
+
     @Test
     void shouldLeaveOutEachPartAsIfItHadNeverBeenThere() {
         List<SampledAnswer> answers = Answers.sampled(Answers.drawn(90, 0.8, 1.5, 6), LINK);
