@@ -81,6 +81,14 @@ public final class PromptReader {
                             "below " + config.vocabularySize() + ", the size of the model's vocabulary"));
                 }
             }
+            for (long id : prompt.ids()) {
+                if (id >= config.vocabularySize()) {
+                    throw new BadQuestionException(Require.message(
+                            "a token of question '" + question.id() + "'",
+                            id,
+                            "below " + config.vocabularySize() + ", the size of the model's vocabulary"));
+                }
+            }
             return new TokenizedQuestion(question, prompt.ids(), tokens, purpose);
         } catch (IllegalArgumentException e) {
             throw new BadQuestionException(e.getMessage(), e);

@@ -139,6 +139,17 @@ class PromptReaderTest {
                 .hasMessageContaining("must be different tokens of this model, got 0 for both");
     }
 
+    @Test
+    void shouldRefuseAWordBeyondTheVocabularyOfTheModel() {
+        PromptReader smaller =
+                new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size() - 1), Optional.empty());
+        List<Choice> choices = List.of(new Choice("A", ""), new Choice("B", ""));
+
+        assertThatThrownBy(() -> smaller.read(new Question("q", "alien", null, choices, null), Purpose.ANSWER))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessage("a token of question 'q' must be below 11, the size of the model's vocabulary, got 11");
+    }
+
     /** The tokenizer may know words that were added beyond the embedding table. */
     @Test
     void shouldRefuseALabelBeyondTheVocabularyOfTheModel() {

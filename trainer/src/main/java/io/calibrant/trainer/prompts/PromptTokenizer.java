@@ -72,7 +72,10 @@ public final class PromptTokenizer implements AutoCloseable {
                         LongStream.of(around).boxed().toList(),
                         LongStream.of(plain).boxed().toList());
         if (before < 0) {
-            throw file.refused("post_processor must keep the tokens of a text, got others for '" + PROBE + "'", null);
+            throw Refusal.of(
+                    "tokenizer file " + file.path() + ": post_processor",
+                    "one that keeps the tokens of a text",
+                    "others for '" + PROBE + "'");
         }
         boolean ends = around.length > before + plain.length;
         if (settings.addEos().orElse(false)) {
@@ -82,11 +85,12 @@ public final class PromptTokenizer implements AutoCloseable {
                     true);
         }
         if (ends && settings.addEos().isEmpty()) {
-            throw file.refused(
-                    "post_processor must add nothing behind a text, got '" + encoding.getTokens()[around.length - 1]
+            throw Refusal.of(
+                    "tokenizer file " + file.path() + ": post_processor",
+                    "one that adds nothing behind a text",
+                    "'" + encoding.getTokens()[around.length - 1]
                             + "' (the model would be asked after the end of its text): remove it from the template, or"
-                            + " set add_eos_token to false in " + settings.file(),
-                    null);
+                            + " set add_eos_token to false in " + settings.file());
         }
         long[] template = Arrays.copyOf(around, before);
         long[] prefix = prefix(template, file, settings);

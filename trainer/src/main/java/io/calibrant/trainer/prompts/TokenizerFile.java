@@ -84,6 +84,10 @@ final class TokenizerFile {
         }
     }
 
+    Path path() {
+        return path;
+    }
+
     byte[] bytes() {
         return bytes;
     }

@@ -88,7 +88,12 @@ public final class SafetensorsReader implements Closeable {
         Map<Path, FileChannel> channels = new LinkedHashMap<>();
         return closingOnFailure(channels, () -> {
             JsonNode map;
-            byte[] bytes = InputFile.read(index, InputFile.MOST_JSON_BYTES);
+            byte[] bytes;
+            try {
+                bytes = InputFile.read(index, InputFile.MOST_JSON_BYTES);
+            } catch (IOException e) {
+                throw new ModelFileException(index + ": cannot be read: " + e.getMessage(), e);
+            }
             try {
                 map = JSON.readTree(bytes).path("weight_map");
             } catch (JsonProcessingException e) {

@@ -44,7 +44,7 @@ final class Guessing {
         }
         return Optional.of(String.format(
                 Locale.ROOT,
-                "warning: training accuracy %.3f: %d of %d questions right, where guessing has %.1f: the prompt or the"
+                "training accuracy %.3f: %d of %d questions right, where guessing has %.1f: the prompt or the"
                         + " model is perhaps not the one that the adapter was trained with, or these are not its"
                         + " questions",
                 (double) right / questions,

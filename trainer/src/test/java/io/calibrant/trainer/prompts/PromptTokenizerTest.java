@@ -119,7 +119,11 @@ class PromptTokenizerTest {
                         "(?s)(\"single\": \\[.*?\"Sequence\".*?\\}\\s*\\})",
                         "$1, {\"SpecialToken\": {\"id\": \"<s>\", \"type_id\": 0}}");
         Files.delete(directory.resolve("tokenizer_config.json"));
-        assertRefused(appends, "post_processor must add nothing behind a text, got '<s>'", "add_eos_token");
+        Path file = Files.writeString(directory.resolve("tokenizer.json"), appends);
+        assertThatThrownBy(() -> PromptTokenizer.load(directory))
+                .hasMessageStartingWith("tokenizer file " + file
+                        + ": post_processor must be one that adds nothing behind a text, got '<s>'")
+                .hasMessageContaining("add_eos_token");
         Files.writeString(directory.resolve("tokenizer_config.json"), "{\"add_eos_token\": false}");
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
             long[] ids = tokenizer.encode("Answer:");

@@ -11,7 +11,7 @@ class GuessingTest {
         assertThat(of(24, 4, 6).warning())
                 .hasValueSatisfying(line -> assertThat(line)
                         .startsWith(
-                                "warning: training accuracy 0.250: 6 of 24 questions right, where guessing has 6.0"));
+                                "training accuracy 0.250: 6 of 24 questions right, where guessing has 6.0"));
         assertThat(of(24, 4, 9).warning())
                 .as("three in a hundred, more often than not noticed")
                 .isPresent();
