@@ -18,6 +18,9 @@ import java.util.SplittableRandom;
  */
 public final class Adapter {
 
+    /** A matrix is one array. */
+    private static final long MOST_NUMBERS = Integer.MAX_VALUE - 16;
+
     private final LoraSettings settings;
     private final int[] classTokens;
     private final Map<String, LoraMatrices> matrices;
@@ -42,6 +45,11 @@ public final class Adapter {
         List<LoraMatrices> all = new ArrayList<>();
         for (LinearShape full : settings.targets().select(config)) {
             LinearShape linear = trimmed(full, classTokens.length);
+            long widest = Math.max(linear.inputs(), linear.outputs());
+            if (settings.rank() * widest > MOST_NUMBERS) {
+                throw new IllegalArgumentException("LoRA rank must be at most " + MOST_NUMBERS / widest + " for "
+                        + linear.path() + " of width " + widest + ", got " + settings.rank());
+            }
             double bound = 1 / Math.sqrt(linear.inputs());
             float[] a = new float[settings.rank() * linear.inputs()];
             for (int i = 0; i < a.length; i++) {

@@ -1,6 +1,7 @@
 package io.calibrant.trainer.lora;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
@@ -47,6 +48,14 @@ class AdapterTest {
         assertThat(count).isGreaterThan(500);
         assertThat(sumOfSquares / count).as("mean square of a uniform").isCloseTo(1 / 3.0, within(0.03));
         assertThat(adapter.matrices().get("lm_head").linear()).isEqualTo(new LinearShape("lm_head", 20, 2));
+    }
+
+    @Test
+    void shouldRefuseARankWhoseMatricesNoArrayHolds() {
+        LoraSettings wide = new LoraSettings(2_000_000_000, 8, 0, false, LoraTargets.parse("q_proj"));
+        assertThatThrownBy(() -> Adapter.initialise(config, wide, new int[] {1}, 1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("LoRA rank must be at most 89478484 for model.layers.0.self_attn.q_proj");
     }
 
     @Test
