@@ -10,8 +10,7 @@ class GuessingTest {
     void shouldWarnWhereAnswersCannotBeToldFromGuesses() {
         assertThat(of(24, 4, 6).warning())
                 .hasValueSatisfying(line -> assertThat(line)
-                        .startsWith(
-                                "training accuracy 0.250: 6 of 24 questions right, where guessing has 6.0"));
+                        .startsWith("training accuracy 0.250: 6 of 24 questions right, where guessing has 6.0"));
         assertThat(of(24, 4, 9).warning())
                 .as("three in a hundred, more often than not noticed")
                 .isPresent();
