@@ -145,6 +145,36 @@ class AnswererTest {
         assertThat(((Outcome.Rejected) outcome).reason()).hasMessageStartingWith("question 'q': ");
     }
 
+    /** At tier map no link looks at the numbers. */
+    @Test
+    void shouldRejectWhatIsNotFiniteAtEveryTier() {
+        for (Tier tier : Tier.values()) {
+            assertThat(reason(answerer, tier, Double.NaN)).startsWith("question 'q': ");
+        }
+    }
+
+    /** What the model says is there, and no exception of what is made of it may end the scorer. */
+    @Test
+    void shouldRejectAQuestionOfWhichNoStatisticsCanBeMade() {
+        Posterior without = posterior();
+        without.setBlocks(List.of());
+        Outcome outcome = answerer.with(without)
+                .answer(this::predict, PLACES, Tier.ALL, List.of(question("q", 70, 71, 72)), true)
+                .get(0);
+        assertThat(outcome).isInstanceOf(Outcome.Rejected.class);
+    }
+
+    private static String reason(Answerer answerer, Tier tier, double mean) {
+        Outcome outcome = answerer.answer(
+                        all -> List.of(Predictives.of(new double[] {mean}, new double[][] {{1}}, 1)),
+                        PLACES,
+                        tier,
+                        List.of(question("q", 70, 71)),
+                        false)
+                .get(0);
+        return ((Outcome.Rejected) outcome).reason().getMessage();
+    }
+
     @Test
     void shouldSendStatisticsOnlyWhereTheyAreMeasured() {
         List<TokenizedQuestion> questions = List.of(question("q", 70, 71, 72));
