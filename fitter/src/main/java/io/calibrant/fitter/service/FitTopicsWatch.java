@@ -112,13 +112,23 @@ final class FitTopicsWatch implements AutoCloseable {
         }
     }
 
-    /** What has become of the topics, and what to do; null where nothing has changed, or nobody answers. */
+    /**
+     * What has become of the topics, and what to do; null where nothing has changed, or nobody answers. Looks twice: a
+     * broker that has just started may not know every topic yet.
+     */
     String change() throws InterruptedException {
         try {
-            String change = TopicIdentity.change(before, TopicIdentity.of(admin, before.keySet()));
-            return change == null
-                    ? null
-                    : change + ", and the state of the fit is of the old one: " + of.howToBeginAnew();
+            String change = null;
+            for (int look = 0; look < LOOKS; look++) {
+                if (look > 0) {
+                    Thread.sleep(AGAIN.toMillis());
+                }
+                change = TopicIdentity.change(before, TopicIdentity.of(admin, before.keySet()));
+                if (change == null) {
+                    return null;
+                }
+            }
+            return change + ", and the state of the fit is of the old one: " + of.howToBeginAnew();
         } catch (ExecutionException | KafkaException e) {
             return null;
         }
