@@ -35,7 +35,7 @@ final class TopicFollower implements CatalogueFeed {
 
     private final Connection connection;
     private final Catalogue catalogue;
-    private final RefusedRecords refused;
+    private final UnservableRecords refused;
     private final TopicReader reader;
     private KafkaConsumer<byte[], byte[]> fetcher;
     private boolean news;
@@ -49,7 +49,7 @@ final class TopicFollower implements CatalogueFeed {
     TopicFollower(Connection connection, Catalogue catalogue) {
         this.connection = connection;
         this.catalogue = catalogue;
-        refused = new RefusedRecords(connection);
+        refused = new UnservableRecords(connection);
         TopicReading reading = TopicReading.of(connection).badRecords(LOG::warn);
         catalogue.sources().forEach(topic -> reading.results(topic, this::take));
         reader = reading.follow();

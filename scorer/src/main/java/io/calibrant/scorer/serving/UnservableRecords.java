@@ -29,8 +29,8 @@ import org.slf4j.LoggerFactory;
  * several may read them at once: a record that has a letter gets no other one, unless both find it at the same moment.
  * Not thread-safe; confined to one thread.
  */
-final class RefusedRecords implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(RefusedRecords.class);
+final class UnservableRecords implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(UnservableRecords.class);
     private static final Duration LAST_PATIENCE = Duration.ofSeconds(5);
 
     /** Bytes of a letter that every topic takes. */
@@ -44,7 +44,7 @@ final class RefusedRecords implements AutoCloseable {
     private Set<RecordPosition> written;
 
     /** Connects to nothing before there is something to write. */
-    RefusedRecords(Connection connection) {
+    UnservableRecords(Connection connection) {
         this.connection = connection;
         topic = connection.topics().scorerDeadLetters();
         letters = new DeadLetters(topic, Topics.MAX_RECORD_BYTES);
