@@ -10,9 +10,6 @@ final class EvidenceTerms {
     /** ... to here. */
     static final double MOST = 1e10;
 
-    /** Curvature below this underflows on the way to {@link #MOST}, and counts as none. */
-    private static final double NO_CURVATURE = 1e-280;
-
     private final double[] mu;
     private final double[] multiplicity;
     private final double squaredNorm;
@@ -76,7 +73,7 @@ final class EvidenceTerms {
      * without end), {@link #MOST}; without both, 1. Every answer is kept within {@link #LEAST} and {@link #MOST}.
      */
     double bestPrecision(double start) {
-        boolean curved = effectiveParameters(1) > NO_CURVATURE;
+        boolean curved = effectiveParameters(1) > 0;
         if (!curved || squaredNorm == 0) {
             return curved ? MOST : squaredNorm == 0 ? 1 : clamp(parameters / squaredNorm);
         }

@@ -138,7 +138,7 @@ public final class Fitter implements AutoCloseable {
         Properties configs = adjustment.apply(StreamsConfigs.within(
                 StreamsConfigs.of(connection, settings, stateDirectory.path()), connection, limits, recordBytes));
         configs.put(DeadLetterLog.LIMIT_CONFIG, letterBytes);
-        configs.put(RefusedRecords.LISTENER_CONFIG, (Consumer<Throwable>) this::finish);
+        configs.put(RefusedOutputs.LISTENER_CONFIG, (Consumer<Throwable>) this::finish);
         RebuildingStreams starting = new RebuildingStreams(
                 () -> {
                     KafkaStreams made = new KafkaStreams(

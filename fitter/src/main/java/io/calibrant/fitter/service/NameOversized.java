@@ -42,12 +42,17 @@ public final class NameOversized implements ProductionExceptionHandler {
     @Override
     public Response handleError(ErrorHandlerContext context, ProducerRecord<byte[], byte[]> record, Exception e) {
         if (OversizedRecord.isCauseOf(e)) {
-            String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
-            long bytes = (record.key() == null ? 0L : record.key().length)
-                    + (record.value() == null ? 0L : record.value().length);
-            throw new Oversized(new OversizedRecord(record.topic(), key, bytes), e);
+            throw named(record, e);
         }
         return others.handleError(context, record, e);
+    }
+
+    /** The failure of a service that sent such a record; {@link #in} finds it again. */
+    static RuntimeException named(ProducerRecord<byte[], byte[]> record, Exception e) {
+        String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
+        long bytes = (record.key() == null ? 0L : record.key().length)
+                + (record.value() == null ? 0L : record.value().length);
+        return new Oversized(new OversizedRecord(record.topic(), key, bytes), e);
     }
 
     /** The record that was too large, where that is why the service failed. */

@@ -9,6 +9,6 @@
  *
  * <p>May depend on: {@code io.calibrant.fitter.folding}, {@code io.calibrant.fitter.labels},
  * {@code io.calibrant.fitter.posteriors}, {@code io.calibrant.fitter.settings}, {@code io.calibrant.schemas},
- * {@code org.apache.kafka}, {@code org.slf4j}.
+ * {@code org.apache.avro.specific}, {@code org.apache.kafka}, {@code org.slf4j}.
  */
 package io.calibrant.fitter.topology;

@@ -74,6 +74,30 @@ class CalibratorTest {
     }
 
     @Test
+    void shouldNotTakeTheBetterOfTwoThatAreWorseThanTheModelAsItWas() {
+        // Cross-validated, (T, c) beats temperature by more than a standard error here, and MAP beats both.
+        Random random = new Random(132);
+        int n = 10 + random.nextInt(6);
+        double scale = Math.exp(1.5 * random.nextGaussian());
+        List<LabelledContrasts> answers = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            double[] mean = {scale * random.nextGaussian() * 3};
+            double[][] covariance = {{Math.exp(2 * random.nextGaussian())}};
+            double p = 1 / (1 + Math.exp(-mean[0]));
+            answers.add(new LabelledContrasts("q" + i, mean, covariance, random.nextDouble() < p ? 0 : 1));
+        }
+        CalibrationResult calibrated = calibrator.calibrate(answers);
+        CrossValidation figures = calibrated.crossValidation().orElseThrow();
+        assertThat(figures.varianceHelps()).isTrue();
+        assertThat(figures.varianceNll())
+                .isGreaterThan(answers.stream()
+                        .mapToDouble(answer -> answer.logits().negativeLogLikelihood(1))
+                        .average()
+                        .orElseThrow());
+        assertThat(calibrated.serving()).isEqualTo(ServedCalibration.TEMPERATURE);
+    }
+
+    @Test
     void shouldMeetItsNaiveTwin() {
         // Every fold fitted anew and from far away, on answers that were never in it; NLL from the link's own
         // probabilities.

@@ -123,20 +123,20 @@ class FitTopicsTest {
     void shouldNameTheTopicThatRefusesARecord() {
         byte[] key = "r/c/b".getBytes(StandardCharsets.UTF_8);
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>("p.factors", 1, 1000L, key, new byte[100]);
-        assertThat(RefusedRecords.message(record, new InvalidTimestampException("no")))
+        assertThat(RefusedOutputs.message(record, new InvalidTimestampException("no")))
                 .contains("topic p.factors does not take the timestamp 1000 (1970-01-01T00:00:01Z) of record 'r/c/b'")
                 .contains("message.timestamp.before.max.ms");
-        assertThat(RefusedRecords.message(record, new RecordTooLargeException("no")))
+        assertThat(RefusedOutputs.message(record, new RecordTooLargeException("no")))
                 .contains("record 'r/c/b' of 105 bytes is too large for topic p.factors");
     }
 
     @Test
     void shouldEndOnlyForWhatATopicRefuses() {
         int[] heard = {0};
-        RefusedRecords handler = new RefusedRecords();
+        RefusedOutputs handler = new RefusedOutputs();
         Map<String, Object> configs = new HashMap<>();
         java.util.function.Consumer<Throwable> listener = failure -> heard[0]++;
-        configs.put(RefusedRecords.LISTENER_CONFIG, listener);
+        configs.put(RefusedOutputs.LISTENER_CONFIG, listener);
         handler.configure(configs);
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>("p.factors", new byte[1]);
         handler.handleError(null, record, new NotLeaderOrFollowerException("later"));

@@ -171,6 +171,12 @@ class AvroSerdeTest {
     }
 
     @Test
+    void shouldRefuseWhatIsLargerThanAnyTopicTakes() {
+        // A compressed record can be: 100 MB of zeros are 100 kB on the wire.
+        assertBad(new byte[WireFormat.MOST_BYTES + 1], "value of 67108865 bytes, expected 67108864 at most");
+    }
+
+    @Test
     void shouldRefuseWrongMagicBytes() {
         byte[] bytes = serializer.serialize("questions", question);
         bytes[0] = 1;

@@ -20,7 +20,7 @@ import org.apache.kafka.streams.errors.ProductionExceptionHandler;
  * on for ever: what is sent behind the refused record fails as out of order, which it takes for a task that has moved,
  * and begins again. Public because Kafka instantiates it by name.
  */
-public final class RefusedRecords implements ProductionExceptionHandler {
+public final class RefusedOutputs implements ProductionExceptionHandler {
     /** A key of the Streams configuration: a {@code Consumer<Throwable>} that hears of the end. */
     static final String LISTENER_CONFIG = "calibrant.refused.records.listener";
 
@@ -28,7 +28,7 @@ public final class RefusedRecords implements ProductionExceptionHandler {
     private Consumer<Throwable> listener = failure -> {};
 
     /** For Kafka, which calls {@link #configure} next. */
-    public RefusedRecords() {}
+    public RefusedOutputs() {}
 
     @Override
     @SuppressWarnings("unchecked") // what this package puts there
@@ -43,7 +43,10 @@ public final class RefusedRecords implements ProductionExceptionHandler {
     public Response handleError(
             ErrorHandlerContext context, ProducerRecord<byte[], byte[]> record, Exception exception) {
         if (isRefusal(exception)) {
-            listener.accept(new KafkaException(message(record, exception), exception));
+            listener.accept(
+                    OversizedRecord.isCauseOf(exception)
+                            ? NameOversized.named(record, exception)
+                            : new KafkaException(message(record, exception), exception));
             return Response.fail();
         }
         return others.handleError(context, record, exception);
