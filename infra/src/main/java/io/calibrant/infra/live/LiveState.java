@@ -1,5 +1,6 @@
 package io.calibrant.infra.live;
 
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.FactorUpdate;
@@ -23,6 +24,7 @@ import java.util.TreeSet;
  */
 public final class LiveState implements LiveRecords {
     static final int FITS = 30;
+    private static final int UNMET = 1000;
     private static final int DEAD_LETTERS = 200;
 
     private static final Comparator<DeadLetter> BY_TIME = Comparator.comparingLong(DeadLetter::time)
@@ -38,6 +40,10 @@ public final class LiveState implements LiveRecords {
     private final Map<String, AnswerHistory> answers = new HashMap<>();
     private final Map<FitName, FitHistory> fits = new TreeMap<>();
     private final Map<FitName, Long> removed = new HashMap<>();
+
+    /** What names no checkpoint, by the key of its record. */
+    private final Map<String, CalibrationMetrics> unmet = new HashMap<>();
+
     private final TreeSet<FitName> leftOut = new TreeSet<>();
     private final TreeSet<DeadLetter> deadLetters = new TreeSet<>(BY_TIME);
     private final Map<String, Long> deadLetterCounts = new LinkedHashMap<>();
@@ -107,16 +113,27 @@ public final class LiveState implements LiveRecords {
         version++;
         int window = key == null ? -1 : key.lastIndexOf('/');
         if (metrics == null) {
+            unmet.remove(key);
             FitName name = window < 0 ? null : FitName.ofKey(key.substring(0, window));
             FitHistory fit = name == null ? null : fits.get(name);
             if (fit != null) {
                 fit.calibrationRemoved(key.substring(window + 1));
             }
-        } else if (!metrics.getRunId().isEmpty()) {
+        } else if (metrics.getCheckpoint().isEmpty()) {
+            requireNames(metrics.getRunId(), metrics.getCheckpoint(), metrics.getFit(), metrics.getWindow());
+            if (unmet.size() < UNMET || unmet.containsKey(key)) {
+                unmet.put(key, metrics);
+            }
+        } else {
             requireNames(metrics.getRunId(), metrics.getCheckpoint(), metrics.getFit(), metrics.getWindow());
             fit(new FitName(metrics.getRunId(), metrics.getCheckpoint(), metrics.getFit()))
                     .calibration(metrics);
         }
+    }
+
+    /** Labels of a run that no answer with the fit has met, and what was refused there; null for none. */
+    public CalibrationMetrics unmet(FitName fit) {
+        return unmet.get(Keys.calibration(fit.run(), "", fit.fit(), "total"));
     }
 
     @Override

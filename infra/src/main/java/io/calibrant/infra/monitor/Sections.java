@@ -46,7 +46,7 @@ final class Sections {
         sections.put("fit", fit(fit, run == null ? null : state.progress(run)));
         sections.put("block", block(fit, selection.block()));
         sections.put("answers", answers(run == null ? null : state.answers(run), now));
-        sections.put("calibration", calibration(fit));
+        sections.put("calibration", calibration(fit, fit == null ? null : state.unmet(fit.name())));
         sections.put("deadletters", deadLetters(state));
         // Last, so that a page that shows 'live' has everything that was read until then.
         sections.put("status", status(state, health, selection, run, fit));
@@ -257,10 +257,12 @@ final class Sections {
         return object;
     }
 
-    private static ObjectNode calibration(FitHistory fit) {
+    private static ObjectNode calibration(FitHistory fit, CalibrationMetrics unmet) {
         ObjectNode object = JSON.createObjectNode();
         CalibrationMetrics total = fit == null ? null : fit.total();
         object.put("n", total == null ? 0 : total.getN());
+        object.put("labelsWithoutAnswer", unmet == null ? 0 : unmet.getLabelsWithoutAnswer());
+        object.put("otherTexts", unmet == null ? 0 : unmet.getOtherTexts());
         if (total == null) {
             return object;
         }

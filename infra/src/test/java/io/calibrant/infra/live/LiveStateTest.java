@@ -31,6 +31,18 @@ class LiveStateTest {
     }
 
     @Test
+    void shouldKeepLabelsWithoutAnAnswerApartFromTheFitsOfTheirRun() {
+        CalibrationMetrics metrics = metrics("r", "", 3);
+        state.calibration("r//default/total", metrics);
+        state.calibration("//default/total", metrics("", "", 1));
+        assertThat(state.fits()).isEmpty();
+        assertThat(state.unmet(new FitName("r", "step-1", "default"))).isEqualTo(metrics);
+        assertThat(state.unmet(new FitName("r2", "step-1", "default"))).isNull();
+        state.calibration("r//default/total", null);
+        assertThat(state.unmet(new FitName("r", "step-1", "default"))).isNull();
+    }
+
+    @Test
     void shouldCutTheTextsOfAnswersAndRefuseNamesThatAreNone() {
         String endless = "x".repeat(900_000);
         state.answer(answer("r", endless), 1, 0, 0);
@@ -76,6 +88,19 @@ class LiveStateTest {
         assertThat(CalibrationPoint.comparable(metrics)).isNull();
         metrics.setTemperature(figures(40));
         assertThat(CalibrationPoint.comparable(metrics)).isEqualTo(figures(40));
+    }
+
+    private static CalibrationMetrics metrics(String run, String checkpoint, long labelsWithoutAnswer) {
+        return CalibrationMetrics.newBuilder()
+                .setRunId(run)
+                .setCheckpoint(checkpoint)
+                .setFit("default")
+                .setWindow("total")
+                .setN(0)
+                .setMap(figures(0))
+                .setCalibrated(figures(0))
+                .setLabelsWithoutAnswer(labelsWithoutAnswer)
+                .build();
     }
 
     private static MethodMetrics figures(long n) {
