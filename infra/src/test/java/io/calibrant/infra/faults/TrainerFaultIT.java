@@ -155,7 +155,7 @@ class TrainerFaultIT {
                     .get(i)
                     .printed()
                     .lines()
-                    .filter(each -> each.startsWith("resuming run 'r' at step "))
+                    .filter(each -> each.contains(" resuming run 'r' at step "))
                     .findFirst()
                     .orElseThrow();
             System.out.println(line);

@@ -73,7 +73,7 @@ public final class Publisher implements AutoCloseable {
      */
     public static void requireAccess(Connection connection, String runId, String source, boolean validating) {
         Topics topics = connection.topics();
-        List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.runs()));
+        List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.runs(), topics.progress()));
         rights.addAll(
                 AccessRight.topics("WRITE", topics.runs(), topics.adapters(), topics.progress(), topics.statistics()));
         if (validating) {
