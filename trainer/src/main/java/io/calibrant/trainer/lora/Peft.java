@@ -158,9 +158,9 @@ public final class Peft {
         }
     }
 
-    /** The name of a file that shows that a directory holds an adapter; empty where it holds none. */
+    /** The name of the file with the weights of an adapter that a directory holds; empty where it holds none. */
     public static Optional<String> adapterIn(Path directory) {
-        return Stream.of(CONFIG, WEIGHTS, PICKLED)
+        return Stream.of(WEIGHTS, PICKLED)
                 .filter(name -> Files.exists(directory.resolve(name)))
                 .findFirst();
     }

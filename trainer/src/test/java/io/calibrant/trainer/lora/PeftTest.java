@@ -286,7 +286,7 @@ class PeftTest {
         Path written = directory.resolve("written");
         assertThat(Peft.adapterIn(written)).isEmpty();
         Peft.write(written, adapter, config, "", "news");
-        assertThat(Peft.adapterIn(written)).contains("adapter_config.json");
+        assertThat(Peft.adapterIn(written)).contains("adapter_model.safetensors");
         assertThat(Peft.runOf(written)).contains("news");
         Peft.write(written, adapter, config, "");
         assertThat(Peft.runOf(written)).isEmpty();

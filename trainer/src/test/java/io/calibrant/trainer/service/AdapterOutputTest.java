@@ -34,8 +34,7 @@ class AdapterOutputTest {
     void shouldRefuseAnotherRunsAdapterUnlessToldToOverwriteIt() throws IOException {
         Path output = directory.resolve("output");
         write(output, "film");
-        refused(output, "without another run's adapter (adapter_config.json is there; --overwrite replaces it)");
-        Files.delete(output.resolve("adapter_config.json"));
+        refused(output, "without another run's adapter (adapter_model.safetensors is there; --overwrite replaces it)");
         Files.delete(output.resolve("adapter_model.safetensors"));
         Files.createFile(output.resolve("adapter_model.bin"));
         refused(output, "(adapter_model.bin is there");
