@@ -87,7 +87,7 @@ class TimestampsTest {
                         .contains(reason);
                 assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.TOPIC, ""))
                         .isEqualTo(input.topic());
-                assertThat(letter.timestamp()).isBetween(0L, NOW); // the broker takes it
+                assertThat(letter.timestamp()).isNull(); // that of the moment it is sent, which the broker takes
             });
             driver.answer(Answers.of("good", 1), AT_TEN);
             driver.label("good", "A", AT_TEN);
