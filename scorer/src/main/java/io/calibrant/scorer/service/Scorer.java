@@ -63,7 +63,13 @@ public final class Scorer implements AutoCloseable {
     public void requireAccess() {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics(
-                "READ", topics.runs(), topics.adapters(), topics.factors(), topics.posteriors(), topics.questions(), topics.scorerDeadLetters()));
+                "READ",
+                topics.runs(),
+                topics.adapters(),
+                topics.factors(),
+                topics.posteriors(),
+                topics.questions(),
+                topics.scorerDeadLetters()));
         rights.addAll(AccessRight.topics(
                 "WRITE", topics.answers(), topics.predictiveStatistics(), topics.scorerDeadLetters()));
         String group = connection.topicPrefix() + settings.group();
