@@ -311,7 +311,8 @@ class PublisherTest {
                         new Checkpoint("step-0", adapter, null), new BatchRange(0, 1, 1L), SingleBatch.of(large)))
                 .isInstanceOf(PublishingException.class)
                 .hasMessageContaining("r1/step-0/" + small.blocks().get(1).block())
-                .hasMessageContaining("must be at most " + Topics.MAX_RECORD_BYTES + " bytes, got ")
+                .hasMessageContaining("is too large for topic")
+                .hasMessageContaining("max.message.bytes " + Topics.MAX_RECORD_BYTES + ": ")
                 .hasMessageContaining("--batch-size");
         assertThat(producer.history()).isEmpty();
         assertThat(producer.commitCount()).isZero();

@@ -175,8 +175,8 @@ class TransactionalSenderTest {
                     }))
                     .isInstanceOf(PublishingException.class)
                     .hasMessage("record 'r1/step-0/b' of 31 bytes is too large for topic x.statistics,"
-                            + " max.message.bytes 7: use a smaller --rank, or --statistics-dtype BF16, or raise"
-                            + " max.message.bytes of the topic");
+                            + " max.message.bytes 7: use a smaller --rank, --batch-size or --batches-per-record, or"
+                            + " --statistics-dtype BF16, or raise max.message.bytes of the topic");
             assertThat(producer.transactionAborted()).isTrue();
         }
     }
