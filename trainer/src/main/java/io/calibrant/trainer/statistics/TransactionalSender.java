@@ -129,7 +129,8 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
     static String smaller(Topics topics, String topic) {
         String raise = "raise " + TopicConfig.MAX_MESSAGE_BYTES_CONFIG + " of the topic";
         if (topic.equals(topics.statistics())) {
-            return "use a smaller --rank, --batch-size or --batches-per-record, or --statistics-dtype BF16, or " + raise;
+            return "use a smaller --rank, --batch-size or --batches-per-record, or --statistics-dtype BF16, or "
+                    + raise;
         }
         return topic.equals(topics.adapters())
                 ? "use a smaller --lora-rank or fewer --lora-targets, or " + raise
