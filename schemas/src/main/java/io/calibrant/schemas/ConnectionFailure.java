@@ -50,7 +50,8 @@ final class ConnectionFailure {
             return "its certificate is for another host: " + said;
         }
         if (lower.contains("unrecognized ssl message") || lower.contains("not an ssl/tls record")) {
-            return "this does not look like a TLS port: security.protocol must be PLAINTEXT or SASL_PLAINTEXT here, got '"
+            return "this does not look like a TLS port: security.protocol must be PLAINTEXT or SASL_PLAINTEXT here,"
+                    + " got '"
                     + protocol(connection) + "'";
         }
         String first = failure.getMessage() == null ? failure.getClass().getSimpleName() : failure.getMessage();

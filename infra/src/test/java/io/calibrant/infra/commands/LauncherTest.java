@@ -138,7 +138,8 @@ class LauncherTest {
                 "mvn",
                 "echo \"mvn $*\"; mkdir -p infra/target infra/cluster/target; "
                         + ": > infra/target/calibrant-infra-1.jar; : > infra/cluster/target/calibrant-cluster-1.jar; "
-                        + "for a in \"$@\"; do case $a in -Dcalibrant.lib=*) lib=${a#*=};; -Pconfluent) more=yes;; esac; done; "
+                        + "for a in \"$@\"; do case $a in -Dcalibrant.lib=*) lib=${a#*=};; "
+                        + "-Pconfluent) more=yes;; esac; done; "
                         + "mkdir -p \"$lib\"; : > \"$lib/avro-${more:-no}.jar\"");
         Path script = root.resolve("infra/calibrant");
         Path lib = root.resolve("infra/target/lib");

@@ -9,7 +9,8 @@ public final class Secrets {
     public static final String MASK = "********";
 
     private static final String WORDS =
-            "jaas|passw|passphrase|secret|token|credential|api[._-]?key|access[._-]?key|private[._-]?key|user[._-]?info";
+            "jaas|passw|passphrase|secret|token|credential|api[._-]?key|access[._-]?key|private[._-]?key|"
+                    + "user[._-]?info";
 
     /** Words that are also parts of other words: only between dots, or at an end. */
     private static final String SHORT_WORDS = "pass|pwd|auth|authorization|bearer|jwt|sig|signature|cookie";

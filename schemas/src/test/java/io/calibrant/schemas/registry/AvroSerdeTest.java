@@ -221,7 +221,8 @@ class AvroSerdeTest {
     private byte[] label(String moreField, byte[] body) {
         Schema theirs = new Schema.Parser()
                 .parse(
-                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\",\"fields\":["
+                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\","
+                                + "\"fields\":["
                                 + "{\"name\":\"label\",\"type\":\"string\"}," + moreField + "]}");
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(WireFormat.header(connection.registry().register(UUID.randomUUID() + "-value", theirs)));
@@ -285,7 +286,8 @@ class AvroSerdeTest {
     void shouldReadBytesWhereTheReaderWantsAString() throws IOException {
         Schema theirs = new Schema.Parser()
                 .parse(
-                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\",\"fields\":["
+                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\","
+                                + "\"fields\":["
                                 + "{\"name\":\"label\",\"type\":\"bytes\"}]}");
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(WireFormat.header(connection.registry().register("bytes-value", theirs)));

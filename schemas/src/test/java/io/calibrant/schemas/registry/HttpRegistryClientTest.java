@@ -374,7 +374,8 @@ class HttpRegistryClientTest {
                         Map.of("basic.auth.credentials.source", "USER_INFO"),
                         "basic.auth.user.info must be user:password, got nothing",
                         Map.of("bearer.auth.credentials.source", "OAUTHBEARER"),
-                        "bearer.auth.credentials.source must be STATIC_TOKEN, got 'OAUTHBEARER' (Confluent's serdes know"
+                        "bearer.auth.credentials.source must be STATIC_TOKEN, got 'OAUTHBEARER' (Confluent's serdes"
+                                + " know"
                                 + " others)",
                         Map.of("schema.registry.ssl.truststore.location", "/nowhere/trust.p12"),
                         "schema.registry.ssl.truststore.location must be a file that can be read, got"

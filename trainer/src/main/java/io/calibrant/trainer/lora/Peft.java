@@ -273,8 +273,10 @@ public final class Peft {
                         INIT,
                         "true, false or one of " + String.join(", ", BASE_KEPT)
                                 + " (for others PEFT changes the base model's weights, too: save_pretrained(DIR,"
-                                + " path_initial_model_for_weight_conversion=INITIAL) writes an adapter of the unchanged"
-                                + " base for pissa, olora, corda and lora_ga; for loftq save the changed base as a model,"
+                                + " path_initial_model_for_weight_conversion=INITIAL) writes an adapter of the"
+                                + " unchanged"
+                                + " base for pissa, olora, corda and lora_ga; for loftq save the changed base as a"
+                                + " model,"
                                 + " name it with --model, and set " + INIT + " to true)",
                         init.isTextual() ? ConfigFile.quoted(init.textValue()) : init);
             }
