@@ -220,10 +220,9 @@ class AvroSerdeTest {
     /** A label whose writer has one more field, in the wire format. */
     private byte[] label(String moreField, byte[] body) {
         Schema theirs = new Schema.Parser()
-                .parse(
-                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\","
-                                + "\"fields\":["
-                                + "{\"name\":\"label\",\"type\":\"string\"}," + moreField + "]}");
+                .parse("{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\","
+                        + "\"fields\":["
+                        + "{\"name\":\"label\",\"type\":\"string\"}," + moreField + "]}");
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(WireFormat.header(connection.registry().register(UUID.randomUUID() + "-value", theirs)));
         out.writeBytes(new byte[] {2, 'A'});
@@ -285,10 +284,9 @@ class AvroSerdeTest {
     @Test
     void shouldReadBytesWhereTheReaderWantsAString() throws IOException {
         Schema theirs = new Schema.Parser()
-                .parse(
-                        "{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\","
-                                + "\"fields\":["
-                                + "{\"name\":\"label\",\"type\":\"bytes\"}]}");
+                .parse("{\"type\":\"record\",\"name\":\"Label\",\"namespace\":\"io.calibrant.schemas.avro\","
+                        + "\"fields\":["
+                        + "{\"name\":\"label\",\"type\":\"bytes\"}]}");
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(WireFormat.header(connection.registry().register("bytes-value", theirs)));
         out.writeBytes(new byte[] {2, 'B'});
