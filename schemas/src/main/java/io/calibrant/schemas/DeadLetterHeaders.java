@@ -31,6 +31,12 @@ public final class DeadLetterHeaders {
     /** Of a value that does not fit: its digest, hexadecimal. */
     public static final String VALUE_SHA256 = "calibrant.value.sha256";
 
+    /**
+     * {@code base64} where the letter has the value as text of this encoding: a value that claims gigabytes of items or
+     * levels without end is not given to readers that would try to decode it.
+     */
+    public static final String VALUE_ENCODING = "calibrant.value.encoding";
+
     /** Of a key that does not fit: its size, bytes. */
     public static final String KEY_BYTES = "calibrant.key.bytes";
 

@@ -1,5 +1,6 @@
 package io.calibrant.schemas;
 
+import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.text.Printable;
 import io.calibrant.schemas.text.Secrets;
 import java.io.PrintWriter;
@@ -8,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.HexFormat;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -18,7 +20,8 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 /**
  * Makes the dead letters of one topic. Where the topic can take it, a letter has key, value and headers as received,
  * and the reason in further headers, as Kafka Streams writes them (KIP-1034). A record that does not fit is kept as the
- * head of its value, with size and SHA-256 of the whole in headers: it never stops the service that refuses it.
+ * head of its value, with size and SHA-256 of the whole in headers: it never stops the service that refuses it. A value
+ * that would bring down whoever decodes it is kept as Base64 text.
  *
  * <p>A letter has the time at which it is written, and the record's own in {@link DeadLetterHeaders#TIMESTAMP}: a
  * record may be refused for its timestamp, and no topic takes every timestamp.
@@ -57,19 +60,34 @@ public final class DeadLetters {
      * @param reason why it is refused; its message is for people
      */
     public ProducerRecord<byte[], byte[]> of(ConsumerRecord<byte[], byte[]> record, Throwable reason) {
+        boolean encoded = record.value() != null && isDangerous(reason);
+        byte[] whole = encoded ? Base64.getEncoder().encode(record.value()) : record.value();
         Headers headers = new RecordHeaders(record.headers().toArray());
-        explain(headers, record, reason);
-        if (size(record.key(), record.value(), headers) <= limit) {
-            return new ProducerRecord<>(topic, null, null, record.key(), record.value(), headers);
+        explain(headers, record, reason, encoded);
+        if (size(record.key(), whole, headers) <= limit) {
+            return new ProducerRecord<>(topic, null, null, record.key(), whole, headers);
         }
         headers = new RecordHeaders(); // those received may be what does not fit
-        explain(headers, record, reason);
+        explain(headers, record, reason, encoded);
         byte[] key = head(headers, "key", record.key(), Math.min(KEY_HEAD, limit / 8));
-        byte[] value = head(headers, "value", record.value(), Math.min(HEAD, limit / 4));
+        byte[] value = head(headers, "value", whole, Math.min(HEAD, limit / 4));
         return new ProducerRecord<>(topic, null, null, key, value, headers);
     }
 
-    private void explain(Headers headers, ConsumerRecord<byte[], byte[]> record, Throwable reason) {
+    /** Whether a reader of the dead letters that decodes the value as it came would not survive it. */
+    private static boolean isDangerous(Throwable reason) {
+        for (Throwable each = reason; each != null; each = each.getCause()) {
+            if (each instanceof BadRecordException bad && bad.isDangerous()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void explain(Headers headers, ConsumerRecord<byte[], byte[]> record, Throwable reason, boolean encoded) {
+        if (encoded) {
+            DeadLetterHeaders.add(headers, DeadLetterHeaders.VALUE_ENCODING, "base64");
+        }
         StringWriter trace = new StringWriter();
         reason.printStackTrace(new PrintWriter(trace));
         DeadLetterHeaders.add(

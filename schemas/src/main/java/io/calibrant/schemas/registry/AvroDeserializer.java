@@ -58,7 +58,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
             }
             return read(id, reader, data);
         } catch (BadRecordException e) {
-            throw new BadRecordException("topic " + topic + ": " + e.getMessage(), e.getCause());
+            throw e.of("topic " + topic);
         }
     }
 
@@ -74,7 +74,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         } catch (BadRecordException e) {
             throw e;
         } catch (StackOverflowError e) {
-            throw new BadRecordException(
+            throw BadRecordException.dangerous(
                     "value of " + data.length + " bytes is nested more deeply than can be read (schema id " + id + ")");
         } catch (AvroTypeException e) {
             throw new BadRecordException("value cannot be read from its schema (id " + id + "): " + Reasons.of(e), e);

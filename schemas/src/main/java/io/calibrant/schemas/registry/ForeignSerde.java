@@ -104,7 +104,7 @@ public final class ForeignSerde<T extends SpecificRecord> implements Serde<T> {
             } catch (InterruptException | WakeupException e) {
                 throw e;
             } catch (StackOverflowError e) {
-                throw new BadRecordException("topic " + topic + ": value of " + data.length
+                throw BadRecordException.dangerous("topic " + topic + ": value of " + data.length
                         + " bytes is nested more deeply than can be read");
             } catch (RuntimeException e) {
                 if (RegistryUnavailableException.saysNothingOfTheRecord(e)) {

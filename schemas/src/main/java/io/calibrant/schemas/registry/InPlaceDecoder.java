@@ -55,7 +55,7 @@ final class InPlaceDecoder extends Decoder {
     private long counted(long block) {
         items += block;
         if (block < 0 || items > (long) data.length + EMPTY_ITEMS) {
-            throw new BadRecordException(
+            throw BadRecordException.dangerous(
                     "arrays and maps claim " + items + " items or more in a value of " + data.length + " bytes");
         }
         return block;

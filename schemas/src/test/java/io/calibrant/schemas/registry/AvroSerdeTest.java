@@ -2,8 +2,11 @@ package io.calibrant.schemas.registry;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.DeadLetterHeaders;
+import io.calibrant.schemas.DeadLetters;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.CalibrationMetrics;
@@ -18,6 +21,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -29,6 +33,8 @@ import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
 import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serializer;
@@ -279,6 +285,29 @@ class AvroSerdeTest {
         assertBadLabel(
                 label("{\"name\":\"inner\",\"type\":{\"type\":\"array\",\"items\":\"Label\"},\"default\":[]}", body),
                 "nested more deeply than can be read");
+    }
+
+    @Test
+    void shouldNotHandOnAsItCameWhatBringsDownItsReader() throws IOException {
+        long billion = 1 << 30;
+        byte[] value = label(
+                "{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":\"null\"},\"default\":[]}",
+                longs(billion, billion, billion, billion, 0));
+        RuntimeException refused = catchThrowableOfType(
+                RuntimeException.class,
+                () -> connection.deserializer(Label.class).deserialize("labels", value));
+        DeadLetters letters = new DeadLetters("letters", 100_000);
+        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>("labels", 0, 0, null, value);
+
+        ProducerRecord<byte[], byte[]> letter = letters.of(record, new IllegalStateException("wrapped", refused));
+        assertThat(letter.value()[0]).as("no magic byte").isNotZero();
+        assertThat(Base64.getDecoder().decode(letter.value())).isEqualTo(value);
+        assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.VALUE_ENCODING, ""))
+                .isEqualTo("base64");
+
+        ProducerRecord<byte[], byte[]> other = letters.of(record, new BadRecordException("bad in another way"));
+        assertThat(other.value()).isSameAs(value);
+        assertThat(other.headers().lastHeader(DeadLetterHeaders.VALUE_ENCODING)).isNull();
     }
 
     @Test
