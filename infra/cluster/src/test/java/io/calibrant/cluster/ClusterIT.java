@@ -59,21 +59,22 @@ class ClusterIT {
     }
 
     private static void shouldEnforceFullTransitiveCompatibility(Connection connection) {
+        String subject = connection.topics().labels() + "-value";
         Schema incompatible = SchemaBuilder.record("Label")
                 .namespace("io.calibrant.schemas.avro")
                 .fields()
                 .requiredInt("label")
                 .endRecord();
-        assertThatThrownBy(() -> connection.registry().register("labels-value", incompatible))
+        assertThatThrownBy(() -> connection.registry().register(subject, incompatible))
                 .isInstanceOf(IncompatibleSchemaException.class)
-                .hasMessageContaining("labels-value");
-        assertThatThrownBy(() -> connection.registry().lookUp("labels-value", incompatible))
+                .hasMessageContaining(subject);
+        assertThatThrownBy(() -> connection.registry().lookUp(subject, incompatible))
                 .isInstanceOf(IncompatibleSchemaException.class);
         assertThatThrownBy(() -> connection.registry().byId(4711))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("schema id 4711 is not known");
-        int id = connection.registry().register("labels-value", Label.getClassSchema());
-        assertThat(connection.registry().lookUp("labels-value", Label.getClassSchema()))
+        int id = connection.registry().register(subject, Label.getClassSchema());
+        assertThat(connection.registry().lookUp(subject, Label.getClassSchema()))
                 .isEqualTo(id);
         assertThat(connection.registry().byId(id)).isEqualTo(Label.getClassSchema());
     }
