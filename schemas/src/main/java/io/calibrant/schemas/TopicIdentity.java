@@ -8,16 +8,29 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * What makes a topic the same one. A topic that is deleted and created anew has its old name and another id; what a
  * service has made of the old one is not of the new one.
  *
- * @param id Kafka's own
+ * @param id Kafka's own; all zero where the broker does not say it, see {@link #hasId}
  * @param partitions their number; where it grows, keys move
  */
 public record TopicIdentity(String id, int partitions) {
+    private static final String UNKNOWN = Uuid.ZERO_UUID.toString();
+
+    /** Whether the broker says which topic it is: with metadata of before Kafka 2.8 it does not. */
+    public boolean hasId() {
+        return !id.equals(UNKNOWN);
+    }
+
+    /** Whether this is another topic than that of an id, so far as both are known. */
+    public boolean isOtherThan(String other) {
+        return hasId() && !other.equals(UNKNOWN) && !id.equals(other);
+    }
+
     /**
      * What some topics are now.
      *
@@ -57,7 +70,7 @@ public record TopicIdentity(String id, int partitions) {
             if (is == null) {
                 return "topic " + was.getKey() + " was deleted";
             }
-            if (!is.id.equals(was.getValue().id)) {
+            if (is.isOtherThan(was.getValue().id)) {
                 return "topic " + was.getKey() + " was deleted and created anew";
             }
             if (is.partitions != was.getValue().partitions) {

@@ -28,14 +28,16 @@ public final class FactorState {
 
     private final FitterSettings settings;
     private final Factor record;
+    private final int recordBytes;
 
     /**
      * The state that a record holds.
      *
      * @param record as it was stored; null where nothing is folded yet
+     * @param recordBytes what the topics of the fit take of one record
      * @throws ConfigurationException if the record was made with another compression than the fit's
      */
-    public FactorState(FitterSettings settings, Factor record) {
+    public FactorState(FitterSettings settings, Factor record, int recordBytes) {
         if (record != null && record.getCompression() != FoldResults.compression(settings)) {
             throw new ConfigurationException(
                     "--compression",
@@ -44,6 +46,7 @@ public final class FactorState {
         }
         this.settings = settings;
         this.record = record;
+        this.recordBytes = recordBytes;
     }
 
     /**
@@ -78,7 +81,7 @@ public final class FactorState {
         StatisticsSelection selection = settings.selection();
         Long expected = next.getBatchesExpected();
         List<String> waitsFor = selection.awaited(MissingShards.of(contribution.statistics(), now, expected), expected);
-        return Optional.of(FoldResults.of(contribution, next, factor, isDue(next), waitsFor));
+        return Optional.of(FoldResults.of(contribution, next, factor, isDue(next), waitsFor, recordBytes));
     }
 
     private KroneckerFactor folded(Contribution contribution) {

@@ -5,8 +5,8 @@ import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
-import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.FactorForm;
@@ -15,6 +15,9 @@ import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.schemas.registry.BadRecordException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,8 +37,11 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
     /** No sum of a fit is larger: the evidence multiplies two of them. */
     private static final double MOST = 1e100;
 
-    /** What a state takes beside its tensors: names, numbers, and the batches that are ahead. */
+    /** What a state takes at most beside its tensors: names, numbers, and the batches that are ahead. */
     private static final int FRAME = 256 << 10;
+
+    /** What Kafka and the wire format add to key and value of a record, and a little more. */
+    private static final int ENVELOPE = 256;
 
     /**
      * The state after a fold.
@@ -110,14 +116,15 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
      * @param factor the factor of the contribution's own block after it
      * @param due whether the factors themselves are published
      * @param waitsFor the shards that still have batches to send
+     * @param limit what the topics of the fit take of one record, bytes
      * @throws BadRecordException if the state is no longer finite, or its small side no longer a sum of outer products
      */
     static FoldResults of(
-            Contribution contribution, Factor state, KroneckerFactor factor, boolean due, List<String> waitsFor) {
-        long bytes = FRAME + state.getLarge().getData().remaining() + smallBytes(state);
-        if (bytes > Topics.MAX_RECORD_BYTES) {
-            throw contribution.refused("the factors of its blocks take " + bytes + " bytes, more than the "
-                    + Topics.MAX_RECORD_BYTES + " of a record");
+            Contribution contribution, Factor state, KroneckerFactor factor, boolean due, List<String> waitsFor, int limit) {
+        long bytes = bytes(state, limit);
+        if (bytes > limit) {
+            throw contribution.refused("the factors of its blocks take " + bytes + " bytes, more than the " + limit
+                    + " that the topics of the fit take of a record (max.message.bytes): train with a smaller --rank");
         }
         boolean withSpectrum =
                 due || !(factor.large() instanceof FullSum) || factor.large().dimension() <= CHEAP_SPECTRUM;
@@ -144,6 +151,22 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
             return new FoldResults(state, results);
         } catch (ArithmeticException e) {
             throw contribution.refused("it would make the factors unusable: " + e.getMessage());
+        }
+    }
+
+    /** Size of the record of a state; exact only where a limit is so near that it matters. */
+    private static long bytes(Factor state, int limit) {
+        long tensors = state.getLarge().getData().remaining() + smallBytes(state);
+        if (FRAME + tensors <= limit || tensors > limit) {
+            return FRAME + tensors;
+        }
+        String key = Keys.blockFit(state.getRunId(), state.getCheckpoint(), state.getBlock(), state.getFit());
+        try {
+            return ENVELOPE
+                    + key.getBytes(StandardCharsets.UTF_8).length
+                    + Factor.getEncoder().encode(state).remaining();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e); // in memory
         }
     }
 

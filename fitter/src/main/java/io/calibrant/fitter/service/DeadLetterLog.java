@@ -20,6 +20,9 @@ final class DeadLetterLog {
     /** A key of the Streams configuration: what the dead-letter topic takes of one record, bytes. */
     static final String LIMIT_CONFIG = "calibrant.dead.letter.bytes";
 
+    /** How Kafka Streams lets the names of its repartition topics end. */
+    private static final String REPARTITION = "-repartition";
+
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterLog.class);
 
     private final DeadLetters letters;
@@ -36,7 +39,9 @@ final class DeadLetterLog {
     List<ProducerRecord<byte[], byte[]>> letter(
             ErrorHandlerContext context, byte[] key, byte[] value, Exception reason) {
         Headers headers = context.headers() == null ? new RecordHeaders() : context.headers();
-        SourcePosition from = SourcePosition.in(headers)
+        // An input's record has one of its own only where somebody sends a dead letter again.
+        boolean isMoved = context.topic() == null || context.topic().endsWith(REPARTITION);
+        SourcePosition from = SourcePosition.in(isMoved ? headers : null)
                 .orElseGet(() -> new SourcePosition(
                         context.topic() == null ? "" : context.topic(), context.partition(), context.offset()));
         LOG.warn(

@@ -4,10 +4,12 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.topology.StoreNames;
 import io.calibrant.schemas.TopicIdentity;
 import io.calibrant.schemas.Topics;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -20,9 +22,20 @@ import org.apache.kafka.common.TopicPartition;
  * folded, or go on without what it had.
  */
 final class FitTopics {
+    /** How often to look, {@link #AGAIN} apart, for a topic that is gone: a broker just started may not know it yet. */
+    static final int LOOKS_FOR_ABSENT = 30;
+
+    static final Duration AGAIN = Duration.ofSeconds(1);
+
     private final Topics topics;
     private final String fit;
     private final String application;
+
+    /** Asks a cluster what the topics are now. */
+    @FunctionalInterface
+    interface Look {
+        Map<String, TopicIdentity> now() throws InterruptedException, ExecutionException;
+    }
 
     FitTopics(Topics topics, FitterSettings settings) {
         this.topics = topics;
@@ -66,10 +79,35 @@ final class FitTopics {
         return TopicIdentity.of(admin, all);
     }
 
-    /** The ids alone, as they are recorded. */
+    /**
+     * What they are once all internal topics are there that were recorded, or have not been for long enough to be gone.
+     *
+     * @param pause between two looks
+     */
+    Map<String, TopicIdentity> awaited(Map<String, String> recorded, Look look, Duration pause)
+            throws InterruptedException, ExecutionException {
+        Map<String, TopicIdentity> now = look.now();
+        for (int looks = 1; looks < LOOKS_FOR_ABSENT && absent(recorded, now).isPresent(); looks++) {
+            Thread.sleep(pause.toMillis());
+            now = look.now();
+        }
+        return now;
+    }
+
+    private Optional<String> absent(Map<String, String> recorded, Map<String, TopicIdentity> now) {
+        return internal().stream()
+                .filter(topic -> recorded.containsKey(topic) && !now.containsKey(topic))
+                .findFirst();
+    }
+
+    /** The ids alone, as they are recorded; one that the broker does not say is left out. */
     static Map<String, String> ids(Map<String, TopicIdentity> topics) {
         Map<String, String> ids = new TreeMap<>();
-        topics.forEach((topic, identity) -> ids.put(topic, identity.id()));
+        topics.forEach((topic, identity) -> {
+            if (identity.hasId()) {
+                ids.put(topic, identity.id());
+            }
+        });
         return ids;
     }
 
@@ -81,25 +119,63 @@ final class FitTopics {
      * @throws IllegalStateException naming a topic without which the state is wrong, and what to do
      */
     List<String> compare(Map<String, String> recorded, Map<String, TopicIdentity> now) {
-        for (String topic : internal()) {
-            if (recorded.containsKey(topic) && !now.containsKey(topic)) {
-                throw refused("topic " + topic + " is gone, and with it what fit '" + fit + "' kept there");
-            }
-        }
+        absent(recorded, now).ifPresent(topic -> {
+            throw refused("topic " + topic + " is gone, and with it what fit '" + fit + "' kept there");
+        });
         List<String> lines = new ArrayList<>();
         now.forEach((topic, identity) -> {
-            if (!recorded.containsKey(topic) || recorded.get(topic).equals(identity.id())) {
+            if (!recorded.containsKey(topic) || !identity.isOtherThan(recorded.get(topic))) {
                 return;
             }
-            String anew = "topic " + topic + " was deleted and created anew since fit '" + fit + "' last ran";
+            String anew = "topic " + topic + " was deleted and created anew";
             if (!replaced().contains(topic)) {
-                throw refused(anew + ", and its state is of the old one");
+                throw refused(anew + ", and the state of fit '" + fit + "' is of the old one");
             }
-            lines.add(anew + ": what it held stays counted; to begin anew, " + howToBeginAnew());
+            lines.add(anew + " since fit '" + fit + "' last ran: what it held stays counted; to begin anew, " + howToBeginAnew());
         });
         requirePartitions(now, StoreNames.factorsChangelog(application), topics.statistics());
         requirePartitions(now, StoreNames.questionsChangelog(application), topics.answers());
         return lines;
+    }
+
+    /**
+     * What has become, while the fitter runs, of topics that are there.
+     *
+     * @return one line with what to do; null where nothing has changed
+     */
+    String change(Map<String, TopicIdentity> before, Map<String, TopicIdentity> now) {
+        Map<String, TopicIdentity> was = new TreeMap<>(before);
+        was.keySet().retainAll(now.keySet());
+        try {
+            compare(ids(was), now);
+        } catch (IllegalStateException e) {
+            return e.getMessage();
+        }
+        Map<String, TopicIdentity> own = new TreeMap<>(was);
+        own.keySet().retainAll(internal());
+        String ofOwn = TopicIdentity.change(own, now);
+        if (ofOwn != null) {
+            return ofOwn + ", and the state of fit '" + fit + "' is of before: " + howToBeginAnew();
+        }
+        String ofOther = TopicIdentity.change(was, now);
+        return ofOther == null ? null : ofOther + ": start the fitter again";
+    }
+
+    /**
+     * The first topic that is no longer there.
+     *
+     * @return one line with what to do; null where all are there
+     */
+    String gone(Map<String, TopicIdentity> before, Map<String, TopicIdentity> now) {
+        for (String topic : new TreeMap<>(before).keySet()) {
+            if (!now.containsKey(topic)) {
+                String deleted = "topic " + topic + " was deleted";
+                return replaced().contains(topic)
+                        ? deleted + ": create it with 'calibrant topics --apply', and start the fitter again"
+                        : deleted + ", and the state of fit '" + fit + "' is of it: " + howToBeginAnew();
+            }
+        }
+        return null;
     }
 
     private void requirePartitions(Map<String, TopicIdentity> now, String changelog, String input) {

@@ -35,7 +35,6 @@ final class FitTopicsWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FitTopicsWatch.class);
     private static final Duration LOOK = Duration.ofSeconds(5);
     private static final int LOOKS = 2;
-    private static final Duration AGAIN = Duration.ofSeconds(1);
     private static final Duration HELD_UP = Duration.ofSeconds(15);
     private static final String PATIENCE_MS = "5000";
 
@@ -113,24 +112,32 @@ final class FitTopicsWatch implements AutoCloseable {
     }
 
     /**
-     * What has become of the topics, and what to do; null where nothing has changed, or nobody answers. Looks twice: a
-     * broker that has just started may not know every topic yet.
+     * What has become of the topics, and what to do; null where nothing has changed, or nobody answers. Looks twice,
+     * and for half a minute where one is gone: a broker that has just started may not know every topic yet.
      */
     String change() throws InterruptedException {
         try {
-            String change = null;
-            for (int look = 0; look < LOOKS; look++) {
-                if (look > 0) {
-                    Thread.sleep(AGAIN.toMillis());
-                }
-                change = TopicIdentity.change(before, TopicIdentity.of(admin, before.keySet()));
-                if (change == null) {
-                    return null;
-                }
-            }
-            return change + ", and the state of the fit is of the old one: " + of.howToBeginAnew();
+            return change(of, before, () -> TopicIdentity.of(admin, before.keySet()), FitTopics.AGAIN);
         } catch (ExecutionException | KafkaException e) {
             return null;
+        }
+    }
+
+    /** The same of any cluster. */
+    static String change(FitTopics of, Map<String, TopicIdentity> before, FitTopics.Look look, Duration pause)
+            throws InterruptedException, ExecutionException {
+        for (int looks = 1; ; looks++) {
+            Map<String, TopicIdentity> now = look.now();
+            String change = of.change(before, now);
+            int enough = LOOKS;
+            if (change == null) {
+                change = of.gone(before, now);
+                enough = FitTopics.LOOKS_FOR_ABSENT;
+            }
+            if (change == null || looks >= enough) {
+                return change;
+            }
+            Thread.sleep(pause.toMillis());
         }
     }
 

@@ -181,7 +181,9 @@ public final class Fitter implements AutoCloseable {
         if (known.isEmpty()) {
             topics.requireNothingOfAnUnknownFit(there);
         } else {
-            topics.compare(known.get().getTopics(), there).forEach(LOG::warn);
+            Map<String, String> recorded = known.get().getTopics();
+            there = topics.awaited(recorded, () -> topics.now(admin), FitTopics.AGAIN);
+            topics.compare(recorded, there).forEach(LOG::warn);
             topics.requireWholeChangelogs(admin, there);
         }
     }

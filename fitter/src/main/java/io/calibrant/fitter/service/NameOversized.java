@@ -3,24 +3,14 @@ package io.calibrant.fitter.service;
 import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.Topics;
 import java.nio.charset.StandardCharsets;
-import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.streams.errors.DefaultProductionExceptionHandler;
-import org.apache.kafka.streams.errors.ErrorHandlerContext;
-import org.apache.kafka.streams.errors.ProductionExceptionHandler;
 
-/**
- * Keeps of a record that its topic does not take what Kafka's own exception leaves out. Every failure to send stops the
- * service, as it does by default. Public because Kafka instantiates it by name.
- */
-public final class NameOversized implements ProductionExceptionHandler {
-    private final DefaultProductionExceptionHandler others = new DefaultProductionExceptionHandler();
-
-    /** For Kafka, which calls {@link #configure} next. */
-    public NameOversized() {}
+/** Keeps of a record that its topic does not take what Kafka's own exception leaves out. */
+final class NameOversized {
+    private NameOversized() {}
 
     /** Travels in the failure of Kafka Streams. */
     private static final class Oversized extends RecordTooLargeException {
@@ -32,19 +22,6 @@ public final class NameOversized implements ProductionExceptionHandler {
             super(cause.getMessage(), cause);
             this.record = record;
         }
-    }
-
-    @Override
-    public void configure(Map<String, ?> configs) {
-        others.configure(configs);
-    }
-
-    @Override
-    public Response handleError(ErrorHandlerContext context, ProducerRecord<byte[], byte[]> record, Exception e) {
-        if (OversizedRecord.isCauseOf(e)) {
-            throw named(record, e);
-        }
-        return others.handleError(context, record, e);
     }
 
     /** The failure of a service that sent such a record; {@link #in} finds it again. */

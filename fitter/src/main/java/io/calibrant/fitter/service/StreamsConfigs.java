@@ -7,6 +7,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Replication;
 import io.calibrant.schemas.Topics;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -98,10 +99,15 @@ public final class StreamsConfigs {
         return configs;
     }
 
-    /** What the user says, or else our own. */
+    /** What the user says of the main consumer, in the order in which Kafka Streams looks, or else our own. */
     private static int given(Connection connection, String key, int otherwise) {
-        String value = connection.properties().get(key);
-        return value == null ? otherwise : Integer.parseInt(value.strip());
+        for (String name : List.of(StreamsConfig.mainConsumerPrefix(key), StreamsConfig.consumerPrefix(key), key)) {
+            String value = connection.properties().get(name);
+            if (value != null) {
+                return Integer.parseInt(value.strip());
+            }
+        }
+        return otherwise;
     }
 
     /**

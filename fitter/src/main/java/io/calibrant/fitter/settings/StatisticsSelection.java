@@ -104,6 +104,19 @@ public record StatisticsSelection(
     }
 
     /**
+     * Whether batches of a pass are left out, or known not to be there: that they are missing says nothing then.
+     *
+     * @param expected how many the pass has; null for a pass without an end
+     */
+    public boolean leavesOut(Long expected) {
+        return from > 0
+                || to < (expected == null ? Long.MAX_VALUE : expected - 1)
+                || before < Long.MAX_VALUE
+                || !excludedSources.isEmpty()
+                || !present.isEmpty();
+    }
+
+    /**
      * The columns to keep of a run's large sides; null keeps them in full.
      *
      * @throws ConfigurationException if the run's statistics have too few rows for the rank asked for

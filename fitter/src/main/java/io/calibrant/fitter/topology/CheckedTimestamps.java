@@ -31,6 +31,9 @@ final class CheckedTimestamps implements TimestampExtractor {
 
     @Override
     public long extract(ConsumerRecord<Object, Object> record, long partitionTime) {
+        // A dead letter that is sent again has what this fitter said of it the first time.
+        record.headers().remove(REFUSED);
+        record.headers().remove(SourcePosition.HEADER);
         long latest = clock.millis() + MOST_AHEAD.toMillis();
         if (isWithin(record.timestamp(), latest)) {
             return record.timestamp();

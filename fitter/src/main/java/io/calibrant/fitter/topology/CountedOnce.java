@@ -5,22 +5,22 @@ import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Passes each record of a repartition topic on once. What it holds are differences: read a second time, as after the
- * consumer group's offsets were set back, they would be added a second time. So the offset that comes next is part of
- * the state, and is committed with what was added.
+ * consumer group's offsets were set back or have expired, they would be added a second time. So the offset that comes
+ * next is part of the state, and is committed with what was added: what lies before it is passed over. A topic that was
+ * created anew, where offsets begin again, is found by its id before.
  */
 final class CountedOnce<V> implements FixedKeyProcessor<String, V, V> {
+    private static final Logger LOG = LoggerFactory.getLogger(CountedOnce.class);
     private static final String NEXT = "next";
 
-    private final String fit;
     private FixedKeyProcessorContext<String, V> context;
     private KeyValueStore<String, Long> offsets;
-
-    CountedOnce(String fit) {
-        this.fit = fit;
-    }
+    private boolean told;
 
     @Override
     public void init(FixedKeyProcessorContext<String, V> context) {
@@ -33,10 +33,17 @@ final class CountedOnce<V> implements FixedKeyProcessor<String, V, V> {
         RecordMetadata at = context.recordMetadata().orElseThrow();
         Long next = offsets.get(NEXT);
         if (next != null && at.offset() < next) {
-            throw new StateMismatchException("topic " + at.topic() + ", partition " + at.partition() + ": the offset of"
-                    + " the consumer group went back from " + next + " to " + at.offset() + ", and what follows is"
-                    + " counted already: set it to " + next + " again, or delete the fit with 'calibrant fits --delete "
-                    + fit + " --force' and start it anew");
+            if (!told) {
+                told = true;
+                LOG.warn(
+                        "topic {}, partition {}: the offset of the consumer group went back from {} to {}, as it was"
+                                + " set back or has expired; what lies between is counted already and passed over",
+                        at.topic(),
+                        at.partition(),
+                        next,
+                        at.offset());
+            }
+            return;
         }
         offsets.put(NEXT, at.offset() + 1);
         context.forward(record);

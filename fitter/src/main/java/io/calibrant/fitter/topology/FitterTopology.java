@@ -154,7 +154,7 @@ public final class FitterTopology {
                         Produced.with(Serdes.String(), connection.serde(Factor.class))
                                 .withName("factors-sink"));
         KStream<String, QuestionChange> joined = join(builder, inputs, topics, settings, partitions.questions(), clock);
-        measure(builder, joined, connection, settings);
+        measure(builder, joined, connection);
 
         builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
         builder.addStateStore(persistent(StoreNames.SPECTRA, connection.serde(FactorUpdate.class)));
@@ -235,15 +235,12 @@ public final class FitterTopology {
 
     /** Counts the joined answers and labels for topic calibration. */
     private static void measure(
-            StreamsBuilder builder,
-            KStream<String, QuestionChange> joined,
-            Connection connection,
-            FitterSettings settings) {
+            StreamsBuilder builder, KStream<String, QuestionChange> joined, Connection connection) {
         builder.addStateStore(persistent(StoreNames.COUNTED, Serdes.Long()));
         of(QuestionChange.OfCounts.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfCounts.SERDE)
                         .withName(StoreNames.COUNTS))
-                .processValues(() -> new CountedOnce<>(settings.fit()), Named.as("counted-once"), StoreNames.COUNTED)
+                .processValues(CountedOnce::new, Named.as("counted-once"), StoreNames.COUNTED)
                 .groupByKey(Grouped.with(Serdes.String(), QuestionChange.OfCounts.SERDE))
                 .aggregate(
                         () -> CalibrationCounts.NONE,

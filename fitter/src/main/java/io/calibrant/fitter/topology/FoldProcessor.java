@@ -7,12 +7,15 @@ import io.calibrant.fitter.folding.FoldResults;
 import io.calibrant.fitter.folding.StatisticsParser;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Statistics;
 import java.time.Clock;
 import java.util.Optional;
 import java.util.function.Function;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -28,25 +31,34 @@ import org.slf4j.LoggerFactory;
 final class FoldProcessor implements Processor<String, Statistics, String, FoldResult> {
     private static final Logger LOG = LoggerFactory.getLogger(FoldProcessor.class);
 
+    /** What the fit's topics take of one record, as the cluster allows. */
+    private static final String RECORD_BYTES = StreamsConfig.topicPrefix(TopicConfig.MAX_MESSAGE_BYTES_CONFIG);
+
     private final FitterSettings settings;
     private final StatisticsParser parser;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private ProcessorContext<String, FoldResult> context;
     private KeyValueStore<String, Factor> factors;
     private RunTable runs;
-    private final MissingBatches missing = new MissingBatches(LOG::warn);
+    private final MissingBatches missing;
     private PromptCommits commits;
+    private int recordBytes = Topics.MAX_RECORD_BYTES;
 
     FoldProcessor(FitterSettings settings, Function<ProcessorContext<?, ?>, RunTable> runTables) {
         this.settings = settings;
         this.runTables = runTables;
         parser = new StatisticsParser(settings);
+        missing = new MissingBatches(settings.selection(), LOG::warn);
     }
 
     @Override
     public void init(ProcessorContext<String, FoldResult> context) {
         this.context = context;
         factors = context.getStateStore(StoreNames.FACTORS);
+        Object limit = context.appConfigs().get(RECORD_BYTES);
+        if (limit != null) {
+            recordBytes = Integer.parseInt(limit.toString());
+        }
         runs = runTables.apply(context);
         commits = new PromptCommits(context, settings.streaming().commitInterval(), Clock.systemUTC());
         context.schedule(MissingBatches.LOOK, PunctuationType.WALL_CLOCK_TIME, missing::look);
@@ -60,7 +72,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         }
         Contribution contribution = parser.parse(record.key(), value, record.timestamp(), runs::find);
         String key = key(contribution, contribution.block());
-        Optional<FoldResults> folded = new FactorState(settings, factors.get(key))
+        Optional<FoldResults> folded = new FactorState(settings, factors.get(key), recordBytes)
                 .fold(contribution, block -> factors.get(key(contribution, block)) != null, record.timestamp());
         if (folded.isEmpty()) {
             return;

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.topology;
 
+import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.avro.Factor;
 import java.time.Duration;
 import java.util.HashMap;
@@ -11,7 +12,8 @@ import java.util.function.Consumer;
 
 /**
  * Tells of batches that do not come though later ones of their pass have: retention took them, somebody deleted them,
- * or they are dead letters. The fit of such a pass stays LIVE, and by itself nobody would learn why.
+ * or they are dead letters. The fit of such a pass stays LIVE, and by itself nobody would learn why. Nothing is told of a
+ * fit that is to leave batches out.
  */
 final class MissingBatches {
     /** How often to look. */
@@ -20,6 +22,7 @@ final class MissingBatches {
     /** Shards of a pass come in any order: a gap counts once nothing has come for so long. */
     private static final long QUIET_MILLIS = 15_000;
 
+    private final StatisticsSelection selection;
     private final Consumer<String> lines;
     private final Map<String, Gap> gaps = new HashMap<>();
     private final Set<String> said = new HashSet<>();
@@ -27,7 +30,8 @@ final class MissingBatches {
     private record Gap(String pass, String block, long from, long to, Long expected, long since) {}
 
     /** @param lines hears of each pass once */
-    MissingBatches(Consumer<String> lines) {
+    MissingBatches(StatisticsSelection selection, Consumer<String> lines) {
+        this.selection = selection;
         this.lines = lines;
     }
 
@@ -37,7 +41,7 @@ final class MissingBatches {
                 .mapToLong(sequence -> sequence.getFirst())
                 .min()
                 .orElse(Long.MAX_VALUE);
-        if (next == Long.MAX_VALUE) {
+        if (next == Long.MAX_VALUE || selection.leavesOut(state.getBatchesExpected())) {
             gaps.remove(key);
             return;
         }

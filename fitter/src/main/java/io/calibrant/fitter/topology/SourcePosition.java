@@ -12,7 +12,7 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
  */
 public record SourcePosition(String topic, int partition, long offset) {
     /** The header; its value is {@code partition offset topic}. */
-    private static final String HEADER = "__calibrant.source";
+    static final String HEADER = "__calibrant.source";
 
     static SourcePosition of(RecordMetadata metadata) {
         return new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());

@@ -7,6 +7,7 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.BatchSequence;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
@@ -135,7 +136,7 @@ class StatisticsParserTest {
 
     @Test
     void shouldFoldAContributionOnceAndRefuseWhatDoesNotContinue() {
-        FoldResults first = new FactorState(settings, null)
+        FoldResults first = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
                 .fold(parse(statistic()), StatisticsParserTest::hasNone, 7)
                 .orElseThrow();
         assertThat(first.state().getBatches()).isEqualTo(1);
@@ -147,7 +148,7 @@ class StatisticsParserTest {
             assertThat(result.factor()).isNull();
         });
 
-        FactorState state = new FactorState(settings, first.state());
+        FactorState state = new FactorState(settings, first.state(), Topics.MAX_RECORD_BYTES);
         assertThat(state.fold(parse(statistic()), StatisticsParserTest::hasNone, 8))
                 .isEmpty();
         assertThatThrownBy(() ->
@@ -182,8 +183,18 @@ class StatisticsParserTest {
     }
 
     @Test
+    void shouldRefuseFactorsThatTheTopicsOfTheFitDoNotTake() {
+        assertThat(new FactorState(settings, null, 1_000).fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
+                .isPresent();
+        assertThatThrownBy(() -> new FactorState(settings, null, 300)
+                        .fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
+                .isInstanceOf(BadRecordException.class)
+                .hasMessageContaining("more than the 300 that the topics of the fit take of a record");
+    }
+
+    @Test
     void shouldRefuseWhatLeavesMoreGapsThanAPassCanHave() {
-        Factor before = new FactorState(settings, null)
+        Factor before = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
                 .fold(parse(statistic(value -> value.setBatchesExpected(null))), StatisticsParserTest::hasNone, 0)
                 .orElseThrow()
                 .state();
@@ -192,7 +203,7 @@ class StatisticsParserTest {
             sequences.add(new BatchSequence(3 * i, 1L, 1L));
         }
         before.setFoldedSequences(sequences);
-        assertThatThrownBy(() -> new FactorState(settings, before)
+        assertThatThrownBy(() -> new FactorState(settings, before, Topics.MAX_RECORD_BYTES)
                         .fold(
                                 parse(statistic(value -> {
                                     value.setBatchesExpected(null);
@@ -208,7 +219,7 @@ class StatisticsParserTest {
     void shouldKeepOneLargeSideForBlocksThatShareTheirInput() {
         Statistics shared = statistic(value ->
                 value.setShared(List.of(new SharedInput("b", Tensors.of(new double[] {2, 0, 0, 1}, 2, 2), 4d, null))));
-        FoldResults results = new FactorState(settings, null)
+        FoldResults results = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
                 .fold(parse(shared), StatisticsParserTest::hasNone, 0)
                 .orElseThrow();
         assertThat(results.state().getShared()).singleElement().returns("b", SharedInput::getBlock);
@@ -217,10 +228,10 @@ class StatisticsParserTest {
                 .containsExactly("a", "b");
         assertThat(results.blocks().get(1).update().getSmallSpectrum()).containsExactly(2d, 1d);
 
-        assertThatThrownBy(() -> new FactorState(settings, results.state())
+        assertThatThrownBy(() -> new FactorState(settings, results.state(), Topics.MAX_RECORD_BYTES)
                         .fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
                 .hasMessageContaining("it shares its input with [], earlier batches with [b]");
-        assertThatThrownBy(() -> new FactorState(settings, null).fold(parse(shared), "b"::equals, 0))
+        assertThatThrownBy(() -> new FactorState(settings, null, Topics.MAX_RECORD_BYTES).fold(parse(shared), "b"::equals, 0))
                 .hasMessageContaining("it holds block b, of which earlier batches came alone");
     }
 }

@@ -6,6 +6,7 @@ import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -83,8 +84,26 @@ class DeadLetterUnusableTest {
         return new Record<>("k", "v", 5);
     }
 
+    /** A dead letter that is sent again has the header of the first time; the undecodable keep it until here. */
+    @Test
+    void shouldNameWhereARecordLiesAndNotWhereItLayTheFirstTime() {
+        for (String topic : List.of("labels", "calibrant-fitter-labels-by-question-repartition")) {
+            RecordHeaders headers = new RecordHeaders();
+            headers.add("__calibrant.source", "1 3 before".getBytes(StandardCharsets.UTF_8));
+            ProducerRecord<byte[], byte[]> letter = handler(1_000_000)
+                    .handleError(context(topic, headers), record(), new BadRecordException("no"))
+                    .deadLetterQueueRecords()
+                    .get(0);
+            assertThat(DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.TOPIC, ""))
+                    .isEqualTo(topic.equals("labels") ? "labels" : "before");
+        }
+    }
+
     private static ErrorHandlerContext context() {
-        return new DefaultErrorHandlerContext(
-                null, "labels", 2, 17, new RecordHeaders(), "tune", new TaskId(0, 2), 5, KEY, VALUE);
+        return context("labels", new RecordHeaders());
+    }
+
+    private static ErrorHandlerContext context(String topic, RecordHeaders headers) {
+        return new DefaultErrorHandlerContext(null, topic, 2, 17, headers, "tune", new TaskId(0, 2), 5, KEY, VALUE);
     }
 }

@@ -7,6 +7,7 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.TopicIdentity;
 import io.calibrant.schemas.Topics;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,6 +16,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -117,6 +119,72 @@ class FitTopicsTest {
         Map<String, TopicIdentity> gone = now();
         gone.remove("p.statistics");
         assertThat(TopicIdentity.change(now(), gone)).isEqualTo("topic p.statistics was deleted");
+    }
+
+    @Test
+    void shouldTakeATopicForDeletedOnlyAfterHalfAMinuteOfLooks() throws Exception {
+        Map<String, TopicIdentity> gone = now();
+        gone.remove("p.calibrant-fitter-questions-changelog");
+        Map<String, String> recorded = FitTopics.ids(now());
+        int[] looks = {0};
+        assertThat(TOPICS.awaited(recorded, () -> ++looks[0] < 30 ? gone : now(), Duration.ZERO))
+                .isEqualTo(now());
+        assertThat(TOPICS.awaited(recorded, () -> gone, Duration.ZERO)).isEqualTo(gone);
+
+        looks[0] = 0;
+        assertThat(FitTopicsWatch.change(TOPICS, now(), () -> ++looks[0] < 30 ? gone : now(), Duration.ZERO))
+                .isNull();
+        assertThat(FitTopicsWatch.change(TOPICS, now(), () -> gone, Duration.ZERO))
+                .startsWith("topic p.calibrant-fitter-questions-changelog was deleted, and")
+                .contains(BEGIN_ANEW);
+        looks[0] = 0;
+        FitTopics.Look changed = () -> {
+            looks[0]++;
+            return anew("p.statistics");
+        };
+        assertThat(FitTopicsWatch.change(TOPICS, now(), changed, Duration.ZERO)).contains(BEGIN_ANEW);
+        assertThat(looks[0]).isEqualTo(2);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"p.factors", "p.posteriors", "p.calibration", "p.factor-updates", "p.runs", "p.labels"})
+    void shouldNotAdviseToDeleteAFitWhoseStateIsRight(String topic) {
+        Map<String, TopicIdentity> grown = now();
+        grown.put(topic, new TopicIdentity("id of " + topic, 8));
+        assertThat(TOPICS.change(now(), grown))
+                .isEqualTo("topic " + topic + " has 8 partitions now, it had 4: start the fitter again");
+    }
+
+    @Test
+    void shouldAdviseWhileItRunsAsAtItsStart() {
+        assertThat(TOPICS.change(now(), now())).isNull();
+        assertThat(TOPICS.gone(now(), now())).isNull();
+        assertThat(TOPICS.change(now(), anew("p.labels")))
+                .isEqualTo("topic p.labels was deleted and created anew: start the fitter again");
+        assertThat(TOPICS.change(now(), anew("p.factors"))).contains(BEGIN_ANEW);
+        for (String topic : new String[] {"p.statistics", "p.answers", "p.calibrant-fitter-counted-changelog"}) {
+            Map<String, TopicIdentity> grown = now();
+            grown.put(topic, new TopicIdentity("id of " + topic, 8));
+            assertThat(TOPICS.change(now(), grown)).contains("8 partitions").contains(BEGIN_ANEW);
+        }
+        Map<String, TopicIdentity> gone = now();
+        gone.remove("p.labels");
+        assertThat(TOPICS.gone(now(), gone))
+                .isEqualTo("topic p.labels was deleted: create it with 'calibrant topics --apply', and start the"
+                        + " fitter again");
+    }
+
+    /** With metadata of before Kafka 2.8 a broker names no ids. */
+    @Test
+    void shouldTakeAnIdThatTheBrokerDoesNotSayForUnknown() {
+        String zero = Uuid.ZERO_UUID.toString();
+        Map<String, TopicIdentity> unknown = now();
+        unknown.replaceAll((topic, identity) -> new TopicIdentity(zero, identity.partitions()));
+        assertThat(FitTopics.ids(unknown)).isEmpty();
+        assertThat(TOPICS.compare(FitTopics.ids(now()), unknown)).isEmpty();
+        assertThat(TOPICS.compare(Map.of("p.statistics", zero), now())).isEmpty();
+        assertThat(TOPICS.change(now(), unknown)).isNull();
+        assertThat(TOPICS.change(unknown, now())).isNull();
     }
 
     @Test

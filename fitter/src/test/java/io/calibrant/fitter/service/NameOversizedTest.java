@@ -1,13 +1,15 @@
 package io.calibrant.fitter.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.Topics;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -20,24 +22,28 @@ class NameOversizedTest {
     private static final ProducerRecord<byte[], byte[]> RECORD =
             new ProducerRecord<>(TOPICS.factors(), "r/c/b/f".getBytes(StandardCharsets.UTF_8), new byte[20]);
 
-    private final NameOversized handler = new NameOversized();
+    private final List<Throwable> heard = new ArrayList<>();
+    private final RefusedOutputs handler = new RefusedOutputs();
 
     NameOversizedTest() {
-        handler.configure(Map.of());
+        Consumer<Throwable> listener = heard::add;
+        handler.configure(Map.of(RefusedOutputs.LISTENER_CONFIG, listener));
     }
 
     /** Kafka's words are "The request included a message larger than the max message size the server will accept". */
     @Test
     void shouldNameTopicKeySizeAndLimitOfARecordThatItsTopicDoesNotTake() {
-        assertThatThrownBy(() -> handler.handleError(null, RECORD, new RecordTooLargeException("larger than the max")))
-                .satisfies(thrown -> {
-                    OversizedRecord record = NameOversized.in(new StreamsException("task 0_1", thrown))
-                            .orElseThrow();
-                    assertThat(record.message(OptionalLong.of(9), NameOversized.smaller(TOPICS, record.topic())))
-                            .isEqualTo("record 'r/c/b/f' of 27 bytes is too large for topic x.factors,"
-                                    + " max.message.bytes 9: train with a smaller --rank, or raise max.message.bytes"
-                                    + " of the topic");
-                });
+        assertThat(handler.handleError(null, RECORD, new RecordTooLargeException("larger than the max"))
+                        .result())
+                .isEqualTo(ProductionExceptionHandler.Result.FAIL);
+        assertThat(heard).singleElement().satisfies(failure -> {
+            OversizedRecord record = NameOversized.in(new StreamsException("task 0_1", failure))
+                    .orElseThrow();
+            assertThat(record.message(OptionalLong.of(9), NameOversized.smaller(TOPICS, record.topic())))
+                    .isEqualTo("record 'r/c/b/f' of 27 bytes is too large for topic x.factors,"
+                            + " max.message.bytes 9: train with a smaller --rank, or raise max.message.bytes"
+                            + " of the topic");
+        });
     }
 
     @Test

@@ -31,6 +31,26 @@ class StreamsLimitsTest {
     }
 
     @Test
+    void shouldTakeTheSessionTimeoutThatTheUserSaysWithAPrefix() {
+        BrokerLimits limits = new BrokerLimits(1, 300_000);
+        Properties some = configs(
+                Map.of(
+                        "session.timeout.ms", "20000",
+                        "consumer.session.timeout.ms", "30000",
+                        "main.consumer.heartbeat.interval.ms", "4000"),
+                limits);
+        assertThat(some.get("main.consumer.session.timeout.ms")).isEqualTo(30_000);
+        assertThat(some.get("main.consumer.heartbeat.interval.ms")).isEqualTo(4_000);
+        assertThat(configs(
+                                Map.of(
+                                        "consumer.session.timeout.ms", "30000",
+                                        "main.consumer.session.timeout.ms", "40000"),
+                                limits)
+                        .get("main.consumer.session.timeout.ms"))
+                .isEqualTo(40_000);
+    }
+
+    @Test
     void shouldMakeInternalTopicsAsTheClusterAllows() {
         Properties managed = configs(
                 Map.of("calibrant.replication.factor", "3", "calibrant.min.insync.replicas", "2"),

@@ -2,9 +2,12 @@ package io.calibrant.fitter.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.fitter.settings.StatisticsSelection;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -12,7 +15,7 @@ class MissingBatchesTest {
     @Test
     void shouldNameRunAndBatchesThatDoNotComeOnceAndOnlyAfterAWhile(@TempDir Path dir) {
         List<String> lines = new ArrayList<>();
-        MissingBatches missing = new MissingBatches(lines::add);
+        MissingBatches missing = new MissingBatches(StatisticsSelection.ALL, lines::add);
         try (Driver driver = new Driver(Driver.settings(), dir, new InputPartitions(1, 1))) {
             driver.run(Pass.run(Pass.RANK));
             for (long batch = 3; batch < 6; batch++) {
@@ -34,9 +37,28 @@ class MissingBatchesTest {
     }
 
     @Test
+    void shouldSayNothingWhereBatchesAreLeftOutOnPurpose(@TempDir Path dir) {
+        try (Driver driver = new Driver(Driver.settings(), dir, new InputPartitions(1, 1))) {
+            driver.run(Pass.run(Pass.RANK));
+            driver.send(Pass.A, 3, 6L);
+            for (StatisticsSelection part : List.of(
+                    new StatisticsSelection("r", null, 3, Long.MAX_VALUE, Set.of(), null),
+                    new StatisticsSelection("r", null, 0, 4, Set.of(), null),
+                    new StatisticsSelection("r", null, 0, Long.MAX_VALUE, Set.of("1/3"), null),
+                    StatisticsSelection.ALL.withPresent(Map.of("r/c/a", 2L)))) {
+                List<String> lines = new ArrayList<>();
+                MissingBatches missing = new MissingBatches(part, lines::add);
+                missing.folded("a", driver.state(Pass.factorKey(Pass.A)), 0);
+                missing.look(60_000);
+                assertThat(lines).isEmpty();
+            }
+        }
+    }
+
+    @Test
     void shouldSayNothingOfAPassInOrder(@TempDir Path dir) {
         List<String> lines = new ArrayList<>();
-        MissingBatches missing = new MissingBatches(lines::add);
+        MissingBatches missing = new MissingBatches(StatisticsSelection.ALL, lines::add);
         try (Driver driver = new Driver(Driver.settings(), dir, new InputPartitions(1, 1))) {
             driver.run(Pass.run(Pass.RANK));
             driver.send(Pass.A, 1, 6L);

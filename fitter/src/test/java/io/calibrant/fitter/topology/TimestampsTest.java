@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.ObjLongConsumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.streams.test.TestRecord;
@@ -116,6 +117,16 @@ class TimestampsTest {
         ConsumerRecord<Object, Object> good = record(0);
         assertThat(timestamps.extract(good, AT_TEN)).isZero();
         assertThat(CheckedTimestamps.refusal(good.headers())).isNull();
+    }
+
+    @Test
+    void shouldTakeADeadLetterThatIsSentAgainWithAGoodTimestamp() {
+        CheckedTimestamps timestamps = new CheckedTimestamps(Clock.fixed(Driver.NOW, ZoneOffset.UTC));
+        ConsumerRecord<Object, Object> again = record(AT_TEN);
+        again.headers().add(CheckedTimestamps.REFUSED, new byte[] {'x'}).add("theirs", new byte[0]);
+        new SourcePosition("answers", 1, 2).addedTo(again.headers());
+        assertThat(timestamps.extract(again, 0)).isEqualTo(AT_TEN);
+        assertThat(again.headers()).extracting(Header::key).containsExactly("theirs");
     }
 
     private static ConsumerRecord<Object, Object> record(long timestamp) {
