@@ -120,7 +120,12 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
      * @throws BadRecordException if the state is no longer finite, or its small side no longer a sum of outer products
      */
     static FoldResults of(
-            Contribution contribution, Factor state, KroneckerFactor factor, boolean due, List<String> waitsFor, int limit) {
+            Contribution contribution,
+            Factor state,
+            KroneckerFactor factor,
+            boolean due,
+            List<String> waitsFor,
+            int limit) {
         long bytes = bytes(state, limit);
         if (bytes > limit) {
             throw contribution.refused("the factors of its blocks take " + bytes + " bytes, more than the " + limit
@@ -162,7 +167,7 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
         }
         String key = Keys.blockFit(state.getRunId(), state.getCheckpoint(), state.getBlock(), state.getFit());
         try {
-            return ENVELOPE
+            return (long) ENVELOPE
                     + key.getBytes(StandardCharsets.UTF_8).length
                     + Factor.getEncoder().encode(state).remaining();
         } catch (IOException e) {

@@ -131,7 +131,8 @@ final class FitTopics {
             if (!replaced().contains(topic)) {
                 throw refused(anew + ", and the state of fit '" + fit + "' is of the old one");
             }
-            lines.add(anew + " since fit '" + fit + "' last ran: what it held stays counted; to begin anew, " + howToBeginAnew());
+            lines.add(anew + " since fit '" + fit + "' last ran: what it held stays counted; to begin anew, "
+                    + howToBeginAnew());
         });
         requirePartitions(now, StoreNames.factorsChangelog(application), topics.statistics());
         requirePartitions(now, StoreNames.questionsChangelog(application), topics.answers());

@@ -234,8 +234,7 @@ public final class FitterTopology {
     }
 
     /** Counts the joined answers and labels for topic calibration. */
-    private static void measure(
-            StreamsBuilder builder, KStream<String, QuestionChange> joined, Connection connection) {
+    private static void measure(StreamsBuilder builder, KStream<String, QuestionChange> joined, Connection connection) {
         builder.addStateStore(persistent(StoreNames.COUNTED, Serdes.Long()));
         of(QuestionChange.OfCounts.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfCounts.SERDE)

@@ -12,8 +12,8 @@ import java.util.function.Consumer;
 
 /**
  * Tells of batches that do not come though later ones of their pass have: retention took them, somebody deleted them,
- * or they are dead letters. The fit of such a pass stays LIVE, and by itself nobody would learn why. Nothing is told of a
- * fit that is to leave batches out.
+ * or they are dead letters. The fit of such a pass stays LIVE, and by itself nobody would learn why. Nothing is told of
+ * a fit that is to leave batches out.
  */
 final class MissingBatches {
     /** How often to look. */

@@ -186,8 +186,8 @@ class StatisticsParserTest {
     void shouldRefuseFactorsThatTheTopicsOfTheFitDoNotTake() {
         assertThat(new FactorState(settings, null, 1_000).fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
                 .isPresent();
-        assertThatThrownBy(() -> new FactorState(settings, null, 300)
-                        .fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
+        assertThatThrownBy(() ->
+                        new FactorState(settings, null, 300).fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("more than the 300 that the topics of the fit take of a record");
     }
@@ -231,7 +231,8 @@ class StatisticsParserTest {
         assertThatThrownBy(() -> new FactorState(settings, results.state(), Topics.MAX_RECORD_BYTES)
                         .fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
                 .hasMessageContaining("it shares its input with [], earlier batches with [b]");
-        assertThatThrownBy(() -> new FactorState(settings, null, Topics.MAX_RECORD_BYTES).fold(parse(shared), "b"::equals, 0))
+        assertThatThrownBy(() ->
+                        new FactorState(settings, null, Topics.MAX_RECORD_BYTES).fold(parse(shared), "b"::equals, 0))
                 .hasMessageContaining("it holds block b, of which earlier batches came alone");
     }
 }

@@ -37,8 +37,8 @@ class NameOversizedTest {
                         .result())
                 .isEqualTo(ProductionExceptionHandler.Result.FAIL);
         assertThat(heard).singleElement().satisfies(failure -> {
-            OversizedRecord record = NameOversized.in(new StreamsException("task 0_1", failure))
-                    .orElseThrow();
+            OversizedRecord record =
+                    NameOversized.in(new StreamsException("task 0_1", failure)).orElseThrow();
             assertThat(record.message(OptionalLong.of(9), NameOversized.smaller(TOPICS, record.topic())))
                     .isEqualTo("record 'r/c/b/f' of 27 bytes is too large for topic x.factors,"
                             + " max.message.bytes 9: train with a smaller --rank, or raise max.message.bytes"
