@@ -239,8 +239,8 @@ class ScorerFaultIT {
 
     private record Reasons(List<String> heard) implements ScorerListener {
         @Override
-        public void waiting(String reason) {
-            heard.add(reason);
+        public void unavailable(String problem) {
+            heard.add(problem);
         }
     }
 
