@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -310,16 +311,19 @@ public final class TopicAdmin {
         return refusals;
     }
 
-    /** Half as large records; at last as large as the cluster's own default. */
     private static TopicDefinition smaller(TopicDefinition refused, KafkaException reason) {
-        Optional<Long> bytes = refused.maxRecordBytes();
         boolean isOfALimit = reason instanceof PolicyViolationException
                 || reason instanceof InvalidConfigurationException
                 || reason instanceof InvalidRequestException;
-        if (!isOfALimit || bytes.isEmpty()) {
+        if (!isOfALimit || refused.maxRecordBytes().isEmpty()) {
             throw impossible(refused, reason);
         }
-        long half = bytes.get() / 2;
+        return smaller(refused);
+    }
+
+    /** Half as large records; at last as large as the cluster's own default. */
+    private static TopicDefinition smaller(TopicDefinition refused) {
+        long half = refused.maxRecordBytes().orElseThrow() / 2;
         return half < Topics.LEAST_RECORD_BYTES
                 ? refused.without(Topics.MAX_MESSAGE_BYTES)
                 : refused.with(Topics.MAX_MESSAGE_BYTES, Long.toString(half));
@@ -387,16 +391,32 @@ public final class TopicAdmin {
     }
 
     /**
-     * What differs, without the limits of records that the cluster allows no larger.
+     * What differs, without the limits of records that are as large as the cluster allows. Where it allows a larger one
+     * than there is, but not as large as it should be, that is what there should be.
      *
      * @param differences as {@link #compare} found them
      */
     public List<TopicDifference> withinLimits(List<TopicDifference> differences) {
         return differences.stream()
-                .map(each -> each.configs().containsKey(Topics.MAX_MESSAGE_BYTES) && isRefused(each)
-                        ? each.accepting(Topics.MAX_MESSAGE_BYTES)
+                .map(each -> each.configs().containsKey(Topics.MAX_MESSAGE_BYTES)
+                        ? withinLimit(each, definition -> isRefused(each.as(definition)))
                         : each)
                 .toList();
+    }
+
+    static TopicDifference withinLimit(TopicDifference difference, Predicate<TopicDefinition> refused) {
+        TopicDefinition possible = difference.definition();
+        while (possible.maxRecordBytes().isPresent() && refused.test(possible)) {
+            possible = smaller(possible);
+        }
+        if (possible.equals(difference.definition())) {
+            return difference;
+        }
+        String is = difference.configs().get(Topics.MAX_MESSAGE_BYTES);
+        boolean largest = possible.maxRecordBytes().isEmpty()
+                || (!is.isEmpty()
+                        && Long.parseLong(is) >= possible.maxRecordBytes().get());
+        return largest ? difference.accepting(Topics.MAX_MESSAGE_BYTES) : difference.as(possible);
     }
 
     private boolean isRefused(TopicDifference difference) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.CreateTopicsResult;
@@ -85,6 +86,30 @@ class TopicAdminTest {
         assertThat(limits(cappedAt(1_000_000).creatable(DEFINITIONS)))
                 .as("the cluster's own default")
                 .containsEntry("t.factors", Optional.empty());
+    }
+
+    @Test
+    void shouldTellATopicThatTakesLessThanTheClusterAllows() {
+        TopicDefinition statistics = DEFINITIONS.stream()
+                .filter(each -> each.name().equals("t.statistics"))
+                .findFirst()
+                .orElseThrow();
+        Map<String, String> one = Map.of("max.message.bytes", "1048588", "retention.ms", "1000");
+        Map<String, String> eight = Map.of("max.message.bytes", "8388608", "retention.ms", "1000");
+        TopicDifference small = new TopicDifference(statistics, 4, 1, 1, one);
+        assertThat(TopicAdmin.withinLimit(small, refusedAbove(8_388_608)).changes())
+                .isEqualTo("max.message.bytes from 1048588 to 8388608, retention.ms from 1000 to 7776000000");
+        assertThat(TopicAdmin.withinLimit(small, refusedAbove(Long.MAX_VALUE))).isEqualTo(small);
+        for (TopicDifference largest : List.of(
+                TopicAdmin.withinLimit(new TopicDifference(statistics, 4, 1, 1, eight), refusedAbove(8_388_608)),
+                TopicAdmin.withinLimit(small, refusedAbove(1_048_588)),
+                TopicAdmin.withinLimit(small, refusedAbove(1)))) {
+            assertThat(largest.configs()).containsOnlyKeys("retention.ms");
+        }
+    }
+
+    private static Predicate<TopicDefinition> refusedAbove(long bytes) {
+        return definition -> definition.maxRecordBytes().orElseThrow() > bytes;
     }
 
     @Test

@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         description = {
             "Prints answers as they come, without end unless --count or --timeout set one, or until nobody reads"
                     + " them any more.",
-            "Only committed answers, each once; exit code 1 if fewer than --count came."
+            "Only committed answers, each once; exit code 1 if fewer than --count came within --timeout."
         },
         footer = {
             "  calibrant answers --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",

@@ -23,6 +23,7 @@ final class AnswerWatch implements AutoCloseable {
     private final Predicate<Answer> wanted;
     private final Map<String, Answer> answers = new HashMap<>();
     private final Map<String, String> refused = new LinkedHashMap<>();
+    private final boolean past;
     private final Predicate<Answer> backlog;
     private Answer last;
     private int others;
@@ -51,6 +52,7 @@ final class AnswerWatch implements AutoCloseable {
                 .records(connection.topics().answers(), Answer.class, Objects::nonNull, this::answered)
                 .bytes(connection.topics().scorerDeadLetters(), this::refused)
                 .throughOutages(outages);
+        past = fromBeginning;
         reader = (fromBeginning ? reading : reading.fromNow()).follow();
     }
 
@@ -82,6 +84,11 @@ final class AnswerWatch implements AutoCloseable {
     /** Polls once. */
     void poll(Duration patience) {
         reader.poll(patience);
+    }
+
+    /** Whether what was there when this began is still being read, so that what is missing may be in it. */
+    boolean isReadingThePast() {
+        return past && !reader.hasReachedTheEnd();
     }
 
     /** Whether the broker or the registry is away, so that nothing can come. */

@@ -5,7 +5,6 @@ import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
@@ -105,12 +104,13 @@ public final class Evaluator {
             }
         }
         Run run = run();
-        Map<String, io.calibrant.schemas.avro.Question> asked = asked();
-        AskedQuestions all = AskedQuestions.of(connection.topics().questions(), asked);
-        requireFreeIds(all, run, questions);
-        requireFreeIds(all, run, unfamiliar);
+        AskedQuestions asked = AskedQuestions.read(connection, outages);
+        requireFreeIds(asked, run, questions);
+        requireFreeIds(asked, run, unfamiliar);
         awaitCalibration(
-                run.getRunId(), labelledValidation(run.getRunId(), asked).keySet());
+                run.getRunId(),
+                labelledValidation(run.getRunId(), asked, TrueLabels.read(connection, outages))
+                        .keySet());
         Map<String, String> refused = new LinkedHashMap<>();
         QuestionSender sender = new QuestionSender(connection);
         sender.labels(questions, run.getRunId());
@@ -146,10 +146,6 @@ public final class Evaluator {
         } catch (IllegalArgumentException e) {
             throw new EvaluationFailure(e.getMessage());
         }
-    }
-
-    private Map<String, io.calibrant.schemas.avro.Question> asked() {
-        return latest(connection.topics().questions(), io.calibrant.schemas.avro.Question.class);
     }
 
     private Run run() {
@@ -242,7 +238,7 @@ public final class Evaluator {
             int done = ids.size() - open.size();
             int answered =
                     (int) ids.stream().filter(watch.answers()::containsKey).count();
-            if (watch.isHeldUp()) {
+            if (watch.isHeldUp() || watch.isReadingThePast()) {
                 pace.holds();
             }
             boolean goesOn = pace.goesOn(before - open.size(), watch.others() - others);
@@ -314,24 +310,23 @@ public final class Evaluator {
         }
     }
 
-    /** The labels of the run's validation questions, by id. */
-    private Map<String, String> labelledValidation(String run, Map<String, io.calibrant.schemas.avro.Question> asked) {
-        TrueLabels labels = TrueLabels.read(connection, outages);
+    /**
+     * The labels of the run's validation questions, by id. A question that was asked once more for another purpose has
+     * calibrated all the same.
+     */
+    static Map<String, String> labelledValidation(String run, AskedQuestions asked, TrueLabels labels) {
         Map<String, String> labelled = new HashMap<>();
-        asked.forEach((key, question) -> {
-            boolean ours = question.getRun() == null || question.getRun().equals(run);
-            if (question.getPurpose() == Purpose.VALIDATION && ours) {
-                String id = AskedQuestions.id(key, question);
-                labels.of(id, run, QuestionText.of(question).digest()).ifPresent(label -> labelled.put(id, label));
-            }
-        });
+        asked.validation(run)
+                .forEach((id, digests) -> digests.forEach(digest ->
+                        labels.of(id, run, digest).ifPresent(label -> labelled.put(id, label))));
         return labelled;
     }
 
     /** Answers to the labelled validation questions of the run, by the adapter and the fit that gave {@code like}. */
     private List<ValidationAnswer> validation(Answer like) {
         // Read again: a trainer may have sent its validation questions meanwhile.
-        Map<String, String> labels = labelledValidation(like.getRunId(), asked());
+        Map<String, String> labels = labelledValidation(
+                like.getRunId(), AskedQuestions.read(connection, outages), TrueLabels.read(connection, outages));
         Set<String> ids = labels.keySet();
         if (ids.isEmpty()) {
             return List.of();

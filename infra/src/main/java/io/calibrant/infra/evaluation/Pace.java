@@ -17,13 +17,13 @@ final class Pace {
      * After every poll.
      *
      * @param news the number of answers in it
-     * @param others the number of answers to what was asked before: a scorer that works through a backlog goes on, but
-     *     says nothing about the rate
+     * @param others the number of answers to what others ask: until the first of these answers they show that the
+     *     scorer works through a backlog; they say nothing about the rate
      * @return false once nothing has come for too long
      */
     boolean goesOn(int news, int others) {
         long now = System.nanoTime();
-        if (others > 0) {
+        if (others > 0 && began == 0) {
             last = now;
         }
         if (news > 0) {

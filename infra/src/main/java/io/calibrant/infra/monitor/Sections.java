@@ -17,6 +17,7 @@ import io.calibrant.schemas.avro.MethodMetrics;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -41,7 +42,7 @@ final class Sections {
         Map<String, ObjectNode> sections = new LinkedHashMap<>();
         String run = selection.runIn(state);
         FitHistory fit = selection.fitIn(state);
-        sections.put("overview", overview(state));
+        sections.put("overview", overview(state, now));
         sections.put("training", training(run == null ? null : state.progress(run)));
         sections.put("fit", fit(fit, run == null ? null : state.progress(run)));
         sections.put("block", block(fit, selection.block()));
@@ -68,7 +69,7 @@ final class Sections {
         return object;
     }
 
-    private static ObjectNode overview(LiveState state) {
+    private static ObjectNode overview(LiveState state, long now) {
         ObjectNode object = JSON.createObjectNode();
         TreeSet<String> names = new TreeSet<>(state.runs().keySet());
         state.fits().forEach(each -> names.add(each.name().run()));
@@ -89,6 +90,8 @@ final class Sections {
                 each.put("phase", word.getPhase().toString());
                 each.put("step", word.getStep());
                 each.put("steps", word.getSteps());
+                each.put("heard", word.getTimestamp().toEpochMilli());
+                each.put("silent", trainer.isSilent(Instant.ofEpochMilli(now)));
                 each.set("checkpoints", JSON.valueToTree(trainer.checkpoints().keySet()));
             }
             ArrayNode fits = each.putArray("fits");

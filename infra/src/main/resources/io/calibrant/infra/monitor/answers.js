@@ -32,6 +32,11 @@ export function answers(section) {
 }
 
 export function calibration(section) {
+  const unmet = [];
+  if (section.labelsWithoutAnswer) unmet.push(`${section.labelsWithoutAnswer} labels wait for an answer`);
+  if (section.otherTexts) unmet.push(`${section.otherTexts} answers and labels were refused: their id stands for another text`);
+  $("unmet").textContent = unmet.join("; ");
+  show("unmet", unmet.length > 0);
   show("calibration-empty", section.n === 0);
   show("calibration-some", section.n > 0);
   if (section.n === 0) return;

@@ -43,6 +43,14 @@ export function percent(value) {
   return typeof value === "number" ? (100 * value).toFixed(1) + "%" : "–";
 }
 
+// As in the terminal's tables; what is still to come is now.
+export function age(millis) {
+  const seconds = Math.max(0, Math.floor((Date.now() - millis) / 1000));
+  if (seconds < 120) return seconds + " s";
+  if (seconds < 7200) return Math.floor(seconds / 60) + " min";
+  return seconds < 172_800 ? Math.floor(seconds / 3600) + " h" : Math.floor(seconds / 86_400) + " days";
+}
+
 export function time(millis) {
   return new Date(millis).toLocaleTimeString();
 }

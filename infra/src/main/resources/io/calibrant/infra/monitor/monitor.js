@@ -1,6 +1,6 @@
 // A page is what the server sends of the topics, section by section; it keeps nothing but what was chosen, in its address.
 
-import { $, element, facts, number, percent, row, show } from "./dom.js";
+import { $, age, element, facts, number, percent, row, show } from "./dom.js";
 import { lines } from "./charts.js";
 import { heat, onChoice, spectrum } from "./blocks.js";
 import { answers, calibration, deadLetters } from "./answers.js";
@@ -67,7 +67,7 @@ function fitRow(run, each) {
   const button = element("button", { type: "button", "data-key": Object.values(choice).join("/") }, run.run);
   button.addEventListener("click", () => choose(choice));
   const what = each ? [each.checkpoint, each.fit, each.state ?? "no posterior", `${each.batches} of ${each.batchesExpected ?? "?"}`,
-    number(each.version), served(each)] : ["–", "–", phase(run), "–", "–", "–"];
+    number(each.version), served(each)] : ["–", "–", phase(run) + (run.silent ? ", silent" : ""), "–", "–", "–"];
   const line = row(element("span", {}, button, element("span", { class: "small" }, run.model ? " " + run.model : "")), ...what);
   const current = status && run.run === status.run && (!each || (each.checkpoint === status.checkpoint && each.fit === status.fit));
   if (current) line.setAttribute("aria-current", "true");
@@ -83,12 +83,19 @@ function phase(run) {
   return { FINE_TUNING: "fine-tuning", CURVATURE: "curvature pass", DONE: "trained" }[run.phase] ?? "no fit yet";
 }
 
+function trainer(run) {
+  if (!run.phase) return "–";
+  const at = `${phase(run)}, ${run.step} of ${run.steps}`;
+  if (run.phase === "DONE") return `${at}, ${age(run.heard)} ago`;
+  return run.silent ? element("span", { class: "silent" }, `silent for ${age(run.heard)}: ${at}`) : `${at}, last heard ${age(run.heard)} ago`;
+}
+
 function drawFigures() {
   const run = overview.runs.find(each => each.run === (fit.run ?? status?.run)) ?? {};
   const last = values => values?.length ? values[values.length - 1] : null;
   const lambda = fit.lambdaMax === fit.lambdaMin ? number(fit.lambdaMin) : `${number(fit.lambdaMin)} to ${number(fit.lambdaMax)}`;
   facts($("figures"), [
-    ["Trainer", run.phase ? `${phase(run)}, ${run.step} of ${run.steps}` : "–"],
+    ["Trainer", trainer(run)],
     ["Loss", number(last(training.loss))], ["Learning rate", number(last(training.learningRate))],
     ["Coverage", fit.blocks ? `${fit.batches} of ${fit.batchesExpected ?? "?"} batches` : "–"],
     ["Lag", typeof fit.lagSeconds === "number" ? fit.lagSeconds.toFixed(1) + " s" : "–"],
@@ -127,4 +134,5 @@ function choiceNow() {
 }
 
 addEventListener("hashchange", connect);
+setInterval(drawFigures, 1000); // ages
 connect();

@@ -251,6 +251,18 @@ class CommandsIT extends OnOneCluster {
         assertThat(latest(topics.questions(), Question.class).get("r1/q1").getPurpose())
                 .isEqualTo(Purpose.VALIDATION);
         assertThat(latest(topics.labels(), Label.class)).isEqualTo(Map.of("q1", new Label("B", "r1", TEXT)));
+
+        // Asked once more it has another purpose under its key; it has calibrated all the same.
+        calibrant("ask", "--run", "r1", "--questions", labelled.toString());
+        assertThat(latest(topics.questions(), Question.class).get("r1/q1").getPurpose())
+                .isEqualTo(Purpose.ANSWER);
+        send(
+                topics.runs(),
+                Run.class,
+                Map.of("r1", Run.newBuilder().setRunId("r1").setModelId("tiny").build()));
+        Ran measured = calibrant("evaluate", "--run", "r1", "--questions", labelled.toString(), "--timeout", "1");
+        assertThat(measured.code()).isEqualTo(1);
+        assertThat(measured.err()).contains("'q1' is that of a validation question of run 'r1'");
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,8 +71,8 @@ class LauncherTest {
         builder.environment().remove("CALIBRANT_JAVA_OPTS");
         builder.environment().put("PATH", tools + ":/usr/bin:/bin");
         builder.environment().putAll(environment);
-        Path out = dir.resolve("out");
-        Path err = dir.resolve("err");
+        Path out = Files.createTempFile(dir, "out", "");
+        Path err = Files.createTempFile(dir, "err", "");
         int code = builder.redirectOutput(out.toFile())
                 .redirectError(err.toFile())
                 .start()
@@ -246,6 +247,55 @@ class LauncherTest {
         assertThat(ran.err())
                 .startsWith("calibrant: sources have changed since the build, and '" + lock + "' belongs to ")
                 .hasLineCount(1);
+    }
+
+    @Test
+    void shouldNameTheOptionsWhereNothingElseHasChanged() throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        assertThat(launch(script, "fits").code()).isZero();
+        Path lock = root.toRealPath().resolve("infra/target/calibrant.lock");
+        Files.setPosixFilePermissions(lock, PosixFilePermissions.fromString("r--r--r--"));
+        Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+        asNobody = Files.isWritable(lock); // root may write everything
+        Ran ran = launch(script, Map.of("CALIBRANT_MAVEN_OPTS", "-Pconfluent"), "fits");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .startsWith("calibrant: CALIBRANT_MAVEN_OPTS must be unset or as it was for what is built, got another"
+                        + " value, and '")
+                .hasLineCount(1);
+        assertThat(launch(script, "fits").code()).as("what is built").isZero();
+    }
+
+    @Test
+    void shouldBuildOnceWhereThereIsNoFlock() throws Exception {
+        for (String each : List.of("bash", "env", "sh", "readlink", "dirname", "sed", "find", "head", "id", "ls", "awk",
+                "cut", "mkdir", "rm", "ln", "mv", "cat", "sleep", "locale", "grep")) {
+            Files.createSymbolicLink(tools.resolve(each), Path.of("/usr/bin", each));
+        }
+        tool(
+                "mvn",
+                "echo built >&2; sleep 0.5; mkdir -p infra/target infra/cluster/target; "
+                        + ": > infra/target/calibrant-infra-1.jar; : > infra/cluster/target/calibrant-cluster-1.jar");
+        Map<String, String> withoutFlock = Map.of("PATH", tools.toString());
+        Path script = root.resolve("infra/calibrant");
+        Path link = Files.createDirectories(root.resolve("infra/target")).resolve("calibrant.lock.pid");
+        Files.createSymbolicLink(link, Path.of("999999999")); // of a build that was killed
+
+        List<CompletableFuture<Ran>> both = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            both.add(CompletableFuture.supplyAsync(() -> {
+                try {
+                    return launch(script, withoutFlock, "fits");
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            }));
+        }
+        List<Ran> ran = both.stream().map(CompletableFuture::join).toList();
+        assertThat(ran).allMatch(each -> each.code() == 0);
+        assertThat(ran).filteredOn(each -> each.err().contains("built in")).hasSize(1);
+        assertThat(ran).filteredOn(each -> each.err().contains("waiting for it")).hasSize(1);
+        assertThat(Files.isSymbolicLink(link)).isFalse();
     }
 
     @Test

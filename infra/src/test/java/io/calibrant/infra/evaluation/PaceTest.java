@@ -29,4 +29,12 @@ class PaceTest {
         Thread.sleep(2 * PATIENCE.toMillis());
         assertThat(pace.goesOn(0, 0)).isFalse();
     }
+
+    @Test
+    void shouldEndWhereOnlyOthersAreAnswered() throws InterruptedException {
+        Pace pace = new Pace(PATIENCE);
+        assertThat(pace.goesOn(1, 250)).isTrue();
+        Thread.sleep(2 * PATIENCE.toMillis());
+        assertThat(pace.goesOn(0, 250)).as("the backlog is behind us").isFalse();
+    }
 }

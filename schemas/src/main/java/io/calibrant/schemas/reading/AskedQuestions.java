@@ -10,7 +10,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
@@ -35,9 +37,21 @@ public final class AskedQuestions {
 
     /** All that the topic has now, whatever came after it; bad records are the services' to report. */
     public static AskedQuestions read(Connection connection) {
+        return read(connection, TopicReading.of(connection));
+    }
+
+    /**
+     * As {@link #read(Connection)}, and waits for a broker or registry that is away.
+     *
+     * @param outages hears of it once, and once when it is back
+     */
+    public static AskedQuestions read(Connection connection, Consumer<String> outages) {
+        return read(connection, TopicReading.of(connection).throughOutages(outages));
+    }
+
+    private static AskedQuestions read(Connection connection, TopicReading reading) {
         AskedQuestions asked = new AskedQuestions(connection.topics().questions());
-        TopicReading.of(connection)
-                .records(asked.topic, Question.class, Objects::nonNull, record -> {
+        reading.records(asked.topic, Question.class, Objects::nonNull, record -> {
                     if (record.value() != null) {
                         asked.add(record.key(), record.value());
                     }
@@ -130,6 +144,16 @@ public final class AskedQuestions {
             }
         }
         return runs;
+    }
+
+    /** The validation questions of a run, and those that name none: digests of their texts by id. */
+    public Map<String, Set<String>> validation(String run) {
+        Map<String, Set<String>> found = new TreeMap<>();
+        byId.forEach((id, all) -> all.stream()
+                .filter(there -> there.validation && there.isOf(run))
+                .forEach(there ->
+                        found.computeIfAbsent(id, each -> new TreeSet<>()).add(there.digest)));
+        return found;
     }
 
     private Stream<Asked> under(String id, String run) {
