@@ -317,8 +317,8 @@ public final class Evaluator {
     static Map<String, String> labelledValidation(String run, AskedQuestions asked, TrueLabels labels) {
         Map<String, String> labelled = new HashMap<>();
         asked.validation(run)
-                .forEach((id, digests) -> digests.forEach(digest ->
-                        labels.of(id, run, digest).ifPresent(label -> labelled.put(id, label))));
+                .forEach((id, digests) -> digests.forEach(
+                        digest -> labels.of(id, run, digest).ifPresent(label -> labelled.put(id, label))));
         return labelled;
     }
 

@@ -268,9 +268,28 @@ class LauncherTest {
 
     @Test
     void shouldBuildOnceWhereThereIsNoFlock() throws Exception {
-        for (String each : List.of("bash", "env", "sh", "readlink", "dirname", "sed", "find", "head", "id", "ls", "awk",
-                "cut", "mkdir", "rm", "ln", "mv", "cat", "sleep", "locale", "grep")) {
-            Files.createSymbolicLink(tools.resolve(each), Path.of("/usr/bin", each));
+        for (String each : List.of(
+                "bash",
+                "env",
+                "sh",
+                "readlink",
+                "dirname",
+                "sed",
+                "find",
+                "head",
+                "id",
+                "ls",
+                "awk",
+                "cut",
+                "mkdir",
+                "rm",
+                "ln",
+                "mv",
+                "cat",
+                "sleep",
+                "locale",
+                "grep")) {
+            tool(each, "exec /usr/bin/" + each + " \"$@\"");
         }
         tool(
                 "mvn",
@@ -294,7 +313,9 @@ class LauncherTest {
         List<Ran> ran = both.stream().map(CompletableFuture::join).toList();
         assertThat(ran).allMatch(each -> each.code() == 0);
         assertThat(ran).filteredOn(each -> each.err().contains("built in")).hasSize(1);
-        assertThat(ran).filteredOn(each -> each.err().contains("waiting for it")).hasSize(1);
+        assertThat(ran)
+                .filteredOn(each -> each.err().contains("waiting for it"))
+                .hasSize(1);
         assertThat(Files.isSymbolicLink(link)).isFalse();
     }
 

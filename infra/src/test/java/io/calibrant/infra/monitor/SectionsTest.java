@@ -7,12 +7,17 @@ import io.calibrant.infra.live.LiveState;
 import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.registry.TrustedRecords;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class SectionsTest {
     private static final long HEARD = 1_000_000;
+
+    static {
+        TrustedRecords.trust();
+    }
 
     private static JsonNode run(Phase phase, long now) {
         LiveState state = new LiveState();
