@@ -19,6 +19,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.UnknownMemberIdException;
 
 /** The groups as the broker knows them. One that this scorer may not see is none to it. */
 final class BrokerScorerGroups implements ScorerGroups {
@@ -26,6 +27,20 @@ final class BrokerScorerGroups implements ScorerGroups {
 
     BrokerScorerGroups(Connection connection) {
         this.connection = connection;
+    }
+
+    @Override
+    public Set<TopicPartition> partitions() {
+        String topic = connection.topics().questions();
+        try (Admin admin = Admin.create(connection.admin())) {
+            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().stream()
+                    .map(info -> new TopicPartition(topic, info.partition()))
+                    .collect(Collectors.toSet());
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw ofQuestions(e);
+        }
     }
 
     @Override
@@ -69,11 +84,38 @@ final class BrokerScorerGroups implements ScorerGroups {
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
-            throw new KafkaException(
-                    "topic " + connection.topics().questions() + ": "
-                            + e.getCause().getMessage(),
-                    e);
+            throw ofQuestions(e);
         }
+    }
+
+    @Override
+    public Map<TopicPartition, Long> beginnings(Set<TopicPartition> partitions) {
+        try (Admin admin = Admin.create(connection.admin())) {
+            return offsets(admin, partitions, OffsetSpec.earliest());
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            throw ofQuestions(e);
+        }
+    }
+
+    @Override
+    public void begin(String group, Map<TopicPartition, OffsetAndMetadata> offsets) {
+        String name = connection.topicPrefix() + ScorerSettings.GROUP + group;
+        try (Admin admin = Admin.create(connection.admin())) {
+            admin.alterConsumerGroupOffsets(name, offsets).all().get();
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof UnknownMemberIdException)) {
+                throw new KafkaException("group " + name + ": " + e.getCause().getMessage(), e);
+            }
+        }
+    }
+
+    private KafkaException ofQuestions(ExecutionException e) {
+        return new KafkaException(
+                "topic " + connection.topics().questions() + ": " + e.getCause().getMessage(), e);
     }
 
     private static Map<TopicPartition, Long> offsets(Admin admin, Set<TopicPartition> partitions, OffsetSpec spec)

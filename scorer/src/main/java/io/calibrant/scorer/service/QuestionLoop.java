@@ -9,11 +9,14 @@ import io.calibrant.scorer.serving.ModelTable;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Serializer;
 
@@ -29,6 +32,9 @@ final class QuestionLoop implements AutoCloseable {
 
     /** Bytes of questions that are fetched ahead; a single question that is larger still comes through. */
     private static final int FETCHED = 1 << 20;
+
+    /** A poll that waits for partitions waits for no question, so that they are placed soon. */
+    private static final Duration JOINING = Duration.ofMillis(100);
 
     private final ScorerSettings settings;
     private final ModelTable table;
@@ -69,8 +75,12 @@ final class QuestionLoop implements AutoCloseable {
                 settings.serving(),
                 groups,
                 consumer::committed,
+                consumer::commitSync,
                 ManagementFactory.getRuntimeMXBean().getStartTime());
-        this.batch = new QuestionBatch(retained::assigned);
+        this.batch = new QuestionBatch(partitions -> {
+            consumer.pause(partitions); // no question comes before it is known which ones are left alone
+            retained.assigned(partitions);
+        });
         this.answerer = new PollAnswerer(connection, settings, table, retained);
         this.answers = connection.serializer(Answer.class);
         this.statistics = connection.serializer(PredictiveStatistics.class);
@@ -123,11 +133,17 @@ final class QuestionLoop implements AutoCloseable {
      */
     void poll(Duration timeout) {
         if (!table.awaitReady(timeout)) {
+            retained.begin();
             return;
         }
         delivery.prepare();
+        place();
+        boolean joining = consumer.assignment().isEmpty() && timeout.compareTo(JOINING) > 0;
         batch.gather(
-                consumer, timeout, settings.poll().batchSize(), settings.poll().linger());
+                consumer,
+                joining ? JOINING : timeout,
+                settings.poll().batchSize(),
+                settings.poll().linger());
         if (batch.isEmpty()) {
             return;
         }
@@ -145,6 +161,13 @@ final class QuestionLoop implements AutoCloseable {
                 batch.giveBack(consumer);
             }
         }
+    }
+
+    private void place() {
+        retained.place(consumer.assignment());
+        Set<TopicPartition> ready = new HashSet<>(consumer.paused());
+        ready.removeAll(retained.pending());
+        consumer.resume(ready);
     }
 
     /** A record that its topic does not take is replaced until all are taken: it must not hold up the questions. */

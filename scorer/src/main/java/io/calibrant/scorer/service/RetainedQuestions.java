@@ -7,11 +7,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,8 +23,9 @@ import org.slf4j.LoggerFactory;
  * so that a run's validation questions may wait for its first scorer. But a question that names no run is for the
  * scorers that run when it is asked; and what a group with another list of runs has answered is answered.
  *
- * <p>A group's first commit of a partition keeps where it began, in the metadata of the offset. Not thread-safe;
- * confined to one thread.
+ * <p>A group commits each partition before it takes a question of it, and the metadata of the offset keeps where the
+ * group began. So that moment stays the same for those who come later, whether anything was answered or not. Not
+ * thread-safe; confined to one thread.
  */
 final class RetainedQuestions {
     private static final Logger LOG = LoggerFactory.getLogger(RetainedQuestions.class);
@@ -34,8 +38,11 @@ final class RetainedQuestions {
     private final ServingSettings serving;
     private final ScorerGroups groups;
     private final Function<Set<TopicPartition>, Map<TopicPartition, OffsetAndMetadata>> own;
+    private final Consumer<Map<TopicPartition, OffsetAndMetadata>> commit;
     private final long started;
     private final Map<TopicPartition, Bounds> bounds = new HashMap<>();
+    private final Set<TopicPartition> pending = new HashSet<>();
+    private boolean begun;
 
     /**
      * Questions before these offsets are left alone.
@@ -50,38 +57,108 @@ final class RetainedQuestions {
      * Knows nothing yet.
      *
      * @param own what the own group has committed, of partitions
+     * @param commit for the own group, of partitions that are assigned
      * @param started when this process was started, milliseconds
      */
     RetainedQuestions(
             ServingSettings serving,
             ScorerGroups groups,
             Function<Set<TopicPartition>, Map<TopicPartition, OffsetAndMetadata>> own,
+            Consumer<Map<TopicPartition, OffsetAndMetadata>> commit,
             long started) {
         this.serving = serving;
         this.groups = groups;
         this.own = own;
+        this.commit = commit;
         this.started = started;
     }
 
-    /** Looks at where this group and the others are on partitions that were assigned. */
-    void assigned(Collection<TopicPartition> assigned) {
-        Set<TopicPartition> partitions = new HashSet<>(assigned);
-        if (partitions.isEmpty()) {
+    /**
+     * Keeps where the group begins while it has no member and this scorer cannot answer yet: one that waits for its
+     * posterior runs, too. Where the group has members they have done so.
+     */
+    void begin() {
+        if (begun) {
             return;
         }
+        Set<TopicPartition> partitions = groups.partitions();
+        Map<String, Map<TopicPartition, OffsetAndMetadata>> others = new HashMap<>(groups.committed(partitions));
+        Map<TopicPartition, OffsetAndMetadata> committed = others.remove(ScorerSettings.groupOf(serving));
+        Map<TopicPartition, OffsetAndMetadata> first =
+                beginnings(partitions, committed == null ? Map.of() : committed, others);
+        if (!first.isEmpty()) {
+            groups.begin(ScorerSettings.groupOf(serving), first);
+        }
+        begun = true;
+    }
+
+    /**
+     * Notes partitions that were assigned. The broker is asked in {@link #place}: what fails in a consumer's callback
+     * is not called again.
+     */
+    void assigned(Collection<TopicPartition> partitions) {
+        pending.addAll(partitions);
+        bounds.keySet().removeAll(partitions);
+    }
+
+    /** Partitions of which no question may be taken yet. */
+    Set<TopicPartition> pending() {
+        return Set.copyOf(pending);
+    }
+
+    /**
+     * Looks at where this group and the others are on partitions that were assigned, and commits where it begins.
+     *
+     * @param assignment what is assigned now
+     * @throws RuntimeException if the broker does not answer: the partitions stay {@link #pending}
+     */
+    void place(Set<TopicPartition> assignment) {
+        pending.retainAll(assignment);
+        if (pending.isEmpty()) {
+            return;
+        }
+        Set<TopicPartition> partitions = pending();
         Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>(own.apply(partitions));
         committed.values().removeIf(offset -> offset == null);
         Map<String, Map<TopicPartition, OffsetAndMetadata>> others = new HashMap<>(groups.committed(partitions));
         others.remove(ScorerSettings.groupOf(serving));
-        Set<TopicPartition> begun = new HashSet<>(partitions);
-        begun.removeAll(committed.keySet());
-        Map<TopicPartition, Long> moments = begun.isEmpty() ? Map.of() : groups.since(begun, started - MOMENT_MILLIS);
+        Map<TopicPartition, OffsetAndMetadata> first = beginnings(partitions, committed, others);
+        if (!first.isEmpty()) {
+            try {
+                commit.accept(first);
+            } catch (CommitFailedException | RebalanceInProgressException e) {
+                LOG.debug("the group is being rebalanced: {}", e.getMessage());
+                return; // the next poll takes part in it, and what is assigned then is looked at again
+            }
+            committed.putAll(first);
+        }
         for (TopicPartition partition : partitions) {
-            OffsetAndMetadata offset = committed.get(partition);
-            long since = offset == null
-                    ? Math.max(moments.getOrDefault(partition, 0L), farthest(others, partition, null, null))
-                    : since(offset.metadata());
-            if (offset == null && since > 0) {
+            Map<String, Long> byRun = new HashMap<>();
+            for (String run : serving.runs()) {
+                byRun.put(run, farthest(others, partition, run, serving.fit()));
+            }
+            long since = since(committed.get(partition).metadata());
+            bounds.put(partition, new Bounds(since, firstRuns(others, partition), byRun));
+        }
+        pending.removeAll(partitions);
+    }
+
+    /** The offsets with which the group begins on partitions where it has not committed any. */
+    private Map<TopicPartition, OffsetAndMetadata> beginnings(
+            Set<TopicPartition> partitions,
+            Map<TopicPartition, OffsetAndMetadata> committed,
+            Map<String, Map<TopicPartition, OffsetAndMetadata>> others) {
+        Set<TopicPartition> uncommitted = new HashSet<>(partitions);
+        uncommitted.removeAll(committed.keySet());
+        if (uncommitted.isEmpty()) {
+            return Map.of();
+        }
+        Map<TopicPartition, Long> moments = groups.since(uncommitted, started - MOMENT_MILLIS);
+        Map<TopicPartition, Long> earliest = groups.beginnings(uncommitted);
+        Map<TopicPartition, OffsetAndMetadata> first = new HashMap<>();
+        for (TopicPartition partition : uncommitted) {
+            long since = Math.max(moments.getOrDefault(partition, 0L), farthest(others, partition, null, null));
+            if (since > 0) {
                 LOG.info(
                         "partition {} of topic {}: what was asked before offset {} without a run is left to the"
                                 + " scorers that ran then",
@@ -89,13 +166,9 @@ final class RetainedQuestions {
                         partition.topic(),
                         since);
             }
-            Map<String, Long> byRun = new HashMap<>();
-            for (String run : serving.runs()) {
-                byRun.put(run, farthest(others, partition, run, serving.fit()));
-            }
-            long passed = firstRuns(others, partition);
-            bounds.put(partition, new Bounds(since, passed, byRun));
+            first.put(partition, new OffsetAndMetadata(earliest.getOrDefault(partition, 0L), metadata(since)));
         }
+        return first;
     }
 
     /**
@@ -121,9 +194,13 @@ final class RetainedQuestions {
                     new OffsetAndMetadata(
                             offset.offset(),
                             offset.leaderEpoch(),
-                            "fit=" + serving.fit() + " since=" + (of == null ? 0 : of.since)));
+                            metadata(of == null ? 0 : of.since)));
         });
         return marked;
+    }
+
+    private String metadata(long since) {
+        return "fit=" + serving.fit() + " since=" + since;
     }
 
     private static long since(String metadata) {

@@ -13,6 +13,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.ReadResult;
 import io.calibrant.schemas.reading.RecordDecoder;
 import io.calibrant.schemas.reading.TopicRecord;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -44,7 +45,8 @@ final class Catalogue {
     private final Set<String> known = new HashSet<>();
     private final Map<String, Run> runOf = new HashMap<>();
     private final Map<String, Posterior> posteriorOf = new HashMap<>();
-    private final Map<String, RecordPosition> adapterOf = new HashMap<>();
+    // By key the last position of each shape: which shape is the right one is known when the run is.
+    private final Map<String, Map<List<Integer>, RecordPosition>> adapterOf = new HashMap<>();
     private final Map<String, Factors> factorsOf = new HashMap<>();
     private final Map<Name, String> refused = new HashMap<>();
 
@@ -97,6 +99,22 @@ final class Catalogue {
         return result;
     }
 
+    /**
+     * Forgets positions whose records are no longer on the topic, because compaction has kept a newer record of their
+     * key that cannot be used. Nothing else will take their place; {@link #waitingFor} says so.
+     */
+    void gone(Collection<RecordPosition> places) {
+        adapterOf.forEach((key, shapes) -> {
+            if (shapes.size() > 1 || refused.containsKey(new Name(topics.adapters(), key))) {
+                shapes.values().removeAll(places);
+            }
+        });
+        factorsOf
+                .entrySet()
+                .removeIf(entry -> places.contains(entry.getValue().place())
+                        && refused.containsKey(new Name(topics.factors(), entry.getKey())));
+    }
+
     private ReadResult<Boolean> take(ConsumerRecord<byte[], byte[]> record, String topic, String key) {
         RecordPosition place = new RecordPosition(new TopicPartition(topic, record.partition()), record.offset());
         if (topic.equals(topics.runs())) {
@@ -104,8 +122,16 @@ final class Catalogue {
                     .map(run -> put(runOf, key, run));
         }
         if (topic.equals(topics.adapters())) {
-            return checked(adapters.decode(record), block -> CatalogueChecks.check(key, block))
-                    .map(block -> put(adapterOf, key, block == null ? null : place));
+            ReadResult<AdapterBlock> weights =
+                    checked(adapters.decode(record), block -> CatalogueChecks.check(key, block));
+            // Those of another shape than the run says are kept, too: it may be the run that is mended.
+            return checked(weights, block -> {
+                        adapterOf
+                                .computeIfAbsent(key, k -> new HashMap<>())
+                                .put(List.copyOf(block.getWeight().getShape()), place);
+                        CatalogueChecks.checkShape(block, runOf.get(block.getRunId()));
+                    })
+                    .map(block -> block != null || put(adapterOf, key, null));
         }
         if (topic.equals(topics.factors())) {
             return checked(factors.decode(record), factor -> CatalogueChecks.check(key, factor))
@@ -247,9 +273,11 @@ final class Catalogue {
                 return "posterior " + id(posterior) + " of run '" + runId + "' lacks block " + name;
             }
             String key = Keys.block(runId, posterior.getCheckpoint(), name);
-            if (!adapterOf.containsKey(key)) {
+            if (adapter(key, block) == null) {
+                Set<List<Integer>> others = adapterOf.getOrDefault(key, Map.of()).keySet();
                 return "the adapter of run '" + runId + "', checkpoint " + posterior.getCheckpoint() + " lacks block "
-                        + name + refusal(topics.adapters(), key);
+                        + name + (others.isEmpty() ? "" : " of shape " + shape(block) + ", there is " + others)
+                        + refusal(topics.adapters(), key);
             }
         }
         for (BlockPrecision precision : posterior.getBlocks()) {
@@ -270,10 +298,18 @@ final class Catalogue {
         Map<String, RecordPosition> places = new HashMap<>();
         for (Block block : run.getBlocks()) {
             String name = block.getName();
-            adapter.put(name, adapterOf.get(Keys.block(run.getRunId(), posterior.getCheckpoint(), name)));
+            adapter.put(name, adapter(Keys.block(run.getRunId(), posterior.getCheckpoint(), name), block));
             places.put(name, factorsOf.get(factorKey(posterior, name)).place());
         }
         return new ServablePosterior(run, posterior, adapter, places);
+    }
+
+    private RecordPosition adapter(String key, Block block) {
+        return adapterOf.getOrDefault(key, Map.of()).get(shape(block));
+    }
+
+    private static List<Integer> shape(Block block) {
+        return List.of(block.getOutputs(), block.getInputs());
     }
 
     private static String factorKey(Posterior posterior, String block) {

@@ -83,6 +83,26 @@ final class CatalogueChecks {
         finite("weight", block.getWeight());
     }
 
+    /**
+     * Checks the weights of a block against its run; see {@link #check(String, Run)}.
+     *
+     * @param run null where it has not arrived: then nothing is checked
+     */
+    static void checkShape(AdapterBlock block, Run run) {
+        if (run == null) {
+            return;
+        }
+        for (Block each : run.getBlocks()) {
+            List<Integer> shape = List.of(each.getOutputs(), each.getInputs());
+            require(
+                    !each.getName().equals(block.getBlock())
+                            || block.getWeight().getShape().equals(shape),
+                    "shape of weight",
+                    block.getWeight().getShape(),
+                    shape + ", as the run says");
+        }
+    }
+
     /** Checks the factors of a block; see {@link #check(String, Run)}. */
     static void check(String key, Factor factor) {
         String own = Keys.blockFit(factor.getRunId(), factor.getCheckpoint(), factor.getBlock(), factor.getFit());

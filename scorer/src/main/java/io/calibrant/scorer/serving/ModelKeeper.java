@@ -272,7 +272,7 @@ public final class ModelKeeper implements AutoCloseable {
             return Optional.of(alike.get().with(servable.posterior()));
         }
         factory.requireModelOf(servable.run());
-        Optional<Snapshot> snapshot = Snapshot.fetch(servable, connection, feed);
+        Optional<Snapshot> snapshot = Snapshot.fetch(servable, connection, feed, catalogue::gone);
         incomplete |= snapshot.isEmpty();
         return snapshot.map(parts -> model(parts, besides));
     }

@@ -9,10 +9,12 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
@@ -33,14 +35,21 @@ record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter,
     /**
      * Fetches all of it.
      *
+     * @param gone takes the positions at which there is no record any more
      * @return empty if a part was replaced meanwhile; the record that replaced it will arrive
      * @throws IllegalArgumentException if a part does not fit the others
      */
-    static Optional<Snapshot> fetch(ServablePosterior servable, Connection connection, CatalogueFeed feed) {
+    static Optional<Snapshot> fetch(
+            ServablePosterior servable,
+            Connection connection,
+            CatalogueFeed feed,
+            Consumer<Collection<RecordPosition>> gone) {
         List<RecordPosition> places = new ArrayList<>(servable.adapter().values());
         places.addAll(servable.factors().values());
         Map<RecordPosition, byte[]> values = feed.fetch(places);
         if (values.size() < places.size()) {
+            places.removeAll(values.keySet());
+            gone.accept(places);
             return Optional.empty();
         }
         Map<String, AdapterBlock> adapter = new HashMap<>();

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -33,6 +34,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -111,6 +113,37 @@ class QuestionLoopTest {
         assertThat(delivery.records).noneMatch(record -> record.topic().contains("dlq"));
         assertThat(delivery.offsets.get(QUESTIONS).offset()).isEqualTo(3);
         assertThat(delivery.offsets.get(QUESTIONS).metadata()).isEqualTo("fit=default since=2");
+    }
+
+    /** A consumer does not call again what failed when partitions were assigned. */
+    @Test
+    void shouldTakeNoQuestionBeforeItIsKnownWhichOnesAreLeft() {
+        groups.since(1).down(true);
+        models.serve(1, DEFAULT);
+        ask("before the start");
+        ask("new");
+        assertThatThrownBy(() -> loop.poll(Duration.ZERO)).isInstanceOf(TimeoutException.class);
+        assertThat(delivery.records).isEmpty();
+        groups.down(false);
+        loop.poll(Duration.ZERO);
+        assertThat(answers()).extracting(Answer::getQuestionId).containsExactly("new");
+        assertThat(delivery.offsets.get(QUESTIONS).metadata()).isEqualTo("fit=default since=1");
+    }
+
+    @Test
+    void shouldCommitWhereItBeginsBeforeAnyQuestionComes() {
+        groups.since(5);
+        models.serve(1, DEFAULT);
+        loop.poll(Duration.ZERO);
+        assertThat(consumer.committed(Set.of(QUESTIONS)))
+                .isEqualTo(Map.of(QUESTIONS, new OffsetAndMetadata(0, "fit=default since=5")));
+    }
+
+    @Test
+    void shouldKeepWhereItBeginsBeforeTheModelIsReady() {
+        groups.since(5);
+        loop.poll(Duration.ZERO);
+        assertThat(groups.begun().values()).containsExactly(new OffsetAndMetadata(0, "fit=default since=5"));
     }
 
     @Test

@@ -1,14 +1,18 @@
 package io.calibrant.scorer.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.scorer.serving.ServingSettings;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 class RetainedQuestionsTest {
@@ -18,9 +22,14 @@ class RetainedQuestionsTest {
     private final Map<TopicPartition, OffsetAndMetadata> own = new HashMap<>();
 
     private RetainedQuestions assigned(ServingSettings serving) {
-        RetainedQuestions retained = new RetainedQuestions(serving, groups, partitions -> own, 1_000_000);
+        RetainedQuestions retained = retained(serving);
         retained.assigned(List.of(PARTITION));
+        retained.place(Set.of(PARTITION));
         return retained;
+    }
+
+    private RetainedQuestions retained(ServingSettings serving) {
+        return new RetainedQuestions(serving, groups, partitions -> own, own::putAll, 1_000_000);
     }
 
     private static ServingSettings runs(String... runs) {
@@ -91,5 +100,59 @@ class RetainedQuestionsTest {
         RetainedQuestions next = assigned(runs("r2"));
         assertThat(next.isLeft(PARTITION, 6, null)).isTrue();
         assertThat(next.isLeft(PARTITION, 7, null)).isFalse();
+    }
+
+    /** Where a question comes first, after a restart, it is the group's all the same. */
+    @Test
+    void shouldKeepWhereItBeganThoughItHasAnsweredNothing() {
+        groups.since(7);
+        assigned(runs("r2"));
+        assertThat(own.get(PARTITION)).isEqualTo(new OffsetAndMetadata(0, "fit=default since=7"));
+        groups.since(1000);
+        RetainedQuestions next = assigned(runs("r2"));
+        assertThat(next.isLeft(PARTITION, 6, null)).isTrue();
+        assertThat(next.isLeft(PARTITION, 7, null)).isFalse();
+    }
+
+    @Test
+    void shouldKeepWhereItBeginsWhileItWaitsForItsPosterior() {
+        groups.since(7);
+        retained(runs("r2")).begin();
+        assertThat(groups.begun()).isEqualTo(Map.of(PARTITION, new OffsetAndMetadata(0, "fit=default since=7")));
+        groups.begun().clear();
+        groups.since(1000).at("r2", PARTITION, 0, "fit=default since=7");
+        retained(runs("r2")).begin();
+        assertThat(groups.begun()).as("it has begun").isEmpty();
+    }
+
+    @Test
+    void shouldTakeNoQuestionUntilTheBrokerHasSaidWhichOnesAreLeft() {
+        groups.since(7).down(true);
+        RetainedQuestions retained = retained(runs("r2"));
+        retained.assigned(List.of(PARTITION));
+        assertThatThrownBy(() -> retained.place(Set.of(PARTITION))).isInstanceOf(TimeoutException.class);
+        assertThat(retained.pending()).containsExactly(PARTITION);
+        groups.down(false);
+        retained.place(Set.of(PARTITION));
+        assertThat(retained.pending()).isEmpty();
+        assertThat(retained.isLeft(PARTITION, 6, null)).isTrue();
+    }
+
+    @Test
+    void shouldLeaveAPartitionPendingWhereARebalanceRefusesItsCommit() {
+        groups.since(7);
+        RetainedQuestions retained = new RetainedQuestions(
+                runs("r2"),
+                groups,
+                partitions -> own,
+                offsets -> {
+                    throw new CommitFailedException();
+                },
+                1_000_000);
+        retained.assigned(List.of(PARTITION));
+        retained.place(Set.of(PARTITION));
+        assertThat(retained.pending()).containsExactly(PARTITION);
+        retained.place(Set.of());
+        assertThat(retained.pending()).as("it went to another").isEmpty();
     }
 }

@@ -168,6 +168,52 @@ class CatalogueTest {
     }
 
     @Test
+    void shouldLeaveWeightsInUseWhereThoseOfAnotherShapeCome() {
+        run("run");
+        whole("step-4", 200);
+        RecordPosition good =
+                catalogue.newest("run", "default").orElseThrow().adapter().get("m.lora_A");
+        assertThat(adapter(junk("m.lora_A"))).as("it is refused").isFalse();
+        assertThat(catalogue.newest("run", "default").orElseThrow().adapter()).containsEntry("m.lora_A", good);
+    }
+
+    /** Whether the run or its adapter is read first at a start is not known. */
+    @Test
+    void shouldFindTheWeightsOfTheRunsShapeThoughTheRunComesLast() {
+        whole("step-4", 200);
+        adapter(junk("m.lora_A"));
+        run("run");
+        assertThat(newest()).contains("step-4 fit default version 1");
+        accept(TOPICS.adapters(), Keys.block("run", "step-4", "m.lora_A"), null);
+        adapter(junk("m.lora_A"));
+        assertThat(waitingFor())
+                .contains(
+                        "lacks block m.lora_A of shape [2, 3], there is [[1, 2]]",
+                        "shape of weight must be [2, 3], as the run says, got");
+    }
+
+    /** Else each turn would fetch all the others again, and never say why. */
+    @Test
+    void shouldForgetAPositionThatCompactionTookForARecordThatCannotBeUsed() {
+        run("run");
+        whole("step-4", 200);
+        ServablePosterior servable = catalogue.newest("run", "default").orElseThrow();
+        catalogue.gone(List.of(servable.factors().get("m.lora_A")));
+        assertThat(newest()).as("the record that replaced it will arrive").isPresent();
+
+        accept(TOPICS.factors(), Keys.blockFit("run", "step-4", "m.lora_A", "default"), new byte[] {1, 2, 3});
+        assertThat(newest()).as("it is still there").isPresent();
+        catalogue.gone(List.of(servable.factors().get("m.lora_A")));
+        assertThat(newest()).isEmpty();
+        assertThat(waitingFor()).contains("factors of block m.lora_A at 5 batches", "cannot be used");
+
+        factor("step-4", "m.lora_A", 5);
+        adapter(junk("m.lora_B"));
+        catalogue.gone(List.of(servable.adapter().get("m.lora_B")));
+        assertThat(waitingFor()).contains("lacks block m.lora_B", "cannot be used");
+    }
+
+    @Test
     void shouldForgetWhatIsDeleted() {
         run("run");
         whole("step-4", 200);
@@ -236,13 +282,29 @@ class CatalogueTest {
                     .setRunId("run")
                     .setCheckpoint(checkpoint)
                     .setBlock(block)
-                    .setWeight(Tensors.of(new float[] {1, 2}, 1, 2))
+                    .setWeight(
+                            block.endsWith("A")
+                                    ? Tensors.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3)
+                                    : Tensors.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 4, 2))
                     .build();
-            accept(
-                    TOPICS.adapters(),
-                    Keys.block("run", checkpoint, block),
-                    CONNECTION.serializer(AdapterBlock.class).serialize(TOPICS.adapters(), record));
+            adapter(record);
         }
+    }
+
+    private boolean adapter(AdapterBlock record) {
+        return accept(
+                TOPICS.adapters(),
+                Keys.block("run", record.getCheckpoint(), record.getBlock()),
+                CONNECTION.serializer(AdapterBlock.class).serialize(TOPICS.adapters(), record));
+    }
+
+    private static AdapterBlock junk(String block) {
+        return AdapterBlock.newBuilder()
+                .setRunId("run")
+                .setCheckpoint("step-4")
+                .setBlock(block)
+                .setWeight(Tensors.of(new float[] {1, 2}, 1, 2))
+                .build();
     }
 
     private void factor(String checkpoint, String block, long batches) {

@@ -10,6 +10,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Factor;
@@ -130,10 +131,22 @@ class ModelKeeperTest {
 
     @Test
     void shouldStopWhereTheFirstPosteriorOfItsRunDoesNotFitTheModel() {
-        topics.publishRun(run);
+        Run wider = Run.newBuilder(run.run(""))
+                .setBlocks(run.run("").getBlocks().stream()
+                        .map(block -> block.getName().endsWith("lora_A")
+                                ? new Block(block.getName(), block.getOutputs(), 17, block.getLargeSide())
+                                : block)
+                        .toList())
+                .build();
+        topics.add(CONNECTION.topics().runs(), "tiny", Run.class, wider);
         topics.publishFactors(run, "default");
         topics.publish(run.posterior(1, PosteriorState.COMPLETE, 2).build());
-        topics.publishAdapter(run, 3);
+        run.adapter().forEach((block, record) -> {
+            if (block.endsWith("lora_A")) {
+                record.setWeight(Tensors.of(new float[2 * 17], 2, 17));
+            }
+            topics.add(CONNECTION.topics().adapters(), Keys.block("tiny", "step-3", block), AdapterBlock.class, record);
+        });
         assertThatThrownBy(keeper::start)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("the base model asks for [2, 16]");
@@ -196,6 +209,7 @@ class ModelKeeperTest {
         RUN_WITH_A_CLASS_TWICE,
         ADAPTER_NO_RECORD,
         ADAPTER_NAN,
+        ADAPTER_OF_ANOTHER_SHAPE,
         FACTOR_OF_NOTHING,
         FACTOR_NAN,
         FACTOR_NEGATIVE
@@ -253,6 +267,11 @@ class ModelKeeperTest {
             case ADAPTER_NAN -> {
                 AdapterBlock weights = run.adapter().get(block);
                 weights.getWeight().getData().putFloat(0, Float.NaN);
+                topics.add(CONNECTION.topics().adapters(), adapterKey, AdapterBlock.class, weights);
+            }
+            case ADAPTER_OF_ANOTHER_SHAPE -> {
+                AdapterBlock weights = run.adapter().get(block);
+                weights.setWeight(Tensors.of(new float[14], 2, 7));
                 topics.add(CONNECTION.topics().adapters(), adapterKey, AdapterBlock.class, weights);
             }
             case FACTOR_OF_NOTHING ->
@@ -321,7 +340,8 @@ class ModelKeeperTest {
         Target target = new Target("tiny", "other");
         try (Lease lease = asked(target)) {
             assertThat(lease.models()).isEmpty();
-            assertThat(lease.refusals().get(target)).contains("cannot be served", "the base model asks for [2, 16]");
+            assertThat(lease.refusals().get(target))
+                    .contains("lacks block", "shape of weight must be [2, 16], as the run says, got");
         }
         try (Lease lease = asked(new Target("tiny", "unheard"))) {
             assertThat(lease.refusals().values()).singleElement().asString().contains("no posterior of fit 'unheard'");
@@ -362,6 +382,26 @@ class ModelKeeperTest {
         keeper.start();
         assertThat(versions()).isEmpty();
         topics.compacted = false;
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
+    }
+
+    @Test
+    void shouldSayWhatItMissesWhereCompactionHasKeptOnlyARecordThatCannotBeUsed() {
+        topics.publishAll(run);
+        String block = run.factors().keySet().iterator().next();
+        String key = Keys.blockFit("tiny", "step-3", block, "default");
+        RecordPosition good = topics.last(CONNECTION.topics().factors(), key);
+        topics.add(CONNECTION.topics().factors(), key, new byte[] {'j'});
+        topics.all.remove(good);
+        keeper.start();
+        assertThat(versions()).isEmpty();
+        assertThat(heard.waiting).singleElement().asString().contains("factors of block " + block, "cannot be used");
+        int fetches = topics.fetches;
+        keeper.turn(Duration.ZERO);
+        keeper.turn(Duration.ZERO);
+        assertThat(topics.fetches).isEqualTo(fetches);
+        topics.publishFactors(run, "default");
         keeper.turn(Duration.ZERO);
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
     }
@@ -414,6 +454,7 @@ class ModelKeeperTest {
         private final List<ConsumerRecord<byte[], byte[]>> arriving = new ArrayList<>();
         private final Map<RecordPosition, byte[]> all = new HashMap<>();
         private long offset;
+        private int fetches;
         private boolean down;
         private boolean failing;
         private boolean compacted;
@@ -469,6 +510,15 @@ class ModelKeeperTest {
             arriving.add(new ConsumerRecord<>(topic, 0, offset++, key.getBytes(StandardCharsets.UTF_8), value));
         }
 
+        RecordPosition last(String topic, String key) {
+            return arriving.stream()
+                    .filter(record -> record.topic().equals(topic)
+                            && new String(record.key(), StandardCharsets.UTF_8).equals(key))
+                    .map(record -> new RecordPosition(new TopicPartition(topic, 0), record.offset()))
+                    .reduce((first, second) -> second)
+                    .orElseThrow();
+        }
+
         @Override
         public boolean catchUp() {
             boolean news = !arriving.isEmpty();
@@ -488,6 +538,7 @@ class ModelKeeperTest {
 
         @Override
         public Map<RecordPosition, byte[]> fetch(Collection<RecordPosition> positions) {
+            fetches++;
             if (down) {
                 throw new TimeoutException("no broker");
             }
