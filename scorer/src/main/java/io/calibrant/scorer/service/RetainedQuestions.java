@@ -191,10 +191,7 @@ final class RetainedQuestions {
             Bounds of = bounds.get(partition);
             marked.put(
                     partition,
-                    new OffsetAndMetadata(
-                            offset.offset(),
-                            offset.leaderEpoch(),
-                            metadata(of == null ? 0 : of.since)));
+                    new OffsetAndMetadata(offset.offset(), offset.leaderEpoch(), metadata(of == null ? 0 : of.since)));
         });
         return marked;
     }

@@ -274,7 +274,8 @@ final class Catalogue {
             }
             String key = Keys.block(runId, posterior.getCheckpoint(), name);
             if (adapter(key, block) == null) {
-                Set<List<Integer>> others = adapterOf.getOrDefault(key, Map.of()).keySet();
+                Set<List<Integer>> others =
+                        adapterOf.getOrDefault(key, Map.of()).keySet();
                 return "the adapter of run '" + runId + "', checkpoint " + posterior.getCheckpoint() + " lacks block "
                         + name + (others.isEmpty() ? "" : " of shape " + shape(block) + ", there is " + others)
                         + refusal(topics.adapters(), key);
