@@ -158,7 +158,17 @@ public record Topics(String prefix) {
                                         Progress.getClassSchema(),
                                         "How far fine-tuning and the curvature pass are, for people who watch.")
                                 .writtenBy("train", "you", "runs --delete")
-                                .readBy("watch", "monitor", "demo", "runs", "fits", "train")),
+                                .readBy(
+                                        "watch",
+                                        "monitor",
+                                        "demo",
+                                        "runs",
+                                        "fits",
+                                        "train",
+                                        "ask",
+                                        "label",
+                                        "validate",
+                                        "evaluate")),
                 deleted(
                         statistics(),
                         true,

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.labels;
 
+import io.calibrant.schemas.Keys;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -112,6 +113,17 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
         return text == null || known.isEmpty() || known.contains(text)
                 ? Optional.empty()
                 : Optional.of(known.iterator().next());
+    }
+
+    /**
+     * As a run has it that has taken the name of deleted ones: nothing that came before its first record counts.
+     *
+     * @param generation of the run
+     */
+    public QuestionState ofGeneration(int generation) {
+        return answers.stream().allMatch(answer -> Keys.isOfGeneration(generation, answer.checkpoint()))
+                ? this
+                : UNKNOWN;
     }
 
     /**

@@ -10,6 +10,7 @@ import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.function.Function;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -24,17 +25,19 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
     static final Duration FORGET_EVERY = Duration.ofDays(1);
 
     private final FitterSettings settings;
+    private final Function<ProcessorContext<?, ?>, RunTable> runTables;
     private final Clock clock;
     private QuestionJoin join;
 
-    AnswersProcessor(FitterSettings settings, Clock clock) {
+    AnswersProcessor(FitterSettings settings, Function<ProcessorContext<?, ?>, RunTable> runTables, Clock clock) {
         this.settings = settings;
+        this.runTables = runTables;
         this.clock = clock;
     }
 
     @Override
     public void init(ProcessorContext<String, QuestionChange> context) {
-        join = new QuestionJoin(settings, context);
+        join = new QuestionJoin(settings, context, runTables.apply(context));
         context.schedule(
                 FORGET_EVERY,
                 PunctuationType.STREAM_TIME,

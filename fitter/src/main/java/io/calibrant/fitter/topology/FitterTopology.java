@@ -153,7 +153,8 @@ public final class FitterTopology {
                         topics.factors(),
                         Produced.with(Serdes.String(), connection.serde(Factor.class))
                                 .withName("factors-sink"));
-        KStream<String, QuestionChange> joined = join(builder, inputs, topics, settings, partitions.questions(), clock);
+        KStream<String, QuestionChange> joined =
+                join(builder, inputs, topics, settings, runs, partitions.questions(), clock);
         measure(builder, joined, connection);
 
         builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
@@ -221,15 +222,19 @@ public final class FitterTopology {
             Inputs inputs,
             Topics topics,
             FitterSettings settings,
+            Function<ProcessorContext<?, ?>, RunTable> runs,
             int partitions,
             Clock clock) {
         builder.addStateStore(persistent(StoreNames.QUESTIONS, QuestionState.SERDE));
         KStream<String, QuestionChange> ofAnswers = inputs.byKey(
                         topics.answers(), Answer.class, "answers", StoreNames.ANSWERS_BY_QUESTION, partitions)
-                .process(() -> new AnswersProcessor(settings, clock), Named.as("join-answer"), StoreNames.QUESTIONS);
+                .process(
+                        () -> new AnswersProcessor(settings, runs, clock),
+                        Named.as("join-answer"),
+                        StoreNames.QUESTIONS);
         KStream<String, QuestionChange> ofLabels = inputs.byKey(
                         topics.labels(), Label.class, "labels", StoreNames.LABELS_BY_QUESTION, partitions)
-                .process(() -> new LabelsProcessor(settings), Named.as("join-label"), StoreNames.QUESTIONS);
+                .process(() -> new LabelsProcessor(settings, runs), Named.as("join-label"), StoreNames.QUESTIONS);
         return ofAnswers.merge(ofLabels, Named.as("joined"));
     }
 

@@ -8,6 +8,7 @@ import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.labels.RunQuestion;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Clock;
@@ -44,8 +45,10 @@ final class QuestionJoin {
     private final ProcessorContext<String, QuestionChange> context;
     private final PromptCommits commits;
     private final KeyValueStore<String, QuestionState> questions;
+    private final RunTable runTable;
 
-    QuestionJoin(FitterSettings settings, ProcessorContext<String, QuestionChange> context) {
+    QuestionJoin(FitterSettings settings, ProcessorContext<String, QuestionChange> context, RunTable runTable) {
+        this.runTable = runTable;
         fit = settings.fit();
         commits = new PromptCommits(context, settings.streaming().commitInterval(), Clock.systemUTC());
         this.context = context;
@@ -55,12 +58,22 @@ final class QuestionJoin {
     /**
      * Joins an answer. One that another fit gave is left out where it is to another text.
      *
-     * @throws BadRecordException if the id stands for another text in its run; that is counted
+     * @throws BadRecordException if the id stands for another text in its run, which is counted, or if it is of an
+     *     earlier run of this name
      */
     void answer(String questionId, long timestamp, AnswerSummary given) {
         QuestionState shared = shared(questionId);
-        RunQuestion before = new RunQuestion(given.runId(), own(questionId, given.runId()), shared);
-        if (before.own().otherText(given.text()).isPresent()) {
+        QuestionState stored = own(questionId, given.runId());
+        int generation = generation(given.runId(), stored);
+        if (!Keys.isOfGeneration(generation, given.checkpoint())) {
+            if (given.isBorrowed()) {
+                return;
+            }
+            throw new BadRecordException("answer to question '" + questionId + "' of run '" + given.runId()
+                    + "': it is of an earlier run of this name, which was deleted");
+        }
+        RunQuestion before = new RunQuestion(given.runId(), stored.ofGeneration(generation), shared);
+        if (isOfOtherText(before.own(), generation, given.text())) {
             if (!given.isBorrowed()) {
                 refuse(questionId, timestamp, before, "answer");
             }
@@ -69,6 +82,7 @@ final class QuestionJoin {
         QuestionState after = shared.after(given);
         Changes changes = new Changes(timestamp);
         changes.waiting(shared, after);
+        changes.reset(given.runId(), stored, before.own());
         changes.of(
                 questionId, before, new RunQuestion(given.runId(), before.own().with(given), after));
         if (!after.equals(shared)) {
@@ -90,6 +104,7 @@ final class QuestionJoin {
             return;
         }
         Map<String, QuestionState> runs = runs(questionId);
+        runs.replaceAll((run, own) -> own.ofGeneration(generation(run, own)));
         Set<String> texts = new TreeSet<>();
         runs.values().forEach(run -> texts.addAll(run.texts()));
         String text = label.getTextDigest();
@@ -116,8 +131,10 @@ final class QuestionJoin {
 
     private void labelOfRun(String questionId, long timestamp, Label label, QuestionState shared) {
         String run = label.getRun();
-        RunQuestion before = new RunQuestion(run, own(questionId, run), shared);
-        if (before.own().otherText(label.getTextDigest()).isPresent()) {
+        QuestionState stored = own(questionId, run);
+        int generation = generation(run, stored);
+        RunQuestion before = new RunQuestion(run, stored.ofGeneration(generation), shared);
+        if (isOfOtherText(before.own(), generation, label.getTextDigest())) {
             refuse(questionId, timestamp, before, "label");
         }
         Set<String> texts = before.own().texts();
@@ -127,8 +144,20 @@ final class QuestionJoin {
         QuestionState own = before.own()
                 .with(text, label.getLabel(), timestamp, before.own().isAnswered(text));
         Changes changes = new Changes(timestamp);
+        changes.reset(run, stored, before.own());
         changes.of(questionId, before, new RunQuestion(run, own, shared));
         changes.send();
+    }
+
+    /** How many runs of this name were deleted before; of what is not known yet nobody has to ask. */
+    private int generation(String run, QuestionState stored) {
+        return stored.equals(QuestionState.UNKNOWN) ? 0 : runTable.generation(run);
+    }
+
+    /** A label without answers may be that of a deleted run: then only an answer says which text an id stands for. */
+    private static boolean isOfOtherText(QuestionState own, int generation, String text) {
+        return (generation == 0 || !own.answers().isEmpty())
+                && own.otherText(text).isPresent();
     }
 
     private void refuse(String questionId, long timestamp, RunQuestion before, String what) {
@@ -190,6 +219,11 @@ final class QuestionJoin {
 
         void waiting(QuestionState before, QuestionState after) {
             counts(RunQuestion.waiting("", before, fit), RunQuestion.waiting("", after, fit));
+        }
+
+        /** What waited in a deleted run is not waited for any more; what that had counted was deleted with it. */
+        void reset(String run, QuestionState before, QuestionState after) {
+            counts(RunQuestion.waiting(run, before, fit), RunQuestion.waiting(run, after, fit));
         }
 
         void of(String questionId, RunQuestion before, RunQuestion after) {

@@ -79,6 +79,16 @@ final class RunTable {
         return bytes == null ? null : view(runId, bytes);
     }
 
+    /** The generation of a run, which is not waited for; 0 where none is known. */
+    int generation(String runId) {
+        byte[] bytes = bytes(runId);
+        try {
+            return bytes == null ? 0 : view(runId, bytes).run().getGeneration();
+        } catch (BadRecordException e) {
+            return 0; // its statistics say so
+        }
+    }
+
     /** How long records from the future may still wait, all together. */
     private long leftForTheFuture(long now) {
         aheadSpent = Math.max(0, aheadSpent - Math.max(0, now - aheadSeen) / GIVEN_BACK);

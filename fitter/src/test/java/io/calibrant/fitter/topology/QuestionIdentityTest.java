@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 import io.calibrant.fitter.labels.AnswerSummary;
 import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.labels.RunQuestion;
+import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Label;
+import io.calibrant.schemas.avro.Run;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -165,6 +167,36 @@ class QuestionIdentityTest {
                     .filteredOn(each -> each.getKey().endsWith("/total"))
                     .hasSize(500)
                     .allSatisfy(each -> assertThat(each.getValue().getN()).isEqualTo(1));
+        }
+    }
+
+    @Test
+    void shouldGoOnWithARunThatHasTakenTheNameOfADeletedOne() {
+        try (Driver driver = driver()) {
+            driver.label("0", new Label("A", "r1", "one"), TIME);
+            driver.answer(answer("r1", "one", 1), TIME);
+            driver.answer(answer("r1", "other", 2), TIME); // refused, and counted with what waits
+            driver.label("1", new Label("A", "r1", "one"), TIME); // nobody answers it any more
+            driver.run(Run.newBuilder().setRunId("r1").setGeneration(1).build());
+            Answer second = answer("r1", "two", 3);
+            second.setCheckpoint(Keys.checkpoint(1, Pass.CHECKPOINT));
+            driver.label("0", new Label("B", "r1", "two"), TIME + 1);
+            driver.answer(second, TIME + 1);
+            driver.answer(answer("r1", "one", 1), TIME + 2); // a scorer's last one
+            driver.label("1", new Label("B", "r1", "two"), TIME + 2);
+
+            Map<String, CalibrationMetrics> found = driver.calibration();
+            CalibrationMetrics now = found.get(Keys.calibration("r1", second.getCheckpoint(), "default", "total"));
+            assertThat(now.getN()).isEqualTo(1);
+            assertThat(now.getContradictingLabels()).isZero();
+            assertThat(found.get(total("r1")).getN()).as("of the deleted run").isEqualTo(1);
+            assertThat(found.get(waiting("r1")).getOtherTexts()).isZero();
+            assertThat(found.get(waiting("r1")).getLabelsWithoutAnswer()).isEqualTo(2);
+            assertThat(reasons(driver))
+                    .hasSize(2)
+                    .last()
+                    .isEqualTo("answer to question '0' of run 'r1': it is of an earlier run of this name, which was"
+                            + " deleted");
         }
     }
 

@@ -81,6 +81,22 @@ class CommandLineTest {
                         "sasl.jaas.config = ********  (file " + file + ")");
     }
 
+    /** A shell in which it was once set would delete a run at every later training. */
+    @Test
+    void shouldTakeWhatDeletesFromTheCommandLineOnly() {
+        Ran ran = Ran.calibrant(
+                Map.of("CALIBRANT_REPLACE_RUN", "true", "CALIBRANT_OVERWRITE", "true"),
+                "train",
+                "--run=r",
+                "--model=m",
+                "--questions=q",
+                "--print-config");
+        assertThat(ran.code()).as(ran.err()).isZero();
+        assertThat(ran.out()).doesNotContain("calibrant.replace.run", "calibrant.overwrite");
+        Ran fits = Ran.calibrant(Map.of("CALIBRANT_FORCE", "true"), "fits", "--print-config");
+        assertThat(fits.out()).doesNotContain("calibrant.force");
+    }
+
     @Test
     void shouldTakeARequiredFlagFromTheEnvironment() {
         Ran ran = Ran.calibrant(Map.of("CALIBRANT_QUESTIONS", "/no/such.jsonl"), "ask");

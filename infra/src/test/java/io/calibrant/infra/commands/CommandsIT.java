@@ -23,6 +23,7 @@ import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import java.io.IOException;
@@ -515,6 +516,17 @@ class CommandsIT extends OnOneCluster {
                         "r2 DONE 2023-11-14T22:13:20Z [\"step-5\"] [\"default\"]");
         assertThat(calibrant("runs").out()).contains(" days at step 3/5", "done ");
 
+        Question asked = Question.newBuilder()
+                .setStem("Is it day?")
+                .setChoices(List.of(new Choice("A", "yes"), new Choice("B", "no")))
+                .setRun("r1")
+                .setQuestionId("0")
+                .build();
+        send(topics.questions(), Question.class, Map.of("r1/0", asked));
+        QuestionText other = QuestionText.of(
+                Question.newBuilder(asked).setStem("Is it night?").build());
+        assertThat(AskedQuestions.read(connection).otherText("0", "r1", other)).isPresent();
+
         Ran unknown = calibrant("runs", "--delete", "r3");
         assertThat(unknown.code()).isEqualTo(1);
         assertThat(unknown.err()).isEqualTo("calibrant runs: --delete must be one of r1, r2, got 'r3'\n");
@@ -531,6 +543,9 @@ class CommandsIT extends OnOneCluster {
                 .containsExactly("r2");
         assertThat(latest(topics.progress(), Progress.class).get("r1").getDeleted())
                 .isZero();
+        assertThat(AskedQuestions.read(connection).otherText("0", "r1", other))
+                .as("its questions' ids are free as well")
+                .isEmpty();
     }
 
     private List<String> tombstones(String topic) {

@@ -35,9 +35,15 @@ public final class AskedQuestions {
         this.topic = topic;
     }
 
-    /** All that the topic has now, whatever came after it; bad records are the services' to report. */
+    /**
+     * All that the topic has now, whatever came after it, but for the questions of runs that are deleted; bad records
+     * are the services' to report.
+     */
     public static AskedQuestions read(Connection connection) {
-        return read(connection, TopicReading.of(connection));
+        return read(
+                connection,
+                DeletedRuns.read(TopicReading.of(connection), connection.topics()),
+                TopicReading.of(connection));
     }
 
     /**
@@ -46,13 +52,16 @@ public final class AskedQuestions {
      * @param outages hears of it once, and once when it is back
      */
     public static AskedQuestions read(Connection connection, Consumer<String> outages) {
-        return read(connection, TopicReading.of(connection).throughOutages(outages));
+        return read(
+                connection,
+                DeletedRuns.read(TopicReading.of(connection).throughOutages(outages), connection.topics()),
+                TopicReading.of(connection).throughOutages(outages));
     }
 
-    private static AskedQuestions read(Connection connection, TopicReading reading) {
+    private static AskedQuestions read(Connection connection, DeletedRuns deleted, TopicReading reading) {
         AskedQuestions asked = new AskedQuestions(connection.topics().questions());
         reading.records(asked.topic, Question.class, Objects::nonNull, record -> {
-                    if (record.value() != null) {
+                    if (record.value() != null && !deleted.wereAsked(record.value(), record.timestamp())) {
                         asked.add(record.key(), record.value());
                     }
                 })
@@ -70,6 +79,17 @@ public final class AskedQuestions {
         AskedQuestions asked = new AskedQuestions(topic);
         questions.forEach(asked::add);
         return asked;
+    }
+
+    /** The same but for the questions that name a run, which is to be deleted. */
+    public AskedQuestions without(String run) {
+        AskedQuestions left = new AskedQuestions(topic);
+        byId.forEach((id, all) -> {
+            Set<Asked> others = new LinkedHashSet<>(all);
+            others.removeIf(there -> run.equals(there.run));
+            left.byId.put(id, others);
+        });
+        return left;
     }
 
     private void add(String key, Question question) {

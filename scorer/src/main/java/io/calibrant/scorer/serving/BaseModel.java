@@ -48,14 +48,23 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
         if (run.getModelDigest().isEmpty()) {
             return;
         }
-        String own = ModelDigest.of(directory, SpecialTokens.changes(directory, tokenizer));
-        if (!own.equals(run.getModelDigest())) {
+        String own = ModelDigest.of(directory, SpecialTokens.changes(directory, tokenizer, true));
+        if (!own.equals(run.getModelDigest()) && !isModelWithoutEnd(run)) {
             throw new ConfigurationException(
                     "--model",
                     directory + " (" + own + ")",
                     "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " (" + run.getModelDigest()
                             + ")");
         }
+    }
+
+    /** Where no question of a run is a True/False one, its digest may leave out the end of sequence. */
+    private boolean isModelWithoutEnd(Run run) {
+        String with = SpecialTokens.changes(directory, tokenizer, true);
+        String without = SpecialTokens.changes(directory, tokenizer, false);
+        return run.getClassTokens().stream().noneMatch(token -> token.getLabel().equals("True"))
+                && !with.equals(without)
+                && ModelDigest.of(directory, without).equals(run.getModelDigest());
     }
 
     @Override

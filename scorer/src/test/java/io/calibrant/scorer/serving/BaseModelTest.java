@@ -1,17 +1,64 @@
 package io.calibrant.scorer.serving;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.schemas.avro.ClassToken;
+import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.registry.TrustedRecords;
+import io.calibrant.scorer.TinyModel;
+import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.model.ComputeDevice;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class BaseModelTest {
+    static {
+        TrustedRecords.trust();
+    }
+
+    @TempDir
+    Path directory;
+
     @Test
     void shouldNameADeviceThatThisMachineDoesNotHaveBeforeItReadsAnything() {
         ComputeDevice missing = ComputeDevice.parse("gpu:999");
 
         assertThatThrownBy(() -> BaseModel.load(Path.of("no such model"), missing))
                 .hasMessageStartingWith("--device must be cpu");
+    }
+
+    /** Of several ends of sequence the tokenizer's is taken; which one it is changes True/False prompts only. */
+    @Test
+    void shouldTakeARunWhosePromptsHaveNoEndByTheDigestOfTheFilesAlone() throws IOException {
+        TinyModel.write(directory);
+        Path config = directory.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replace("\"eos_token_id\": 2", "\"eos_token_id\": [3, 2]"));
+        Files.writeString(directory.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
+        String tokenizer = directory.resolve("tokenizer.json").toString();
+        Files.writeString(
+                Path.of(tokenizer),
+                Files.readString(Path.of(tokenizer))
+                        .replace(
+                                "\"added_tokens\": []",
+                                "\"added_tokens\": [{\"id\": 2, \"content\": \"</s>\", \"single_word\": false,"
+                                        + " \"lstrip\": false, \"rstrip\": false, \"normalized\": false,"
+                                        + " \"special\": true}]"));
+        Run run = Run.newBuilder()
+                .setRunId("r")
+                .setModelDigest(ModelDigest.of(directory))
+                .setClassTokens(List.of(new ClassToken("A", 7), new ClassToken("B", 8)))
+                .build();
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU)) {
+            assertThat(model.special().eos()).hasValue(2);
+            assertThatCode(() -> model.requireModelOf(run)).doesNotThrowAnyException();
+            run.setClassTokens(List.of(new ClassToken("False", 6), new ClassToken("True", 5)));
+            assertThatThrownBy(() -> model.requireModelOf(run)).hasMessageContaining("the base model of run 'r'");
+        }
     }
 }

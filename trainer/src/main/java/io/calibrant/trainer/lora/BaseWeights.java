@@ -88,14 +88,31 @@ public final class BaseWeights {
         return plain.equals(EMBEDDING) && !base.contains(EMBEDDING) ? HEAD : plain;
     }
 
-    /** Whether a number is the other one, rounded to the nearest of a type. */
+    /**
+     * Whether a number is the other one, rounded to the nearest of a type. F32 may hold numbers of a narrower type:
+     * PEFT casts what was loaded as BF16 or F16 back to it for training with quantised weights.
+     */
     private static boolean isRounded(float number, float original, ElementType type) {
         double difference = Math.abs((double) number - original);
         return switch (type) {
             case BF16 -> difference <= 0x1p-8 * Math.abs(original);
             case F16 -> difference <= 0x1p-11 * Math.abs(original) + 0x1p-25;
-            default -> difference == 0;
+            default ->
+                difference == 0
+                        || (isBf16(number) && isRounded(number, original, ElementType.BF16))
+                        || (isF16(number) && isRounded(number, original, ElementType.F16));
         };
+    }
+
+    private static boolean isBf16(float number) {
+        return (Float.floatToRawIntBits(number) & 0xffff) == 0;
+    }
+
+    private static boolean isF16(float number) {
+        float ofSubnormals = number * 0x1p24f;
+        return Math.abs(number) < 0x1p-14f
+                ? ofSubnormals == Math.rint(ofSubnormals)
+                : (Float.floatToRawIntBits(number) & 0x1fff) == 0;
     }
 
     private static ModelFileException changed(TensorEntry tensor, String how) {

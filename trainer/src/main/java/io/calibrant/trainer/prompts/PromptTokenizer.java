@@ -36,8 +36,22 @@ public final class PromptTokenizer implements AutoCloseable {
      *     it would end prompts with a token of its own: a model that is asked after the end of its text has no answer
      */
     public static PromptTokenizer load(Path modelDirectory) {
-        TokenizerFile file = TokenizerFile.read(modelDirectory.resolve("tokenizer.json"));
-        TokenizerSettings settings = TokenizerSettings.read(modelDirectory);
+        return load(modelDirectory, true);
+    }
+
+    /**
+     * The same for an adapter's directory, of which no prompt is made: what it would put behind a text is left out.
+     * Training scripts save it with add_eos_token, and their prompts have the tokens of the model's all the same.
+     *
+     * @throws IllegalArgumentException naming the file if it is missing or is no tokenizer
+     */
+    public static PromptTokenizer loadOfAdapter(Path adapterDirectory) {
+        return load(adapterDirectory, false);
+    }
+
+    private static PromptTokenizer load(Path directory, boolean endRefused) {
+        TokenizerFile file = TokenizerFile.read(directory.resolve("tokenizer.json"));
+        TokenizerSettings settings = TokenizerSettings.read(directory);
         Map<String, String> options = Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false");
         HuggingFaceTokenizer tokenizer;
         try {
@@ -48,7 +62,7 @@ public final class PromptTokenizer implements AutoCloseable {
         }
         boolean done = false;
         try {
-            PromptTokenizer loaded = of(tokenizer, file, settings);
+            PromptTokenizer loaded = of(tokenizer, file, settings, endRefused);
             done = true;
             return loaded;
         } catch (IllegalArgumentException e) {
@@ -62,7 +76,8 @@ public final class PromptTokenizer implements AutoCloseable {
         }
     }
 
-    private static PromptTokenizer of(HuggingFaceTokenizer tokenizer, TokenizerFile file, TokenizerSettings settings) {
+    private static PromptTokenizer of(
+            HuggingFaceTokenizer tokenizer, TokenizerFile file, TokenizerSettings settings, boolean endRefused) {
         long[] plain = tokenizer.encode(PROBE, false, false).getIds();
         Encoding encoding = tokenizer.encode(PROBE, true, false);
         long[] around = encoding.getIds();
@@ -78,13 +93,13 @@ public final class PromptTokenizer implements AutoCloseable {
                     "others for '" + PROBE + "'");
         }
         boolean ends = around.length > before + plain.length;
-        if (settings.addEos().orElse(false)) {
+        if (endRefused && settings.addEos().orElse(false)) {
             throw Refusal.of(
                     "tokenizer file " + settings.file() + ": add_eos_token",
                     "false (else the model is asked after the end of its text)",
                     true);
         }
-        if (ends && settings.addEos().isEmpty()) {
+        if (endRefused && ends && settings.addEos().isEmpty()) {
             throw Refusal.of(
                     "tokenizer file " + file.path() + ": post_processor",
                     "one that adds nothing behind a text",

@@ -35,8 +35,12 @@ public record SpecialTokens(int pad, OptionalInt eos) {
      * of the model; empty for nothing.
      *
      * @param tokenizer of the same directory
+     * @param withEnd whether the end of sequence changes a prompt: it ends those of True/False questions, and no others
      */
-    public static String changes(Path modelDirectory, PromptTokenizer tokenizer) {
+    public static String changes(Path modelDirectory, PromptTokenizer tokenizer, boolean withEnd) {
+        if (!withEnd) {
+            return tokenizer.changes();
+        }
         JsonNode ids = config(modelDirectory).path("eos_token_id");
         OptionalInt eos = eos(modelDirectory, ids);
         return tokenizer.changes() + (eos.equals(first(ids)) ? "" : " end of sequence " + eos);

@@ -34,7 +34,7 @@ final class AdapterTokenizer {
             return;
         }
         List<Question> questions = prompts.stream().map(EncodedPrompt::question).toList();
-        try (PromptTokenizer own = PromptTokenizer.load(adapter)) {
+        try (PromptTokenizer own = PromptTokenizer.loadOfAdapter(adapter)) {
             ClassTokens tokens = ClassTokens.lookup(own, questions);
             for (EncodedPrompt prompt : prompts) {
                 // the end of sequence is the model's; what the tokenizers make of the text decides

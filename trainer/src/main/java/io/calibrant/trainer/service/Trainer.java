@@ -92,15 +92,18 @@ public final class Trainer implements AutoCloseable {
                 described.runId(),
                 settings.curvature().shard().toString(),
                 !set.validation().isEmpty());
-        PublishedRun.requireSame(connection, described, settings.execution().replaceRun());
-        ValidationIds.requireFree(connection, settings, set.validation());
+        PublishedRun.Name name = PublishedRun.requireSame(
+                connection, described, settings.execution().replaceRun());
+        ValidationIds.requireFree(
+                connection, settings, set.validation(), name.replaced().isPresent());
         if (set.seen() > 0) {
             listener.warned(set.seen() + " of " + (set.seen() + set.validation().size())
                     + " validation questions are training questions by their text: refused, the others are sent");
         }
-        RunDescription run = described.withGeneration(PublishedRun.take(connection, described, listener::warned));
+        RunDescription run = described.withGeneration(name.generation());
         Optional<StateFile> file = stateFile(run);
         Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
+        PublishedRun.take(connection, run.runId(), name, listener::warned);
         file.ifPresent(f -> {
             f.prepare();
             listener.warned(StateFile.describe(settings, f.path(), from));

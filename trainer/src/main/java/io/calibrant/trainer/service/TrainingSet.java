@@ -88,7 +88,8 @@ record TrainingSet(
                     seen,
                     classTokens,
                     special.pad(),
-                    SpecialTokens.changes(settings.model(), tokenizer));
+                    SpecialTokens.changes(
+                            settings.model(), tokenizer, all.stream().anyMatch(Question::isTrueFalse)));
         }
     }
 

@@ -18,15 +18,19 @@ final class ValidationIds {
     /**
      * Refuses validation questions whose id stands for another text within the run.
      *
+     * @param replaced whether the run of this name is to be deleted, and what it was asked with it
      * @throws IllegalArgumentException naming file, line, id, and what has it
      */
-    static void requireFree(Connection connection, TrainerSettings settings, List<Question> validation) {
+    static void requireFree(
+            Connection connection, TrainerSettings settings, List<Question> validation, boolean replaced) {
         if (!validation.isEmpty()) {
-            requireFree(AskedQuestions.read(connection), settings, validation);
+            requireFree(AskedQuestions.read(connection), settings, validation, replaced);
         }
     }
 
-    static void requireFree(AskedQuestions asked, TrainerSettings settings, List<Question> validation) {
+    static void requireFree(
+            AskedQuestions there, TrainerSettings settings, List<Question> validation, boolean replaced) {
+        AskedQuestions asked = replaced ? there.without(settings.run()) : there;
         Path file = settings.questions()
                 .validation()
                 .file()

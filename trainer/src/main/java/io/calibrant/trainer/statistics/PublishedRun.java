@@ -34,6 +34,14 @@ public final class PublishedRun {
      */
     private static final Set<String> NAMES = Set.of("runId", "createdAt", "modelId", "trainingTexts", "generation");
 
+    /**
+     * What becomes of the name of a run.
+     *
+     * @param generation how many runs of this name will have been deleted before it
+     * @param replaced how the run differs that has it and is to be deleted; empty for none
+     */
+    public record Name(int generation, Optional<String> replaced) {}
+
     private PublishedRun() {}
 
     /**
@@ -41,10 +49,11 @@ public final class PublishedRun {
      * see each other.
      *
      * @param replace whether a run with other settings is to be deleted by {@link #take}; then it is not refused
+     * @return what becomes of the name
      * @throws PublishingException naming the first setting that differs, what the topic has and what is asked for; or
      *     the address if the broker does not answer, or a topic that is missing
      */
-    public static void requireSame(Connection connection, RunDescription run, boolean replace) {
+    public static Name requireSame(Connection connection, RunDescription run, boolean replace) {
         TrainerTopics.require(connection);
         Run found = found(connection, run.runId());
         Optional<String> difference = found == null ? Optional.empty() : difference(found, Records.run(run));
@@ -55,27 +64,24 @@ public final class PublishedRun {
                             + difference.get() + "; --replace-run deletes that run and takes its name",
                     null);
         }
+        if (found == null) {
+            return new Name(RunRemoval.nextGeneration(connection, run.runId()), Optional.empty());
+        }
+        return new Name(found.getGeneration() + (difference.isPresent() ? 1 : 0), difference);
     }
 
     /**
-     * Takes the name of a run that was checked; a run of this name with other settings is deleted.
+     * Takes a name that was checked: a run that has it with other settings is deleted. The last that is done before
+     * anything is sent, when nothing can be refused any more.
      *
      * @param lines hears of that
-     * @return the run's generation: how many runs of this name were deleted before it
      * @throws PublishingException naming the address if the broker does not answer
      */
-    public static int take(Connection connection, RunDescription run, Consumer<String> lines) {
-        Run found = found(connection, run.runId());
-        if (found == null) {
-            return RunRemoval.nextGeneration(connection, run.runId());
-        }
-        Optional<String> difference = difference(found, Records.run(run));
-        if (difference.isEmpty()) {
-            return found.getGeneration();
-        }
-        lines.accept("--replace-run: run '" + run.runId() + "' is deleted: " + difference.get());
-        RunRemoval.remove(connection, run.runId());
-        return found.getGeneration() + 1;
+    public static void take(Connection connection, String run, Name name, Consumer<String> lines) {
+        name.replaced().ifPresent(difference -> {
+            lines.accept("--replace-run: run '" + run + "' is deleted: " + difference);
+            RunRemoval.remove(connection, run);
+        });
     }
 
     private static Run found(Connection connection, String runId) {

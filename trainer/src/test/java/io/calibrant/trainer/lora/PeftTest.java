@@ -244,6 +244,19 @@ class PeftTest {
         String name = "base_model.model.lm_head.";
         store(Map.of(), new SafetensorsWriter().add(name + "base_layer.weight", head, 37, 20));
         BaseWeights.requireUnchanged(directory, base);
+        for (int bits : new int[] {16, 13}) { // cast to BF16 or F16, and back
+            float[] cast = head.clone();
+            for (int i = 0; i < cast.length; i++) {
+                int half = 1 << (bits - 1);
+                boolean kept = bits == 13 && Math.abs(cast[i]) < 0x1p-14f;
+                cast[i] = kept
+                        ? (float) Math.rint(cast[i] * 0x1p24f) * 0x1p-24f
+                        : Float.intBitsToFloat((Float.floatToRawIntBits(cast[i]) + half) & -(1 << bits));
+            }
+            assertThat(cast).isNotEqualTo(head);
+            store(Map.of(), new SafetensorsWriter().add(name + "weight", cast, 37, 20));
+            BaseWeights.requireUnchanged(directory, base);
+        }
         float[] other = head.clone();
         other[5] += 1e-6f;
         store(Map.of(), new SafetensorsWriter().add(name + "weight", other, 37, 20));

@@ -30,9 +30,12 @@ class SpecialTokensTest {
         assertThat(read("{}").eos()).hasValue(1);
         assertThat(read("{\"eos_token_id\": 2}").eos()).hasValue(2);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
-            assertThat(SpecialTokens.changes(directory, tokenizer)).isEmpty();
+            assertThat(SpecialTokens.changes(directory, tokenizer, true)).isEmpty();
             read("{\"eos_token_id\": [2, 1]}");
-            assertThat(SpecialTokens.changes(directory, tokenizer)).isNotEmpty();
+            assertThat(SpecialTokens.changes(directory, tokenizer, true)).isNotEmpty();
+            assertThat(SpecialTokens.changes(directory, tokenizer, false))
+                    .as("no prompt ends with it")
+                    .isEmpty();
         }
         Files.writeString(directory.resolve("tokenizer_config.json"), "{}");
         assertThat(read("{\"eos_token_id\": [2, 1]}").eos()).hasValue(2);

@@ -74,6 +74,17 @@ class ResumeIT extends GoldenTraining {
                         .collect(Collectors.toSet()))
                 .containsExactlyInAnyOrder("0+2", "2+2", "4+2", "6+1");
 
+        List<Long> before = TopicEnds.of(connection);
+        assertThatThrownBy(() -> Trainer.run(
+                        settings.withOptimisation(new OptimisationSettings(7, 4, 1e-4))
+                                .withExecution(settings.execution().replacingTheRun()),
+                        connection,
+                        event -> {}))
+                .hasMessageStartingWith("--state-dir: " + state + ": is of other settings: ");
+        assertThat(TopicEnds.of(connection))
+                .as("what is refused has deleted nothing")
+                .isEqualTo(before);
+
         Connection anew = connection();
         assertThatThrownBy(() -> Trainer.run(settings, anew, event -> {}))
                 .hasMessageStartingWith("--state-dir: " + state + ": is of other settings: statisticsTopic is "

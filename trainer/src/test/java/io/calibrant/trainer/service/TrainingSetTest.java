@@ -189,6 +189,18 @@ class TrainingSetTest {
         assertThat(readWith(adapter).prompts())
                 .as("other bytes, the same tokens")
                 .hasSize(20);
+        Files.writeString(
+                adapter.resolve("tokenizer_config.json"),
+                "{\"add_bos_token\": true, \"add_eos_token\": true, \"bos_token\": \"<s>\"}");
+        Files.writeString(
+                own,
+                text.replaceFirst(
+                        "(?s)(\"single\": \\[.*?\"Sequence\".*?\\}\\s*\\})",
+                        "$1, {\"SpecialToken\": {\"id\": \"<s>\", \"type_id\": 0}}"));
+        assertThat(Files.readString(own)).isNotEqualTo(text);
+        assertThat(readWith(adapter).prompts())
+                .as("an end of sequence behind the text, as scripts for QLoRA save it")
+                .hasSize(20);
         Files.writeString(adapter.resolve("tokenizer_config.json"), "{\"add_bos_token\": false}");
         assertThatThrownBy(() -> readWith(adapter))
                 .isInstanceOf(IllegalArgumentException.class)

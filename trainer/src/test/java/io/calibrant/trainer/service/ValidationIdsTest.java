@@ -41,7 +41,7 @@ class ValidationIdsTest {
 
     @Test
     void shouldRefuseAnIdThatStandsForAnotherTextInTheRun() {
-        assertThatThrownBy(() -> ValidationIds.requireFree(asked("r1", "Is it night?"), SETTINGS, ours()))
+        assertThatThrownBy(() -> ValidationIds.requireFree(asked("r1", "Is it night?"), SETTINGS, ours(), false))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContainingAll("question file no such file: id '0' is taken", "of run 'r1'");
     }
@@ -49,8 +49,9 @@ class ValidationIdsTest {
     @Test
     void shouldLetTheFilesOfTwoRunsBothCountFromZeroAndARunBeTrainedAgain() {
         assertThatCode(() -> {
-                    ValidationIds.requireFree(asked("r2", "Is it night?"), SETTINGS, ours());
-                    ValidationIds.requireFree(asked("r1", "Is it day?"), SETTINGS, ours());
+                    ValidationIds.requireFree(asked("r2", "Is it night?"), SETTINGS, ours(), false);
+                    ValidationIds.requireFree(asked("r1", "Is it day?"), SETTINGS, ours(), false);
+                    ValidationIds.requireFree(asked("r1", "Is it night?"), SETTINGS, ours(), true);
                 })
                 .doesNotThrowAnyException();
     }

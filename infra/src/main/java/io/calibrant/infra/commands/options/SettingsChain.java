@@ -35,7 +35,10 @@ public final class SettingsChain implements IDefaultValueProvider {
             "--version",
             "--apply",
             "--alter",
-            "--delete");
+            "--delete",
+            "--force",
+            "--overwrite",
+            "--replace-run");
 
     /** Variables of the launcher and of the log. */
     private static final Set<String> NO_VARIABLES =
