@@ -77,8 +77,9 @@ final class BrokerScorerGroups implements ScorerGroups {
     @Override
     public Map<TopicPartition, Long> since(Set<TopicPartition> partitions, long time) {
         try (Admin admin = Admin.create(connection.admin())) {
-            Map<TopicPartition, Long> since = offsets(admin, partitions, OffsetSpec.forTimestamp(time));
+            // The ends first: a question that comes between the two is found by its time, and not left alone.
             Map<TopicPartition, Long> ends = offsets(admin, partitions, OffsetSpec.latest());
+            Map<TopicPartition, Long> since = offsets(admin, partitions, OffsetSpec.forTimestamp(time));
             since.replaceAll((partition, offset) -> offset < 0 ? ends.get(partition) : offset);
             return since;
         } catch (InterruptedException e) {
