@@ -271,7 +271,8 @@ class CommandsIT extends OnOneCluster {
         Ran ran = calibrant("ask", "--questions", questions().toString());
         assertThat(ran.code()).isEqualTo(1);
         assertThat(ran.err())
-                .isEqualTo("calibrant ask: topic " + topics.questions()
+                .as("the first topic that it reads: which runs were deleted")
+                .isEqualTo("calibrant ask: topic " + topics.progress()
                         + " missing: create with 'calibrant topics --apply'\n");
     }
 
