@@ -22,9 +22,11 @@ import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -381,7 +383,8 @@ public final class TopicAdmin {
                 throw impossible(definition, e);
             }
         }
-        awaitVisible(definitions.stream().map(TopicDefinition::name).toList());
+        awaitLeaders(
+                awaitVisible(definitions.stream().map(TopicDefinition::name).toList()));
     }
 
     private NewTopic newTopic(TopicDefinition definition) {
@@ -477,15 +480,16 @@ public final class TopicAdmin {
     }
 
     /** The controller has created the topics; the brokers learn of it a moment later, and clients ask the brokers. */
-    private void awaitVisible(List<String> topics) {
+    private Map<String, Integer> awaitVisible(List<String> topics) {
         long deadline = System.nanoTime() + VISIBLE.toNanos();
         while (true) {
-            Optional<String> absent = partitions(topics).entrySet().stream()
+            Map<String, Integer> partitions = partitions(topics);
+            Optional<String> absent = partitions.entrySet().stream()
                     .filter(each -> each.getValue() == 0)
                     .map(Map.Entry::getKey)
                     .findFirst();
             if (absent.isEmpty()) {
-                return;
+                return partitions;
             }
             if (System.nanoTime() > deadline) {
                 throw new KafkaException("topic " + absent.get() + " was created, but the brokers do not know it after "
@@ -496,6 +500,25 @@ public final class TopicAdmin {
             } catch (InterruptedException e) {
                 throw new InterruptException(e);
             }
+        }
+    }
+
+    /**
+     * Asks the leader of every partition, which the admin client does until it answers. A leader that does not know yet
+     * that it is one sends a producer's first batch back and may take the second one: the first is then out of order
+     * for ever, and the producer gives up after two minutes.
+     */
+    private void awaitLeaders(Map<String, Integer> partitions) {
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        partitions.forEach((topic, count) -> {
+            for (int partition = 0; partition < count; partition++) {
+                ends.put(new TopicPartition(topic, partition), OffsetSpec.latest());
+            }
+        });
+        try {
+            get(admin.listOffsets(ends).all());
+        } catch (AuthorizationException e) {
+            // Who may create topics need not be one who may describe them: clients then find out for themselves.
         }
     }
 

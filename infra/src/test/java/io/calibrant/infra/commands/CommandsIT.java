@@ -301,6 +301,41 @@ class CommandsIT extends OnOneCluster {
                 .build();
     }
 
+    /** Whoever wrote it: it is an answer on the topic, and what it has is shown. */
+    @Test
+    void shouldPrintAnAnswerWithoutProbabilities() throws Exception {
+        TopicAdmin.createMissing(connection);
+        Answer without = answer("w", Purpose.ANSWER, null);
+        without.setProbabilities(List.of());
+        without.setMapProbabilities(List.of());
+        send(topics.answers(), Answer.class, Map.of("w", without));
+
+        Ran table = calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60");
+        assertThat(table.code()).isZero();
+        assertThat(table.out()).containsPattern("(?m)^w +A +- +- +0\\.5000 +0\\.3000 +r1/step-5/default version 3");
+        Ran json = calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60", "--json");
+        assertThat(json.out()).contains("\"questionId\":\"w\"", "\"probabilities\":[],\"mapProbabilities\":[]");
+    }
+
+    @Test
+    void shouldNameTheQuestionThatDoesNotFitOnTheTopic() throws Exception {
+        try (Admin admin = Admin.create(connection.admin())) {
+            NewTopic small = new NewTopic(topics.questions(), 1, (short) 1).configs(Map.of("max.message.bytes", "10000"));
+            admin.createTopics(List.of(small)).all().get();
+        }
+        TopicAdmin.createMissing(connection);
+        Path file = Files.writeString(
+                dir.resolve("large.jsonl"),
+                "{\"id\":\"large\",\"question\":\"" + "x".repeat(20_000)
+                        + "\",\"choices\":[{\"label\":\"A\",\"text\":\"a\"},{\"label\":\"B\",\"text\":\"b\"}]}\n");
+
+        Ran ran = calibrant("ask", "--questions", file.toString());
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .isEqualTo("calibrant ask: record 'large' of 20029 bytes is too large for topic " + topics.questions()
+                        + ", max.message.bytes 10000\n");
+    }
+
     @Test
     void shouldPrintAnswersInTheFieldsOfTheContract() throws Exception {
         TopicAdmin.createMissing(connection);

@@ -77,16 +77,25 @@ final class BrokerScorerGroups implements ScorerGroups {
     @Override
     public Map<TopicPartition, Long> since(Set<TopicPartition> partitions, long time) {
         try (Admin admin = Admin.create(connection.admin())) {
-            // The ends first: a question that comes between the two is found by its time, and not left alone.
-            Map<TopicPartition, Long> ends = offsets(admin, partitions, OffsetSpec.latest());
-            Map<TopicPartition, Long> since = offsets(admin, partitions, OffsetSpec.forTimestamp(time));
-            since.replaceAll((partition, offset) -> offset < 0 ? ends.get(partition) : offset);
-            return since;
+            return since(spec -> offsets(admin, partitions, spec), time);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
             throw ofQuestions(e);
         }
+    }
+
+    /** The offsets of partitions; asked one after the other, while questions come. */
+    interface Offsets {
+        Map<TopicPartition, Long> of(OffsetSpec spec) throws InterruptedException, ExecutionException;
+    }
+
+    static Map<TopicPartition, Long> since(Offsets offsets, long time) throws InterruptedException, ExecutionException {
+        // The ends first: a question that comes between the two is found by its time, and not left alone.
+        Map<TopicPartition, Long> ends = offsets.of(OffsetSpec.latest());
+        Map<TopicPartition, Long> since = new HashMap<>(offsets.of(OffsetSpec.forTimestamp(time)));
+        since.replaceAll((partition, offset) -> offset < 0 ? ends.get(partition) : offset);
+        return since;
     }
 
     @Override
