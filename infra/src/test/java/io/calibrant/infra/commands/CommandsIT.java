@@ -320,7 +320,8 @@ class CommandsIT extends OnOneCluster {
     @Test
     void shouldNameTheQuestionThatDoesNotFitOnTheTopic() throws Exception {
         try (Admin admin = Admin.create(connection.admin())) {
-            NewTopic small = new NewTopic(topics.questions(), 1, (short) 1).configs(Map.of("max.message.bytes", "10000"));
+            NewTopic small =
+                    new NewTopic(topics.questions(), 1, (short) 1).configs(Map.of("max.message.bytes", "10000"));
             admin.createTopics(List.of(small)).all().get();
         }
         TopicAdmin.createMissing(connection);

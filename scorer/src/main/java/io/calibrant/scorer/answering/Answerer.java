@@ -42,8 +42,8 @@ public final class Answerer {
     }
 
     /**
-     * Answers questions in one batch; if that fails, each on its own, so that one bad question fails alone. Where memory
-     * or device fail it is no question's fault.
+     * Answers questions in one batch; if that fails, each on its own, so that one bad question fails alone. Where
+     * memory or device fail it is no question's fault.
      *
      * @param predict mean and covariance of prompts in their order, from the posterior at {@code tier}: of a
      *     {@link io.calibrant.scorer.predictive.Predictor}, predict or measure
@@ -63,7 +63,8 @@ public final class Answerer {
         try {
             predictives = predict.apply(prompts);
         } catch (IllegalArgumentException | ArithmeticException | IndexOutOfBoundsException | EngineException e) {
-            if (e instanceof EngineException && OF_THE_MACHINE.matcher(reason(e)).find()) {
+            if (e instanceof EngineException
+                    && OF_THE_MACHINE.matcher(reason(e)).find()) {
                 throw e;
             }
             if (questions.size() == 1) {
