@@ -283,6 +283,7 @@ class LauncherTest {
                 "cut",
                 "mkdir",
                 "rm",
+                "rmdir",
                 "ln",
                 "mv",
                 "cat",
