@@ -97,9 +97,12 @@ class PublisherRetryIT {
 
             assertThat(producers).as("the fenced producer, and a new one").hasSize(2);
             assertThat(sender.trouble()).isEmpty();
-            assertThat(CommittedRecords.of(connection, connection.topics().runs(), Run.class))
-                    .as("the ended transaction's record is seen by nobody, the new one's once")
-                    .hasSize(1);
+            // A commit is decided before its markers are on the partitions.
+            await().atMost(Duration.ofSeconds(20))
+                    .untilAsserted(() -> assertThat(
+                                    CommittedRecords.of(connection, connection.topics().runs(), Run.class))
+                            .as("the ended transaction's record is seen by nobody, the new one's once")
+                            .hasSize(1));
             publisher.run();
             assertThat(producers).as("the new one is kept").hasSize(2);
         }
@@ -117,8 +120,11 @@ class PublisherRetryIT {
 
             other.run();
             assertThat(producers).as("nobody has opened another one").hasSize(2);
-            assertThat(CommittedRecords.of(connection, connection.topics().runs(), Run.class))
-                    .hasSize(1);
+            // A commit is decided before its markers are on the partitions.
+            await().atMost(Duration.ofSeconds(20))
+                    .untilAsserted(() -> assertThat(
+                                    CommittedRecords.of(connection, connection.topics().runs(), Run.class))
+                            .hasSize(1));
         }
     }
 
