@@ -99,8 +99,8 @@ class PublisherRetryIT {
             assertThat(sender.trouble()).isEmpty();
             // A commit is decided before its markers are on the partitions.
             await().atMost(Duration.ofSeconds(20))
-                    .untilAsserted(() -> assertThat(
-                                    CommittedRecords.of(connection, connection.topics().runs(), Run.class))
+                    .untilAsserted(() -> assertThat(CommittedRecords.of(
+                                    connection, connection.topics().runs(), Run.class))
                             .as("the ended transaction's record is seen by nobody, the new one's once")
                             .hasSize(1));
             publisher.run();
@@ -122,8 +122,8 @@ class PublisherRetryIT {
             assertThat(producers).as("nobody has opened another one").hasSize(2);
             // A commit is decided before its markers are on the partitions.
             await().atMost(Duration.ofSeconds(20))
-                    .untilAsserted(() -> assertThat(
-                                    CommittedRecords.of(connection, connection.topics().runs(), Run.class))
+                    .untilAsserted(() -> assertThat(CommittedRecords.of(
+                                    connection, connection.topics().runs(), Run.class))
                             .hasSize(1));
         }
     }
