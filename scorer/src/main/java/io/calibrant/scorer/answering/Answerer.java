@@ -1,6 +1,5 @@
 package io.calibrant.scorer.answering;
 
-import ai.djl.engine.EngineException;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.schemas.QuestionText;
@@ -15,13 +14,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 
 /** Answers questions with one version of one posterior. Thread-safe. */
 public final class Answerer {
-    /** What the engine says where memory or device failed, and not what it was given. */
-    private static final Pattern OF_THE_MACHINE = Pattern.compile("(?i)memory|allocat|cuda|cudnn|cublas");
-
     private final Posterior posterior;
     private final Link link;
 
@@ -42,15 +37,13 @@ public final class Answerer {
     }
 
     /**
-     * Answers questions in one batch; if that fails, each on its own, so that one bad question fails alone. Where
-     * memory or device fail it is no question's fault.
+     * Answers questions in one batch; if that fails, each on its own, so that one bad question fails alone.
      *
      * @param predict mean and covariance of prompts in their order, from the posterior at {@code tier}: of a
      *     {@link io.calibrant.scorer.predictive.Predictor}, predict or measure
      * @param places class tokens of the model that predicts; all choices of the questions are among them
      * @param measured whether their predictive statistics are wanted
      * @return in the order of the questions
-     * @throws EngineException if memory or device fail
      */
     public List<Outcome> answer(
             Function<List<EncodedPrompt>, List<Predictive>> predict,
@@ -62,11 +55,7 @@ public final class Answerer {
         List<Predictive> predictives;
         try {
             predictives = predict.apply(prompts);
-        } catch (IllegalArgumentException | ArithmeticException | IndexOutOfBoundsException | EngineException e) {
-            if (e instanceof EngineException
-                    && OF_THE_MACHINE.matcher(reason(e)).find()) {
-                throw e;
-            }
+        } catch (IllegalArgumentException | ArithmeticException e) {
             if (questions.size() == 1) {
                 return List.of(rejected(questions.get(0), e));
             }

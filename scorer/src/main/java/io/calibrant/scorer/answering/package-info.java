@@ -5,7 +5,7 @@
  * {@link io.calibrant.scorer.answering.PromptReader}, {@link io.calibrant.scorer.answering.Answerer},
  * {@link io.calibrant.scorer.answering.CalibratedPrediction}. Nothing here takes records or sends them.
  *
- * <p>May depend on: {@code ai.djl.engine}, {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics},
+ * <p>May depend on: {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics},
  * {@code io.calibrant.schemas}, {@code io.calibrant.scorer.predictive}, {@code io.calibrant.trainer.model},
  * {@code io.calibrant.trainer.prompts}, {@code org.apache.kafka.clients.consumer}, {@code org.apache.kafka.common}.
  */

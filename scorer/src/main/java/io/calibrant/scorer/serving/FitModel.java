@@ -1,5 +1,8 @@
 package io.calibrant.scorer.serving;
 
+import io.calibrant.schemas.QuestionText;
+import io.calibrant.schemas.Require;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.scorer.answering.Answerer;
@@ -10,10 +13,12 @@ import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.answering.TokenizedQuestion;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
+import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /** One version of one posterior on one adapter, never a mixture, ready to answer. Thread-safe. */
 public final class FitModel {
@@ -22,14 +27,21 @@ public final class FitModel {
     private final PromptReader prompts;
     private final Answerer answerer;
     private final Probe probe;
+    private final TrainingTexts trained;
 
     private FitModel(
-            Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer, Probe probe) {
+            Snapshot snapshot,
+            TierPredictors predictors,
+            PromptReader prompts,
+            Answerer answerer,
+            Probe probe,
+            TrainingTexts trained) {
         this.snapshot = snapshot;
         this.predictors = predictors;
         this.prompts = prompts;
         this.answerer = answerer;
         this.probe = probe;
+        this.trained = trained;
     }
 
     /**
@@ -40,6 +52,17 @@ public final class FitModel {
      */
     static FitModel of(
             Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer, Probe probe) {
+        TrainingTexts trained = TrainingTexts.read(snapshot.run().getTrainingTexts());
+        return of(snapshot, predictors, prompts, answerer, probe, trained);
+    }
+
+    private static FitModel of(
+            Snapshot snapshot,
+            TierPredictors predictors,
+            PromptReader prompts,
+            Answerer answerer,
+            Probe probe,
+            TrainingTexts trained) {
         boolean done = false;
         try {
             probe.check(answerer, predictors);
@@ -49,7 +72,7 @@ public final class FitModel {
                 predictors.release();
             }
         }
-        return new FitModel(snapshot, predictors, prompts, answerer, probe);
+        return new FitModel(snapshot, predictors, prompts, answerer, probe, trained);
     }
 
     Snapshot snapshot() {
@@ -77,15 +100,23 @@ public final class FitModel {
                 predictors,
                 prompts,
                 answerer.with(posterior),
-                probe);
+                probe,
+                trained);
     }
 
     /**
      * Encodes a question for this model.
      *
-     * @throws BadQuestionException if the model cannot be asked
+     * @throws BadQuestionException if the model cannot be asked, or is to be validated by a text that it was trained on:
+     *     our own senders leave those out, others need not
      */
     public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
+        if (purpose == Purpose.VALIDATION && trained.contains(text(question))) {
+            throw new BadQuestionException(Require.message(
+                    "validation question '" + question.id() + "'",
+                    "the text of a training question",
+                    "one that run '" + snapshot.run().getRunId() + "' was not trained on"));
+        }
         return prompts.read(question, purpose);
     }
 
@@ -107,14 +138,25 @@ public final class FitModel {
                 measured);
     }
 
-    /** A failure is that of the questions where the model still answers the probe. */
+    private static QuestionText text(Question question) {
+        return QuestionText.of(
+                question.question(), question.context(), question.choices(), Choice::label, Choice::text);
+    }
+
     private List<Predictive> predict(Predictor predictor, List<EncodedPrompt> prompts, boolean measured) {
+        return predict(
+                () -> measured ? predictor.measure(prompts) : predictor.predict(prompts),
+                () -> probe.repeat(predictor, predictors.weights().classes()));
+    }
+
+    /** A failure is that of the questions where the model still answers the probe. */
+    static List<Predictive> predict(Supplier<List<Predictive>> model, Runnable probe) {
         try {
-            return measured ? predictor.measure(prompts) : predictor.predict(prompts);
+            return model.get();
         } catch (IllegalArgumentException | ArithmeticException e) {
             throw e;
         } catch (RuntimeException e) {
-            probe.repeat(predictor, predictors.weights().classes());
+            probe.run();
             throw new IllegalArgumentException("the model cannot be asked: " + e.getMessage(), e);
         }
     }

@@ -3,7 +3,6 @@ package io.calibrant.scorer.answering;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.engine.EngineException;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.link.Softmax;
@@ -27,11 +26,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import org.apache.avro.Schema;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is made of the model's numbers; the model itself is a function that knows them already. */
 class AnswererTest {
@@ -134,49 +130,6 @@ class AnswererTest {
         assertThat(answered(outcomes.get(0)).getQuestionId()).isEqualTo("one");
         assertThat(answered(outcomes.get(2)).getQuestionId()).isEqualTo("three");
         assertThat(((Outcome.Rejected) outcomes.get(1)).reason()).hasMessage("question 'bad': the covariance is NaN");
-    }
-
-    /** The engine's words for an operation that cannot be on what it was given. */
-    @Test
-    void shouldRejectTheOneQuestionThatTheEngineRefuses() {
-        List<Outcome> outcomes = answerer.answer(
-                failing(new EngineException("index 512 is out of bounds for dimension 0 with size 512")),
-                PLACES,
-                Tier.ALL,
-                List.of(question("one", 70, 71, 72), question("bad", 70, 71, 72)),
-                false);
-
-        assertThat(answered(outcomes.get(0)).getQuestionId()).isEqualTo("one");
-        assertThat(((Outcome.Rejected) outcomes.get(1)).reason())
-                .hasMessage("question 'bad': index 512 is out of bounds for dimension 0 with size 512");
-    }
-
-    /** Another try, or another machine, may have room for it. */
-    @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "CUDA out of memory. Tried to allocate 2.00 GiB",
-                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8589934592 bytes",
-                "CUDA error: an illegal memory access was encountered",
-            })
-    void shouldBlameNoQuestionForTheMachine(String message) {
-        assertThatThrownBy(() -> answerer.answer(
-                        failing(new EngineException(message)),
-                        PLACES,
-                        Tier.ALL,
-                        List.of(question("bad", 70, 71, 72)),
-                        false))
-                .isInstanceOf(EngineException.class)
-                .hasMessage(message);
-    }
-
-    private Function<List<EncodedPrompt>, List<Predictive>> failing(EngineException failure) {
-        return prompts -> {
-            if (prompts.stream().anyMatch(prompt -> prompt.question().id().equals("bad"))) {
-                throw failure;
-            }
-            return predict(prompts);
-        };
     }
 
     @Test

@@ -8,7 +8,9 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Tensors;
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;
@@ -16,11 +18,15 @@ import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.scorer.TinyModel;
 import io.calibrant.scorer.TinyRun;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.BadQuestionException;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.Question;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -406,6 +412,30 @@ class ModelKeeperTest {
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
     }
 
+    /** Our own senders leave it out; a client of another kind need not, and its answer would be surer than any other. */
+    @Test
+    void shouldBeValidatedByNoTextThatItsRunWasTrainedOn() throws Exception {
+        List<Choice> choices = List.of(new Choice("A", "red"), new Choice("B", "green"));
+        Question trained = new Question("other-id", "Which  one?", null, choices, null);
+        Run record = run.run("");
+        record.setTrainingTexts(TrainingTexts.of(List.of(
+                        QuestionText.of("Which one?", null, choices, Choice::label, Choice::text)))
+                .bytes());
+        topics.publishAll(run);
+        topics.publishRun(record);
+        keeper.start();
+        try (Lease lease = keeper.table().lease(Set.of(DEFAULT), Set.of(), false)) {
+            FitModel model = lease.models().get(DEFAULT);
+            assertThatThrownBy(() -> model.read(trained, Purpose.VALIDATION))
+                    .isInstanceOf(BadQuestionException.class)
+                    .hasMessage("validation question 'other-id' must be one that run 'tiny' was not trained on, got 'the"
+                            + " text of a training question'");
+            assertThat(model.read(trained, Purpose.ANSWER).question()).isEqualTo(trained);
+            Question unseen = new Question("trained-id", "Which two?", null, choices, null);
+            assertThat(model.read(unseen, Purpose.VALIDATION).question()).isEqualTo(unseen);
+        }
+    }
+
     @Test
     void shouldGiveLogitsOfMoreTokensToThoseWhoAsk() {
         topics.publishAll(run);
@@ -468,7 +498,11 @@ class ModelKeeperTest {
         }
 
         void publishRun(TinyRun of) {
-            add(CONNECTION.topics().runs(), "tiny", Run.class, of.run(""));
+            publishRun(of.run(""));
+        }
+
+        void publishRun(Run record) {
+            add(CONNECTION.topics().runs(), "tiny", Run.class, record);
         }
 
         /** @param rank of a wrong adapter; null for the right one */
