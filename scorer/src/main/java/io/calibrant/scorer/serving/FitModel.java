@@ -107,8 +107,8 @@ public final class FitModel {
     /**
      * Encodes a question for this model.
      *
-     * @throws BadQuestionException if the model cannot be asked, or is to be validated by a text that it was trained on:
-     *     our own senders leave those out, others need not
+     * @throws BadQuestionException if the model cannot be asked, or is to be validated by a text that it was trained
+     *     on: our own senders leave those out, others need not
      */
     public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
         if (purpose == Purpose.VALIDATION && trained.contains(text(question))) {

@@ -412,15 +412,17 @@ class ModelKeeperTest {
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
     }
 
-    /** Our own senders leave it out; a client of another kind need not, and its answer would be surer than any other. */
+    /**
+     * Our own senders leave it out; a client of another kind need not, and its answer would be surer than any other.
+     */
     @Test
     void shouldBeValidatedByNoTextThatItsRunWasTrainedOn() throws Exception {
         List<Choice> choices = List.of(new Choice("A", "red"), new Choice("B", "green"));
         Question trained = new Question("other-id", "Which  one?", null, choices, null);
         Run record = run.run("");
-        record.setTrainingTexts(TrainingTexts.of(List.of(
-                        QuestionText.of("Which one?", null, choices, Choice::label, Choice::text)))
-                .bytes());
+        record.setTrainingTexts(
+                TrainingTexts.of(List.of(QuestionText.of("Which one?", null, choices, Choice::label, Choice::text)))
+                        .bytes());
         topics.publishAll(run);
         topics.publishRun(record);
         keeper.start();
@@ -428,8 +430,9 @@ class ModelKeeperTest {
             FitModel model = lease.models().get(DEFAULT);
             assertThatThrownBy(() -> model.read(trained, Purpose.VALIDATION))
                     .isInstanceOf(BadQuestionException.class)
-                    .hasMessage("validation question 'other-id' must be one that run 'tiny' was not trained on, got 'the"
-                            + " text of a training question'");
+                    .hasMessage(
+                            "validation question 'other-id' must be one that run 'tiny' was not trained on, got 'the"
+                                    + " text of a training question'");
             assertThat(model.read(trained, Purpose.ANSWER).question()).isEqualTo(trained);
             Question unseen = new Question("trained-id", "Which two?", null, choices, null);
             assertThat(model.read(unseen, Purpose.VALIDATION).question()).isEqualTo(unseen);
