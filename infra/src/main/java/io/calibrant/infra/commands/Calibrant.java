@@ -19,7 +19,11 @@ import picocli.CommandLine.Spec;
 /** The entry point of all commands. A new command is a class of its own and a line in the list below. */
 @Command(
         name = "calibrant",
-        description = "Calibrated answers from LoRA-fine-tuned language models, through Kafka.",
+        description = {
+            "Calibrated answers from LoRA-fine-tuned language models, through Kafka.",
+            "An adapter has to be asked with the prompt that it was trained with: 'check' shows prompt, tokens and"
+                    + " probabilities."
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         scope = ScopeType.INHERIT,
@@ -51,6 +55,7 @@ import picocli.CommandLine.Spec;
             AnswersCommand.class,
             LabelCommand.class,
             ValidateCommand.class,
+            CheckCommand.class,
             RunsCommand.class,
             FitsCommand.class,
             RefitCommand.class,

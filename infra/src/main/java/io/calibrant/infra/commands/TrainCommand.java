@@ -46,7 +46,8 @@ import picocli.CommandLine.Spec;
             "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and"
                     + " the statistics of the curvature pass over the training questions. While it fine-tunes, the"
                     + " statistics of its steps are published as checkpoint 'live'.",
-            "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT)."
+            "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT). It has"
+                    + " to be asked with the prompt that it was trained with: look with 'calibrant check' first."
         },
         footer = {
             "  calibrant train --run news --model SmolLM2-135M --questions train.jsonl --steps 400"

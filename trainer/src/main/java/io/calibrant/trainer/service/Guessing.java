@@ -39,14 +39,20 @@ final class Guessing {
 
     /** One line, if the answers cannot be told from guesses. */
     Optional<String> warning() {
+        return warning("training accuracy");
+    }
+
+    /** @param what what the share of right answers is called */
+    Optional<String> warning(String what) {
         if (questions < FEWEST || right > expected + DEVIATIONS * Math.sqrt(variance)) {
             return Optional.empty();
         }
         return Optional.of(String.format(
                 Locale.ROOT,
-                "training accuracy %.3f: %d of %d questions right, where guessing has %.1f: the prompt or the"
+                "%s %.3f: %d of %d questions right, where guessing has %.1f: the prompt or the"
                         + " model is perhaps not the one that the adapter was trained with, or these are not its"
                         + " questions",
+                what,
                 (double) right / questions,
                 right,
                 questions,

@@ -101,13 +101,13 @@ record TrainingSet(
     }
 
     /** A tokenizer with more tokens than the model has rows would stop a run in its middle. */
-    private static void requireKnown(EncodedPrompt prompt, Path model, int vocabulary) {
+    static void requireKnown(EncodedPrompt prompt, Path model, int vocabulary) {
         for (long id : prompt.ids()) {
             requireKnown("question '" + prompt.question().id() + "'", id, model, vocabulary);
         }
     }
 
-    private static void requireKnown(String whose, long token, Path model, int vocabulary) {
+    static void requireKnown(String whose, long token, Path model, int vocabulary) {
         if (token < 0 || token >= vocabulary) {
             throw new IllegalArgumentException(Require.message(
                     "tokens of " + whose, token, "below " + vocabulary + " (vocab_size of " + model + "/config.json)"));
