@@ -56,8 +56,7 @@ class CheckCommandTest {
             right += best == answer ? 1 : 0;
         }
         JsonNode summary = shown.get(6);
-        assertThat(fields(summary))
-                .containsExactly("summary", "questions", "architecture", "dtype", "accuracy", "nll");
+        assertThat(fields(summary)).containsExactly("summary", "questions", "architecture", "dtype", "accuracy", "nll");
         assertThat(summary.path("summary").asBoolean()).isTrue();
         assertThat(summary.path("questions").asInt()).isEqualTo(6);
         assertThat(summary.path("architecture").asText()).isEqualTo("llama");

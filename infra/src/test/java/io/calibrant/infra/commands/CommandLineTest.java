@@ -105,7 +105,13 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"train --run r --model m --questions q", "check --model m --questions q", "score --run r --model m", "bench trainer"})
+    @ValueSource(
+            strings = {
+                "train --run r --model m --questions q",
+                "check --model m --questions q",
+                "score --run r --model m",
+                "bench trainer"
+            })
     void shouldReadTheDeviceInOneWay(String command) {
         Ran ran = Ran.calibrant(
                 Map.of("CALIBRANT_BOOTSTRAP_SERVERS", "127.0.0.1:1", "CALIBRANT_DEVICE", "tpu"), command.split(" "));

@@ -118,7 +118,8 @@ public record ZooMember(String name, String model, String adapter, String config
         JsonNode classes = classTokens();
         return IntStream.range(0, logits.size())
                 .mapToObj(q -> softmax(IntStream.range(0, classes.size())
-                        .mapToDouble(c -> logits.get(q).get(classes.get(c).asInt()).asDouble())
+                        .mapToDouble(
+                                c -> logits.get(q).get(classes.get(c).asInt()).asDouble())
                         .toArray()))
                 .toArray(double[][]::new);
     }

@@ -108,7 +108,8 @@ public final class ModelCheck {
     public static ModelCheck read(CheckSettings settings) {
         ModelConfig config = ModelConfig.read(settings.model());
         List<Question> all = QuestionFile.read(settings.questions());
-        List<Question> questions = all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
+        List<Question> questions =
+                all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
             ClassTokens classTokens = ClassTokens.lookup(tokenizer, questions);
@@ -117,12 +118,16 @@ public final class ModelCheck {
                     .toList();
             prompts.forEach(prompt -> requireFitting(prompt, settings, config));
             prompts.forEach(prompt -> TrainingSet.requireKnown(prompt, settings.model(), config.vocabularySize()));
-            classTokens.tokens().forEach(token -> TrainingSet.requireKnown(
-                    "label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize()));
+            classTokens
+                    .tokens()
+                    .forEach(token -> TrainingSet.requireKnown(
+                            "label '" + token.label() + "'",
+                            token.tokenId(),
+                            settings.model(),
+                            config.vocabularySize()));
             settings.adapter()
                     .ifPresent(from -> AdapterTokenizer.requireSame(from, settings.model(), prompts, classTokens));
-            Optional<Adapter> adapter =
-                    settings.adapter().map(from -> Peft.read(from, config, classTokens.ids()));
+            Optional<Adapter> adapter = settings.adapter().map(from -> Peft.read(from, config, classTokens.ids()));
             settings.adapter().ifPresent(from -> BaseWeights.requireUnchanged(from, settings.model()));
             return new ModelCheck(settings, config, classTokens, prompts, adapter);
         }
@@ -201,8 +206,8 @@ public final class ModelCheck {
 
     private static float requireFinite(float logit, EncodedPrompt prompt) {
         if (!Float.isFinite(logit)) {
-            throw new IllegalStateException(Require.message(
-                    "logits of question '" + prompt.question().id() + "'", logit, "finite"));
+            throw new IllegalStateException(
+                    Require.message("logits of question '" + prompt.question().id() + "'", logit, "finite"));
         }
         return logit;
     }
@@ -259,8 +264,7 @@ public final class ModelCheck {
         @Override
         public <T> T logits(TokenBatch batch, Function<NDArray, T> reader) {
             try (NDManager pass = manager.newSubManager()) {
-                return reader.apply(
-                        Autograd.unrecorded(() -> model.logits(batch, rows, LinearHook.FROZEN, pass)));
+                return reader.apply(Autograd.unrecorded(() -> model.logits(batch, rows, LinearHook.FROZEN, pass)));
             }
         }
 
