@@ -1,6 +1,5 @@
 package io.calibrant.infra.bench;
 
-import ai.djl.Device;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ModelConfig;
@@ -21,16 +20,18 @@ final class BenchModel implements AutoCloseable {
 
     static BenchModel open(BenchSettings settings) {
         return settings.model() == null
-                ? random(Workload.SMOLLM_135M, settings.device(), settings.classes())
-                : new BenchModel(LanguageModel.load(settings.model(), settings.device()), settings.classes());
+                ? random(Workload.SMOLLM_135M, settings)
+                : new BenchModel(
+                        LanguageModel.load(settings.model(), settings.device(), settings.base()), settings.classes());
     }
 
-    static BenchModel random(ModelConfig config, Device device, int classes) {
+    static BenchModel random(ModelConfig config, BenchSettings settings) {
         try {
             Path directory = Files.createTempDirectory("calibrant-bench");
             try {
                 Workload.writeRandomModel(config, directory);
-                return new BenchModel(LanguageModel.load(directory, device), classes);
+                return new BenchModel(
+                        LanguageModel.load(directory, settings.device(), settings.base()), settings.classes());
             } finally {
                 Files.deleteIfExists(directory.resolve("model.safetensors"));
                 Files.deleteIfExists(directory.resolve("config.json"));

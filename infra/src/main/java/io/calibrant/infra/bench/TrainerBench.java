@@ -115,7 +115,7 @@ public final class TrainerBench {
         int steps = settings.memorySteps();
         int settled = Math.max(1, steps / 10);
         double[] resident = new double[2];
-        try (BenchModel model = BenchModel.random(TINY, settings.device(), settings.classes());
+        try (BenchModel model = BenchModel.random(TINY, settings);
                 AdaptedModel adapted = new AdaptedModel(model.model(), model.adapter())) {
             List<EncodedPrompt> prompts = Workload.prompts(TINY, 40, 64, settings.classes());
             FineTuning.run(

@@ -32,6 +32,27 @@ final class Workload {
 
     /** Writes a model directory (config.json and float32 weights, no tokenizer). */
     static void writeRandomModel(ModelConfig config, Path directory) throws IOException {
+        writeConfig(config, directory);
+        SplittableRandom random = new SplittableRandom(0);
+        SafetensorsWriter writer = new SafetensorsWriter();
+        add(writer, random, "model.embed_tokens.weight", config.vocabularySize(), config.width());
+        for (LinearShape linear : config.linears()) {
+            if (!linear.path().equals(ModelConfig.HEAD)) {
+                add(writer, random, linear.path() + ".weight", linear.outputs(), linear.inputs());
+            } else if (!config.architecture().tiedHead()) {
+                add(writer, random, "lm_head.weight", linear.outputs(), linear.inputs());
+            }
+        }
+        for (int i = 0; i < config.layers(); i++) {
+            ones(writer, "model.layers." + i + ".input_layernorm.weight", config.width());
+            ones(writer, "model.layers." + i + ".post_attention_layernorm.weight", config.width());
+        }
+        ones(writer, "model.norm.weight", config.width());
+        writer.write(directory.resolve("model.safetensors"));
+    }
+
+    /** Writes config.json alone. */
+    static void writeConfig(ModelConfig config, Path directory) throws IOException {
         Files.writeString(directory.resolve("config.json"), """
                 {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_act": "silu",
                  "vocab_size": %d, "hidden_size": %d,
@@ -50,22 +71,6 @@ final class Workload {
                         config.normEpsilon(),
                         config.rotary().theta(),
                         config.architecture().tiedHead()));
-        SplittableRandom random = new SplittableRandom(0);
-        SafetensorsWriter writer = new SafetensorsWriter();
-        add(writer, random, "model.embed_tokens.weight", config.vocabularySize(), config.width());
-        for (LinearShape linear : config.linears()) {
-            if (!linear.path().equals(ModelConfig.HEAD)) {
-                add(writer, random, linear.path() + ".weight", linear.outputs(), linear.inputs());
-            } else if (!config.architecture().tiedHead()) {
-                add(writer, random, "lm_head.weight", linear.outputs(), linear.inputs());
-            }
-        }
-        for (int i = 0; i < config.layers(); i++) {
-            ones(writer, "model.layers." + i + ".input_layernorm.weight", config.width());
-            ones(writer, "model.layers." + i + ".post_attention_layernorm.weight", config.width());
-        }
-        ones(writer, "model.norm.weight", config.width());
-        writer.write(directory.resolve("model.safetensors"));
     }
 
     private static void add(SafetensorsWriter writer, SplittableRandom random, String name, int rows, int columns) {

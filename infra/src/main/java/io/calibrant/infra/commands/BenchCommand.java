@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.infra.bench.BaseBench;
 import io.calibrant.infra.bench.BenchSettings;
 import io.calibrant.infra.bench.Figure;
 import io.calibrant.infra.bench.FitterBench;
@@ -8,6 +9,7 @@ import io.calibrant.infra.bench.ScorerBench;
 import io.calibrant.infra.bench.StatisticsBytes;
 import io.calibrant.infra.bench.StreamingBench;
 import io.calibrant.infra.bench.TrainerBench;
+import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
@@ -20,6 +22,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -32,7 +35,9 @@ import picocli.CommandLine.Spec;
             "Random weights of SmolLM-135M's shape unless a model is given. Threads: OMP_NUM_THREADS.",
             "fitter: a curvature pass of Llama-2-7B's shape without a model, folded by one thread, by two and by two",
             "processes, against a plain consumer of the same topic; state, changelog, restore time, skew; a fold",
-            "against LAPACK's truncated SVD; the choice of the prior precision. Needs some GB of temporary space."
+            "against LAPACK's truncated SVD; the choice of the prior precision. Needs some GB of temporary space.",
+            "base: what --base-dtype BF16 and F16 save of a model of Llama-3.2-1B's shape, and what they change of the",
+            "logits of --model. Needs 2.5 GB of temporary space and 8 GB of memory."
         },
         footer = {
             "  OMP_NUM_THREADS=2 calibrant bench trainer",
@@ -41,14 +46,16 @@ import picocli.CommandLine.Spec;
             "  OMP_NUM_THREADS=2 calibrant bench scorer --json",
             "  calibrant bench fitter",
             "  calibrant bench fitter --layers 4 --batches 20",
-            "  calibrant bench trainer --model DIR --length 256 --memory-steps 0"
+            "  calibrant bench trainer --model DIR --length 256 --memory-steps 0",
+            "  calibrant bench base --model SmolLM2-135M"
         })
 final class BenchCommand implements Callable<Integer> {
     /** The programs that can be measured. */
     enum Subject {
         TRAINER,
         SCORER,
-        FITTER
+        FITTER,
+        BASE
     }
 
     /** The parts of the trainer's benchmark, each of which can be run alone. */
@@ -73,6 +80,9 @@ final class BenchCommand implements Callable<Integer> {
             defaultValue = "cpu",
             description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
     private String device;
+
+    @Mixin
+    private BaseFormatOptions base;
 
     @Option(
             names = "--batch-size",
@@ -139,8 +149,12 @@ final class BenchCommand implements Callable<Integer> {
         }
         ComputeDevice where = ComputeDevice.parse(device);
         where.resolve(); // one that is not there is told before anything is printed
-        BenchSettings settings = new BenchSettings(model, where, batchSize, length, classes, repetitions, memorySteps);
-        if (subject == Subject.TRAINER) {
+        BenchSettings settings = new BenchSettings(
+                model, base.format(), where, batchSize, length, classes, repetitions, memorySteps);
+        if (subject == Subject.BASE) {
+            output.note(title("fastest of " + repetitions));
+            new BaseBench(settings).run(sink);
+        } else if (subject == Subject.TRAINER) {
             if (wants(Part.BYTES)) {
                 bytes(output);
             }
@@ -161,7 +175,8 @@ final class BenchCommand implements Callable<Integer> {
 
     private String title(String counted) {
         return (model == null ? "random weights of SmolLM-135M's shape" : model.toString())
-                + ", " + device + ", " + length + " tokens, " + classes + " choices, " + counted
+                + ", " + device + ", " + base.format().type() + ", " + length + " tokens, " + classes + " choices, "
+                + counted
                 + "; OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)");
     }
 

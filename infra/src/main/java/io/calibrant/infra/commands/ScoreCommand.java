@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.output.Output;
@@ -108,6 +109,9 @@ final class ScoreCommand implements Callable<Integer> {
             description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
     private String device;
 
+    @Mixin
+    private BaseFormatOptions base;
+
     @Option(
             names = "--linger-ms",
             paramLabel = "N",
@@ -169,7 +173,7 @@ final class ScoreCommand implements Callable<Integer> {
     /** The settings that the options describe. */
     ScorerSettings settings() {
         return new ScorerSettings(
-                new ServingSettings(runs, model, fit, ComputeDevice.parse(device)),
+                new ServingSettings(runs, model, base.format(), fit, ComputeDevice.parse(device)),
                 new AnsweringSettings(link, points, Tier.of("--tier", tier)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }

@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.Usage;
@@ -205,6 +206,9 @@ final class TrainCommand implements Callable<Integer> {
             description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
     private String device;
 
+    @Mixin
+    private BaseFormatOptions base;
+
     @Option(
             names = "--shard",
             paramLabel = "i/N",
@@ -316,6 +320,7 @@ final class TrainCommand implements Callable<Integer> {
         return new TrainerSettings(
                 run,
                 model,
+                base.format(),
                 new QuestionSettings(questions, maxLength, skipLong, validation()),
                 new AdapterSettings(
                         Optional.ofNullable(adapter),

@@ -334,6 +334,57 @@ class LauncherTest {
                 .isEqualTo("de_DE.ISO-8859-1\n");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "lib/python3.12/site-packages", "lib/python3.12/site-packages/torch"})
+    void shouldFindThePyTorchOfAPythonEnvironment(String within) throws Exception {
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo"
+                        + " \"$PYTORCH_LIBRARY_PATH $PYTORCH_VERSION $PYTORCH_FLAVOR $LD_LIBRARY_PATH\"; echo \"$*\";;"
+                        + " esac");
+        Path packages = Files.createDirectories(dir.toRealPath().resolve("venv/lib/python3.12/site-packages"));
+        torch(packages, "2.7.1+cu126", "'12.6'");
+        Path runtime = Files.createDirectories(packages.resolve("nvidia/cuda_runtime/lib"));
+        Map<String, String> environment = Map.of(
+                "CALIBRANT_TORCH", dir.resolve("venv").resolve(within).toString(), "CALIBRANT_JAVA_OPTS", "-Dlast");
+        Ran ran = launch(root.resolve("infra/calibrant"), environment, "fits");
+        assertThat(ran.out())
+                .startsWith(packages + "/torch/lib 2.7.1 cu128 " + runtime)
+                .containsSubsequence("-Djna.library.path=" + runtime, "-Dlast", "-cp");
+    }
+
+    @Test
+    void shouldRefuseAPyTorchOfAnotherVersionAndTakeOneWithoutCuda() throws Exception {
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; *) echo"
+                        + " \"$PYTORCH_FLAVOR\";; esac");
+        Path script = root.resolve("infra/calibrant");
+        Path packages = Files.createDirectories(dir.toRealPath().resolve("packages"));
+        Map<String, String> environment = Map.of("CALIBRANT_TORCH", packages.toString());
+        launch(script, "fits");
+        assertThat(launch(script, environment, "fits"))
+                .isEqualTo(new Ran(
+                        1,
+                        "",
+                        "calibrant: CALIBRANT_TORCH must be a Python environment with torch 2.7.1, its site-packages or"
+                                + " the package torch itself, got '" + packages + "'\n"));
+        torch(packages, "2.8.0+cu128", "'12.8'");
+        assertThat(launch(script, environment, "fits").err())
+                .isEqualTo("calibrant: CALIBRANT_TORCH must have torch 2.7.1, for which DJL's native code is compiled,"
+                        + " got '2.8.0+cu128' in '" + packages + "/torch'\n");
+        torch(packages, "2.7.1+cpu", "None");
+        assertThat(launch(script, environment, "fits")).isEqualTo(new Ran(0, "cpu\n", ""));
+    }
+
+    private static void torch(Path packages, String version, String cuda) throws IOException {
+        Files.createDirectories(packages.resolve("torch/lib"));
+        Files.writeString(
+                packages.resolve("torch/version.py"),
+                "from typing import Optional\n__version__ = '" + version + "'\ndebug = False\ncuda: Optional[str] = "
+                        + cuda + "\n");
+    }
+
     @Test
     void shouldHaveTheLastWordsOfAFullHeapOnStandardError() throws Exception {
         assertThat(launch(root.resolve("infra/calibrant"), "fits").out())

@@ -13,6 +13,9 @@ import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseQuantization;
+import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.nio.file.Path;
@@ -54,11 +57,13 @@ class OptionsTest {
                         + " --lora-rank 5"
                         + " --lora-alpha 9 --lora-dropout 0.5 --lora-targets o_proj --max-length 99 --seed 11"
                         + " --kfac REDUCE --fisher MC --rank 6 --validation-fraction 0.4 --output out --device gpu:2"
-                        + " --shard 1/3 --create-topics --skip-long --overwrite");
+                        + " --shard 1/3 --create-topics --skip-long --overwrite --base-dtype bf16"
+                        + " --base-quantization nf4");
 
         assertThat(command.settings())
                 .returns("r", TrainerSettings::run)
                 .returns(Path.of("m"), TrainerSettings::model)
+                .returns(new BaseFormat(BaseType.BF16, BaseQuantization.NF4), TrainerSettings::base)
                 .returns(Path.of("q"), settings -> settings.questions().file())
                 .returns(
                         Optional.of(Path.of("a")),
@@ -106,12 +111,14 @@ class OptionsTest {
         ScoreCommand command = parse(
                 new ScoreCommand(),
                 "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer"
-                        + " --device gpu:2"
+                        + " --device gpu:2 --base-dtype F16 --base-quantization nf4-single"
                         + " --linger-ms 7 --threads 2");
 
         assertThat(command.settings())
                 .returns(List.of("r", "s"), settings -> settings.serving().runs())
                 .returns(Path.of("m"), settings -> settings.serving().model())
+                .returns(new BaseFormat(BaseType.F16, BaseQuantization.NF4_SINGLE), settings -> settings.serving()
+                        .base())
                 .returns("other", settings -> settings.serving().fit())
                 .returns(LinkFunction.PROBIT, settings -> settings.answering().link())
                 .returns(64, settings -> settings.answering().points())

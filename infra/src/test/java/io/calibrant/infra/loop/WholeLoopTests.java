@@ -25,6 +25,7 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -277,6 +278,7 @@ abstract class WholeLoopTests {
         return new TrainerSettings(
                 run,
                 model,
+                BaseFormat.F32,
                 QuestionSettings.of(questions).withValidation(validation),
                 adapter.map(AdapterSettings.DEFAULT::withFrom).orElse(AdapterSettings.DEFAULT),
                 new OptimisationSettings(steps, 4, 5e-3),

@@ -91,7 +91,9 @@ public final class Scorer implements AutoCloseable {
         int mathThreads = Autograd.mathThreads();
         List<String> topics = topics();
         try (BaseModel base = BaseModel.load(
-                        settings.serving().model(), settings.serving().device());
+                        settings.serving().model(),
+                        settings.serving().device(),
+                        settings.serving().base());
                 TopicWatch watch = new TopicWatch(connection, topics, "score");
                 ModelKeeper keeper =
                         ModelKeeper.of(connection, settings.serving(), settings.answering(), base, listener)) {

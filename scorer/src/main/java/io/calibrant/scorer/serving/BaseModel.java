@@ -2,8 +2,11 @@ package io.calibrant.scorer.serving;
 
 import ai.djl.Device;
 import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.digest.ModelDigest;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.PromptTokenizer;
@@ -14,12 +17,19 @@ import java.nio.file.Path;
  * The frozen model of a directory with its tokenizer.
  *
  * @param directory from which it was loaded
+ * @param format in what numbers the weights are held
  * @param model the weights
  * @param tokenizer the model's own
  * @param special its end-of-sequence token, if any
  */
-public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tokenizer, SpecialTokens special)
+public record BaseModel(
+        Path directory, BaseFormat format, LanguageModel model, PromptTokenizer tokenizer, SpecialTokens special)
         implements AutoCloseable {
+
+    /** Loads a model directory in float32, as {@link #load(Path, ComputeDevice, BaseFormat)}. */
+    public static BaseModel load(Path directory, ComputeDevice where) {
+        return load(directory, where, BaseFormat.F32);
+    }
 
     /**
      * Loads a model directory.
@@ -27,12 +37,13 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
      * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the
      *     device if this machine does not have it
      */
-    public static BaseModel load(Path directory, ComputeDevice where) {
+    public static BaseModel load(Path directory, ComputeDevice where, BaseFormat format) {
         Device device = where.resolve();
         PromptTokenizer tokenizer = PromptTokenizer.load(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
-            return new BaseModel(directory, LanguageModel.load(directory, device), tokenizer, special);
+            return new BaseModel(
+                    directory, format, LanguageModel.load(directory, device, format), tokenizer, special);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -45,6 +56,7 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
      * @throws ConfigurationException naming both digests if it was not; a run without a digest is not checked
      */
     void requireModelOf(Run run) {
+        requireFormatOf(run);
         if (run.getModelDigest().isEmpty()) {
             return;
         }
@@ -56,6 +68,25 @@ public record BaseModel(Path directory, LanguageModel model, PromptTokenizer tok
                     "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " (" + run.getModelDigest()
                             + ")");
         }
+    }
+
+    /**
+     * Rounded to four bits a model is another one, and so it is where it is rounded from another type. Otherwise the
+     * type is the scorer's choice.
+     */
+    private void requireFormatOf(Run run) {
+        BaseFormat trained = BaseFormat.of(run.getSettings());
+        String as = ", in which run '" + run.getRunId() + "' was trained";
+        Require.that(
+                trained.quantization() == format.quantization(),
+                "--base-quantization",
+                format.quantization(),
+                trained.quantization() + as);
+        Require.that(
+                format.quantization() == BaseQuantization.NONE || trained.type() == format.type(),
+                "--base-dtype",
+                format.type(),
+                trained.type() + as);
     }
 
     /** Where no question of a run is a True/False one, its digest may leave out the end of sequence. */

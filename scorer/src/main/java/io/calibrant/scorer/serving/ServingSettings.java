@@ -2,6 +2,7 @@ package io.calibrant.scorer.serving;
 
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Require;
+import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -14,10 +15,11 @@ import java.util.Objects;
  * @param runs the runs whose adapters and posteriors are served, all of the same base model; the first answers
  *     questions that name none
  * @param model directory of the base model
+ * @param base in what numbers that is held
  * @param fit name of the fit for questions that name none, or {@value #LATEST_COMPLETE}
  * @param device where the model is computed
  */
-public record ServingSettings(List<String> runs, Path model, String fit, ComputeDevice device) {
+public record ServingSettings(List<String> runs, Path model, BaseFormat base, String fit, ComputeDevice device) {
     /** The name of a fit where none is given. */
     public static final String DEFAULT_FIT = "default";
 
@@ -39,26 +41,32 @@ public record ServingSettings(List<String> runs, Path model, String fit, Compute
                 "one run or several different ones, R1,R2");
         Require.name("--fit", fit);
         Objects.requireNonNull(model, "model");
+        Objects.requireNonNull(base, "base");
         Objects.requireNonNull(device, "device");
     }
 
     /** The default fit of a run, on the processor. */
     public static ServingSettings of(String run, Path model) {
-        return new ServingSettings(List.of(run), model, DEFAULT_FIT, ComputeDevice.CPU);
+        return new ServingSettings(List.of(run), model, BaseFormat.F32, DEFAULT_FIT, ComputeDevice.CPU);
     }
 
     /** The same settings with other runs. */
     public ServingSettings withRuns(List<String> value) {
-        return new ServingSettings(value, model, fit, device);
+        return new ServingSettings(value, model, base, fit, device);
+    }
+
+    /** The same settings with the base model held in other numbers. */
+    public ServingSettings withBase(BaseFormat value) {
+        return new ServingSettings(runs, model, value, fit, device);
     }
 
     /** The same settings with another fit. */
     public ServingSettings withFit(String value) {
-        return new ServingSettings(runs, model, value, device);
+        return new ServingSettings(runs, model, base, value, device);
     }
 
     /** The same settings on another device. */
     public ServingSettings withDevice(ComputeDevice value) {
-        return new ServingSettings(runs, model, fit, value);
+        return new ServingSettings(runs, model, base, fit, value);
     }
 }

@@ -23,6 +23,8 @@ import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -36,6 +38,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -109,6 +112,48 @@ class Bfloat16GoldenTest {
                 // derivative by the log of the variance is at most .25 (a logistic's, p (1 - p)).
                 assertThat(variance).isLessThan(2 * ROUNDING);
                 assertThat(worst).isLessThan(2 * ROUNDING / 4);
+            }
+        }
+    }
+
+    /** What --base-dtype does, from the curvature pass to the answers. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "F32")
+    void shouldHardlyMoveLambdaAndNoAnswerWithABaseModelInTwoBytes(BaseType type) {
+        double[] exact = lambdaAndNll(BaseFormat.F32);
+        double[] rounded = lambdaAndNll(BaseFormat.F32.withType(type));
+
+        System.out.println(String.format(
+                Locale.ROOT,
+                "Base model in %s: lambda %.5f to %.5f (%+.1e), NLL of 100 answers %.5f to %.5f",
+                type,
+                exact[0],
+                rounded[0],
+                rounded[0] / exact[0] - 1,
+                exact[1],
+                rounded[1]));
+        // Weights move by 2^-9 or 2^-12 of themselves at most, each in its own direction; what adds up over four layers
+        // is a few of these.
+        double rounding = type == BaseType.BF16 ? 0x1p-9 : 0x1p-12;
+        assertThat(Math.abs(rounded[0] / exact[0] - 1)).isPositive().isLessThan(8 * rounding);
+        assertThat(Math.abs(rounded[1] - exact[1])).isPositive().isLessThan(4 * rounding);
+    }
+
+    private static double[] lambdaAndNll(BaseFormat format) {
+        try (LanguageModel llama = LanguageModel.load(Golden.file("model"), TestDevice.get(), format);
+                PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"))) {
+            Adapter adapter = Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids());
+            try (AdaptedModel model = new AdaptedModel(llama, adapter)) {
+                List<EncodedPrompt> test = prompts("test", tokenizer);
+                Fitted fitted = fit(model, adapter, pass(model, prompts("train", tokenizer), 10), 10, test, Tensors::of);
+                Link link = Link.monteCarlo();
+                double nll = 0;
+                for (int i = 0; i < test.size(); i++) {
+                    Predictive answer = fitted.answers.get(i);
+                    int right = test.get(i).question().answerIndex().orElseThrow();
+                    nll -= Math.log(link.predict(answer.mean(), answer.covariance()).probabilities()[right]);
+                }
+                return new double[] {fitted.lambda, nll / test.size()};
             }
         }
     }

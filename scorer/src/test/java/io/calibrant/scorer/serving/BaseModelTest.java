@@ -4,16 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.TinyModel;
 import io.calibrant.trainer.digest.ModelDigest;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseQuantization;
+import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,6 +36,33 @@ class BaseModelTest {
 
         assertThatThrownBy(() -> BaseModel.load(Path.of("no such model"), missing))
                 .hasMessageStartingWith("--device must be cpu");
+    }
+
+    @Test
+    void shouldRefuseARunOnABaseThatWasRoundedOtherwiseAndTakeOneOfAnotherType() throws IOException {
+        TinyModel.write(directory);
+        Run rounded = Run.newBuilder()
+                .setRunId("r")
+                .setModelDigest(ModelDigest.of(directory))
+                .setSettings(Map.of("baseDtype", "BF16", "baseQuantization", "nf4"))
+                .build();
+        Run half = Run.newBuilder(rounded)
+                .setSettings(Map.of("baseDtype", "BF16"))
+                .build();
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU)) {
+            assertThatCode(() -> model.requireModelOf(half)).doesNotThrowAnyException();
+            assertThatThrownBy(() -> model.requireModelOf(rounded))
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessage("--base-quantization must be nf4, in which run 'r' was trained, got none");
+        }
+        BaseFormat nf4 = BaseFormat.F32.withQuantization(BaseQuantization.NF4);
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, nf4)) {
+            assertThatThrownBy(() -> model.requireModelOf(rounded))
+                    .hasMessage("--base-dtype must be BF16, in which run 'r' was trained, got F32");
+        }
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, nf4.withType(BaseType.BF16))) {
+            assertThatCode(() -> model.requireModelOf(rounded)).doesNotThrowAnyException();
+        }
     }
 
     /** Of several ends of sequence the tokenizer's is taken; which one it is changes True/False prompts only. */

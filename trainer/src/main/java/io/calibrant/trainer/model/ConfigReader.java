@@ -63,12 +63,7 @@ final class ConfigReader {
         if (!SILU.contains(activation)) {
             throw file.refused("hidden_act", "one of " + String.join(", ", SILU), ConfigFile.quoted(activation));
         }
-        if (file.has("quantization_config")) {
-            throw file.refused(
-                    "quantization_config",
-                    "absent (weights must be F32, F16 or BF16, not quantised)",
-                    root.path("quantization_config").path("quant_method").asText("a configuration"));
-        }
+        StoredQuantization.read(file);
         if (file.number(PARTIAL, 1) != 1) {
             throw file.refused(PARTIAL, "1", root.path(PARTIAL));
         }

@@ -11,6 +11,7 @@ import ai.djl.nn.core.Embedding;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * A frozen decoder-only language model: embedding, {@link DecoderLayer}s, final norm and head. Immutable after loading;
@@ -86,16 +87,33 @@ public final class LanguageModel implements AutoCloseable {
      *     configuration
      */
     public static LanguageModel load(Path directory, Device device, DataType dataType) {
+        return load(directory, device, dataType, BaseFormat.F32);
+    }
+
+    /**
+     * Loads a model directory in float32, with weights that are perhaps rounded and have two bytes a number.
+     *
+     * @param format of the weights
+     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
+     *     configuration
+     */
+    public static LanguageModel load(Path directory, Device device, BaseFormat format) {
+        return load(directory, device, DataType.FLOAT32, format);
+    }
+
+    private static LanguageModel load(Path directory, Device device, DataType dataType, BaseFormat format) {
         if (dataType != DataType.FLOAT32 && dataType != DataType.FLOAT64) {
             throw new IllegalArgumentException("data type must be one of FLOAT32, FLOAT64, got " + dataType);
         }
         ModelConfig config = ModelConfig.read(directory);
+        Optional<StoredQuantization> stored =
+                StoredQuantization.read(ConfigFile.read(directory.resolve("config.json")));
         try (SafetensorsReader reader = SafetensorsReader.open(directory)) {
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             boolean loaded = false;
             try {
-                LanguageModel model =
-                        new LanguageModel(config, new WeightLoader(reader, manager, dataType), manager, dataType);
+                WeightLoader weights = new WeightLoader(reader, manager, dataType, format, stored);
+                LanguageModel model = new LanguageModel(config, weights, manager, dataType);
                 loaded = true;
                 return model;
             } finally {
@@ -132,7 +150,12 @@ public final class LanguageModel implements AutoCloseable {
             ids[i] = checked(tokens[i]);
         }
         try (NDArray index = Constants.array(owner, ids)) {
-            return Embedding.embedding(index, head, SparseFormat.DENSE).singletonOrThrow();
+            NDArray rows = Embedding.embedding(index, head, SparseFormat.DENSE).singletonOrThrow();
+            NDArray wide = HalfPrecision.widened(rows, dataType);
+            if (wide != rows) {
+                rows.close();
+            }
+            return wide;
         }
     }
 
@@ -210,8 +233,10 @@ public final class LanguageModel implements AutoCloseable {
 
     /** @return [N, D], or with {@code lastOnly} the last real tokens, [B, D] */
     private NDArray layers(Sequences sequences, LinearHook hook, boolean lastOnly, ForwardTape tape) {
-        NDArray x = Embedding.embedding(sequences.ids, embedding, SparseFormat.DENSE)
-                .singletonOrThrow();
+        NDArray x = HalfPrecision.widened(
+                Embedding.embedding(sequences.ids, embedding, SparseFormat.DENSE)
+                        .singletonOrThrow(),
+                dataType);
         for (int i = 0; i < layers.length; i++) {
             NDArray before = x;
             boolean top = lastOnly && i == layers.length - 1;

@@ -40,7 +40,7 @@ public interface LinearHook {
      *
      * @param path module path
      * @param x [rows, Din]; rows = N, or B where only the last tokens are computed
-     * @param weight [Dout, Din], frozen
+     * @param weight [Dout, Din], frozen; for {@link #linear}, since it may have two bytes a number
      * @param base null, or what the result is added to: a bias [Dout], or a residual stream [rows, Dout]; not changed
      * @return [rows, Dout]
      */
@@ -50,9 +50,12 @@ public interface LinearHook {
      * x weight^T + base in one fused call: PyTorch's linear passes its bias to {@code addmm}, which takes a whole
      * matrix as well as a row, so that a residual or a low-rank update costs no extra pass over memory.
      *
+     * @param weight may have two bytes a number; the result has the type of {@code x} all the same
      * @param base null, [Dout] or [rows, Dout]
      */
     static NDArray linear(NDArray x, NDArray weight, NDArray base) {
-        return ai.djl.nn.core.Linear.linear(x, weight, base).singletonOrThrow();
+        return HalfPrecision.isHalf(weight)
+                ? HalfPrecision.linear(x, weight, base)
+                : ai.djl.nn.core.Linear.linear(x, weight, base).singletonOrThrow();
     }
 }

@@ -5,11 +5,16 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.quantization.Nf4Checkpoint;
+import io.calibrant.trainer.quantization.Nf4Rounding;
+import io.calibrant.trainer.quantization.WeightSource;
+import io.calibrant.trainer.safetensors.ElementType;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Brings tensors of a file onto the device, a piece of rows at a time: tensors may be larger than a Java buffer, and no
@@ -23,15 +28,31 @@ final class WeightLoader {
     /** Elements that are compared at a time. */
     private static final int COMPARED = 1 << 20;
 
+    /** In the names of what the layers have; embedding and head are never quantised. */
+    private static final String LAYERS = ".layers.";
+
     private final SafetensorsReader reader;
     private final NDManager manager;
     private final DataType dataType;
+    private final BaseFormat format;
+    private final Optional<StoredQuantization> stored;
     private ByteBuffer buffer = ByteBuffer.allocateDirect(0);
 
-    WeightLoader(SafetensorsReader reader, NDManager manager, DataType dataType) {
+    /**
+     * @param dataType of all that is loaded but the matrices where the format has another
+     * @param stored what config.json says of the files
+     */
+    WeightLoader(
+            SafetensorsReader reader,
+            NDManager manager,
+            DataType dataType,
+            BaseFormat format,
+            Optional<StoredQuantization> stored) {
         this.reader = reader;
         this.manager = manager;
         this.dataType = dataType;
+        this.format = format;
+        this.stored = stored;
     }
 
     /** The file, or the index of the shards. */
@@ -44,27 +65,46 @@ final class WeightLoader {
     }
 
     /**
-     * Loads a matrix, or with one dimension a vector.
+     * Loads a matrix, or with one dimension a vector. Matrices are in the format's type, and may have only two bytes a
+     * number: {@link HalfPrecision} multiplies with them.
      *
      * @throws io.calibrant.trainer.safetensors.ModelFileException naming file, tensor, expected and found; also where a
      *     number is NaN or infinite
      */
     NDArray load(String name, long... shape) {
-        TensorEntry entry = reader.entry(name, shape);
-        NDArray target = manager.create(new Shape(shape), dataType);
+        WeightSource source = source(name, shape);
+        NDArray target = shape.length == 1 || format.type() == BaseType.F32
+                ? manager.create(new Shape(shape), dataType)
+                : HalfPrecision.zeros(manager, new Shape(shape), format.type());
         long rows = shape[0];
         long rowSize = shape.length == 1 ? 1 : shape[1];
         long step = Math.max(1, PIECE / rowSize);
         for (long row = 0; row < rows; row += step) {
             long count = Math.min(step, rows - row);
             ByteBuffer bytes = buffer(Math.toIntExact(count * rowSize));
-            reader.readFinite(entry, row * rowSize, bytes);
+            source.read(row * rowSize, bytes);
             Shape part = shape.length == 1 ? new Shape(count) : new Shape(count, rowSize);
             try (NDArray piece = manager.create(bytes, part, DataType.FLOAT32)) {
                 target.set(new NDIndex().addSliceDim(row, row + count), piece);
             }
         }
         return target;
+    }
+
+    /** Where the numbers of a weight come from: of the layers' matrices perhaps in four bits. */
+    private WeightSource source(String name, long... shape) {
+        boolean ofLinear = shape.length == 2 && name.contains(LAYERS);
+        if (ofLinear && stored.isPresent() && Nf4Checkpoint.holds(reader, name)) {
+            return Nf4Checkpoint.of(reader, name, shape);
+        }
+        TensorEntry entry = reader.entry(name, shape);
+        ElementType type = format.type().elementType();
+        if (ofLinear && stored.isPresent()) {
+            stored.get().requireSkipped(entry);
+        } else if (ofLinear && format.quantization() != BaseQuantization.NONE) {
+            return Nf4Rounding.of(reader, entry, type, format.quantization() == BaseQuantization.NF4);
+        }
+        return (from, target) -> reader.readRounded(entry, from, target, type);
     }
 
     /** Whether two tensors of one shape hold the same numbers, a piece at a time. */

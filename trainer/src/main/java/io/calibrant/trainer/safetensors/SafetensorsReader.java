@@ -268,6 +268,47 @@ public final class SafetensorsReader implements Closeable {
                 });
     }
 
+    /**
+     * As {@link #readFinite}, with every number rounded to the nearest of a type, in which it must be finite, too.
+     *
+     * @param type F32, BF16 or F16
+     */
+    public void readRounded(TensorEntry entry, long from, ByteBuffer target, ElementType type) {
+        readFinite(entry, from, target);
+        if (type == ElementType.F32 || type == entry.type()) {
+            return;
+        }
+        FloatBuffer values = target.slice().order(target.order()).asFloatBuffer();
+        int count = values.remaining();
+        int pieces = (count + PIECE - 1) / PIECE;
+        IntStream.range(0, pieces).parallel().forEach(p -> {
+            for (int i = p * PIECE; i < Math.min(count, (p + 1) * PIECE); i++) {
+                float value = values.get(i);
+                float rounded = type.nearest(value);
+                if (!Float.isFinite(rounded)) {
+                    throw new ModelFileException(
+                            entry.file() + ": tensor " + entry.name() + ": every number must be finite in " + type
+                                    + ", got " + value + " at element " + (from + i) + " of "
+                                    + TensorEntry.describe(entry.shape()));
+                }
+                values.put(i, rounded);
+            }
+        });
+    }
+
+    /**
+     * Reads bytes {@code from, from + 1, ...} of a tensor of U8 into {@code target} until it is full.
+     *
+     * @param target its position advances
+     */
+    public void readBytes(TensorEntry entry, long from, ByteBuffer target) {
+        if (entry.type() != ElementType.U8 || from < 0 || from + target.remaining() > entry.size()) {
+            throw new ModelFileException(entry.file() + ": tensor " + entry.name() + ": expected U8 up to byte "
+                    + (from + target.remaining()) + ", found " + entry.size() + " of " + entry.type());
+        }
+        readRaw(entry, from, target);
+    }
+
     private void readRaw(TensorEntry entry, long from, ByteBuffer raw) {
         FileChannel channel = channels.get(entry.file());
         try {

@@ -38,6 +38,7 @@ final class RunDescriptions {
         record.put("statisticsType", settings.streaming().rowType().name());
         record.put("checkpointEvery", Integer.toString(settings.curvature().checkpointEvery()));
         record.put("validationQuestions", Integer.toString(set.validation().size()));
+        record.putAll(settings.base().settings());
         return new RunDescription(
                 settings.run(),
                 String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),

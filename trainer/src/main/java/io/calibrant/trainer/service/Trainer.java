@@ -113,7 +113,7 @@ public final class Trainer implements AutoCloseable {
             event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
             return true;
         }
-        try (LanguageModel base = LanguageModel.load(settings.model(), device);
+        try (LanguageModel base = LanguageModel.load(settings.model(), device, settings.base());
                 AdaptedModel model = new AdaptedModel(
                         base, from.map(state -> state.tuning().adapter()).orElse(initial))) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());

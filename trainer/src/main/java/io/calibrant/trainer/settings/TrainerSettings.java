@@ -1,6 +1,7 @@
 package io.calibrant.trainer.settings;
 
 import io.calibrant.schemas.Require;
+import io.calibrant.trainer.model.BaseFormat;
 import java.nio.file.Path;
 
 /**
@@ -8,11 +9,13 @@ import java.nio.file.Path;
  *
  * @param run names the run
  * @param model Hugging Face directory of the frozen model
+ * @param base in what numbers that is held
  * @param seed decides the new adapter, the order of the questions, dropout, the held-out questions and sampled labels
  */
 public record TrainerSettings(
         String run,
         Path model,
+        BaseFormat base,
         QuestionSettings questions,
         AdapterSettings adapter,
         OptimisationSettings optimisation,
@@ -34,6 +37,7 @@ public record TrainerSettings(
         return new TrainerSettings(
                 run,
                 model,
+                BaseFormat.F32,
                 QuestionSettings.of(questions),
                 AdapterSettings.DEFAULT,
                 OptimisationSettings.DEFAULT,
@@ -46,49 +50,55 @@ public record TrainerSettings(
     /** The same of another model. */
     public TrainerSettings withModel(Path newModel) {
         return new TrainerSettings(
-                run, newModel, questions, adapter, optimisation, curvature, streaming, execution, seed);
+                run, newModel, base, questions, adapter, optimisation, curvature, streaming, execution, seed);
+    }
+
+    /** The same with the model held in other numbers. */
+    public TrainerSettings withBase(BaseFormat newBase) {
+        return new TrainerSettings(
+                run, model, newBase, questions, adapter, optimisation, curvature, streaming, execution, seed);
     }
 
     /** The same with other questions. */
     public TrainerSettings withQuestions(QuestionSettings newQuestions) {
         return new TrainerSettings(
-                run, model, newQuestions, adapter, optimisation, curvature, streaming, execution, seed);
+                run, model, base, newQuestions, adapter, optimisation, curvature, streaming, execution, seed);
     }
 
     /** The same with another adapter. */
     public TrainerSettings withAdapter(AdapterSettings newAdapter) {
         return new TrainerSettings(
-                run, model, questions, newAdapter, optimisation, curvature, streaming, execution, seed);
+                run, model, base, questions, newAdapter, optimisation, curvature, streaming, execution, seed);
     }
 
     /** The same with other steps. */
     public TrainerSettings withOptimisation(OptimisationSettings newOptimisation) {
         return new TrainerSettings(
-                run, model, questions, adapter, newOptimisation, curvature, streaming, execution, seed);
+                run, model, base, questions, adapter, newOptimisation, curvature, streaming, execution, seed);
     }
 
     /** The same with other curvature passes. */
     public TrainerSettings withCurvature(CurvatureSettings newCurvature) {
         return new TrainerSettings(
-                run, model, questions, adapter, optimisation, newCurvature, streaming, execution, seed);
+                run, model, base, questions, adapter, optimisation, newCurvature, streaming, execution, seed);
     }
 
     /** The same with other streaming. */
     public TrainerSettings withStreaming(StreamingSettings newStreaming) {
         return new TrainerSettings(
-                run, model, questions, adapter, optimisation, curvature, newStreaming, execution, seed);
+                run, model, base, questions, adapter, optimisation, curvature, newStreaming, execution, seed);
     }
 
     /** The same in a process that runs otherwise. */
     public TrainerSettings withExecution(ExecutionSettings newExecution) {
         return new TrainerSettings(
-                run, model, questions, adapter, optimisation, curvature, streaming, newExecution, seed);
+                run, model, base, questions, adapter, optimisation, curvature, streaming, newExecution, seed);
     }
 
     /** The same with another seed. */
     public TrainerSettings withSeed(long newSeed) {
         return new TrainerSettings(
-                run, model, questions, adapter, optimisation, curvature, streaming, execution, newSeed);
+                run, model, base, questions, adapter, optimisation, curvature, streaming, execution, newSeed);
     }
 
     /** The name of the final checkpoint. */

@@ -235,6 +235,19 @@ class ModelConfigTest {
     void shouldRefuseWhatTheForwardPassDoesNotDo() {
         assertRefused(new TinyModel().set("hidden_act", "gelu"), "hidden_act", "'gelu'", "silu");
         assertRefused(new TinyModel().set("quantization_config", Map.of("bits", 4)), "quantization_config");
+        assertRefused(
+                new TinyModel().set("quantization_config", Map.of("quant_method", "gptq", "bits", 4)),
+                "quantization_config must be absent (weights in F32, F16 or BF16), or that of bitsandbytes in 4 bits,"
+                        + " got gptq");
+        Map<String, Object> fp4 =
+                Map.of("quant_method", "bitsandbytes", "load_in_4bit", true, "bnb_4bit_quant_type", "fp4");
+        assertRefused(
+                new TinyModel().set("quantization_config", fp4),
+                "quantization_config.bnb_4bit_quant_type must be nf4, got \"fp4\"");
+        Map<String, Object> bytes = Map.of("quant_method", "bitsandbytes", "load_in_8bit", true);
+        assertRefused(
+                new TinyModel().set("quantization_config", bytes),
+                "quantization_config.load_in_4bit must be true, got nothing");
         assertRefused(new TinyModel().set("partial_rotary_factor", 0.5), "partial_rotary_factor", "0.5");
         assertRefused(new TinyModel().set("hidden_size", null), "hidden_size must be an integer, got nothing");
         assertRefused(new TinyModel().set("num_attention_heads", "four"), "num_attention_heads", "four", "integer");

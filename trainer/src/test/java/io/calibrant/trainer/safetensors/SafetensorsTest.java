@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -120,6 +121,48 @@ class SafetensorsTest {
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
             return reader.floats("t");
         }
+    }
+
+    /** The naive twin: of all 65,536 numbers of the type the one that is nearest. */
+    @Test
+    void shouldRoundToTheNearestNumberOfTwoBytes() throws IOException {
+        short[] all = new short[1 << 16];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = (short) i;
+        }
+        for (ElementType type : new ElementType[] {ElementType.BF16, ElementType.F16}) {
+            TreeMap<Double, Integer> numbers = new TreeMap<>();
+            float[] values = halves(type.name(), all);
+            for (int i = 0; i < values.length; i++) {
+                if (Float.isFinite(values[i])) {
+                    numbers.put((double) values[i] + 0.0, i);
+                }
+            }
+            Random random = new Random(6);
+            for (int i = 0; i < 20_000; i++) {
+                float number = i % 4 == 0
+                        ? values[random.nextInt(values.length)]
+                        : Float.intBitsToFloat(random.nextInt());
+                number = i % 4 == 1 ? (float) random.nextGaussian() * 1e-5f : number;
+                if (i % 4 == 2) { // halfway between two neighbours
+                    Double low = numbers.floorKey((double) random.nextFloat());
+                    number = (float) ((low + numbers.higherKey(low)) / 2);
+                }
+                if (!(Math.abs(number) <= numbers.lastKey())) {
+                    continue;
+                }
+                double below = numbers.floorKey((double) number);
+                double above = numbers.ceilingKey((double) number);
+                boolean lower = number - below < above - number
+                        || (number - below == above - number && numbers.get(below) % 2 == 0);
+                assertThat(type.nearest(number) + 0.0).isEqualTo(lower ? below : above);
+            }
+            assertThat(type.nearest(Float.MAX_VALUE)).isInfinite();
+            assertThat(type.nearest(Float.NEGATIVE_INFINITY)).isEqualTo(Float.NEGATIVE_INFINITY);
+            assertThat(type.nearest(Float.NaN)).isNaN();
+        }
+        assertThat(ElementType.F16.nearest(65_519.99f)).isEqualTo(65_504);
+        assertThat(ElementType.F16.nearest(65_520)).isInfinite();
     }
 
     @Test

@@ -6,6 +6,9 @@ import io.calibrant.trainer.TinyDirectory;
 import io.calibrant.trainer.TinyQuestions;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseQuantization;
+import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.settings.OptimisationSettings;
@@ -69,6 +72,17 @@ class RunDescriptionsTest {
                 .containsEntry("halfLife", "10.0")
                 .containsEntry("batchesPerRecord", "3")
                 .containsEntry("statisticsType", "BF16");
+    }
+
+    /** Records from before there was a choice stay those of the same run. */
+    @Test
+    void shouldDescribeTheNumbersOfTheBaseModelWhereTheyAreNotThoseOfItsFiles() {
+        assertThat(describe(settings).settings()).doesNotContainKeys("baseDtype", "baseQuantization");
+        BaseFormat format = new BaseFormat(BaseType.BF16, BaseQuantization.NF4);
+        RunDescription run = describe(settings.withBase(format));
+        assertThat(run.settings()).containsEntry("baseDtype", "BF16").containsEntry("baseQuantization", "nf4");
+        assertThat(BaseFormat.of(run.settings())).isEqualTo(format);
+        assertThat(BaseFormat.of(describe(settings).settings())).isEqualTo(BaseFormat.F32);
     }
 
     private static RunDescription describe(TrainerSettings settings) {

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseQuantization;
+import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.statistics.RowType;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -71,6 +74,7 @@ class TrainerSettingsTest {
         TrainerSettings other = new TrainerSettings(
                 "r",
                 Path.of("n"),
+                BaseFormat.F32.withType(BaseType.BF16).withQuantization(BaseQuantization.NF4),
                 QuestionSettings.of(Path.of("p")).withMaxLength(7).withValidation(ValidationSource.heldOut(0.5)),
                 new AdapterSettings(
                         Optional.of(Path.of("a")),
@@ -87,6 +91,7 @@ class TrainerSettingsTest {
                 5);
 
         assertThat(plain.withModel(other.model())
+                        .withBase(other.base())
                         .withQuestions(other.questions())
                         .withAdapter(AdapterSettings.DEFAULT
                                 .withFrom(Path.of("a"))
