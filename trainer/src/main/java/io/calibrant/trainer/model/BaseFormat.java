@@ -27,7 +27,7 @@ public record BaseFormat(BaseType type, BaseQuantization quantization) {
         return new BaseFormat(type, other);
     }
 
-    /** What a run's record says of it; nothing where it is {@link #F32}, as in records from before there was a choice. */
+    /** What a run's record says of it: nothing of {@link #F32}, as in records from before there was a choice. */
     public Map<String, String> settings() {
         Map<String, String> settings = new TreeMap<>();
         if (type != BaseType.F32) {

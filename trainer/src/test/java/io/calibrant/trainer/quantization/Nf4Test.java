@@ -90,7 +90,11 @@ class Nf4Test {
             assertThat(names).hasSizeGreaterThan(5);
             for (String name : names) {
                 for (boolean nested : new boolean[] {false, true}) {
-                    float[] expected = cases.floats(name + (nested ? ".double" : ".plain"));
+                    String rounded = name + (nested ? ".double" : ".plain");
+                    if (!cases.contains(rounded)) {
+                        continue;
+                    }
+                    float[] expected = cases.floats(rounded);
                     float tolerance = 1e-6f * Math.max(1, largest(expected));
                     assertThat(rounded(cases, name + ".w", ElementType.F32, nested))
                             .as(name + ", nested " + nested)
