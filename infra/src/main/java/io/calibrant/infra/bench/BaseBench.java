@@ -4,11 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.infra.demo.DemoFiles;
-import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
+import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.LinearHook;
@@ -73,8 +73,8 @@ public final class BaseBench {
                 figures.accept(Figure.ratio(
                         name + ".stacked.peak", half.stacked, "the most during the same passes", whole.stacked, "MB"));
             }
-            figures.accept(Figure.ratio(
-                    name + ".forward.seconds", half.seconds, "plain forward in F32", whole.seconds, "s"));
+            figures.accept(
+                    Figure.ratio(name + ".forward.seconds", half.seconds, "plain forward in F32", whole.seconds, "s"));
         }
     }
 
@@ -111,8 +111,7 @@ public final class BaseBench {
     private static void stacked(AdaptedModel adapted, TokenBatch batch) {
         try (StackedPass pass = adapted.stacked(batch)) {
             long classes = pass.logits().getShape().get(1);
-            NDArray cotangents =
-                    pass.manager().ones(new Shape(classes - 1, batch.size(), classes));
+            NDArray cotangents = pass.manager().ones(new Shape(classes - 1, batch.size(), classes));
             pass.backward(cotangents, gradient -> {});
         }
     }
@@ -136,14 +135,14 @@ public final class BaseBench {
             String name = "base." + type.name().toLowerCase(Locale.ROOT) + ".logits";
             String of = "the largest logit in F32, of " + exact.length;
             figures.accept(Figure.ratio(name + ".largest_difference", worst, of, largest, "logit"));
-            figures.accept(Figure.ratio(
-                    name + ".mean_difference", Math.sqrt(squares / exact.length), of, largest, "logit"));
+            figures.accept(
+                    Figure.ratio(name + ".mean_difference", Math.sqrt(squares / exact.length), of, largest, "logit"));
         }
     }
 
     private float[] logits(Path directory, BaseType type) {
-        try (LanguageModel model =
-                        LanguageModel.load(directory, settings.device(), settings.base().withType(type));
+        try (LanguageModel model = LanguageModel.load(
+                        directory, settings.device(), settings.base().withType(type));
                 NDManager pass = model.newManager()) {
             return model.fullLogits(batch(model.config()), LinearHook.FROZEN, pass)
                     .toFloatArray();

@@ -53,7 +53,8 @@ final class HalfModelFile {
         Map<String, long[]> shapes = new LinkedHashMap<>();
         shapes.put("model.embed_tokens.weight", new long[] {config.vocabularySize(), config.width()});
         for (LinearShape linear : config.linears()) {
-            if (!linear.path().equals(ModelConfig.HEAD) || !config.architecture().tiedHead()) {
+            if (!linear.path().equals(ModelConfig.HEAD)
+                    || !config.architecture().tiedHead()) {
                 shapes.put(linear.path() + ".weight", new long[] {linear.outputs(), linear.inputs()});
             }
         }

@@ -149,8 +149,8 @@ final class BenchCommand implements Callable<Integer> {
         }
         ComputeDevice where = ComputeDevice.parse(device);
         where.resolve(); // one that is not there is told before anything is printed
-        BenchSettings settings = new BenchSettings(
-                model, base.format(), where, batchSize, length, classes, repetitions, memorySteps);
+        BenchSettings settings =
+                new BenchSettings(model, base.format(), where, batchSize, length, classes, repetitions, memorySteps);
         if (subject == Subject.BASE) {
             output.note(title("fastest of " + repetitions));
             new BaseBench(settings).run(sink);

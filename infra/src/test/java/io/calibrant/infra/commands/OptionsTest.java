@@ -117,8 +117,9 @@ class OptionsTest {
         assertThat(command.settings())
                 .returns(List.of("r", "s"), settings -> settings.serving().runs())
                 .returns(Path.of("m"), settings -> settings.serving().model())
-                .returns(new BaseFormat(BaseType.F16, BaseQuantization.NF4_SINGLE), settings -> settings.serving()
-                        .base())
+                .returns(
+                        new BaseFormat(BaseType.F16, BaseQuantization.NF4_SINGLE),
+                        settings -> settings.serving().base())
                 .returns("other", settings -> settings.serving().fit())
                 .returns(LinkFunction.PROBIT, settings -> settings.answering().link())
                 .returns(64, settings -> settings.answering().points())

@@ -42,8 +42,7 @@ public record BaseModel(
         PromptTokenizer tokenizer = PromptTokenizer.load(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
-            return new BaseModel(
-                    directory, format, LanguageModel.load(directory, device, format), tokenizer, special);
+            return new BaseModel(directory, format, LanguageModel.load(directory, device, format), tokenizer, special);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;

@@ -145,13 +145,15 @@ class Bfloat16GoldenTest {
             Adapter adapter = Peft.read(Golden.file("adapter_mcq"), llama.config(), LABELS.ids());
             try (AdaptedModel model = new AdaptedModel(llama, adapter)) {
                 List<EncodedPrompt> test = prompts("test", tokenizer);
-                Fitted fitted = fit(model, adapter, pass(model, prompts("train", tokenizer), 10), 10, test, Tensors::of);
+                Fitted fitted =
+                        fit(model, adapter, pass(model, prompts("train", tokenizer), 10), 10, test, Tensors::of);
                 Link link = Link.monteCarlo();
                 double nll = 0;
                 for (int i = 0; i < test.size(); i++) {
                     Predictive answer = fitted.answers.get(i);
                     int right = test.get(i).question().answerIndex().orElseThrow();
-                    nll -= Math.log(link.predict(answer.mean(), answer.covariance()).probabilities()[right]);
+                    nll -= Math.log(
+                            link.predict(answer.mean(), answer.covariance()).probabilities()[right]);
                 }
                 return new double[] {fitted.lambda, nll / test.size()};
             }

@@ -46,9 +46,8 @@ class BaseModelTest {
                 .setModelDigest(ModelDigest.of(directory))
                 .setSettings(Map.of("baseDtype", "BF16", "baseQuantization", "nf4"))
                 .build();
-        Run half = Run.newBuilder(rounded)
-                .setSettings(Map.of("baseDtype", "BF16"))
-                .build();
+        Run half =
+                Run.newBuilder(rounded).setSettings(Map.of("baseDtype", "BF16")).build();
         try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU)) {
             assertThatCode(() -> model.requireModelOf(half)).doesNotThrowAnyException();
             assertThatThrownBy(() -> model.requireModelOf(rounded))

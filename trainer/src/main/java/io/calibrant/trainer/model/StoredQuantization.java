@@ -27,8 +27,7 @@ record StoredQuantization(List<String> skipped) {
         JsonNode node = file.root().path(KEY);
         String method = node.path("quant_method").asText("a configuration without quant_method");
         if (!method.equals("bitsandbytes")) {
-            throw file.refused(
-                    KEY, "absent (weights in F32, F16 or BF16), or that of bitsandbytes in 4 bits", method);
+            throw file.refused(KEY, "absent (weights in F32, F16 or BF16), or that of bitsandbytes in 4 bits", method);
         }
         require(file, node, "load_in_4bit", "true");
         require(file, node, "bnb_4bit_quant_type", "nf4");

@@ -18,8 +18,8 @@
  * <p>Rules for graph code, each against a trap of DJL on PyTorch, and held by {@code GraphRulesTest}: no {@code mul},
  * {@code div}, {@code pow} with a Java number, no {@code toType} and no {@code duplicate} between leaf and loss, no
  * bfloat16 arrays but in {@code HalfPrecision}; constants are owned by the model and made by PyTorch, not views of Java
- * buffers. Models raise
- * {@code ModelFileException} and not the exception of settings, since this package does not depend on schemas.
+ * buffers. Models raise {@code ModelFileException} and not the exception of settings, since this package does not
+ * depend on schemas.
  *
  * <p>May depend on: {@code io.calibrant.trainer.files}, {@code io.calibrant.trainer.quantization},
  * {@code io.calibrant.trainer.safetensors}, {@code ai.djl}, {@code com.fasterxml.jackson.core},

@@ -51,8 +51,7 @@ public final class Nf4Checkpoint implements WeightSource {
     /**
      * A weight that the file {@link #holds}.
      *
-     * @throws ModelFileException naming file, tensor, expected and found, if a part of it is absent or otherwise
-     *     shaped
+     * @throws ModelFileException naming file, tensor, expected and found, if a part of it is absent or otherwise shaped
      */
     public static Nf4Checkpoint of(SafetensorsReader reader, String name, long... shape) {
         State state = new State(reader, name);

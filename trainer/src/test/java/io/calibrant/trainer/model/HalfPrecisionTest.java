@@ -105,8 +105,10 @@ class HalfPrecisionTest {
         try (NDManager manager = NDManager.newBaseManager(TestDevice.get(), "PyTorch")) {
             NDArray half = half(manager, type, random(OUT * IN, 1), OUT, IN);
             NDArray wide = HalfPrecision.widened(half, DataType.FLOAT32);
-            NDArray x = manager.create(random(ROWS * IN, 2), new Shape(ROWS, IN)).duplicate();
-            NDArray base = manager.create(random(ROWS * OUT, 3), new Shape(ROWS, OUT)).duplicate();
+            NDArray x =
+                    manager.create(random(ROWS * IN, 2), new Shape(ROWS, IN)).duplicate();
+            NDArray base =
+                    manager.create(random(ROWS * OUT, 3), new Shape(ROWS, OUT)).duplicate();
             float rounding = type == BaseType.BF16 ? 0x1p-8f : 0x1p-11f;
             float largest = 4 * rounding * (float) Math.sqrt(IN); // x, the product, both with some deviations
 
@@ -151,8 +153,7 @@ class HalfPrecisionTest {
         float[] expected = logits(rounded, BaseFormat.F32);
         float[] found = logits(plain, BaseFormat.F32.withType(type));
         assertThat(found).isNotEqualTo(exact);
-        assertThat(found)
-                .containsExactly(expected, within(TestDevice.get().isGpu() ? 0.1f : 0f));
+        assertThat(found).containsExactly(expected, within(TestDevice.get().isGpu() ? 0.1f : 0f));
         assertThat(logits(rounded, BaseFormat.F32.withType(type))).containsExactly(found);
     }
 
@@ -179,7 +180,9 @@ class HalfPrecisionTest {
                 writer.add(
                         name,
                         values,
-                        reader.entry(name).shape().stream().mapToLong(Long::longValue).toArray());
+                        reader.entry(name).shape().stream()
+                                .mapToLong(Long::longValue)
+                                .toArray());
             }
         }
         writer.write(model.resolve("model.safetensors"));

@@ -132,7 +132,8 @@ class Nf4Test {
         try (SafetensorsReader stored = open("bnb4_double")) {
             assertThatThrownBy(() -> Nf4Checkpoint.of(stored, name, 72, 233))
                     .isInstanceOf(ModelFileException.class)
-                    .hasMessageContainingAll("model.safetensors: tensor " + name, "expected shape 72x233, found 72x232");
+                    .hasMessageContainingAll(
+                            "model.safetensors: tensor " + name, "expected shape 72x233, found 72x232");
         }
     }
 

@@ -140,9 +140,8 @@ class SafetensorsTest {
             }
             Random random = new Random(6);
             for (int i = 0; i < 20_000; i++) {
-                float number = i % 4 == 0
-                        ? values[random.nextInt(values.length)]
-                        : Float.intBitsToFloat(random.nextInt());
+                float number =
+                        i % 4 == 0 ? values[random.nextInt(values.length)] : Float.intBitsToFloat(random.nextInt());
                 number = i % 4 == 1 ? (float) random.nextGaussian() * 1e-5f : number;
                 if (i % 4 == 2) { // halfway between two neighbours
                     Double low = numbers.floorKey((double) random.nextFloat());
