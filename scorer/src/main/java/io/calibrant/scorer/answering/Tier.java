@@ -54,12 +54,12 @@ public enum Tier {
             return Set.of();
         }
         int top = adapted.stream()
-                .filter(path -> !path.equals(ModelConfig.HEAD))
+                .filter(path -> !ModelConfig.isHead(path))
                 .mapToInt(ModelConfig::layerOf)
                 .max()
                 .orElse(-1);
         return adapted.stream()
-                .filter(path -> this == ALL || path.equals(ModelConfig.HEAD) || ModelConfig.layerOf(path) == top)
+                .filter(path -> this == ALL || ModelConfig.isHead(path) || ModelConfig.layerOf(path) == top)
                 .collect(Collectors.toUnmodifiableSet());
     }
 }

@@ -11,8 +11,10 @@ import io.calibrant.trainer.capture.LinearGradient;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.Constants;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
@@ -45,8 +47,9 @@ public final class Predictor implements AutoCloseable {
     private final long mostRows;
     private final LongAdder covarianceNanos = new LongAdder();
     private final Map<String, Blocks> blocks = new LinkedHashMap<>();
+    private final NDArray unscaled;
 
-    /** The two blocks of one adapted linear map. */
+    /** The two blocks of one adapted linear map; the head of a classifier has only the first, and it is its own. */
     private record Blocks(BlockProjection a, BlockProjection b) {}
 
     /**
@@ -57,10 +60,10 @@ public final class Predictor implements AutoCloseable {
      * @throws IllegalArgumentException if a block is missing, unknown or shaped otherwise than the adapter
      */
     public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior) {
-        this(adapted, posterior, adapted.weights().pairs().keySet());
+        this(adapted, posterior, adapted.maps());
         Set<String> unknown = new LinkedHashSet<>();
         posterior.forEach(block -> unknown.add(block.block()));
-        blocks.keySet().forEach(path -> unknown.removeAll(List.of(path + ".lora_A", path + ".lora_B")));
+        blocks.keySet().forEach(path -> unknown.removeAll(List.of(path, path + ".lora_A", path + ".lora_B")));
         if (!unknown.isEmpty()) {
             manager.close();
             throw new IllegalArgumentException(
@@ -73,14 +76,13 @@ public final class Predictor implements AutoCloseable {
      * Below the lowest of them no gradient is needed; with none of them it is the plain forward pass, covariances of
      * zero and a novelty of 1.
      *
-     * @param paths module paths of adapted maps
+     * @param paths module paths of adapted maps, and that of a classifier's head where it is a block
      * @throws IllegalArgumentException if a path is not adapted, or a block is missing or shaped otherwise than the
      *     adapter
      */
     public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior, Set<String> paths) {
-        if (!adapted.weights().pairs().keySet().containsAll(paths)) {
-            throw new IllegalArgumentException("not all of " + paths + " are adapted; adapted are "
-                    + adapted.weights().pairs().keySet());
+        if (!adapted.maps().containsAll(paths)) {
+            throw new IllegalArgumentException("not all of " + paths + " are adapted; adapted are " + adapted.maps());
         }
         this.adapted = adapted;
         this.manager = adapted.model().newManager();
@@ -112,6 +114,14 @@ public final class Predictor implements AutoCloseable {
                                         pair.linear().outputs(),
                                         type)));
             }
+            if (paths.contains(ModelConfig.SCORE)) {
+                ClassifierHead head = adapted.headBlock().orElseThrow();
+                blocks.put(
+                        ModelConfig.SCORE,
+                        new Blocks(projection(given, ModelConfig.SCORE, head.classes(), head.width(), type), null));
+            }
+            unscaled = Constants.array(
+                    manager, new double[] {1 / adapted.settings().scaling()}, new Shape(1), type);
             done = true;
         } finally {
             if (!done) {
@@ -256,6 +266,10 @@ public final class Predictor implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             Blocks of = blocks.get(gradient.path());
+            if (gradient.path().equals(ModelConfig.SCORE)) {
+                add(of.a(), headJacobian(gradient), grams, active, projections);
+                return;
+            }
             Shape shape = gradient.projected().getShape(); // S, B, T, r
             NDArray ja = gradient.projected()
                     .transpose(1, 0, 3, 2)
@@ -269,6 +283,17 @@ public final class Predictor implements AutoCloseable {
             add(of.a(), ja, grams, active, projections);
             add(of.b(), jb, grams, active, projections);
         }
+    }
+
+    /** dz/dW of a classifier's head: the outer product of contrast and input, [B, S, K, D]; s is taken out again. */
+    private NDArray headJacobian(LinearGradient gradient) {
+        Shape shape = gradient.output().getShape(); // S, B, 1, K
+        return gradient.output()
+                .mul(unscaled)
+                .transpose(1, 0, 3, 2)
+                .reshape(shape.get(1), shape.get(0) * shape.get(3), 1)
+                .batchMatMul(gradient.input())
+                .reshape(shape.get(1), shape.get(0), shape.get(3), -1);
     }
 
     private static void add(

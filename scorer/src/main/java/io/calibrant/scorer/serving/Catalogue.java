@@ -272,13 +272,15 @@ final class Catalogue {
             if (!covered.contains(name)) {
                 return "posterior " + id(posterior) + " of run '" + runId + "' lacks block " + name;
             }
-            String key = Keys.block(runId, posterior.getCheckpoint(), name);
-            if (adapter(key, block) == null) {
-                Set<List<Integer>> others =
-                        adapterOf.getOrDefault(key, Map.of()).keySet();
-                return "the adapter of run '" + runId + "', checkpoint " + posterior.getCheckpoint() + " lacks block "
-                        + name + (others.isEmpty() ? "" : " of shape " + shape(block) + ", there is " + others)
-                        + refusal(topics.adapters(), key);
+            String lack = missingAdapter(posterior, block);
+            if (lack != null) {
+                return lack;
+            }
+        }
+        for (Block weight : run.getSavedWeights()) {
+            String lack = missingAdapter(posterior, weight);
+            if (lack != null) {
+                return lack;
             }
         }
         for (BlockPrecision precision : posterior.getBlocks()) {
@@ -293,6 +295,20 @@ final class Catalogue {
         return null;
     }
 
+    /** What is missing of an adapter's weight; null for nothing. */
+    private String missingAdapter(Posterior posterior, Block block) {
+        String runId = posterior.getRunId();
+        String key = Keys.block(runId, posterior.getCheckpoint(), block.getName());
+        if (adapter(key, block) != null) {
+            return null;
+        }
+        Set<List<Integer>> others = adapterOf.getOrDefault(key, Map.of()).keySet();
+        return "the adapter of run '" + runId + "', checkpoint " + posterior.getCheckpoint() + " lacks block "
+                + block.getName()
+                + (others.isEmpty() ? "" : " of shape " + shape(block) + ", there is " + others)
+                + refusal(topics.adapters(), key);
+    }
+
     private ServablePosterior servable(Posterior posterior) {
         Run run = runOf.get(posterior.getRunId());
         Map<String, RecordPosition> adapter = new HashMap<>();
@@ -301,6 +317,10 @@ final class Catalogue {
             String name = block.getName();
             adapter.put(name, adapter(Keys.block(run.getRunId(), posterior.getCheckpoint(), name), block));
             places.put(name, factorsOf.get(factorKey(posterior, name)).place());
+        }
+        for (Block weight : run.getSavedWeights()) {
+            String name = weight.getName();
+            adapter.put(name, adapter(Keys.block(run.getRunId(), posterior.getCheckpoint(), name), weight));
         }
         return new ServablePosterior(run, posterior, adapter, places);
     }

@@ -13,8 +13,11 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorForm;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.TaskType;
 import io.calibrant.schemas.avro.Tensor;
+import io.calibrant.trainer.model.ModelConfig;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -42,7 +45,7 @@ final class CatalogueChecks {
         require(run.getLoraRank() >= 1, "loraRank", run.getLoraRank(), "1 or more");
         positive("loraAlpha", run.getLoraAlpha());
         require(!run.getBlocks().isEmpty(), "blocks", "none", "one or more");
-        for (Block block : run.getBlocks()) {
+        for (Block block : weights(run)) {
             String sides = "outputs and inputs of block " + block.getName();
             require(
                     block.getOutputs() >= 1 && block.getInputs() >= 1,
@@ -60,6 +63,23 @@ final class CatalogueChecks {
                     a == null || b == null ? "none" : List.of(a.getOutputs(), b.getInputs()),
                     "lora_A and lora_B of loraRank " + run.getLoraRank());
         }
+        if (run.getTaskType() == TaskType.SEQ_CLS) {
+            Block score = blocks.get(ModelConfig.SCORE);
+            int labels = run.getClassTokens().size();
+            require(
+                    score != null && score.getOutputs() == labels && labels > 1,
+                    "outputs of " + ModelConfig.SCORE,
+                    score == null ? null : score.getOutputs(),
+                    "one for each of 2 or more classTokens (" + labels + ")");
+            for (int row = 0; row < labels; row++) {
+                ClassToken token = run.getClassTokens().get(row);
+                require(
+                        token.getTokenId() == row,
+                        "token of class " + token.getLabel(),
+                        token.getTokenId(),
+                        row + ", its row of the classifier's head");
+            }
+        }
         Set<Object> classes = new HashSet<>();
         for (ClassToken token : run.getClassTokens()) {
             require(token.getTokenId() >= 0, "token of class " + token.getLabel(), token.getTokenId(), "0 or more");
@@ -69,6 +89,13 @@ final class CatalogueChecks {
                     token.getLabel() + " " + token.getTokenId() + " twice",
                     "distinct");
         }
+    }
+
+    /** The weights of a run that are on topic adapters. */
+    private static List<Block> weights(Run run) {
+        List<Block> weights = new ArrayList<>(run.getBlocks());
+        weights.addAll(run.getSavedWeights());
+        return weights;
     }
 
     /** Checks the weights of a block; see {@link #check(String, Run)}. */
@@ -92,7 +119,7 @@ final class CatalogueChecks {
         if (run == null) {
             return;
         }
-        for (Block each : run.getBlocks()) {
+        for (Block each : weights(run)) {
             List<Integer> shape = List.of(each.getOutputs(), each.getInputs());
             require(
                     !each.getName().equals(block.getBlock())

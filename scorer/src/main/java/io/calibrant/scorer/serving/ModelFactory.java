@@ -79,6 +79,6 @@ final class ModelFactory {
                 base.tokenizer(),
                 base.special().eos(),
                 base.model().config(),
-                RunAdapter.adaptsHead(run) ? Optional.of(known) : Optional.empty());
+                RunAdapter.isClosed(run) ? Optional.of(known) : Optional.empty());
     }
 }

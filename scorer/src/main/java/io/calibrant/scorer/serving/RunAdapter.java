@@ -3,7 +3,9 @@ package io.calibrant.scorer.serving;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.TaskType;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
@@ -46,12 +48,26 @@ final class RunAdapter {
                     weights(blocks, path + ".lora_A", run.getLoraRank(), full.inputs()),
                     weights(blocks, path + ".lora_B", outputs, run.getLoraRank())));
         }
-        return Adapter.of(config, settings, classTokens, matrices);
+        Adapter adapter = Adapter.of(config, settings, classTokens, matrices);
+        return isClassifier(run) ? adapter.withClassifier(head(config, run, blocks)) : adapter;
     }
 
-    /** Whether the run adapts the head, so that its rows exist for the run's class tokens only. */
-    static boolean adaptsHead(Run run) {
-        return run.getLoraTargets().contains(ModelConfig.HEAD);
+    /** Whether there are logits for the run's labels only: it adapts the head, or is a classifier. */
+    static boolean isClosed(Run run) {
+        return run.getLoraTargets().contains(ModelConfig.HEAD) || isClassifier(run);
+    }
+
+    /** Whether the run is that of a sequence classifier, whose labels are rows of a head of its own. */
+    static boolean isClassifier(Run run) {
+        return run.getTaskType() == TaskType.SEQ_CLS;
+    }
+
+    private static ClassifierHead head(ModelConfig config, Run run, Map<String, AdapterBlock> blocks) {
+        int classes = run.getClassTokens().size();
+        return new ClassifierHead(
+                weights(blocks, ModelConfig.SCORE, classes, config.width()),
+                classes,
+                run.getBlocks().stream().anyMatch(block -> block.getName().equals(ModelConfig.SCORE)));
     }
 
     private static float[] weights(Map<String, AdapterBlock> blocks, String name, int rows, int columns) {

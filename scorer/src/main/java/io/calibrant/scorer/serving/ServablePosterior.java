@@ -11,7 +11,7 @@ import java.util.Map;
  *
  * @param run what was trained
  * @param posterior state COMPLETE
- * @param adapter positions of the weights by block name, of every block of the run
+ * @param adapter positions of the weights by name, of every block and saved weight of the run
  * @param factors positions of the factors by block name, at exactly the batches of the posterior
  */
 record ServablePosterior(

@@ -23,7 +23,7 @@ import org.apache.kafka.common.serialization.Deserializer;
  *
  * @param run what was trained
  * @param posterior state COMPLETE
- * @param adapter weights by block name, of every block of the run
+ * @param adapter weights by name, of every block and saved weight of the run
  * @param blocks eigenpairs and prior precision of every block of the run, in the run's order
  */
 record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter, List<BlockPosterior> blocks) {
@@ -56,10 +56,11 @@ record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter,
         List<BlockPosterior> blocks = new ArrayList<>();
         try (Deserializer<AdapterBlock> weights = connection.deserializer(AdapterBlock.class);
                 Deserializer<Factor> factors = connection.deserializer(Factor.class)) {
+            servable.adapter()
+                    .forEach((name, weight) -> adapter.put(
+                            name, weights.deserialize(weight.partition().topic(), values.get(weight))));
             for (Block block : servable.run().getBlocks()) {
                 String name = block.getName();
-                RecordPosition weight = servable.adapter().get(name);
-                adapter.put(name, weights.deserialize(weight.partition().topic(), values.get(weight)));
                 RecordPosition factor = servable.factors().get(name);
                 blocks.add(FactorRecords.posterior(
                         factors.deserialize(factor.partition().topic(), values.get(factor)), servable.posterior()));

@@ -38,10 +38,7 @@ final class TierPredictors extends RefCounted {
                 tier,
                 each -> each == Tier.ALL
                         ? new Predictor(adapted, blocks)
-                        : new Predictor(
-                                adapted,
-                                blocks,
-                                each.paths(adapted.weights().pairs().keySet())));
+                        : new Predictor(adapted, blocks, each.paths(adapted.maps())));
     }
 
     @Override

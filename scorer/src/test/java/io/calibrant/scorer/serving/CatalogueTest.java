@@ -9,12 +9,14 @@ import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorForm;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
+import io.calibrant.schemas.avro.TaskType;
 import io.calibrant.schemas.reading.ReadResult;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -194,6 +196,28 @@ class CatalogueTest {
 
     /** Else each turn would fetch all the others again, and never say why. */
     @Test
+    void shouldWaitForWeightsThatAreNoBlockAndRefuseAHeadThatIsMissing() {
+        Run.Builder classifier = Run.newBuilder(record("run"))
+                .setTaskType(TaskType.SEQ_CLS)
+                .setClassTokens(List.of(new ClassToken("food", 0), new ClassToken("number", 1)));
+        send(classifier.build());
+        assertThat(waitingFor()).contains("outputs of score must be one for each of 2 or more classTokens (2)");
+        send(classifier
+                .setSavedWeights(List.of(new Block("score", 2, 3, Side.INPUT)))
+                .build());
+        whole("step-4", 100);
+        assertThat(waitingFor()).contains("the adapter of run 'run', checkpoint step-4 lacks block score");
+        adapter(AdapterBlock.newBuilder(junk("score"))
+                .setWeight(Tensors.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3))
+                .build());
+
+        ServablePosterior servable = catalogue.newest("run", "default").orElseThrow();
+
+        assertThat(servable.adapter()).containsOnlyKeys("m.lora_A", "m.lora_B", "score");
+        assertThat(servable.factors()).containsOnlyKeys(BLOCKS);
+    }
+
+    @Test
     void shouldForgetAPositionThatCompactionTookForARecordThatCannotBeUsed() {
         run("run");
         whole("step-4", 200);
@@ -269,11 +293,18 @@ class CatalogueTest {
     }
 
     private void run(String id) {
-        Run run = Run.newBuilder()
+        send(record(id));
+    }
+
+    private static Run record(String id) {
+        return Run.newBuilder()
                 .setRunId(id)
                 .setBlocks(List.of(new Block("m.lora_A", 2, 3, Side.INPUT), new Block("m.lora_B", 4, 2, Side.GRADIENT)))
                 .build();
-        accept(TOPICS.runs(), id, CONNECTION.serializer(Run.class).serialize(TOPICS.runs(), run));
+    }
+
+    private void send(Run run) {
+        accept(TOPICS.runs(), run.getRunId(), CONNECTION.serializer(Run.class).serialize(TOPICS.runs(), run));
     }
 
     private void adapter(String checkpoint) {

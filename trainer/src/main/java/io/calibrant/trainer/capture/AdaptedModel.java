@@ -4,12 +4,16 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.ForwardTape;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.TokenBatch;
+import java.util.LinkedHashSet;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 
@@ -25,6 +29,7 @@ public final class AdaptedModel implements AutoCloseable {
     private final LoraWeights weights;
     private final NDArray classRows;
     private final NDArray scaling;
+    private final Optional<ClassifierHead> headBlock;
 
     /** Copies the adapter to the model's device. The model is not closed with this object. */
     public AdaptedModel(LanguageModel model, Adapter adapter) {
@@ -32,7 +37,11 @@ public final class AdaptedModel implements AutoCloseable {
         settings = adapter.settings();
         manager = model.newManager();
         weights = new LoraWeights(adapter, manager, model.dataType());
-        classRows = model.classRows(manager, adapter.classTokens());
+        classRows = adapter.classifier()
+                .map(head -> Constants.array(
+                        manager, head.weight(), new Shape(head.classes(), head.width()), model.dataType()))
+                .orElseGet(() -> model.classRows(manager, adapter.classTokens()));
+        headBlock = adapter.classifier().filter(ClassifierHead::isBlock);
         scaling = Constants.array(manager, new double[] {settings.scaling()}, new Shape(1), model.dataType());
     }
 
@@ -49,6 +58,20 @@ public final class AdaptedModel implements AutoCloseable {
     /** The adapter's weights on the device. */
     public LoraWeights weights() {
         return weights;
+    }
+
+    /** The head of a sequence classifier whose weights are a block; empty where there is no such block. */
+    public Optional<ClassifierHead> headBlock() {
+        return headBlock;
+    }
+
+    /**
+     * Paths of the maps that have blocks: those with LoRA in the order of the forward pass, then {@link #headBlock}.
+     */
+    public Set<String> maps() {
+        Set<String> maps = new LinkedHashSet<>(weights.pairs().keySet());
+        headBlock.ifPresent(head -> maps.add(ModelConfig.SCORE));
+        return maps;
     }
 
     /**
@@ -75,21 +98,21 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
-    /** {@link #stacked(TokenBatch, Set)} for all adapted maps. */
+    /** {@link #stacked(TokenBatch, Set)} for all {@link #maps}. */
     public StackedPass stacked(TokenBatch batch) {
-        return stacked(batch, weights.pairs().keySet());
+        return stacked(batch, maps());
     }
 
     /**
      * Runs a batch forward, in evaluation mode, so that one stacked backward pass may follow.
      *
-     * @param maps paths of the adapted maps whose gradients will be asked for, at least one
+     * @param maps those of {@link #maps} whose gradients will be asked for, at least one
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
      */
     public StackedPass stacked(TokenBatch batch, Set<String> maps) {
-        int from = weights.pairs().values().stream()
-                .filter(pair -> maps.contains(pair.linear().path()))
-                .mapToInt(pair -> pair.linear().layer())
+        int from = maps().stream()
+                .filter(maps::contains)
+                .mapToInt(ModelConfig::layerOf)
                 .min()
                 .orElseThrow(() -> new IllegalArgumentException("no adapted map among " + maps));
         NDManager pass = manager.newSubManager();

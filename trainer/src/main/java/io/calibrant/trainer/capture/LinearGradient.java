@@ -4,12 +4,12 @@ import ai.djl.ndarray.NDArray;
 
 /**
  * What a stacked backward pass says of one adapted linear map. The arrays are views that are freed when the visit is
- * over; none may be modified. S cotangents, B batch, T tokens (1 for lm_head: the last real token), r LoRA rank.
+ * over; none may be modified. S cotangents, B batch, T tokens (1 for a head: the last real token), r LoRA rank.
  *
  * @param path module path
  * @param input x [B, T, Din]
- * @param lowRank A x [B, T, r]
- * @param output dL/dh [S, B, T, Dout]; zero at padding
- * @param projected B^T dL/dh [S, B, T, r], without the scaling s
+ * @param lowRank A x [B, T, r]; null for the head of a sequence classifier, which has no LoRA
+ * @param output dL/dh [S, B, T, Dout]; zero at padding; of that head the cotangents themselves
+ * @param projected B^T dL/dh [S, B, T, r], without the scaling s; null for that head
  */
 public record LinearGradient(String path, NDArray input, NDArray lowRank, NDArray output, NDArray projected) {}

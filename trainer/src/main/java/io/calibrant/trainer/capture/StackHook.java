@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDScope;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.BackwardHook;
 import io.calibrant.trainer.model.LinearHook;
+import io.calibrant.trainer.model.ModelConfig;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -18,6 +19,7 @@ final class StackHook implements LinearHook, BackwardHook {
     private final long batchSize;
     private final Map<String, Capture> captures = new HashMap<>();
     private Consumer<LinearGradient> visitor = gradient -> {};
+    private NDArray headInput;
 
     /**
      * What is kept of one adapted map.
@@ -53,6 +55,10 @@ final class StackHook implements LinearHook, BackwardHook {
     public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
         LoraWeights.Pair pair = weights.pairs().get(path);
         if (pair == null) {
+            if (path.equals(ModelConfig.HEAD) && wanted.contains(ModelConfig.SCORE)) {
+                headInput = x;
+                NDScope.unregister(x);
+            }
             return LinearHook.linear(x, weight, base);
         }
         NDArray lowRank = LinearHook.linear(x, pair.a(), null);
@@ -61,6 +67,27 @@ final class StackHook implements LinearHook, BackwardHook {
             NDScope.unregister(x, lowRank);
         }
         return LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(scaling), pair.b(), base));
+    }
+
+    /**
+     * Shows the block of a classifier's head, if it is wanted: its output is the logits.
+     *
+     * @param cotangents dL/dz [S, B, K]
+     */
+    void visitHead(NDArray cotangents) {
+        if (headInput == null) {
+            return;
+        }
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            long[] shape = cotangents.getShape().getShape();
+            visitor.accept(new LinearGradient(
+                    ModelConfig.SCORE,
+                    shaped(headInput, batchSize, 1),
+                    null,
+                    cotangents.reshape(shape[0], shape[1], 1, shape[2]),
+                    null));
+        }
     }
 
     @Override

@@ -49,6 +49,7 @@ public final class StackedPass implements AutoCloseable {
     public void backward(NDArray cotangents, Consumer<LinearGradient> visitor) {
         hook.visitor(visitor);
         Autograd.unrecorded(() -> {
+            hook.visitHead(cotangents);
             tape.backward(cotangents, hook);
             return null;
         });

@@ -3,10 +3,10 @@ package io.calibrant.trainer.curvature;
 /**
  * What one batch adds to the two Kronecker factors of one block.
  *
- * @param block module path and matrix, for example model.layers.0.self_attn.q_proj.lora_A
- * @param rows rows of the large side (lora_A: the input; lora_B: the output gradient)
- * @param small the exact sum over the small side, row-major [r, r]; not to be modified
- * @param smallWidth r
+ * @param block module path and matrix, for example model.layers.0.self_attn.q_proj.lora_A; score for the head
+ * @param rows rows of the large side (lora_A and score: the input; lora_B: the output gradient)
+ * @param small the exact sum over the small side, row-major [r, r], of score [K, K]; not to be modified
+ * @param smallWidth r, of score K
  * @param n row instances that entered the sums: F = A (x) S / n
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody

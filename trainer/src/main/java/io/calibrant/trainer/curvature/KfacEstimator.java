@@ -8,6 +8,7 @@ import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.ModelConfig;
@@ -18,6 +19,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -30,7 +32,7 @@ import java.util.function.Supplier;
  * <p>with a the block's input and g the gradient of the per-example loss by its output, never divided by the batch
  * size. For a linear h = W0 x + s B (A x): lora_A has a = x, g = s B^T dL/dh; lora_B has a = A x, g = s dL/dh. lm_head
  * is evaluated at the last real token alone, so its rows are those and its n is the number of examples under every
- * convention.
+ * convention. So is the head of a sequence classifier where it is a block: a = h, g = dL/dz.
  *
  * <p>Weight gradients of single tokens are never formed; what one block needs is freed before the next.
  */
@@ -94,8 +96,14 @@ public final class KfacEstimator {
                 : List.of(Cotangent.ofLabels(classes, fisherLabels));
         boolean[][] active = cotangents.stream().map(Cotangent::active).toArray(boolean[][]::new);
         BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, 1);
-        pass.backward(stacked(cotangents, pass, model.settings().scaling()), gradient -> {
+        double scaling = model.settings().scaling();
+        pass.backward(stacked(cotangents, pass, scaling), gradient -> {
             TokenRows of = rows.of(gradient.path());
+            if (gradient.path().equals(ModelConfig.SCORE)) {
+                rows.head(
+                        of.inputs(flat(gradient.input())), of.gradients(flat(gradient.output()), active), 1 / scaling);
+                return;
+            }
             rows.input(gradient.path(), () -> of.inputs(flat(gradient.input())));
             rows.lowRank(gradient.path(), of.inputs(flat(gradient.lowRank())));
             rows.gradient(
@@ -104,7 +112,10 @@ public final class KfacEstimator {
                     of.gradients(flat(gradient.projected()), active));
         });
         return new BatchCurvature(
-                rows.blocks(model.weights()), labels.length, classes.logLikelihood(labels), classes.right(labels));
+                rows.blocks(model.weights(), model.headBlock()),
+                labels.length,
+                classes.logLikelihood(labels),
+                classes.right(labels));
     }
 
     /**
@@ -132,7 +143,10 @@ public final class KfacEstimator {
         threads.run(pieces);
         ClassProbabilities classes = ClassProbabilities.of(pass.logits(), prompts);
         return new BatchCurvature(
-                rows.blocks(weights), labels.length, classes.logLikelihood(labels), classes.right(labels));
+                rows.blocks(weights, Optional.empty()),
+                labels.length,
+                classes.logLikelihood(labels),
+                classes.right(labels));
     }
 
     private static Runnable scoped(Runnable work) {
@@ -206,7 +220,7 @@ public final class KfacEstimator {
         }
 
         TokenRows of(String path) {
-            return path.equals(ModelConfig.HEAD) ? last : all;
+            return ModelConfig.isHead(path) ? last : all;
         }
 
         /**
@@ -234,6 +248,18 @@ public final class KfacEstimator {
             small.put(path + LORA_A, small(gb, scale));
         }
 
+        /**
+         * Takes the block of a classifier's head: its large side is its input, of one row an example.
+         *
+         * @param x rows of the input [n, D]
+         * @param dz rows of the gradient by the logits [rows, K]
+         * @param times what {@code dz} is still to be multiplied by
+         */
+        void head(NDArray x, NDArray dz, double times) {
+            large.put(ModelConfig.SCORE, reduce(x, ModelConfig.SCORE, 1));
+            small.put(ModelConfig.SCORE, small(dz, times));
+        }
+
         private FactorRows reduce(NDArray rows, String name, double times) {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
@@ -256,7 +282,7 @@ public final class KfacEstimator {
         }
 
         /** In the order of the forward pass. */
-        List<BlockStatistics> blocks(LoraWeights weights) {
+        List<BlockStatistics> blocks(LoraWeights weights, Optional<ClassifierHead> head) {
             List<BlockStatistics> blocks = new ArrayList<>();
             weights.pairs().forEach((path, pair) -> {
                 int r = Math.toIntExact(pair.a().getShape().get(0));
@@ -266,6 +292,12 @@ public final class KfacEstimator {
                 blocks.add(new BlockStatistics(path + LORA_A, inputs, small.get(path + LORA_A), r, n));
                 blocks.add(new BlockStatistics(path + LORA_B, gradients, small.get(path + LORA_B), r, n));
             });
+            head.ifPresent(score -> blocks.add(new BlockStatistics(
+                    ModelConfig.SCORE,
+                    large.get(ModelConfig.SCORE),
+                    small.get(ModelConfig.SCORE),
+                    score.classes(),
+                    last.count())));
             return blocks;
         }
     }

@@ -25,12 +25,19 @@ public final class Adapter {
     private final int[] classTokens;
     private final Map<String, LoraMatrices> matrices;
     private final float[] fullHeadB;
+    private final ClassifierHead classifier;
 
-    private Adapter(LoraSettings settings, int[] classTokens, Map<String, LoraMatrices> matrices, float[] fullHeadB) {
+    private Adapter(
+            LoraSettings settings,
+            int[] classTokens,
+            Map<String, LoraMatrices> matrices,
+            float[] fullHeadB,
+            ClassifierHead classifier) {
         this.settings = settings;
         this.classTokens = classTokens;
         this.matrices = Collections.unmodifiableMap(matrices);
         this.fullHeadB = fullHeadB;
+        this.classifier = classifier;
     }
 
     /**
@@ -99,7 +106,7 @@ public final class Adapter {
             throw new IllegalArgumentException(
                     "adapter with " + given.keySet().iterator().next() + ", which its targets do not select");
         }
-        return new Adapter(settings, classTokens.clone(), ordered, fullHeadB);
+        return new Adapter(settings, classTokens.clone(), ordered, fullHeadB, null);
     }
 
     private static void checkTokens(ModelConfig config, int[] classTokens) {
@@ -149,7 +156,25 @@ public final class Adapter {
         if (!ordered.keySet().equals(matrices.keySet())) {
             throw new IllegalArgumentException("other maps: " + ordered.keySet());
         }
-        return new Adapter(settings, classTokens, ordered, fullHeadB);
+        return new Adapter(settings, classTokens, ordered, fullHeadB, classifier);
+    }
+
+    /**
+     * The same adapter with the head of a sequence classifier; its class tokens are then the rows of this head.
+     *
+     * @throws IllegalArgumentException if the head does not have a row for every class
+     */
+    public Adapter withClassifier(ClassifierHead head) {
+        if (head.classes() != classTokens.length) {
+            throw new IllegalArgumentException(
+                    "score must have a row for each of " + classTokens.length + " classes, got " + head.classes());
+        }
+        return new Adapter(settings, classTokens, matrices, fullHeadB, head);
+    }
+
+    /** The head of a sequence classifier; empty where labels are tokens. */
+    public Optional<ClassifierHead> classifier() {
+        return Optional.ofNullable(classifier);
     }
 
     /** All V rows of lm_head.lora_B as they were read, [V, r]; not to be changed. */

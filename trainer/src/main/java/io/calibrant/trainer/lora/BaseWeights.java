@@ -30,10 +30,11 @@ public final class BaseWeights {
      *     otherwise; a difference that its narrower type makes does not count
      */
     public static void requireUnchanged(Path adapter, Path model) {
+        boolean classifier = Peft.isClassifier(adapter); // its head is read
         try (SafetensorsReader own = SafetensorsReader.open(adapter.resolve(Peft.WEIGHTS));
                 SafetensorsReader base = SafetensorsReader.open(model)) {
             for (String name : own.names()) {
-                if (!name.contains(".lora_")) {
+                if (!name.contains(".lora_") && !(classifier && SequenceClassifier.isHead(name))) {
                     requireUnchanged(own, own.entry(name), base);
                 }
             }

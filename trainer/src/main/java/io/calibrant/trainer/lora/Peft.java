@@ -48,7 +48,8 @@ public final class Peft {
      * Reads an adapter.
      *
      * @param config the model it must fit
-     * @param classTokens the tokens whose rows of lm_head.lora_B are kept, in their order
+     * @param classTokens the tokens whose rows of lm_head.lora_B are kept, in their order; of a sequence classifier the
+     *     rows of its head, which {@link SequenceClassifier} reads
      * @throws ModelFileException if a file is missing or damaged, the adapter is of a kind that is not supported, or
      *     does not fit the model; names file, tensor or key, expected and found
      */
@@ -145,17 +146,32 @@ public final class Peft {
                 writer.add(key(linear, "lora_B"), m.b(), linear.outputs(), rank);
             }
         }
+        adapter.classifier()
+                .ifPresent(head -> writer.add(
+                        PREFIX + ModelConfig.SCORE + ".weight", head.weight(), head.classes(), head.width()));
         try {
             Files.createDirectories(directory);
             writer.write(directory.resolve(WEIGHTS));
             Files.writeString(
                     directory.resolve(CONFIG),
                     JSON.writerWithDefaultPrettyPrinter()
-                                    .writeValueAsString(PeftConfig.describe(adapter.settings(), baseModel))
+                                    .writeValueAsString(PeftConfig.describe(
+                                            adapter.settings(),
+                                            baseModel,
+                                            adapter.classifier().isPresent()))
                             + "\n");
         } catch (IOException e) {
             throw new ModelFileException(directory + ": cannot be written: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * Whether an adapter is that of a sequence classifier ({@code task_type} SEQ_CLS).
+     *
+     * @throws ModelFileException if the directory holds no configuration of an adapter
+     */
+    public static boolean isClassifier(Path directory) {
+        return PeftConfig.isClassifier(ConfigFile.read(directory.resolve(CONFIG)));
     }
 
     /** The name of the file with the weights of an adapter that a directory holds; empty where it holds none. */
@@ -193,6 +209,8 @@ public final class Peft {
     /** {@code adapter_config.json}. */
     private static final class PeftConfig {
         private static final String CAUSAL = "CAUSAL_LM";
+        private static final String CLASSIFIER = "SEQ_CLS";
+        private static final List<String> HEADS = List.of("classifier", ModelConfig.SCORE);
 
         private final ConfigFile file;
         private final JsonNode root;
@@ -206,17 +224,18 @@ public final class Peft {
             return new PeftConfig(ConfigFile.read(file)).settings();
         }
 
+        static boolean isClassifier(ConfigFile file) {
+            return file.text("task_type").orElse("").equals(CLASSIFIER);
+        }
+
         private LoraSettings settings() {
             String type = file.text("peft_type").orElse("");
             if (!type.equals("LORA")) {
                 throw file.refused("peft_type", "LORA", ConfigFile.quoted(type));
             }
             String task = file.text("task_type").orElse(CAUSAL);
-            if (!task.equals(CAUSAL)) {
-                throw file.refused(
-                        "task_type",
-                        CAUSAL + (task.equals("SEQ_CLS") ? " (a sequence classifier has no tokens for labels)" : ""),
-                        ConfigFile.quoted(task));
+            if (!task.equals(CAUSAL) && !task.equals(CLASSIFIER)) {
+                throw file.refused("task_type", CAUSAL + " or " + CLASSIFIER, ConfigFile.quoted(task));
             }
             String bias = file.text("bias").orElse("none");
             if (!bias.equals("none")) {
@@ -244,7 +263,8 @@ public final class Peft {
                     "velora_config")) {
                 JsonNode node = root.path(key);
                 boolean empty = node.isMissingNode() || node.isNull() || (node.isContainerNode() && node.isEmpty());
-                if (!empty) {
+                boolean heads = key.equals("modules_to_save") && task.equals(CLASSIFIER) && isHeads(node);
+                if (!empty && !heads) {
                     throw file.refused(key, "null or empty", node);
                 }
             }
@@ -259,6 +279,15 @@ public final class Peft {
             } catch (IllegalArgumentException e) {
                 throw file.refused(e);
             }
+        }
+
+        /** What PEFT names for every sequence classifier: of the two the model has score. */
+        private static boolean isHeads(JsonNode names) {
+            boolean heads = true;
+            for (JsonNode name : names) {
+                heads &= HEADS.contains(name.asText());
+            }
+            return heads;
         }
 
         /** For some first weights PEFT takes away from the base what it gives to the adapter, and saves only this. */
@@ -299,10 +328,10 @@ public final class Peft {
             return new LoraTargets(names, "");
         }
 
-        static ObjectNode describe(LoraSettings settings, String baseModel) {
+        static ObjectNode describe(LoraSettings settings, String baseModel, boolean classifier) {
             ObjectNode root = JSON.createObjectNode();
             root.put("peft_type", "LORA");
-            root.put("task_type", CAUSAL);
+            root.put("task_type", classifier ? CLASSIFIER : CAUSAL);
             root.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
             root.put("r", settings.rank());
             if (settings.alpha() == Math.rint(settings.alpha())) {
@@ -322,7 +351,11 @@ public final class Peft {
             root.put("fan_in_fan_out", false);
             root.put("inference_mode", true);
             root.put("init_lora_weights", true);
-            root.putNull("modules_to_save");
+            if (classifier) {
+                HEADS.forEach(root.putArray("modules_to_save")::add);
+            } else {
+                root.putNull("modules_to_save");
+            }
             root.put("use_dora", false);
             return root;
         }

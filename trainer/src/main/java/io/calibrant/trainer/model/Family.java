@@ -58,6 +58,9 @@ enum Family {
     /** The key of the sliding window. */
     static final String WINDOW = "sliding_window";
 
+    /** What the class of a sequence classifier ends in. */
+    private static final String CLASSIFIER = "(Text)?ForSequenceClassification$";
+
     private static final int DEFAULT_WINDOW = 4096;
 
     private final String className;
@@ -116,7 +119,8 @@ enum Family {
     /** The family of a configuration by {@code model_type}, or where that is missing by {@code architectures}. */
     static Family of(ConfigFile file) {
         String type = file.text("model_type").orElse("");
-        String className = file.root().path("architectures").path(0).asText("");
+        String named = file.root().path("architectures").path(0).asText("");
+        String className = named.replaceFirst(CLASSIFIER, "ForCausalLM"); // the same but for the head
         Optional<Family> found = Arrays.stream(values())
                 .filter(f -> type.isEmpty()
                         ? f.className.equals(className)
@@ -126,15 +130,9 @@ enum Family {
             throw file.refused("model_type", accepted(), ConfigFile.quoted(type));
         }
         if (found.isEmpty() || !(className.isEmpty() || className.equals(found.get().className))) {
-            throw file.refused("architectures", accepted() + head(className), ConfigFile.quoted(className));
+            throw file.refused("architectures", accepted(), ConfigFile.quoted(named));
         }
         return found.get();
-    }
-
-    private static String head(String className) {
-        return className.endsWith("ForSequenceClassification")
-                ? " with a head over its vocabulary, for a label is a token (a sequence classifier has none)"
-                : "";
     }
 
     private static String accepted() {

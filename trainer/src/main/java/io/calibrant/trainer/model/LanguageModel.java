@@ -24,6 +24,7 @@ public final class LanguageModel implements AutoCloseable {
 
     private static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
+    private static final String SCORE = ModelConfig.SCORE + ".weight";
 
     private final ModelConfig config;
     private final NDManager manager;
@@ -52,9 +53,23 @@ public final class LanguageModel implements AutoCloseable {
             layer = layer.next();
         }
         norm = new RmsNorm(loader.load("model.norm.weight", config.width()), epsilon);
-        head = config.architecture().tiedHead()
-                ? embedding
+        head = config.architecture().tiedHead() ? embedding : head(loader);
+    }
+
+    /** Of a sequence classifier, whose file has another head in its place: null. */
+    private NDArray head(WeightLoader loader) {
+        return loader.has(SCORE) && !loader.has(HEAD)
+                ? null
                 : loader.load(HEAD, config.vocabularySize(), config.width());
+    }
+
+    /** The head over the vocabulary, if there is one. */
+    private NDArray head() {
+        if (head == null) {
+            throw new IllegalArgumentException("the model must have a head over its vocabulary (lm_head), got that of a"
+                    + " sequence classifier: its adapter must be one, too (task_type SEQ_CLS)");
+        }
+        return head;
     }
 
     /** A file may hold both of a tied pair; which of two different ones is meant, readers do not agree on. */
@@ -142,7 +157,8 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * The rows of the head that belong to class tokens, [K, D], in {@code owner}.
      *
-     * @throws IllegalArgumentException if a token is not in the vocabulary
+     * @throws IllegalArgumentException if a token is not in the vocabulary, or the model is a sequence classifier, that
+     *     has no such head
      */
     public NDArray classRows(NDManager owner, int... tokens) {
         long[] ids = new long[tokens.length];
@@ -150,7 +166,7 @@ public final class LanguageModel implements AutoCloseable {
             ids[i] = checked(tokens[i]);
         }
         try (NDArray index = Constants.array(owner, ids)) {
-            NDArray rows = Embedding.embedding(index, head, SparseFormat.DENSE).singletonOrThrow();
+            NDArray rows = Embedding.embedding(index, head(), SparseFormat.DENSE).singletonOrThrow();
             NDArray wide = HalfPrecision.widened(rows, dataType);
             if (wide != rows) {
                 rows.close();
@@ -207,7 +223,7 @@ public final class LanguageModel implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray x = norm.forward(layers(sequences(batch, pass), hook, false, null), top(hook), null);
-            return keep(hook.apply(ModelConfig.HEAD, x, head, null)
+            return keep(hook.apply(ModelConfig.HEAD, x, head(), null)
                     .reshape(batch.size(), batch.tokens(), config.vocabularySize()));
         }
     }

@@ -20,6 +20,9 @@ public record ModelConfig(
     /** The module path of the head. */
     public static final String HEAD = "lm_head";
 
+    /** The module path of the head of a sequence classifier, which stands in the place of {@link #HEAD}. */
+    public static final String SCORE = "score";
+
     private static final String LAYERS = "model.layers.";
 
     /** @throws IllegalArgumentException if the epsilon is negative */
@@ -106,6 +109,11 @@ public record ModelConfig(
         return path.startsWith(LAYERS)
                 ? Integer.parseInt(path.substring(LAYERS.length(), path.indexOf('.', LAYERS.length())))
                 : Integer.MAX_VALUE;
+    }
+
+    /** Whether a map is a head: evaluated at the last real token only. */
+    public static boolean isHead(String path) {
+        return path.equals(HEAD) || path.equals(SCORE);
     }
 
     /** A name for what a map reads: q, k and v of a layer have one input, and so have gate and up. */

@@ -3,6 +3,7 @@ package io.calibrant.trainer.service;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -63,6 +64,7 @@ final class RunDescriptions {
         Digest digest = new Digest();
         adapter.matrices()
                 .forEach((path, matrices) -> digest.add(path).add(matrices.a()).add(matrices.b()));
+        adapter.classifier().ifPresent(head -> digest.add(ModelConfig.SCORE).add(head.weight()));
         return digest.hex();
     }
 }

@@ -4,6 +4,7 @@ import ai.djl.Device;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Pass;
@@ -210,6 +211,12 @@ public final class Trainer implements AutoCloseable {
     private Adapter adapter(ModelConfig config, TrainingSet set) {
         int[] classTokens = set.classTokens().ids();
         AdapterSettings wanted = settings.adapter();
+        wanted.from()
+                .ifPresent(from -> Require.that(
+                        !Peft.isClassifier(from),
+                        "--adapter",
+                        from,
+                        "one of a causal model, not of a sequence classifier"));
         return wanted.from().isPresent()
                 ? Peft.read(wanted.from().get(), config, classTokens)
                 : Adapter.initialise(config, wanted.lora(), classTokens, settings.seed());

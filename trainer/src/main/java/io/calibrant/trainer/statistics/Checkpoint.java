@@ -11,6 +11,7 @@ public final class Checkpoint {
 
     private final String name;
     private final Map<String, Records.Weight> weights;
+    private final Map<String, Records.Weight> saved;
     private final Map<String, Records.Weight> initial;
     private final Map<String, Double> squaredNorms = new LinkedHashMap<>();
     private final Map<String, Double> squaredDistances = new LinkedHashMap<>();
@@ -25,6 +26,7 @@ public final class Checkpoint {
     public Checkpoint(String name, Adapter adapter, Adapter initial) {
         this.name = name;
         weights = Records.weights(adapter);
+        saved = Records.saved(adapter);
         this.initial = initial == null ? Map.of() : Records.weights(initial);
         weights.forEach((block, weight) -> squaredNorms.put(block, weight.squaredNorm()));
         this.initial.forEach((block, before) ->
@@ -43,11 +45,20 @@ public final class Checkpoint {
 
     /** About how many bytes the weights take. */
     public long bytes() {
-        return weights.values().stream().mapToLong(w -> 4L * w.values().length).sum() * (initial.isEmpty() ? 1 : 2);
+        return bytes(weights) + bytes(saved) + bytes(initial);
+    }
+
+    private static long bytes(Map<String, Records.Weight> some) {
+        return some.values().stream().mapToLong(w -> 4L * w.values().length).sum();
     }
 
     Map<String, Records.Weight> weights() {
         return weights;
+    }
+
+    /** What the adapter has beside its blocks. */
+    Map<String, Records.Weight> saved() {
+        return saved;
     }
 
     /** The weights before fine-tuning; empty where they are not known. */

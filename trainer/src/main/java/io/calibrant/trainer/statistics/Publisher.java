@@ -18,6 +18,7 @@ import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.statistics.TransactionalSender.Transaction;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -127,19 +128,19 @@ public final class Publisher implements AutoCloseable {
     public void checkpoint(Checkpoint checkpoint) {
         sender.send(transaction -> {
             add(transaction, topics.runs(), run.runId(), runs, Records.run(run));
-            checkpoint
-                    .weights()
-                    .forEach((block, weight) -> add(
-                            transaction,
-                            topics.adapters(),
-                            Keys.block(run.runId(), name(checkpoint), block),
-                            adapters,
-                            Records.adapterBlock(
-                                    run.runId(),
-                                    name(checkpoint),
-                                    block,
-                                    weight,
-                                    checkpoint.initial().get(block))));
+            Map<String, Records.Weight> all = new LinkedHashMap<>(checkpoint.weights());
+            all.putAll(checkpoint.saved());
+            all.forEach((block, weight) -> add(
+                    transaction,
+                    topics.adapters(),
+                    Keys.block(run.runId(), name(checkpoint), block),
+                    adapters,
+                    Records.adapterBlock(
+                            run.runId(),
+                            name(checkpoint),
+                            block,
+                            weight,
+                            checkpoint.initial().get(block))));
         });
     }
 

@@ -11,19 +11,23 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
+import io.calibrant.schemas.avro.TaskType;
 import io.calibrant.schemas.avro.Tensor;
 import io.calibrant.trainer.curvature.BlockStatistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
 import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -40,15 +44,21 @@ final class Records {
                     path + ".lora_A", matrices.rank(), matrices.linear().inputs(), Side.INPUT));
             blocks.add(new Block(path + ".lora_B", matrices.linear().outputs(), matrices.rank(), Side.GRADIENT));
         }
+        Optional<ClassifierHead> head = run.adapter().classifier();
+        List<Block> saved = new ArrayList<>();
+        head.ifPresent(score -> (score.isBlock() ? blocks : saved)
+                .add(new Block(ModelConfig.SCORE, score.classes(), score.width(), Side.INPUT)));
         return Run.newBuilder()
                 .setRunId(run.runId())
                 .setModelId(run.modelId())
                 .setModelDigest(run.modelDigest())
+                .setTaskType(head.isPresent() ? TaskType.SEQ_CLS : TaskType.CAUSAL_LM)
                 .setLoraRank(run.adapter().settings().rank())
                 .setLoraAlpha(alpha(run.adapter().settings()))
                 .setLoraDropout(run.adapter().settings().dropout())
                 .setLoraTargets(List.copyOf(run.adapter().matrices().keySet()))
                 .setBlocks(blocks)
+                .setSavedWeights(saved)
                 .setClassTokens(run.classTokens().tokens().stream()
                         .map(token -> new ClassToken(token.label(), token.tokenId()))
                         .toList())
@@ -83,7 +93,22 @@ final class Records {
             weights.put(
                     path + ".lora_B", new Weight(matrices.b(), matrices.linear().outputs(), matrices.rank()));
         }
+        adapter.classifier()
+                .filter(ClassifierHead::isBlock)
+                .ifPresent(head -> weights.put(ModelConfig.SCORE, weight(head)));
         return weights;
+    }
+
+    /** Weights by name that are on topic adapters and no blocks: see {@code savedWeights} of the run. */
+    static Map<String, Weight> saved(Adapter adapter) {
+        return adapter.classifier()
+                .filter(head -> !head.isBlock())
+                .map(head -> Map.of(ModelConfig.SCORE, weight(head)))
+                .orElse(Map.of());
+    }
+
+    private static Weight weight(ClassifierHead head) {
+        return new Weight(head.weight(), head.classes(), head.width());
     }
 
     /** One matrix on the host. */

@@ -157,8 +157,9 @@ class PeftTest {
                     "got '" + init + "'");
         }
         assertRefused(Map.of("init_lora_weights", 1), "init_lora_weights", "got 1");
+        assertRefused(Map.of("task_type", "TOKEN_CLS"), "task_type must be CAUSAL_LM or SEQ_CLS", "'TOKEN_CLS'");
         assertRefused(
-                Map.of("task_type", "SEQ_CLS"), "task_type must be CAUSAL_LM", "sequence classifier", "'SEQ_CLS'");
+                Map.of("task_type", "SEQ_CLS", "modules_to_save", List.of("score", "embed_tokens")), "modules_to_save");
         assertRefused(Map.of("lora_dropout", "0.05x"), "lora_dropout must be a number, got \"0.05x\"");
         assertRefused(Map.of("lora_alpha", "16"), "lora_alpha must be a number");
         assertRefused(Map.of("use_rslora", "yes"), "use_rslora must be true or false, got \"yes\"");

@@ -225,10 +225,10 @@ class ModelConfigTest {
                 .hasMessageContainingAll("model_type", "'gpt2'", "LlamaForCausalLM", "mistral", "qwen2", "qwen3");
         Files.writeString(
                 directory.resolve("config.json"),
-                "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForSequenceClassification\"]}");
+                "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForTokenClassification\"]}");
         assertThatThrownBy(() -> ModelConfig.read(directory))
                 .isInstanceOf(ModelFileException.class)
-                .hasMessageContainingAll("architectures", "LlamaForSequenceClassification", "LlamaForCausalLM");
+                .hasMessageContainingAll("architectures", "LlamaForTokenClassification", "LlamaForCausalLM");
     }
 
     @Test

@@ -1,0 +1,141 @@
+package io.calibrant.trainer.lora;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.calibrant.trainer.model.ConfigFile;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.safetensors.ModelFileException;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.safetensors.TensorEntry;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+
+/**
+ * What an adapter of PEFT with {@code task_type} SEQ_CLS and its base model's directory say of the classifier: its
+ * head, which PEFT saves with the adapter ({@code modules_to_save}), and the labels of its rows.
+ *
+ * @param head of the adapter, else of the base model
+ * @param labels K, in the order of the logits
+ */
+public record SequenceClassifier(ClassifierHead head, List<String> labels) {
+    private static final String CONFIG = "config.json";
+    private static final String LABELS = "id2label";
+    private static final String PAD = "pad_token_id";
+    private static final String WEIGHT = ModelConfig.SCORE + ".weight";
+
+    /** @throws IllegalArgumentException unless there is one label a row, distinct, without white space at their ends */
+    public SequenceClassifier {
+        labels = List.copyOf(labels);
+        if (labels.size() != head.classes()
+                || new HashSet<>(labels).size() != labels.size()
+                || labels.stream()
+                        .anyMatch(label -> label.isEmpty() || !label.strip().equals(label))) {
+            throw new IllegalArgumentException("labels must be " + head.classes()
+                    + ", one a row of the head, distinct and without white space at their ends, got " + labels);
+        }
+    }
+
+    /**
+     * Reads the classifier of an adapter.
+     *
+     * @param config of the base model
+     * @param labels in the order of the logits; empty: {@code id2label} of the config.json beside the adapter, else of
+     *     the model's
+     * @return empty if the adapter is none of a sequence classifier
+     * @throws ModelFileException if head or labels are missing, or do not fit; names file and key or tensor
+     */
+    public static Optional<SequenceClassifier> read(Path adapter, Path model, ModelConfig config, List<String> labels) {
+        if (!Peft.isClassifier(adapter)) {
+            return Optional.empty();
+        }
+        ClassifierHead head = head(adapter, model, config.width());
+        if (!labels.isEmpty()) {
+            try {
+                return Optional.of(new SequenceClassifier(head, labels));
+            } catch (IllegalArgumentException e) {
+                throw new ModelFileException("--" + e.getMessage(), e);
+            }
+        }
+        ConfigFile file = ConfigFile.read(labelled(adapter).orElse(model.resolve(CONFIG)));
+        try {
+            return Optional.of(new SequenceClassifier(head, named(file, head.classes())));
+        } catch (IllegalArgumentException e) {
+            throw file.refused(e);
+        }
+    }
+
+    /** Numbers of the head's rows, [K]: what stands for class tokens. */
+    public int[] rows() {
+        return IntStream.range(0, labels.size()).toArray();
+    }
+
+    /**
+     * The id that fills batches in Python: transformers takes the logits at the last token that is another one. Empty
+     * where the model names none, or none that a token can be: the last token of all counts.
+     */
+    public static OptionalInt pad(Path model) {
+        ConfigFile file = ConfigFile.read(model.resolve(CONFIG));
+        return file.has(PAD) ? OptionalInt.of(file.integer(PAD)) : OptionalInt.empty();
+    }
+
+    private static Optional<Path> labelled(Path adapter) {
+        Path file = adapter.resolve(CONFIG);
+        return Files.isRegularFile(file) && ConfigFile.read(file).has(LABELS) ? Optional.of(file) : Optional.empty();
+    }
+
+    private static List<String> named(ConfigFile file, int classes) {
+        JsonNode names = file.root().path(LABELS);
+        List<String> labels = new ArrayList<>();
+        for (int c = 0; c < classes; c++) {
+            JsonNode name = names.path(Integer.toString(c));
+            if (names.size() != classes || !name.isTextual()) {
+                throw file.refused(
+                        LABELS,
+                        "an object with a label for each of 0 to " + (classes - 1)
+                                + ", the rows of the head (--labels gives them in their order)",
+                        names);
+            }
+            labels.add(name.asText());
+        }
+        return labels;
+    }
+
+    private static ClassifierHead head(Path adapter, Path model, int width) {
+        Path file = adapter.resolve(Peft.WEIGHTS);
+        try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+            Optional<String> name =
+                    reader.names().stream().filter(SequenceClassifier::isHead).findFirst();
+            if (name.isPresent()) {
+                return head(reader, name.get(), width);
+            }
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(model)) {
+            if (reader.contains(WEIGHT)) {
+                return head(reader, WEIGHT, width);
+            }
+        }
+        throw new ModelFileException(file + ": tensor " + Peft.PREFIX + WEIGHT
+                + " must be there (modules_to_save score), or " + WEIGHT + " in the base model " + model
+                + ", got neither: a sequence classifier has such a head");
+    }
+
+    private static ClassifierHead head(SafetensorsReader reader, String name, int width) {
+        TensorEntry entry = reader.entry(name);
+        List<Long> shape = entry.shape();
+        if (shape.size() != 2 || shape.get(0) < 2 || shape.get(1) != width) {
+            throw new ModelFileException(entry.file() + ": tensor " + name + " must have shape [classes, " + width
+                    + "], 2 classes or more, got " + TensorEntry.describe(shape));
+        }
+        return new ClassifierHead(reader.finiteFloats(name), Math.toIntExact(shape.get(0)), false);
+    }
+
+    /** Whether a tensor of an adapter's file is its head. */
+    static boolean isHead(String name) {
+        return name.replaceFirst("\\.modules_to_save(\\.default)?\\.", ".").equals(Peft.PREFIX + WEIGHT);
+    }
+}
