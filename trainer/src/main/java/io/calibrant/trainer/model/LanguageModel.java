@@ -166,7 +166,8 @@ public final class LanguageModel implements AutoCloseable {
             ids[i] = checked(tokens[i]);
         }
         try (NDArray index = Constants.array(owner, ids)) {
-            NDArray rows = Embedding.embedding(index, head(), SparseFormat.DENSE).singletonOrThrow();
+            NDArray rows =
+                    Embedding.embedding(index, head(), SparseFormat.DENSE).singletonOrThrow();
             NDArray wide = HalfPrecision.widened(rows, dataType);
             if (wide != rows) {
                 rows.close();
