@@ -19,21 +19,38 @@ import java.util.function.Function;
  * @param context a text that it refers to; null for none
  * @param labels of the choices, in their order
  * @param texts of the choices, in the same order
+ * @param prompt the whole prompt, verbatim; null where it is rendered
  */
-public record QuestionText(String stem, String context, List<String> labels, List<String> texts) {
+public record QuestionText(
+        String stem, String context, List<String> labels, List<String> texts, String prompt) {
     /** 64 bits: two texts of one id that differ are never taken for one by chance. */
     private static final int DIGITS = 16;
 
-    /** Copies the lists. */
+    /** Begins no length of a text. */
+    private static final byte PROMPT = -1;
+
+    /** Copies the lists; an empty prompt is none. */
     public QuestionText {
         Objects.requireNonNull(stem, "stem");
         labels = List.copyOf(labels);
         texts = List.copyOf(texts);
+        prompt = prompt == null || prompt.isEmpty() ? null : prompt;
+    }
+
+    /** A text that is rendered. */
+    public QuestionText(String stem, String context, List<String> labels, List<String> texts) {
+        this(stem, context, labels, texts, null);
     }
 
     /** The text of a record. */
     public static QuestionText of(Question question) {
-        return of(question.getStem(), question.getContext(), question.getChoices(), Choice::getLabel, Choice::getText);
+        return of(
+                question.getStem(),
+                question.getContext(),
+                question.getChoices(),
+                Choice::getLabel,
+                Choice::getText,
+                question.getPrompt());
     }
 
     /**
@@ -42,14 +59,21 @@ public record QuestionText(String stem, String context, List<String> labels, Lis
      * @param choices in their order
      * @param label of a choice
      * @param text of a choice
+     * @param prompt the whole prompt, verbatim; null where it is rendered
      */
     public static <C> QuestionText of(
-            String stem, String context, List<C> choices, Function<C, String> label, Function<C, String> text) {
+            String stem,
+            String context,
+            List<C> choices,
+            Function<C, String> label,
+            Function<C, String> text,
+            String prompt) {
         return new QuestionText(
                 stem,
                 context,
                 choices.stream().map(label).toList(),
-                choices.stream().map(text).toList());
+                choices.stream().map(text).toList(),
+                prompt);
     }
 
     /** 16 hexadecimal digits that stand for the text, with the order of its choices. */
@@ -61,6 +85,7 @@ public record QuestionText(String stem, String context, List<String> labels, Lis
             add(digest, labels.get(i));
             add(digest, texts.get(i));
         }
+        addPrompt(digest, prompt);
         return HexFormat.of().formatHex(digest.digest()).substring(0, DIGITS);
     }
 
@@ -73,7 +98,16 @@ public record QuestionText(String stem, String context, List<String> labels, Lis
         add(digest, plain(stem));
         add(digest, context == null ? "" : plain(context));
         texts.stream().map(QuestionText::plain).sorted().forEach(text -> add(digest, text));
+        addPrompt(digest, prompt == null ? null : plain(prompt));
         return ByteBuffer.wrap(digest.digest()).getLong();
+    }
+
+    /** Nothing where there is none: the digests of questions without stay as they are. */
+    private static void addPrompt(MessageDigest digest, String prompt) {
+        if (prompt != null) {
+            digest.update(PROMPT);
+            add(digest, prompt);
+        }
     }
 
     private static String plain(String text) {

@@ -44,4 +44,22 @@ class TrainingTextsTest {
         assertThat(text("Is it day?", "no", "yes").digest()).isNotEqualTo(digest);
         assertThat(text("Is it day", "?yes", "no").digest()).isNotEqualTo(digest);
     }
+
+    @Test
+    void shouldTellPromptsApartAndLeaveTheDigestOfOthersAsItWas() {
+        QuestionText rendered = new QuestionText("Is it day?", null, List.of("A", "B"), List.of("yes", "no"));
+        QuestionText verbatim =
+                new QuestionText("Is it day?", null, List.of("A", "B"), List.of("yes", "no"), "Day? A or B:");
+        assertThat(rendered.digest()).isEqualTo("8a082287afd82bcd");
+        assertThat(verbatim.digest()).isNotEqualTo(rendered.digest());
+        assertThat(new QuestionText("Is it day?", null, List.of("A", "B"), List.of("yes", "no"), "").digest())
+                .as("an empty prompt is none")
+                .isEqualTo(rendered.digest());
+        TrainingTexts trained = TrainingTexts.of(List.of(verbatim));
+        assertThat(trained.contains(rendered)).isFalse();
+        assertThat(trained.contains(new QuestionText(
+                        "Is it day?", null, List.of("A", "B"), List.of("yes", "no"), "Day?  A or B:")))
+                .as("other white space")
+                .isTrue();
+    }
 }

@@ -9,6 +9,7 @@ import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.SpecialTokens;
@@ -33,14 +34,10 @@ public final class TinyRun implements AutoCloseable {
         TinyDirectory.write(directory, 1);
         List<Question> asked = questions(questions);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
-            classTokens = ClassTokens.lookup(tokenizer, asked);
-            prompts = asked.stream()
-                    .map(q -> EncodedPrompt.of(
-                            q,
-                            tokenizer,
-                            classTokens,
-                            SpecialTokens.read(directory).eos()))
-                    .toList();
+            PromptEncoder encoder =
+                    PromptEncoder.paper(tokenizer, SpecialTokens.read(directory).eos());
+            classTokens = ClassTokens.of(encoder.encode(asked));
+            prompts = classTokens.place(encoder.encode(asked));
         }
         llama = LanguageModel.load(directory, TestDevice.get());
         LoraSettings settings = new LoraSettings(4, 8, dropout, false, LoraTargets.parse("q_proj,down_proj,lm_head"));

@@ -16,7 +16,7 @@ public final class AnswerCheck {
     private static final double ROUNDING = LabelledProbabilities.ROUNDING;
 
     /** Choices of a question at most, as topic questions has it. */
-    static final int MOST_CHOICES = 26;
+    static final int MOST_CHOICES = 256;
 
     /** No difference of logits is larger, and the calibration squares it. */
     static final double MOST_LOGIT = 1e9;

@@ -13,7 +13,7 @@ public final class Link {
     /** Most points of {@link LinkFunction#MC}. */
     public static final int MOST_POINTS = 1 << 20;
 
-    private static final int MOST_CLASSES = 26;
+    private static final int MOST_CLASSES = 256;
 
     private final LinkFunction function;
     private final SobolPoints points;
@@ -45,7 +45,7 @@ public final class Link {
      * @param mean contrast means y_c = z_c - z_C, C - 1 numbers; not modified
      * @param covariance their covariance [C - 1, C - 1], symmetric positive semi-definite; not modified
      * @return probabilities of the C classes, the reference class last
-     * @throws IllegalArgumentException if shapes disagree, there are more than 26 classes, a number is not finite, or
+     * @throws IllegalArgumentException if shapes disagree, there are more than 256 classes, a number is not finite, or
      *     the covariance is indefinite beyond rounding: it is never repaired
      */
     public Prediction predict(double[] mean, double[][] covariance) {
@@ -77,7 +77,7 @@ public final class Link {
      * itself. They depend on the order of the contrasts, the average over them does not but for the error of the
      * points.
      *
-     * @throws IllegalArgumentException if there are not 2 to 26 classes
+     * @throws IllegalArgumentException if there are not 2 to 256 classes
      */
     public SampledLogits sampleInOrder(double[] mean, double[][] covariance) {
         requireClasses(mean);
@@ -86,7 +86,7 @@ public final class Link {
 
     private static void requireClasses(double[] mean) {
         if (mean.length < 1 || mean.length >= MOST_CLASSES) {
-            throw new IllegalArgumentException("classes must be 2 to 26, got " + (mean.length + 1));
+            throw new IllegalArgumentException("classes must be 2 to " + MOST_CLASSES + ", got " + (mean.length + 1));
         }
     }
 

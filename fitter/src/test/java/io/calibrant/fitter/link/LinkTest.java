@@ -261,9 +261,9 @@ class LinkTest {
     void shouldNameWhatItDoesNotAccept() {
         Link link = Link.monteCarlo();
         assertThatThrownBy(() -> link.predict(new double[0], new double[0][0]))
-                .hasMessage("classes must be 2 to 26, got 1");
-        assertThatThrownBy(() -> link.predict(new double[26], identity(26)))
-                .hasMessage("classes must be 2 to 26, got 27");
+                .hasMessage("classes must be 2 to 256, got 1");
+        assertThatThrownBy(() -> link.predict(new double[256], identity(256)))
+                .hasMessage("classes must be 2 to 256, got 257");
         assertThatThrownBy(() -> link.predict(new double[] {Double.NaN}, identity(1)))
                 .hasMessageContaining("NaN");
         assertThatThrownBy(() -> link.predict(new double[2], identity(3))).hasMessageContaining("3 rows");

@@ -430,7 +430,7 @@ class CalibrationTopicTest {
                 new Bad("mapProbabilities hold 1.000002", a -> a.setMapProbabilities(List.of(1.000002, 0.0, 0.0, 0.0))),
                 new Bad("posteriorVersion is 9223372036854775807", a -> a.setPosteriorVersion(Long.MAX_VALUE)),
                 new Bad(
-                        "4 labels, expected 26 at most, of 1000 characters",
+                        "4 labels, expected 256 at most, of 1000 characters",
                         a -> a.setLabels(List.of("A", "B", "C", "x".repeat(1001)))));
     }
 

@@ -17,6 +17,7 @@ import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.statistics.BatchRange;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.Publisher;
@@ -79,7 +80,7 @@ record FitterLoad(int layers, int width, int batches) {
                 "none",
                 adapter,
                 classes,
-                "none",
+                PromptForm.PAPER,
                 TOKENS,
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,

@@ -25,6 +25,7 @@ import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.Trainer;
@@ -151,22 +152,17 @@ final class ScorerPathBench {
 
         int size = PollSettings.DEFAULTS.batchSize();
         List<io.calibrant.trainer.prompts.Question> batch = asked.questions().subList(0, size);
-        ClassTokens classes = ClassTokens.lookup(tokenizer, asked.questions());
-        List<EncodedPrompt> prompts = encode(batch, tokenizer, classes);
-        double tokenizing = Timing.seconds(settings.repetitions(), () -> encode(batch, tokenizer, classes));
+        PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.of(2 * settings.length()));
+        ClassTokens classes = ClassTokens.of(encoder.encode(asked.questions()));
+        List<EncodedPrompt> prompts = classes.place(encoder.encode(batch));
+        double tokenizing =
+                Timing.seconds(settings.repetitions(), () -> classes.place(encoder.encode(batch)));
         double computing = alone.applyAsDouble(prompts);
         double whole = size / backlog(connection, asked);
         String of = "a batch of " + size + " of a backlog, through Kafka";
         figures.accept(Figure.absolute("scorer.backlog.questions_per_second", size / whole, "1/s"));
         figures.accept(Figure.ratio("scorer.tokenizer.share", tokenizing, of, whole, "s"));
         figures.accept(Figure.ratio("scorer.kafka.share", whole - computing - tokenizing, of, whole, "s"));
-    }
-
-    private List<EncodedPrompt> encode(
-            List<io.calibrant.trainer.prompts.Question> questions, PromptTokenizer tokenizer, ClassTokens classes) {
-        return questions.stream()
-                .map(question -> EncodedPrompt.of(question, tokenizer, classes, OptionalInt.of(2 * settings.length())))
-                .toList();
     }
 
     private static void percentiles(String name, double[] millis, Consumer<Figure> figures) {

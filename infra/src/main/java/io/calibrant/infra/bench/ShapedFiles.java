@@ -2,7 +2,7 @@ package io.calibrant.infra.bench;
 
 import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.trainer.prompts.Choice;
-import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import java.io.IOException;
@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 
 /** A model directory and questions of the benchmark's shape, for what reads files. */
 final class ShapedFiles {
@@ -30,6 +31,7 @@ final class ShapedFiles {
      * @param length T, tokens
      */
     static List<Question> questions(List<Question> questions, PromptTokenizer tokenizer, int classes, int length) {
+        PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.empty());
         List<Question> longer = new ArrayList<>();
         for (Question question : questions) {
             List<Choice> choices = question.choices()
@@ -43,7 +45,7 @@ final class ShapedFiles {
                 context.append(words.get(word++ % words.size())).append(' ');
                 now = new Question(
                         question.id(), question.question(), context.toString().trim(), choices, answer);
-            } while (tokenizer.encode(Prompt.text(now)).length < length - 8);
+            } while (encoder.encode(now).length() < length - 8);
             longer.add(now);
         }
         return longer;

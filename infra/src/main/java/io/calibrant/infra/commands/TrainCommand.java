@@ -16,6 +16,10 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.prompts.LabelTokens;
+import io.calibrant.trainer.prompts.PromptForm;
+import io.calibrant.trainer.prompts.QuestionFile;
+import io.calibrant.trainer.prompts.SpecialTokensRule;
 import io.calibrant.trainer.service.AdapterOutput;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.AdapterSettings;
@@ -62,6 +66,9 @@ final class TrainCommand implements Callable<Integer> {
     private static final String NONE = "none";
     private static final String FULL = "full";
     private static final double HELD_OUT = 0.2;
+
+    /** Choices of a question up to which the exact Fisher, a backward pass for each but one, is not too dear. */
+    private static final int MOST_EXACT = 8;
 
     @Spec
     private CommandSpec spec;
@@ -139,6 +146,38 @@ final class TrainCommand implements Callable<Integer> {
     private String loraTargets;
 
     @Option(
+            names = "--prompt",
+            paramLabel = "paper|FILE",
+            defaultValue = "paper",
+            description = "The prompt that the adapter was or is to be trained with: the paper's, or a Mustache"
+                    + " template with {{{question}}}, {{{context}}}, {{#choices}}{{{label}}}. {{{text}}}{{/choices}}."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private String prompt;
+
+    @Option(
+            names = "--label-separator",
+            paramLabel = "TEXT",
+            description = "What stands between a prompt and its label. Default: nothing after a new line or a special"
+                    + " token, else a space; the paper's form has its space.")
+    private String labelSeparator;
+
+    @Option(
+            names = "--special-tokens",
+            paramLabel = "WHEN",
+            defaultValue = "AUTO",
+            description = "When the tokenizer puts its special tokens before a prompt: ${COMPLETION-CANDIDATES}; AUTO:"
+                    + " unless the prompt begins with them. Default: ${DEFAULT-VALUE}.")
+    private SpecialTokensRule specialTokens;
+
+    @Option(
+            names = "--label-tokens",
+            paramLabel = "WHICH",
+            defaultValue = "ONE",
+            description = "${COMPLETION-CANDIDATES}: a label is one token, or the first of several stands for it."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private LabelTokens labelTokens;
+
+    @Option(
             names = "--max-length",
             paramLabel = "N",
             defaultValue = "300",
@@ -166,8 +205,8 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--fisher",
-            defaultValue = "EXACT",
-            description = "Gradients of the curvature: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+            description = "Gradients of the curvature: ${COMPLETION-CANDIDATES}. Default: EXACT, a backward pass for each"
+                    + " choice but one, or MC where a question has more than 8.")
     private FisherType fisher;
 
     @Option(
@@ -295,11 +334,12 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        TrainerSettings settings = settings();
-        Usage.check(spec, () -> AdapterOutput.check(settings));
+        TrainerSettings told = settings();
+        Usage.check(spec, () -> AdapterOutput.check(told));
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
         ServiceLines lines = new ServiceLines(out);
+        TrainerSettings settings = withFisher(told, lines);
         if (settings.questions().validation().equals(ValidationSource.NONE)) {
             lines.warn(CalibrationWords.RISK);
         }
@@ -321,7 +361,7 @@ final class TrainCommand implements Callable<Integer> {
                 run,
                 model,
                 base.format(),
-                new QuestionSettings(questions, maxLength, skipLong, validation()),
+                new QuestionSettings(questions, maxLength, skipLong, validation(), promptForm()),
                 new AdapterSettings(
                         Optional.ofNullable(adapter),
                         loraRank,
@@ -331,7 +371,7 @@ final class TrainCommand implements Callable<Integer> {
                         Optional.ofNullable(output),
                         overwrite),
                 new OptimisationSettings(steps, batchSize, learningRate),
-                new CurvatureSettings(kfac, fisher, rank(), Shard.parse(shard), checkpointEvery),
+                new CurvatureSettings(kfac, fisher == null ? FisherType.EXACT : fisher, rank(), Shard.parse(shard), checkpointEvery),
                 new StreamingSettings(
                         statisticsEvery,
                         halfLife == null ? OptionalDouble.empty() : OptionalDouble.of(halfLife),
@@ -345,6 +385,29 @@ final class TrainCommand implements Callable<Integer> {
                         Optional.ofNullable(stateDir)
                                 .map(directory -> new StateSettings(directory, Duration.ofSeconds(stateEvery)))),
                 seed);
+    }
+
+    /** The exact Fisher is dear where there are many choices, so nobody gets it there without asking. */
+    private TrainerSettings withFisher(TrainerSettings told, ServiceLines lines) {
+        int choices = fisher != null
+                ? 0
+                : QuestionFile.read(questions).stream()
+                        .mapToInt(question -> question.choices().size())
+                        .max()
+                        .orElse(0);
+        if (choices <= MOST_EXACT) {
+            return told;
+        }
+        lines.warn("questions have up to " + choices + " choices: --fisher MC, one backward pass from sampled answers, is"
+                + " taken instead of the " + (choices - 1) + " passes of EXACT");
+        return told.withCurvature(told.curvature().withFisher(kfac, FisherType.MC));
+    }
+
+    private PromptForm promptForm() {
+        return PromptForm.read(prompt)
+                .withLabelSeparator(Optional.ofNullable(labelSeparator))
+                .withSpecialTokens(specialTokens)
+                .withLabelTokens(labelTokens);
     }
 
     private boolean replacing() {

@@ -10,7 +10,8 @@ import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
@@ -86,7 +87,7 @@ public final class DemoModel {
         write(directory.resolve("questions.jsonl"), DemoQuestions.of(1, NOISE).next("train", TRAINING_QUESTIONS));
         write(directory.resolve("test.jsonl"), testQuestions());
         List<String> texts = DemoQuestions.withoutFoods(4, 0).next("text", 3000).stream()
-                .map(Prompt::text)
+                .map(PromptForm.PAPER::text)
                 .toList();
         Files.writeString(
                 model.resolve("tokenizer.json"),
@@ -136,13 +137,13 @@ public final class DemoModel {
         questions.addAll(DemoQuestions.withoutFoods(6, NOISE).next("noisy", BATCH * (STEPS - CLEAN_STEPS)));
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory);
                 LanguageModel model = LanguageModel.load(directory, Device.cpu())) {
-            ClassTokens classes = ClassTokens.lookup(tokenizer, test);
+            PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.of(1));
+            ClassTokens classes = ClassTokens.of(encoder.encode(test));
             Pretraining training = new Pretraining(model, classes, weights, shapes);
             double mean = 0;
             for (int step = 0; step < STEPS; step++) {
-                List<EncodedPrompt> batch = questions.subList(step * BATCH, (step + 1) * BATCH).stream()
-                        .map(question -> EncodedPrompt.of(question, tokenizer, classes, OptionalInt.of(1)))
-                        .toList();
+                List<EncodedPrompt> batch =
+                        classes.place(encoder.encode(questions.subList(step * BATCH, (step + 1) * BATCH)));
                 double rate = LEARNING_RATE * Math.min(1, (step + 1.0) / WARMUP) * (1 - (double) step / STEPS);
                 mean += training.step(batch, rate) / 50;
                 if (step % 50 == 49) {

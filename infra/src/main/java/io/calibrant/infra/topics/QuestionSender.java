@@ -93,7 +93,8 @@ public final class QuestionSender {
                 run,
                 fit,
                 tier,
-                run == null ? null : question.id());
+                run == null ? null : question.id(),
+                question.prompt());
     }
 
     private <V extends SpecificRecord> void send(String topic, Class<V> type, List<Keyed<V>> records) {

@@ -212,7 +212,8 @@ class CommandsIT extends OnOneCluster {
                                         "r1",
                                         null,
                                         null,
-                                        "q1"),
+                                        "q1",
+                                        null),
                         "r1/q2",
                                 new Question(
                                         "Is it?",
@@ -222,7 +223,8 @@ class CommandsIT extends OnOneCluster {
                                         "r1",
                                         null,
                                         null,
-                                        "q2")));
+                                        "q2",
+                                        null)));
         assertThat(latest(topics.labels(), Label.class)).isEmpty();
     }
 

@@ -16,6 +16,9 @@ import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.BaseType;
+import io.calibrant.trainer.prompts.LabelTokens;
+import io.calibrant.trainer.prompts.PromptForm;
+import io.calibrant.trainer.prompts.SpecialTokensRule;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import java.nio.file.Path;
@@ -58,7 +61,8 @@ class OptionsTest {
                         + " --lora-alpha 9 --lora-dropout 0.5 --lora-targets o_proj --max-length 99 --seed 11"
                         + " --kfac REDUCE --fisher MC --rank 6 --validation-fraction 0.4 --output out --device gpu:2"
                         + " --shard 1/3 --create-topics --skip-long --overwrite --base-dtype bf16"
-                        + " --base-quantization nf4");
+                        + " --base-quantization nf4"
+                        + " --prompt paper --label-separator = --special-tokens never --label-tokens first");
 
         assertThat(command.settings())
                 .returns("r", TrainerSettings::run)
@@ -79,6 +83,12 @@ class OptionsTest {
                         settings -> settings.adapter().targets())
                 .returns(99, settings -> settings.questions().maxLength())
                 .returns(true, settings -> settings.questions().skipLong())
+                .returns(
+                        PromptForm.PAPER
+                                .withLabelSeparator(Optional.of("="))
+                                .withSpecialTokens(SpecialTokensRule.NEVER)
+                                .withLabelTokens(LabelTokens.FIRST),
+                        settings -> settings.questions().prompt())
                 .returns(true, settings -> settings.adapter().overwrite())
                 .returns(11L, TrainerSettings::seed)
                 .returns(
@@ -103,7 +113,9 @@ class OptionsTest {
                         ValidationSource.of(Path.of("v")),
                         settings -> settings.questions().validation());
         assertThat(parse(new TrainCommand(), least + "--validation none").settings())
-                .returns(ValidationSource.NONE, settings -> settings.questions().validation());
+                .returns(ValidationSource.NONE, settings -> settings.questions().validation())
+                .returns(PromptForm.PAPER, settings -> settings.questions().prompt())
+                .returns(FisherType.EXACT, settings -> settings.curvature().fisher());
     }
 
     @Test

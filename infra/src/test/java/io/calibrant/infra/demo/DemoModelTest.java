@@ -11,7 +11,7 @@ import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -97,7 +97,9 @@ class DemoModelTest {
             assertThat(bytes).hasSize(6);
             assertThat(Arrays.stream(bytes).boxed()).allMatch(id -> id >= 3 && id <= 258);
             Question question = QuestionFile.read(files.test()).get(0);
-            assertThat(tokenizer.encode(Prompt.text(question))[0]).isZero();
+            assertThat(PromptEncoder.paper(tokenizer, OptionalInt.of(1))
+                            .encode(question)
+                            .ids()[0]).isZero();
         }
     }
 
@@ -119,11 +121,10 @@ class DemoModelTest {
 
     private static double accuracy(
             LanguageModel model, PromptTokenizer tokenizer, List<Question> questions, Predicate<Question> which) {
-        ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
-        List<EncodedPrompt> prompts = questions.stream()
-                .filter(which)
-                .map(question -> EncodedPrompt.of(question, tokenizer, classes, OptionalInt.of(1)))
-                .toList();
+        PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.of(1));
+        ClassTokens classes = ClassTokens.of(encoder.encode(questions));
+        List<EncodedPrompt> prompts = classes.place(
+                encoder.encode(questions.stream().filter(which).toList()));
         try (NDManager pass = model.newManager()) {
             NDArray logits = Autograd.unrecorded(() -> model.logits(
                     TokenBatch.leftPadded(

@@ -53,6 +53,7 @@ class AvroSerdeTest {
             "run",
             null,
             null,
+            null,
             null);
 
     @Test
@@ -376,7 +377,7 @@ class AvroSerdeTest {
 
         Question read = deserializer.deserialize("questions", out.toByteArray());
 
-        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null, null, null));
+        assertThat(read).isEqualTo(new Question("Who?", List.of(), null, Purpose.ANSWER, null, null, null, null, null));
     }
 
     @Test

@@ -127,7 +127,12 @@ public final class Answerer {
     /** Whoever joins an answer with a label sees by it that both are of one text. */
     private static QuestionText text(Question question) {
         return QuestionText.of(
-                question.question(), question.context(), question.choices(), Choice::label, Choice::text);
+                question.question(),
+                question.context(),
+                question.choices(),
+                Choice::label,
+                Choice::text,
+                question.prompt());
     }
 
     /** The share of the pass that the posterior was made from. */

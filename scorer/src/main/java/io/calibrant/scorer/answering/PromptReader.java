@@ -5,13 +5,10 @@ import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
-import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.prompts.Prompt;
-import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.Question;
-import java.util.List;
+import io.calibrant.trainer.prompts.TokenizedPrompt;
 import java.util.Optional;
-import java.util.OptionalInt;
 
 /**
  * Encodes questions for a model, and checks what cannot be checked without it. A text that is far too long is refused
@@ -21,7 +18,7 @@ public final class PromptReader {
     /** No tokenizer in use has a longer token: the longest are runs of 128 blanks. */
     private static final int TOKEN_CHARACTERS = 128;
 
-    /** A label is one token. */
+    /** A label is one token, or one after some that all labels begin with. */
     private static final int LABEL_CHARACTERS = TOKEN_CHARACTERS;
 
     /** A text is tokenized in one piece up to this length. */
@@ -30,23 +27,20 @@ public final class PromptReader {
     /** Where a text is cut, so many tokens may be two that are one in the whole text. */
     private static final int TOKENS_AT_A_CUT = 16;
 
-    private final PromptTokenizer tokenizer;
-    private final OptionalInt eos;
+    private final PromptEncoder encoder;
     private final ModelConfig config;
     private final Optional<ClassTokens> only;
 
     /**
      * Reads nothing yet.
      *
-     * @param tokenizer the model's own; not closed with this object
-     * @param eos the model's end-of-sequence token, if any
+     * @param encoder of the model's own tokenizer, in the form of the run
      * @param config of the model
      * @param only the class tokens of the run where its head is adapted, so that there is nothing but them; empty where
      *     any token may be a choice
      */
-    public PromptReader(PromptTokenizer tokenizer, OptionalInt eos, ModelConfig config, Optional<ClassTokens> only) {
-        this.tokenizer = tokenizer;
-        this.eos = eos;
+    public PromptReader(PromptEncoder encoder, ModelConfig config, Optional<ClassTokens> only) {
+        this.encoder = encoder;
         this.config = config;
         this.only = only;
     }
@@ -60,19 +54,16 @@ public final class PromptReader {
     public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
         checkLength(question);
         try {
-            ClassTokens own = ClassTokens.lookup(tokenizer, List.of(question));
-            only.ifPresent(tokens -> tokens.indices(question));
-            EncodedPrompt prompt = EncodedPrompt.of(question, tokenizer, own, eos);
+            TokenizedPrompt prompt = encoder.encode(question);
+            only.ifPresent(known -> known.place(prompt));
             if (prompt.length() > config.maxPositions()) {
                 throw new BadQuestionException(Require.message(
                         "the prompt of question '" + question.id() + "'",
                         prompt.length(),
                         "at most " + config.maxPositions() + " tokens, the model's context"));
             }
-            int[] ids = own.ids();
-            int[] tokens = new int[prompt.classes().length];
+            int[] tokens = prompt.labelTokens();
             for (int c = 0; c < tokens.length; c++) {
-                tokens[c] = ids[prompt.classes()[c]];
                 if (tokens[c] >= config.vocabularySize()) {
                     throw new BadQuestionException(Require.message(
                             "the token of label '" + question.choices().get(c).label() + "' of question '"
@@ -108,7 +99,7 @@ public final class PromptReader {
                         "at most " + LABEL_CHARACTERS + " characters, one token"));
             }
         }
-        String text = Prompt.text(question);
+        String text = text(question);
         long most = (long) TOKEN_CHARACTERS * config.maxPositions();
         if (text.length() > most) {
             throw new BadQuestionException(Require.message(
@@ -122,6 +113,14 @@ public final class PromptReader {
         }
     }
 
+    private String text(Question question) throws BadQuestionException {
+        try {
+            return encoder.text(question);
+        } catch (IllegalArgumentException e) {
+            throw new BadQuestionException(e.getMessage(), e);
+        }
+    }
+
     /** Counts the tokens piece by piece, and no further than to the length that is refused. */
     private void checkTokens(Question question, String text) throws BadQuestionException {
         long tokens = 0;
@@ -130,7 +129,7 @@ public final class PromptReader {
             if (to < text.length() && Character.isHighSurrogate(text.charAt(to - 1))) {
                 to--;
             }
-            tokens += Math.max(0, tokenizer.encodePlain(text.substring(from, to)).length - TOKENS_AT_A_CUT);
+            tokens += Math.max(0, encoder.tokens(text.substring(from, to)) - TOKENS_AT_A_CUT);
             if (tokens > config.maxPositions()) {
                 throw new BadQuestionException("the prompt of question '" + question.id() + "' must be at most "
                         + config.maxPositions() + " tokens, the model's context, got more than " + tokens

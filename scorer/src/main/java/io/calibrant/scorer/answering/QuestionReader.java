@@ -75,7 +75,7 @@ public final class QuestionReader {
     /**
      * What is asked.
      *
-     * @throws BadQuestionException if it is no question of 2 to 26 choices
+     * @throws BadQuestionException if it is no question of 2 to 256 choices
      */
     public Question question(Read read) throws BadQuestionException {
         try {
@@ -83,7 +83,13 @@ public final class QuestionReader {
             for (Choice choice : read.value().getChoices()) {
                 choices.add(new io.calibrant.trainer.prompts.Choice(choice.getLabel(), choice.getText()));
             }
-            return new Question(read.id(), read.value().getStem(), read.value().getContext(), choices, null);
+            return new Question(
+                    read.id(),
+                    read.value().getStem(),
+                    read.value().getContext(),
+                    choices,
+                    null,
+                    Read.named(read.value().getPrompt()));
         } catch (IllegalArgumentException e) {
             throw new BadQuestionException(e.getMessage(), e);
         }

@@ -9,6 +9,7 @@ import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.SpecialTokens;
 import java.nio.file.Path;
@@ -88,11 +89,15 @@ public record BaseModel(
                 trained.type() + as);
     }
 
-    /** Where no question of a run is a True/False one, its digest may leave out the end of sequence. */
+    /** Where no prompt of a run names the end of sequence, its digest may leave it out. */
     private boolean isModelWithoutEnd(Run run) {
         String with = SpecialTokens.changes(directory, tokenizer, true);
         String without = SpecialTokens.changes(directory, tokenizer, false);
-        return run.getClassTokens().stream().noneMatch(token -> token.getLabel().equals("True"))
+        PromptForm form = RunPrompt.of(run);
+        boolean named = form.isPaper()
+                ? run.getClassTokens().stream().anyMatch(token -> token.getLabel().equals("True"))
+                : form.namesEnd();
+        return !named
                 && !with.equals(without)
                 && ModelDigest.of(directory, without).equals(run.getModelDigest());
     }

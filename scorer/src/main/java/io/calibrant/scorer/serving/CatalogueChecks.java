@@ -80,6 +80,7 @@ final class CatalogueChecks {
                         row + ", its row of the classifier's head");
             }
         }
+        RunPrompt.of(run);
         Set<Object> classes = new HashSet<>();
         for (ClassToken token : run.getClassTokens()) {
             require(token.getTokenId() >= 0, "token of class " + token.getLabel(), token.getTokenId(), "0 or more");

@@ -140,7 +140,12 @@ public final class FitModel {
 
     private static QuestionText text(Question question) {
         return QuestionText.of(
-                question.question(), question.context(), question.choices(), Choice::label, Choice::text);
+                question.question(),
+                question.context(),
+                question.choices(),
+                Choice::label,
+                Choice::text,
+                question.prompt());
     }
 
     private List<Predictive> predict(Predictor predictor, List<EncodedPrompt> prompts, boolean measured) {

@@ -8,6 +8,7 @@ import io.calibrant.scorer.answering.PromptReader;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -76,8 +77,7 @@ final class ModelFactory {
         run.getClassTokens().forEach(token -> classes.add(new ClassToken(token.getLabel(), token.getTokenId())));
         ClassTokens known = new ClassTokens(classes);
         return new PromptReader(
-                base.tokenizer(),
-                base.special().eos(),
+                new PromptEncoder(RunPrompt.of(run), base.tokenizer(), base.special().eos()),
                 base.model().config(),
                 RunAdapter.isClosed(run) ? Optional.of(known) : Optional.empty());
     }

@@ -69,7 +69,7 @@ class AnswererTest {
         Question asked = question("q", 70, 71, 72).question();
         expected.put(
                 "textDigest",
-                QuestionText.of(asked.question(), asked.context(), asked.choices(), Choice::label, Choice::text)
+                QuestionText.of(asked.question(), asked.context(), asked.choices(), Choice::label, Choice::text, null)
                         .digest());
 
         Answer answer =

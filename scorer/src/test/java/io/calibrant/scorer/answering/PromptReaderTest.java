@@ -10,6 +10,7 @@ import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import java.io.IOException;
@@ -70,7 +71,7 @@ class PromptReaderTest {
     @Test
     void shouldEndATrueFalsePromptWithTheEndOfSequence() throws BadQuestionException {
         long[] prompt = reader().read(question("True", "False"), Purpose.ANSWER).prompt();
-        long[] without = new PromptReader(tokenizer, OptionalInt.empty(), config(WORDS.size()), Optional.empty())
+        long[] without = new PromptReader(PromptEncoder.paper(tokenizer, OptionalInt.empty()), config(WORDS.size()), Optional.empty())
                 .read(question("True", "False"), Purpose.ANSWER)
                 .prompt();
 
@@ -92,7 +93,7 @@ class PromptReaderTest {
     /** A tokenizer takes some 300 bytes a character, and never gives them back. */
     @Test
     void shouldRefuseATextThatIsFarTooLongWithoutTokenizingIt() {
-        PromptReader closed = new PromptReader(null, OptionalInt.empty(), config(WORDS.size()), Optional.empty());
+        PromptReader closed = new PromptReader(PromptEncoder.paper(null, OptionalInt.empty()), config(WORDS.size()), Optional.empty());
         List<Choice> choices = List.of(new Choice("A", ""), new Choice("B", ""));
         String text = "word ".repeat(2_000);
         for (Question question : List.of(
@@ -113,8 +114,7 @@ class PromptReaderTest {
     @Test
     void shouldTokenizeALongTextNoFurtherThanItsLength() {
         PromptReader large = new PromptReader(
-                tokenizer,
-                OptionalInt.of(EOS),
+                encoder(),
                 ModelConfig.llama(new ModelSizes(WORDS.size(), 8, 1, 2, 2, 4, 8, 20_000), true),
                 Optional.empty());
         assertThatThrownBy(() -> large.read(stem(400_000), Purpose.ANSWER))
@@ -142,7 +142,7 @@ class PromptReaderTest {
     @Test
     void shouldRefuseAWordBeyondTheVocabularyOfTheModel() {
         PromptReader smaller =
-                new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size() - 1), Optional.empty());
+                new PromptReader(encoder(), config(WORDS.size() - 1), Optional.empty());
         List<Choice> choices = List.of(new Choice("A", ""), new Choice("B", ""));
 
         assertThatThrownBy(() -> smaller.read(new Question("q", "alien", null, choices, null), Purpose.ANSWER))
@@ -154,7 +154,7 @@ class PromptReaderTest {
     @Test
     void shouldRefuseALabelBeyondTheVocabularyOfTheModel() {
         PromptReader smaller =
-                new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size() - 1), Optional.empty());
+                new PromptReader(encoder(), config(WORDS.size() - 1), Optional.empty());
 
         assertThatThrownBy(() -> smaller.read(question("A", "alien"), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
@@ -166,7 +166,7 @@ class PromptReaderTest {
     void shouldRefuseALabelThatAnAdaptedHeadHasNoRowFor() throws BadQuestionException {
         ClassTokens only = new ClassTokens(List.of(new ClassToken("A", token("A")), new ClassToken("B", token("B"))));
         PromptReader adapted =
-                new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size()), Optional.of(only));
+                new PromptReader(encoder(), config(WORDS.size()), Optional.of(only));
 
         assertThat(adapted.read(question("B", "A"), Purpose.ANSWER).choices()).containsExactly(token("B"), token("A"));
         assertThatThrownBy(() -> adapted.read(question("A", "C"), Purpose.ANSWER))
@@ -175,7 +175,11 @@ class PromptReaderTest {
     }
 
     private static PromptReader reader() {
-        return new PromptReader(tokenizer, OptionalInt.of(EOS), config(WORDS.size()), Optional.empty());
+        return new PromptReader(encoder(), config(WORDS.size()), Optional.empty());
+    }
+
+    private static PromptEncoder encoder() {
+        return PromptEncoder.paper(tokenizer, OptionalInt.of(EOS));
     }
 
     private static ModelConfig config(int vocabulary) {

@@ -29,6 +29,7 @@ import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.util.ArrayList;
@@ -161,8 +162,9 @@ class Bfloat16GoldenTest {
     }
 
     private static List<EncodedPrompt> prompts(String split, PromptTokenizer tokenizer) {
+        PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.empty());
         return QuestionFile.read(Golden.file("data_mcq/" + split + ".jsonl")).stream()
-                .map(question -> EncodedPrompt.of(question, tokenizer, LABELS, OptionalInt.empty()))
+                .map(question -> LABELS.place(encoder.encode(question)))
                 .toList();
     }
 

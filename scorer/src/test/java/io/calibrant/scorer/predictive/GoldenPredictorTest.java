@@ -16,6 +16,8 @@ import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -99,6 +101,33 @@ class GoldenPredictorTest {
         }
     }
 
+    @Test
+    void shouldAnswerToTheBitTheSameInThePapersFormByATemplateOfOnesOwnAndVerbatim() {
+        List<Question> questions = testQuestions().subList(0, 6);
+        PromptForm own = PromptForm.of("Select one of the choices that answers the following question: {{{question}}}"
+                + " Choices: {{#choices}}{{label}}. {{&text}} {{/choices}}Answer:");
+        List<Question> verbatim = new ArrayList<>();
+        for (Question question : questions) {
+            StringBuilder text = new StringBuilder("Select one of the choices that answers the following question: ")
+                    .append(question.question())
+                    .append(" Choices:");
+            question.choices()
+                    .forEach(choice -> text.append(" " + choice.label() + ". " + choice.text()));
+            verbatim.add(new Question(question.id(), null, null, question.choices(), null, text + " Answer:"));
+        }
+        List<Predictive> paper = predict(DataType.FLOAT32, "rank10_residual", questions, 6);
+        for (List<Predictive> same : List.of(
+                predict(own, DataType.FLOAT32, "rank10_residual", questions, 6),
+                predict(own, DataType.FLOAT32, "rank10_residual", verbatim, 6),
+                predict(DataType.FLOAT32, "rank10_residual", verbatim, 6))) {
+            for (int i = 0; i < paper.size(); i++) {
+                assertThat(same.get(i).mean()).isEqualTo(paper.get(i).mean());
+                assertThat(same.get(i).covariance()).isDeepEqualTo(paper.get(i).covariance());
+                assertThat(same.get(i).novelty()).isEqualTo(paper.get(i).novelty());
+            }
+        }
+    }
+
     private static void assertSame(Predictive a, Predictive b) {
         assertThat(b.mean()).hasSameSizeAs(a.mean());
         assertThat(b.novelty()).isEqualTo(a.novelty(), within(1e-10));
@@ -120,14 +149,20 @@ class GoldenPredictorTest {
     }
 
     private static List<Predictive> predict(DataType type, String variant, List<Question> questions, int batchSize) {
+        return predict(PromptForm.PAPER, type, variant, questions, batchSize);
+    }
+
+    private static List<Predictive> predict(
+            PromptForm form, DataType type, String variant, List<Question> questions, int batchSize) {
         List<Predictive> found = new ArrayList<>();
         try (LanguageModel model = LanguageModel.load(Golden.file("model"), TestDevice.get(), type);
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
                 AdaptedModel adapted =
                         new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), LABELS.ids()));
                 Predictor predictor = new Predictor(adapted, posterior(variant))) {
+            PromptEncoder encoder = new PromptEncoder(form, tokenizer, OptionalInt.empty());
             List<EncodedPrompt> prompts = questions.stream()
-                    .map(question -> EncodedPrompt.of(question, tokenizer, LABELS, OptionalInt.empty()))
+                    .map(question -> LABELS.place(encoder.encode(question)))
                     .toList();
             for (int from = 0; from < prompts.size(); from += batchSize) {
                 found.addAll(predictor.predict(prompts.subList(from, Math.min(prompts.size(), from + batchSize))));

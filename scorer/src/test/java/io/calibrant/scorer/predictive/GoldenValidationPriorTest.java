@@ -27,6 +27,7 @@ import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -189,8 +190,9 @@ class GoldenValidationPriorTest {
                 PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
                 AdaptedModel adapted =
                         new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), LABELS.ids()))) {
+            PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.empty());
             for (Question question : questions) {
-                EncodedPrompt prompt = EncodedPrompt.of(question, tokenizer, LABELS, OptionalInt.empty());
+                EncodedPrompt prompt = LABELS.place(encoder.encode(question));
                 int truth = question.answerIndex().orElseThrow();
                 try (Pass pass = adapted.forward(TokenBatch.leftPadded(List.of(prompt.ids()), 0), Mode.PROBED)) {
                     double[] logits = pass.logits().toDoubleArray();

@@ -27,6 +27,7 @@ import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.SpecialTokens;
 import java.nio.file.Path;
@@ -56,16 +57,14 @@ final class Recomputed {
                     null));
         }
         try (PromptTokenizer tokenizer = PromptTokenizer.load(model)) {
-            ClassTokens tokens = ClassTokens.lookup(tokenizer, questions);
+            PromptEncoder encoder =
+                    PromptEncoder.paper(tokenizer, SpecialTokens.read(model).eos());
+            ClassTokens tokens = ClassTokens.of(encoder.encode(questions));
             try (AdaptedModel adapted = new AdaptedModel(llama, adapter(llama, run, tokens.ids()));
                     Predictor predictor = new Predictor(adapted, blocks(run, posterior))) {
                 List<Predictive> predictives = new ArrayList<>();
                 for (io.calibrant.trainer.prompts.Question question : questions) {
-                    EncodedPrompt prompt = EncodedPrompt.of(
-                            question,
-                            tokenizer,
-                            tokens,
-                            SpecialTokens.read(model).eos());
+                    EncodedPrompt prompt = tokens.place(encoder.encode(question));
                     predictives.addAll(predictor.predict(List.of(prompt)));
                 }
                 return predictives;

@@ -93,7 +93,7 @@ class ScorerIT {
         Map<String, byte[]> bad = new LinkedHashMap<>();
         bad.put("no-choices", bytes(question()));
         bad.put("one-choice", bytes(question("A")));
-        bad.put("27-choices", bytes(question(labels(27))));
+        bad.put("257-choices", bytes(question(labels(257))));
         bad.put("duplicate", bytes(question("A", "B", "A")));
         bad.put("two-tokens", bytes(question("A", "red green")));
         bad.put("not-of-the-head", bytes(question("A", "Z")));
@@ -139,9 +139,9 @@ class ScorerIT {
             assertThat(header(letter, "exception")).isNotBlank();
             reasons.put(key, header(letter, "message"));
         }
-        assertThat(reasons.get("no-choices")).contains("choices must be 2 to 26, got 0");
-        assertThat(reasons.get("one-choice")).contains("choices must be 2 to 26, got 1");
-        assertThat(reasons.get("27-choices")).contains("choices must be 2 to 26, got 27");
+        assertThat(reasons.get("no-choices")).contains("choices must be 2 to 256, got 0");
+        assertThat(reasons.get("one-choice")).contains("choices must be 2 to 256, got 1");
+        assertThat(reasons.get("257-choices")).contains("choices must be 2 to 256, got 257");
         assertThat(reasons.get("duplicate")).contains("choices must be distinct in their labels, got 'A' twice");
         assertThat(reasons.get("two-tokens")).contains("'red green'", "2 tokens");
         assertThat(reasons.get("not-of-the-head")).contains("must be one of the run's", "got 'Z'");

@@ -421,7 +421,7 @@ class ModelKeeperTest {
         Question trained = new Question("other-id", "Which  one?", null, choices, null);
         Run record = run.run("");
         record.setTrainingTexts(
-                TrainingTexts.of(List.of(QuestionText.of("Which one?", null, choices, Choice::label, Choice::text)))
+                TrainingTexts.of(List.of(QuestionText.of("Which one?", null, choices, Choice::label, Choice::text, null)))
                         .bytes());
         topics.publishAll(run);
         topics.publishRun(record);

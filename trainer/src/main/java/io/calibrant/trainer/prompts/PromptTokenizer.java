@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.LongStream;
 
 /**
@@ -21,11 +22,16 @@ public final class PromptTokenizer implements AutoCloseable {
 
     private final HuggingFaceTokenizer tokenizer;
     private final long[] prefix;
+    private final String bosToken;
+    private final Set<Long> special;
     private final String changes;
 
-    private PromptTokenizer(HuggingFaceTokenizer tokenizer, long[] prefix, String changes) {
+    private PromptTokenizer(
+            HuggingFaceTokenizer tokenizer, long[] prefix, String bosToken, Set<Long> special, String changes) {
         this.tokenizer = tokenizer;
         this.prefix = prefix;
+        this.bosToken = bosToken;
+        this.special = special;
         this.changes = changes;
     }
 
@@ -111,7 +117,8 @@ public final class PromptTokenizer implements AutoCloseable {
         long[] prefix = prefix(template, file, settings);
         String changes =
                 Arrays.equals(prefix, template) && !ends ? "" : "tokens around a text " + Arrays.toString(prefix);
-        return new PromptTokenizer(tokenizer, prefix, changes);
+        String bosToken = settings.bos().orElseGet(() -> prefix.length == 0 ? "" : token(tokenizer, prefix[0]));
+        return new PromptTokenizer(tokenizer, prefix, bosToken, file.specialIds(), changes);
     }
 
     private static long[] prefix(long[] template, TokenizerFile file, TokenizerSettings settings) {
@@ -160,9 +167,42 @@ public final class PromptTokenizer implements AutoCloseable {
         return ids;
     }
 
-    /** Token ids of a text without any special token: [T]. */
+    /** Token ids of a text, with special tokens that it names and without those that are added to it: [T]. */
     public long[] encodePlain(String text) {
         return tokenizer.encode(text, false, false).getIds();
+    }
+
+    /** The special tokens that are put before a text: not to be modified. */
+    long[] prefix() {
+        return prefix;
+    }
+
+    /** Whether a text begins itself with what would be put before it, or with the token that begins texts. */
+    boolean begins(String text, long[] plain) {
+        if (prefix.length > 0) {
+            return plain.length > 0 && plain[0] == prefix[0];
+        }
+        return !bosToken.isEmpty() && text.startsWith(bosToken);
+    }
+
+    /** Whether a token is one of the special ones, as an end of sequence is. */
+    boolean isSpecial(long id) {
+        return special.contains(id);
+    }
+
+    /** The text of the token that begins texts; empty where there is none. */
+    String bosToken() {
+        return bosToken;
+    }
+
+    /** The text of the end of sequence; one of that name where the tokenizer has no text for it. */
+    String endToken(int id) {
+        String text = id < 0 ? "" : token(tokenizer, id);
+        return text.isEmpty() ? "<eos>" : text;
+    }
+
+    private static String token(HuggingFaceTokenizer tokenizer, long id) {
+        return tokenizer.decode(new long[] {id}, false);
     }
 
     @Override

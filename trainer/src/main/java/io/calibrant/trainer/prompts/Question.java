@@ -7,27 +7,34 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * A question with 2 to 26 choices. It is a True/False question when its labels are exactly True and False.
+ * A question with 2 to 256 choices. It is a True/False question when its labels are exactly True and False.
  *
  * @param id names the question, not blank
- * @param question the stem, not blank
+ * @param question the stem, not blank; empty where the prompt is given and no stem
  * @param context a passage to answer from; null for none
- * @param choices 2 to 26, labels distinct; the last one is the reference class of the contrasts
+ * @param choices 2 to 256, labels distinct; the last one is the reference class of the contrasts
  * @param answer label of the true choice; null where it is not known
+ * @param prompt the whole prompt, verbatim; null where it is rendered in the form of the run
  */
-public record Question(String id, String question, String context, List<Choice> choices, String answer) {
+public record Question(
+        String id, String question, String context, List<Choice> choices, String answer, String prompt) {
     /** Fewest choices of a question. */
     public static final int MIN_CHOICES = 2;
 
     /** Most choices of a question. */
-    public static final int MAX_CHOICES = 26;
+    public static final int MAX_CHOICES = 256;
 
     private static final Set<String> TRUE_FALSE = Set.of("True", "False");
 
     /** @throws IllegalArgumentException naming what is wrong and what is accepted */
     public Question {
         requireText("id", id);
-        requireText("question", question);
+        if (prompt == null) {
+            requireText("question", question);
+        } else {
+            requireText("prompt", prompt);
+            question = question == null ? "" : question;
+        }
         choices = choices == null ? List.of() : List.copyOf(choices);
         if (choices.size() < MIN_CHOICES || choices.size() > MAX_CHOICES) {
             throw Refusal.of("choices", MIN_CHOICES + " to " + MAX_CHOICES, choices.size());
@@ -42,6 +49,11 @@ public record Question(String id, String question, String context, List<Choice> 
             String labels = choices.stream().map(Choice::label).collect(Collectors.joining(", "));
             throw Refusal.ofText("answer", "one of " + labels, answer);
         }
+    }
+
+    /** Without a prompt of its own. */
+    public Question(String id, String question, String context, List<Choice> choices, String answer) {
+        this(id, question, context, choices, answer, null);
     }
 
     /** Whether the labels are exactly True and False, in any order. */

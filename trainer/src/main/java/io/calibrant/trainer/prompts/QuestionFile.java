@@ -23,8 +23,9 @@ import java.util.Optional;
 
 /**
  * Question files: UTF-8, one JSON object a line, {@code {"id", "question", "context"?, "choices": [{"label", "text"}],
- * "answer"?}}; other fields are ignored, empty lines skipped. An id may be a whole number. Lines end with LF, CR LF or
- * CR; a byte order mark is skipped.
+ * "answer"?}}; other fields are ignored, empty lines skipped. {@code "prompt"} is the whole prompt, verbatim; beside it
+ * {@code "question"} may be left out. An id may be a whole number. Lines end with LF, CR LF or CR; a byte order mark is
+ * skipped.
  */
 public final class QuestionFile {
     private static final ObjectReader JSON = JsonMapper.builder()
@@ -132,13 +133,15 @@ public final class QuestionFile {
             String where = "choices[" + choices.size() + "].";
             choices.add(new Choice(string(choice, "label", where, true), string(choice, "text", where, true)));
         }
+        String prompt = string(json, "prompt", "", false);
         JsonNode id = json.path("id");
         return new Question(
                 id.isIntegralNumber() ? id.asText() : string(json, "id", "", true),
-                string(json, "question", "", true),
+                string(json, "question", "", prompt == null),
                 string(json, "context", "", false),
                 choices,
-                string(json, "answer", "", false));
+                string(json, "answer", "", false),
+                prompt);
     }
 
     private static String string(JsonNode object, String field, String where, boolean required) {

@@ -15,7 +15,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * A {@code tokenizer.json}, parsed and checked for what the native library does not survive: it ends the process, and
@@ -101,6 +103,17 @@ final class TokenizerFile {
         }
         JsonNode id = root.path("model").path("vocab").path(token);
         return id.isInt() ? OptionalInt.of(id.intValue()) : OptionalInt.empty();
+    }
+
+    /** The ids of all special tokens, as begin and end of sequence. */
+    Set<Long> specialIds() {
+        Set<Long> ids = new HashSet<>();
+        for (JsonNode added : root.path("added_tokens")) {
+            if (added.path("special").asBoolean()) {
+                ids.add(added.path("id").asLong());
+            }
+        }
+        return Set.copyOf(ids);
     }
 
     /** One step of the pipeline, and those within it. */

@@ -1,9 +1,9 @@
 package io.calibrant.trainer.service;
 
-import io.calibrant.trainer.prompts.ClassTokens;
-import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
-import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.TokenizedPrompt;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,40 +24,27 @@ final class AdapterTokenizer {
     /**
      * Compares the tokens of all questions.
      *
+     * @param form of the prompts
+     * @param eos the model's end of sequence, if any; what the tokenizers make of the text before it decides
      * @param prompts as the model's tokenizer made them
-     * @param classTokens as the model's tokenizer made them
      * @throws IllegalArgumentException naming both files and the first question of which they make other tokens
      */
-    static void requireSame(Path adapter, Path model, List<EncodedPrompt> prompts, ClassTokens classTokens) {
+    static void requireSame(
+            Path adapter, Path model, PromptForm form, OptionalInt eos, List<TokenizedPrompt> prompts) {
         if (!Files.exists(adapter.resolve(TOKENIZER))
                 || (isSame(adapter, model, TOKENIZER) && isSame(adapter, model, SETTINGS))) {
             return;
         }
-        List<Question> questions = prompts.stream().map(EncodedPrompt::question).toList();
         try (PromptTokenizer own = PromptTokenizer.loadOfAdapter(adapter)) {
-            ClassTokens tokens = ClassTokens.lookup(own, questions);
-            for (EncodedPrompt prompt : prompts) {
-                // the end of sequence is the model's; what the tokenizers make of the text decides
-                long[] ids = EncodedPrompt.of(prompt.question(), own, tokens, OptionalInt.empty())
-                        .ids();
-                if (!isAllBut(ids, prompt)) {
+            PromptEncoder encoder = new PromptEncoder(form, own, eos);
+            for (TokenizedPrompt prompt : prompts) {
+                TokenizedPrompt other = encoder.encode(prompt.question());
+                if (!Arrays.equals(other.ids(), prompt.ids())
+                        || !Arrays.equals(other.labelTokens(), prompt.labelTokens())) {
                     throw differ(adapter, model, prompt.question().id());
                 }
             }
-            if (!tokens.equals(classTokens)) {
-                throw differ(adapter, model, questions.get(0).id());
-            }
         }
-    }
-
-    /** Whether these are the tokens of a prompt, but for the token that ends a True/False one. */
-    private static boolean isAllBut(long[] ids, EncodedPrompt prompt) {
-        long[] known = prompt.ids();
-        if (!prompt.question().isTrueFalse() || known.length != ids.length + 1) {
-            return Arrays.equals(ids, known);
-        }
-        int same = Arrays.mismatch(ids, known);
-        return Arrays.equals(ids, same, ids.length, known, same + 1, known.length);
     }
 
     private static boolean isSame(Path adapter, Path model, String name) {

@@ -18,19 +18,19 @@ import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.QuestionPlace;
 import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.prompts.TokenizedPrompt;
 import io.calibrant.trainer.settings.CheckSettings;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.IntStream;
 
 /**
  * What a model, an adapter, a prompt and labels come to, without Kafka. Files are read and refused as the trainer reads
@@ -43,14 +43,14 @@ public final class ModelCheck {
     private final CheckSettings settings;
     private final ModelConfig config;
     private final ClassTokens classTokens;
-    private final List<EncodedPrompt> prompts;
+    private final List<TokenizedPrompt> prompts;
     private final Optional<Adapter> adapter;
 
     private ModelCheck(
             CheckSettings settings,
             ModelConfig config,
             ClassTokens classTokens,
-            List<EncodedPrompt> prompts,
+            List<TokenizedPrompt> prompts,
             Optional<Adapter> adapter) {
         this.settings = settings;
         this.config = config;
@@ -112,10 +112,9 @@ public final class ModelCheck {
                 all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
-            ClassTokens classTokens = ClassTokens.lookup(tokenizer, questions);
-            List<EncodedPrompt> prompts = questions.stream()
-                    .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, special.eos()))
-                    .toList();
+            PromptEncoder encoder = PromptEncoder.paper(tokenizer, special.eos());
+            List<TokenizedPrompt> prompts = encoder.encode(questions);
+            ClassTokens classTokens = ClassTokens.of(prompts);
             prompts.forEach(prompt -> requireFitting(prompt, settings, config));
             prompts.forEach(prompt -> TrainingSet.requireKnown(prompt, settings.model(), config.vocabularySize()));
             classTokens
@@ -126,14 +125,15 @@ public final class ModelCheck {
                             settings.model(),
                             config.vocabularySize()));
             settings.adapter()
-                    .ifPresent(from -> AdapterTokenizer.requireSame(from, settings.model(), prompts, classTokens));
+                    .ifPresent(from -> AdapterTokenizer.requireSame(
+                            from, settings.model(), encoder.form(), special.eos(), prompts));
             Optional<Adapter> adapter = settings.adapter().map(from -> Peft.read(from, config, classTokens.ids()));
             settings.adapter().ifPresent(from -> BaseWeights.requireUnchanged(from, settings.model()));
             return new ModelCheck(settings, config, classTokens, prompts, adapter);
         }
     }
 
-    private static void requireFitting(EncodedPrompt prompt, CheckSettings settings, ModelConfig config) {
+    private static void requireFitting(TokenizedPrompt prompt, CheckSettings settings, ModelConfig config) {
         int most = config.context().tokens();
         if (prompt.length() > most) {
             throw new IllegalArgumentException(
@@ -149,10 +149,8 @@ public final class ModelCheck {
         return prompts.stream().map(this::asked).toList();
     }
 
-    private Asked asked(EncodedPrompt prompt) {
-        int[] ids = classTokens.ids();
-        int[] own = IntStream.of(prompt.classes()).map(c -> ids[c]).toArray();
-        return new Asked(prompt, Prompt.text(prompt.question()), own);
+    private Asked asked(TokenizedPrompt prompt) {
+        return new Asked(classTokens.place(prompt), prompt.text(), prompt.labelTokens());
     }
 
     /** Every label that occurs, with its token. */
@@ -175,7 +173,8 @@ public final class ModelCheck {
             double logLikelihood = 0;
             int right = 0;
             int labelled = 0;
-            for (EncodedPrompt prompt : prompts) {
+            for (TokenizedPrompt tokenized : prompts) {
+                EncodedPrompt prompt = classTokens.place(tokenized);
                 TokenBatch batch = TokenBatch.leftPadded(List.of(prompt.ids()), 0);
                 Read read = answering.logits(
                         batch, z -> new Read(z.toFloatArray(), ClassProbabilities.of(z, List.of(prompt))));
@@ -183,7 +182,7 @@ public final class ModelCheck {
                 for (int c = 0; c < own.length; c++) {
                     own[c] = requireFinite(read.logits[prompt.classes()[c]], prompt);
                 }
-                answers.accept(new Answered(asked(prompt), own, read.classes.probabilities()[0]));
+                answers.accept(new Answered(asked(tokenized), own, read.classes.probabilities()[0]));
                 Optional<Integer> answer = prompt.question().answerIndex();
                 if (answer.isPresent()) {
                     int[] label = {answer.get()};

@@ -2,15 +2,13 @@ package io.calibrant.trainer.service;
 
 import io.calibrant.trainer.model.ContextLimit;
 import io.calibrant.trainer.model.ModelConfig;
-import io.calibrant.trainer.prompts.ClassTokens;
-import io.calibrant.trainer.prompts.EncodedPrompt;
-import io.calibrant.trainer.prompts.PromptTokenizer;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.TokenizedPrompt;
 import io.calibrant.trainer.settings.TrainerSettings;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.function.Consumer;
 
 /** Finds the questions of a file whose prompts are too long, all of them at once. */
@@ -19,48 +17,44 @@ final class PromptLengths {
     private final boolean skip;
     private final ContextLimit context;
     private final Path model;
-    private final PromptTokenizer tokenizer;
-    private final OptionalInt eos;
+    private final PromptEncoder encoder;
     private final Consumer<String> notes;
 
     PromptLengths(
             TrainerSettings settings,
             ModelConfig config,
-            PromptTokenizer tokenizer,
-            OptionalInt eos,
+            PromptEncoder encoder,
             Consumer<String> notes) {
         most = settings.questions().maxLength();
         skip = settings.questions().skipLong();
         context = config.context();
         model = settings.model();
-        this.tokenizer = tokenizer;
-        this.eos = eos;
+        this.encoder = encoder;
         this.notes = notes;
     }
 
     /**
-     * The questions that fit.
+     * The prompts of the questions that fit.
      *
      * @param file they are from
      * @return all, or with {@code --skip-long} those that are not too long, in file order
      * @throws IllegalArgumentException saying how many are too long, which is the longest, and what to do; also where
      *     none is left
      */
-    List<Question> fitting(Path file, List<Question> questions) {
-        ClassTokens classTokens = ClassTokens.lookup(tokenizer, questions);
+    List<TokenizedPrompt> fitting(Path file, List<Question> questions) {
         int limit = Math.min(most, context.tokens());
-        List<Question> fitting = new ArrayList<>();
-        EncodedPrompt longest = null;
+        List<TokenizedPrompt> fitting = new ArrayList<>();
+        TokenizedPrompt longest = null;
         for (Question question : questions) {
-            EncodedPrompt prompt = EncodedPrompt.of(question, tokenizer, classTokens, eos);
+            TokenizedPrompt prompt = encoder.encode(question);
             if (prompt.length() <= limit) {
-                fitting.add(question);
+                fitting.add(prompt);
             } else if (longest == null || prompt.length() > longest.length()) {
                 longest = prompt;
             }
         }
         if (longest == null) {
-            return List.copyOf(questions);
+            return List.copyOf(fitting);
         }
         String limits =
                 most <= context.tokens() ? "--max-length" : context.key() + " of " + model.resolve("config.json");

@@ -4,7 +4,6 @@ import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.ModelConfig;
-import io.calibrant.trainer.prompts.Prompt;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.RunDescription;
@@ -46,9 +45,7 @@ final class RunDescriptions {
                 ModelDigest.of(settings.model(), set.tokenizerChanges()),
                 adapter,
                 set.classTokens(),
-                set.prompts().stream().allMatch(prompt -> prompt.question().isTrueFalse())
-                        ? Prompt.TRUE_FALSE
-                        : Prompt.MULTIPLE_CHOICE,
+                settings.questions().prompt(),
                 settings.questions().maxLength(),
                 settings.curvature().kfac(),
                 settings.curvature().fisher(),

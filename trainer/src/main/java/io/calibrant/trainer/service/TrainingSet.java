@@ -9,11 +9,14 @@ import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.QuestionPlace;
 import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.prompts.TokenizedPrompt;
 import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
@@ -22,7 +25,6 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
@@ -57,51 +59,50 @@ record TrainingSet(
         Optional<Path> others = wanted.validation().file();
         List<Question> otherQuestions = others.map(TrainingSet::labelled).orElse(List.of());
         SpecialTokens special = SpecialTokens.read(settings.model());
+        PromptForm form = wanted.prompt();
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
-            PromptLengths lengths = new PromptLengths(settings, config, tokenizer, special.eos(), notes);
-            List<Question> training = new ArrayList<>(lengths.fitting(wanted.file(), labelled));
-            List<Question> validation = others.isPresent()
+            PromptEncoder encoder = new PromptEncoder(form, tokenizer, special.eos());
+            PromptLengths lengths = new PromptLengths(settings, config, encoder, notes);
+            List<TokenizedPrompt> training = new ArrayList<>(lengths.fitting(wanted.file(), labelled));
+            List<TokenizedPrompt> validation = others.isPresent()
                     ? new ArrayList<>(lengths.fitting(others.get(), otherQuestions))
                     : holdOut(training, wanted.validation().fraction(), settings.seed());
             TrainingTexts trained =
-                    TrainingTexts.of(training.stream().map(TrainingSet::text).toList());
-            others.ifPresent(file -> requireUnseen(trained, validation, file));
+                    TrainingTexts.of(questions(training).stream().map(TrainingSet::text).toList());
+            others.ifPresent(file -> requireUnseen(trained, questions(validation), file));
             // What is trained on under another id says nothing new.
             int seen = validation.size();
-            validation.removeIf(question -> trained.contains(text(question)));
+            validation.removeIf(prompt -> trained.contains(text(prompt.question())));
             seen -= validation.size();
-            List<Question> all = new ArrayList<>(training);
+            List<TokenizedPrompt> all = new ArrayList<>(training);
             all.addAll(validation);
-            ClassTokens classTokens = ClassTokens.lookup(tokenizer, all);
-            List<EncodedPrompt> prompts = encoded(all, tokenizer, classTokens, special.eos());
-            prompts.forEach(prompt -> requireKnown(prompt, settings.model(), config.vocabularySize()));
+            ClassTokens classTokens = ClassTokens.of(all);
+            all.forEach(prompt -> requireKnown(prompt, settings.model(), config.vocabularySize()));
             for (ClassToken token : classTokens.tokens()) {
                 requireKnown(
                         "label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize());
             }
             if (settings.adapter().from().isPresent()) {
-                AdapterTokenizer.requireSame(settings.adapter().from().get(), settings.model(), prompts, classTokens);
+                AdapterTokenizer.requireSame(
+                        settings.adapter().from().get(), settings.model(), form, special.eos(), all);
             }
+            PromptEnd.note(form, all.get(0)).ifPresent(notes);
             return new TrainingSet(
-                    List.copyOf(prompts.subList(0, training.size())),
-                    validation,
+                    classTokens.place(training),
+                    questions(validation),
                     seen,
                     classTokens,
                     special.pad(),
-                    SpecialTokens.changes(
-                            settings.model(), tokenizer, all.stream().anyMatch(Question::isTrueFalse)));
+                    SpecialTokens.changes(settings.model(), tokenizer, form.namesEnd(questions(all))));
         }
     }
 
-    private static List<EncodedPrompt> encoded(
-            List<Question> questions, PromptTokenizer tokenizer, ClassTokens classTokens, OptionalInt eos) {
-        return questions.stream()
-                .map(question -> EncodedPrompt.of(question, tokenizer, classTokens, eos))
-                .toList();
+    private static List<Question> questions(List<TokenizedPrompt> prompts) {
+        return prompts.stream().map(TokenizedPrompt::question).toList();
     }
 
     /** A tokenizer with more tokens than the model has rows would stop a run in its middle. */
-    static void requireKnown(EncodedPrompt prompt, Path model, int vocabulary) {
+    static void requireKnown(TokenizedPrompt prompt, Path model, int vocabulary) {
         for (long id : prompt.ids()) {
             requireKnown("question '" + prompt.question().id() + "'", id, model, vocabulary);
         }
@@ -134,7 +135,12 @@ record TrainingSet(
 
     static QuestionText text(Question question) {
         return QuestionText.of(
-                question.question(), question.context(), question.choices(), Choice::label, Choice::text);
+                question.question(),
+                question.context(),
+                question.choices(),
+                Choice::label,
+                Choice::text,
+                question.prompt());
     }
 
     private static List<Question> labelled(Path file) {
@@ -157,7 +163,7 @@ record TrainingSet(
     }
 
     /** Moves a seeded part of the questions out; both parts keep their order. */
-    private static List<Question> holdOut(List<Question> training, double fraction, long seed) {
+    private static List<TokenizedPrompt> holdOut(List<TokenizedPrompt> training, double fraction, long seed) {
         int size = training.size();
         int wanted = (int) Math.min(ValidationSource.MOST_HELD_OUT, Math.round(fraction * size));
         int count = Math.min(fraction > 0 ? Math.max(1, wanted) : 0, size - 1);
@@ -166,8 +172,8 @@ record TrainingSet(
         while (chosen.cardinality() < count) {
             chosen.set(random.nextInt(size));
         }
-        List<Question> held = new ArrayList<>();
-        List<Question> kept = new ArrayList<>();
+        List<TokenizedPrompt> held = new ArrayList<>();
+        List<TokenizedPrompt> kept = new ArrayList<>();
         for (int i = 0; i < size; i++) {
             (chosen.get(i) ? held : kept).add(training.get(i));
         }

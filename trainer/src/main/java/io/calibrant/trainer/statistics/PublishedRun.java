@@ -5,6 +5,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.schemas.registry.BadRecordException;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
+import io.calibrant.trainer.prompts.PromptForm;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -161,9 +162,22 @@ public final class PublishedRun {
         Set<String> keys = new LinkedHashSet<>(there.keySet());
         keys.addAll(here.keySet());
         return keys.stream()
-                .filter(key -> !Objects.equals(there.get(key), here.get(key)))
+                .filter(key -> !Objects.equals(comparable(key, there.get(key)), comparable(key, here.get(key))))
                 .findFirst()
                 .map(key -> words(key, there.get(key), here.get(key)));
+    }
+
+    /**
+     * What a setting means: one that an earlier version did not know has its default, and what it said of prompts for the
+     * record was the paper's form.
+     */
+    private static String comparable(String key, String value) {
+        if (key.equals("promptTemplate")) {
+            return value == null || !value.contains("{{") ? PromptForm.PAPER.template() : value;
+        }
+        Schema.Field field = Run.getClassSchema().getField(key);
+        Object unset = field == null || !field.hasDefaultValue() ? null : field.defaultVal();
+        return value == null && unset instanceof String text ? text : value;
     }
 
     private static String words(String what, String there, String here) {

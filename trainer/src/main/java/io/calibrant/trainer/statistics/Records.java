@@ -62,7 +62,12 @@ final class Records {
                 .setClassTokens(run.classTokens().tokens().stream()
                         .map(token -> new ClassToken(token.label(), token.tokenId()))
                         .toList())
-                .setPromptTemplate(run.promptTemplate())
+                .setPromptTemplate(run.prompt().template())
+                .setLabelSeparator(run.prompt().labelSeparator().orElse(null))
+                .setSpecialTokens(io.calibrant.schemas.avro.SpecialTokensRule.valueOf(
+                        run.prompt().specialTokens().name()))
+                .setLabelTokens(io.calibrant.schemas.avro.LabelTokens.valueOf(
+                        run.prompt().labelTokens().name()))
                 .setMaxLength(run.maxLength())
                 .setKfac(io.calibrant.schemas.avro.KfacApproximation.valueOf(
                         run.kfac().name()))
@@ -154,6 +159,7 @@ final class Records {
                 .setPurpose(Purpose.VALIDATION)
                 .setRun(runId)
                 .setQuestionId(question.id())
+                .setPrompt(question.prompt())
                 .build();
     }
 

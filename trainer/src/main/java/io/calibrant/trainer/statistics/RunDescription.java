@@ -5,6 +5,7 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.PromptForm;
 import java.util.Map;
 
 /**
@@ -15,7 +16,7 @@ import java.util.Map;
  * @param modelDigest digest of configuration, tokenizer and weights
  * @param adapter its blocks and settings; weights do not matter here
  * @param classTokens every label of the run, in the row order of lm_head.lora_B
- * @param promptTemplate for the record
+ * @param prompt how its questions are asked
  * @param maxLength longest prompt, tokens
  * @param rank k; null keeps the large sides in full
  * @param trainingQuestions N
@@ -29,7 +30,7 @@ public record RunDescription(
         String modelDigest,
         Adapter adapter,
         ClassTokens classTokens,
-        String promptTemplate,
+        PromptForm prompt,
         int maxLength,
         KfacApproximation kfac,
         FisherType fisher,
@@ -47,7 +48,7 @@ public record RunDescription(
                 modelDigest,
                 adapter,
                 classTokens,
-                promptTemplate,
+                prompt,
                 maxLength,
                 kfac,
                 fisher,

@@ -15,6 +15,7 @@ import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -53,11 +54,10 @@ class GoldenCurvatureTest {
         SpecialTokens special = SpecialTokens.read(directory);
         pad = special.pad();
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
-            ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
+            PromptEncoder encoder = PromptEncoder.paper(tokenizer, special.eos());
+            ClassTokens classes = ClassTokens.of(encoder.encode(questions));
             classIds = classes.ids();
-            prompts = questions.stream()
-                    .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
-                    .toList();
+            prompts = classes.place(encoder.encode(questions));
         }
         llama = LanguageModel.load(directory, TestDevice.get());
         model = new AdaptedModel(llama, Peft.read(GOLDEN.resolve("adapter_mcq"), llama.config(), classIds));

@@ -21,7 +21,7 @@ class ClassTokensTest {
     @Test
     void shouldFindTheGoldenClassTokens() {
         try (PromptTokenizer tokenizer = Tokenizers.golden()) {
-            ClassTokens classes = ClassTokens.lookup(tokenizer, List.of(question("D", "C", "B", "A")));
+            ClassTokens classes = lookup(tokenizer, question("D", "C", "B", "A"));
 
             assertThat(classes.tokens())
                     .as("sorted by label")
@@ -47,7 +47,7 @@ class ClassTokensTest {
     })
     void shouldFindTheTokenThatContinuesThePrompt(String tokenizerPath, String label, int id, String said) {
         try (PromptTokenizer tokenizer = Tokenizers.shared(tokenizerPath)) {
-            ClassTokens classes = ClassTokens.lookup(tokenizer, List.of(question(label, "Z")));
+            ClassTokens classes = lookup(tokenizer, question(label, "Z"));
 
             assertThat(classes.tokens().get(0)).isEqualTo(new ClassToken(label, id));
             String prompt = "Choices: A. x B. y Answer:";
@@ -64,8 +64,7 @@ class ClassTokensTest {
         // the public code takes encode("A")[1]: out of range without BOS
         try (PromptTokenizer tokenizer = Tokenizers.shared("tokenizers/gpt2")) {
             assertThat(tokenizer.encode("A")).hasSize(1);
-            assertThat(ClassTokens.lookup(tokenizer, List.of(question("A", "B")))
-                            .ids())
+            assertThat(lookup(tokenizer, question("A", "B")).ids())
                     .containsExactly(317, 347);
         }
     }
@@ -73,7 +72,7 @@ class ClassTokensTest {
     @Test
     void shouldRefuseALabelOfSeveralTokensNamingLabelAndQuestion() {
         try (PromptTokenizer tokenizer = Tokenizers.golden()) {
-            assertThatThrownBy(() -> ClassTokens.lookup(tokenizer, List.of(question("A", "Antarctica"))))
+            assertThatThrownBy(() -> lookup(tokenizer, question("A", "Antarctica")))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("label 'Antarctica' of question 'q1' must be exactly one token of this model")
                     .hasMessageMatching(".*, got [2-9] tokens");
@@ -93,21 +92,26 @@ class ClassTokensTest {
         Files.writeString(directory.resolve("tokenizer.json"), golden.toString());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
             Question digits = question("1", "2", "9");
-            ClassTokens classes = ClassTokens.lookup(tokenizer, List.of(digits, question("A", "B")));
+            ClassTokens classes = lookup(tokenizer, digits, question("A", "B"));
             long[] space = tokenizer.encodePlain(" ");
-            assertThat(classes.start(digits)).containsExactly(space).hasSize(1);
-            assertThat(classes.start(question("A", "B"))).isEmpty();
-            long[] prompt = EncodedPrompt.of(digits, tokenizer, classes, OptionalInt.empty())
-                    .ids();
+            PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.empty());
+            long[] prompt = encoder.encode(digits).ids();
+            assertThat(prompt)
+                    .startsWith(tokenizer.encode(encoder.text(digits)))
+                    .endsWith(space)
+                    .hasSize(tokenizer.encode(encoder.text(digits)).length + 1);
+            assertThat(space).hasSize(1);
+            Question letters = question("A", "B");
+            assertThat(encoder.encode(letters).ids()).isEqualTo(tokenizer.encode(encoder.text(letters)));
             for (String label : List.of("1", "2", "9")) {
                 long[] said = Arrays.copyOf(prompt, prompt.length + 1);
                 said[prompt.length] = classes.ids()[classes.indices(question(label, "2".equals(label) ? "1" : "2"))[0]];
-                assertThat(tokenizer.encode(Prompt.text(digits) + " " + label)).isEqualTo(said);
+                assertThat(tokenizer.encode(encoder.text(digits) + " " + label)).isEqualTo(said);
             }
-            assertThatThrownBy(() -> ClassTokens.lookup(tokenizer, List.of(question("1", "A"))))
-                    .hasMessage("label '1' of question 'q1' must be exactly one token of this model, as A is, got 2"
-                            + " tokens");
-            assertThatThrownBy(() -> ClassTokens.lookup(tokenizer, List.of(question("1", "10"))))
+            assertThatThrownBy(() -> lookup(tokenizer, question("1", "A")))
+                    .hasMessage("label '1' of question 'q1' must be exactly one token of this model, as A is (train"
+                            + " --label-tokens first takes the first of several), got 2 tokens");
+            assertThatThrownBy(() -> lookup(tokenizer, question("1", "10")))
                     .hasMessageContaining("label '10' of question 'q1'");
         }
     }
@@ -126,6 +130,11 @@ class ClassTokensTest {
 
         assertThatThrownBy(() -> classes.indices(question("A", "C")))
                 .hasMessage("label of question 'q1' must be one of the run's A, B, got 'C'");
+    }
+
+    private static ClassTokens lookup(PromptTokenizer tokenizer, Question... questions) {
+        return ClassTokens.of(
+                PromptEncoder.paper(tokenizer, OptionalInt.empty()).encode(List.of(questions)));
     }
 
     private static Question question(String... labels) {

@@ -52,9 +52,9 @@ class QuestionFileTest {
             delimiter = '|',
             value = {
                 "{\"id\": \"q\"} | choices must be a list of {\"label\", \"text\"}, got nothing",
-                "{\"id\": \"q\", \"question\": \"x\", \"choices\": []} | choices must be 2 to 26, got 0",
+                "{\"id\": \"q\", \"question\": \"x\", \"choices\": []} | choices must be 2 to 256, got 0",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}]}"
-                        + " | choices must be 2 to 26, got 1",
+                        + " | choices must be 2 to 256, got 1",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [\"A\"]}"
                         + " | choices[0] must be {\"label\", \"text\"}, got JSON string",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\"}]}"
@@ -89,9 +89,20 @@ class QuestionFileTest {
     }
 
     @Test
-    void shouldTake26ChoicesAndRefuse27() {
-        assertThat(withChoices(26).choices()).hasSize(26);
-        assertThatThrownBy(() -> withChoices(27)).hasMessageContaining("choices must be 2 to 26, got 27");
+    void shouldReadAPromptOfAQuestionsOwnWithOrWithoutItsStem() throws IOException {
+        String choices = "\"choices\": [{\"label\": \"A\", \"text\": \"\"}, {\"label\": \"B\", \"text\": \"\"}]}\n";
+        List<Question> questions = QuestionFile.read(write("{\"id\": \"v\", \"prompt\": \"A or B?\\n\", " + choices
+                + "{\"id\": \"w\", \"question\": \"Which?\", \"prompt\": \"B or A?\", " + choices));
+        assertThat(questions).extracting(Question::prompt).containsExactly("A or B?\n", "B or A?");
+        assertThat(questions).extracting(Question::question).containsExactly("", "Which?");
+        assertThatThrownBy(() -> QuestionFile.read(write("{\"id\": \"v\", \"prompt\": \" \", " + choices)))
+                .hasMessageContaining("prompt must be a text that is not blank, got ' '");
+    }
+
+    @Test
+    void shouldTake256ChoicesAndRefuse257() {
+        assertThat(withChoices(256).choices()).hasSize(256);
+        assertThatThrownBy(() -> withChoices(257)).hasMessageContaining("choices must be 2 to 256, got 257");
     }
 
     @Test

@@ -10,7 +10,7 @@ import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.ModelConfig;
-import io.calibrant.trainer.prompts.Prompt;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -43,7 +43,7 @@ class RunDescriptionsTest {
 
         assertThat(run.runId()).isEqualTo("r");
         assertThat(run.modelId()).isEqualTo("model");
-        assertThat(run.promptTemplate()).isEqualTo(Prompt.MULTIPLE_CHOICE);
+        assertThat(run.prompt().template()).isEqualTo(PromptForm.PAPER.template());
         assertThat(run.trainingQuestions()).isEqualTo(8);
         assertThat(run.settings())
                 .containsEntry("steps", "400")

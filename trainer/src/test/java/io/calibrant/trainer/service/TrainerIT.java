@@ -33,6 +33,7 @@ import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.SpecialTokens;
@@ -214,10 +215,9 @@ class TrainerIT extends GoldenTraining {
         KfacEstimator curvature = new KfacEstimator(KfacApproximation.REDUCE, FisherType.MC, null, "told", 5);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(told.model());
                 LanguageModel llama = LanguageModel.load(told.model(), Device.cpu())) {
-            ClassTokens classes = ClassTokens.lookup(tokenizer, questions);
-            List<EncodedPrompt> prompts = questions.stream()
-                    .map(question -> EncodedPrompt.of(question, tokenizer, classes, special.eos()))
-                    .toList();
+            PromptEncoder encoder = PromptEncoder.paper(tokenizer, special.eos());
+            ClassTokens classes = ClassTokens.of(encoder.encode(questions));
+            List<EncodedPrompt> prompts = classes.place(encoder.encode(questions));
             try (AdaptedModel model = new AdaptedModel(
                     llama, Peft.read(told.adapter().from().orElseThrow(), llama.config(), classes.ids()))) {
                 for (int batch = 0; batch < 2; batch++) {

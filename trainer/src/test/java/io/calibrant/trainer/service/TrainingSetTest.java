@@ -9,6 +9,7 @@ import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -148,7 +149,7 @@ class TrainingSetTest {
                         + " fits them all, --skip-long leaves them out");
 
         TrainingSet set =
-                read(new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2)), settings -> settings);
+                read(new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2), PromptForm.PAPER), settings -> settings);
 
         assertThat(set.prompts().size() + set.validation().size()).isEqualTo((int) (20 - longer));
         assertThat(set.prompts()).allMatch(prompt -> prompt.length() <= most);
@@ -226,7 +227,7 @@ class TrainingSetTest {
     }
 
     private TrainingSet read(ValidationSource validation, int maxLength, long seed) {
-        return read(new QuestionSettings(questions, maxLength, false, validation), settings -> settings.withSeed(seed));
+        return read(new QuestionSettings(questions, maxLength, false, validation, PromptForm.PAPER), settings -> settings.withSeed(seed));
     }
 
     private TrainingSet read(QuestionSettings wanted, UnaryOperator<TrainerSettings> more) {

@@ -19,6 +19,7 @@ import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.PromptForm;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -157,7 +158,7 @@ class PublisherRetryIT {
                 Adapter.initialise(
                         config, new LoraSettings(2, 4, 0, false, LoraTargets.of("q_proj")), classes.ids(), 0),
                 classes,
-                "template",
+                PromptForm.PAPER,
                 64,
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,

@@ -26,6 +26,7 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.prompts.PromptForm;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -83,7 +84,7 @@ class PublisherTest {
                 "sha256:0",
                 adapter,
                 tiny.classTokens(),
-                "template",
+                PromptForm.PAPER,
                 300,
                 KfacApproximation.EXPAND,
                 FisherType.EXACT,

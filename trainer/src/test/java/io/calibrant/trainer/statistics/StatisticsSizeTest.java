@@ -10,6 +10,7 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.prompts.PromptForm;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -48,7 +49,7 @@ class StatisticsSizeTest {
                     "sha256:0",
                     adapter,
                     tiny.classTokens(),
-                    "template",
+                    PromptForm.PAPER,
                     300,
                     KfacApproximation.EXPAND,
                     FisherType.EXACT,
