@@ -21,8 +21,7 @@ import java.util.function.Function;
  * @param texts of the choices, in the same order
  * @param prompt the whole prompt, verbatim; null where it is rendered
  */
-public record QuestionText(
-        String stem, String context, List<String> labels, List<String> texts, String prompt) {
+public record QuestionText(String stem, String context, List<String> labels, List<String> texts, String prompt) {
     /** 64 bits: two texts of one id that differ are never taken for one by chance. */
     private static final int DIGITS = 16;
 

@@ -57,8 +57,8 @@ class TrainingTextsTest {
                 .isEqualTo(rendered.digest());
         TrainingTexts trained = TrainingTexts.of(List.of(verbatim));
         assertThat(trained.contains(rendered)).isFalse();
-        assertThat(trained.contains(new QuestionText(
-                        "Is it day?", null, List.of("A", "B"), List.of("yes", "no"), "Day?  A or B:")))
+        assertThat(trained.contains(
+                        new QuestionText("Is it day?", null, List.of("A", "B"), List.of("yes", "no"), "Day?  A or B:")))
                 .as("other white space")
                 .isTrue();
     }

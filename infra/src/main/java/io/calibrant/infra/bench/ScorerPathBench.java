@@ -155,8 +155,7 @@ final class ScorerPathBench {
         PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.of(2 * settings.length()));
         ClassTokens classes = ClassTokens.of(encoder.encode(asked.questions()));
         List<EncodedPrompt> prompts = classes.place(encoder.encode(batch));
-        double tokenizing =
-                Timing.seconds(settings.repetitions(), () -> classes.place(encoder.encode(batch)));
+        double tokenizing = Timing.seconds(settings.repetitions(), () -> classes.place(encoder.encode(batch)));
         double computing = alone.applyAsDouble(prompts);
         double whole = size / backlog(connection, asked);
         String of = "a batch of " + size + " of a backlog, through Kafka";

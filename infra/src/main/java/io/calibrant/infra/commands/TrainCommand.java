@@ -205,8 +205,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--fisher",
-            description = "Gradients of the curvature: ${COMPLETION-CANDIDATES}. Default: EXACT, a backward pass for each"
-                    + " choice but one, or MC where a question has more than 8.")
+            description =
+                    "Gradients of the curvature: ${COMPLETION-CANDIDATES}. Default: EXACT, a backward pass for each"
+                            + " choice but one, or MC where a question has more than 8.")
     private FisherType fisher;
 
     @Option(
@@ -371,7 +372,8 @@ final class TrainCommand implements Callable<Integer> {
                         Optional.ofNullable(output),
                         overwrite),
                 new OptimisationSettings(steps, batchSize, learningRate),
-                new CurvatureSettings(kfac, fisher == null ? FisherType.EXACT : fisher, rank(), Shard.parse(shard), checkpointEvery),
+                new CurvatureSettings(
+                        kfac, fisher == null ? FisherType.EXACT : fisher, rank(), Shard.parse(shard), checkpointEvery),
                 new StreamingSettings(
                         statisticsEvery,
                         halfLife == null ? OptionalDouble.empty() : OptionalDouble.of(halfLife),
@@ -398,8 +400,9 @@ final class TrainCommand implements Callable<Integer> {
         if (choices <= MOST_EXACT) {
             return told;
         }
-        lines.warn("questions have up to " + choices + " choices: --fisher MC, one backward pass from sampled answers, is"
-                + " taken instead of the " + (choices - 1) + " passes of EXACT");
+        lines.warn(
+                "questions have up to " + choices + " choices: --fisher MC, one backward pass from sampled answers, is"
+                        + " taken instead of the " + (choices - 1) + " passes of EXACT");
         return told.withCurvature(told.curvature().withFisher(kfac, FisherType.MC));
     }
 

@@ -54,8 +54,7 @@ final class ArchitectureTest {
             "org.apache");
 
     /** What is the same thing in memory and in a record: mathematics and models know no Avro. */
-    private static final Set<String> ALSO_RECORDS =
-            Set.of(
+    private static final Set<String> ALSO_RECORDS = Set.of(
             "Choice",
             "ClassToken",
             "FisherType",

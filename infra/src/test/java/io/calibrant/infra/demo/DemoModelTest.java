@@ -99,7 +99,8 @@ class DemoModelTest {
             Question question = QuestionFile.read(files.test()).get(0);
             assertThat(PromptEncoder.paper(tokenizer, OptionalInt.of(1))
                             .encode(question)
-                            .ids()[0]).isZero();
+                            .ids()[0])
+                    .isZero();
         }
     }
 
@@ -123,8 +124,8 @@ class DemoModelTest {
             LanguageModel model, PromptTokenizer tokenizer, List<Question> questions, Predicate<Question> which) {
         PromptEncoder encoder = PromptEncoder.paper(tokenizer, OptionalInt.of(1));
         ClassTokens classes = ClassTokens.of(encoder.encode(questions));
-        List<EncodedPrompt> prompts = classes.place(
-                encoder.encode(questions.stream().filter(which).toList()));
+        List<EncodedPrompt> prompts =
+                classes.place(encoder.encode(questions.stream().filter(which).toList()));
         try (NDManager pass = model.newManager()) {
             NDArray logits = Autograd.unrecorded(() -> model.logits(
                     TokenBatch.leftPadded(

@@ -95,7 +95,8 @@ public record BaseModel(
         String without = SpecialTokens.changes(directory, tokenizer, false);
         PromptForm form = RunPrompt.of(run);
         boolean named = form.isPaper()
-                ? run.getClassTokens().stream().anyMatch(token -> token.getLabel().equals("True"))
+                ? run.getClassTokens().stream()
+                        .anyMatch(token -> token.getLabel().equals("True"))
                 : form.namesEnd();
         return !named
                 && !with.equals(without)

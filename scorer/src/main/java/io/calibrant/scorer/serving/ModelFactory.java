@@ -77,7 +77,8 @@ final class ModelFactory {
         run.getClassTokens().forEach(token -> classes.add(new ClassToken(token.getLabel(), token.getTokenId())));
         ClassTokens known = new ClassTokens(classes);
         return new PromptReader(
-                new PromptEncoder(RunPrompt.of(run), base.tokenizer(), base.special().eos()),
+                new PromptEncoder(
+                        RunPrompt.of(run), base.tokenizer(), base.special().eos()),
                 base.model().config(),
                 RunAdapter.isClosed(run) ? Optional.of(known) : Optional.empty());
     }

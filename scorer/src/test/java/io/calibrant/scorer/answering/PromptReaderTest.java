@@ -71,7 +71,8 @@ class PromptReaderTest {
     @Test
     void shouldEndATrueFalsePromptWithTheEndOfSequence() throws BadQuestionException {
         long[] prompt = reader().read(question("True", "False"), Purpose.ANSWER).prompt();
-        long[] without = new PromptReader(PromptEncoder.paper(tokenizer, OptionalInt.empty()), config(WORDS.size()), Optional.empty())
+        long[] without = new PromptReader(
+                        PromptEncoder.paper(tokenizer, OptionalInt.empty()), config(WORDS.size()), Optional.empty())
                 .read(question("True", "False"), Purpose.ANSWER)
                 .prompt();
 
@@ -93,7 +94,8 @@ class PromptReaderTest {
     /** A tokenizer takes some 300 bytes a character, and never gives them back. */
     @Test
     void shouldRefuseATextThatIsFarTooLongWithoutTokenizingIt() {
-        PromptReader closed = new PromptReader(PromptEncoder.paper(null, OptionalInt.empty()), config(WORDS.size()), Optional.empty());
+        PromptReader closed = new PromptReader(
+                PromptEncoder.paper(null, OptionalInt.empty()), config(WORDS.size()), Optional.empty());
         List<Choice> choices = List.of(new Choice("A", ""), new Choice("B", ""));
         String text = "word ".repeat(2_000);
         for (Question question : List.of(
@@ -141,8 +143,7 @@ class PromptReaderTest {
 
     @Test
     void shouldRefuseAWordBeyondTheVocabularyOfTheModel() {
-        PromptReader smaller =
-                new PromptReader(encoder(), config(WORDS.size() - 1), Optional.empty());
+        PromptReader smaller = new PromptReader(encoder(), config(WORDS.size() - 1), Optional.empty());
         List<Choice> choices = List.of(new Choice("A", ""), new Choice("B", ""));
 
         assertThatThrownBy(() -> smaller.read(new Question("q", "alien", null, choices, null), Purpose.ANSWER))
@@ -153,8 +154,7 @@ class PromptReaderTest {
     /** The tokenizer may know words that were added beyond the embedding table. */
     @Test
     void shouldRefuseALabelBeyondTheVocabularyOfTheModel() {
-        PromptReader smaller =
-                new PromptReader(encoder(), config(WORDS.size() - 1), Optional.empty());
+        PromptReader smaller = new PromptReader(encoder(), config(WORDS.size() - 1), Optional.empty());
 
         assertThatThrownBy(() -> smaller.read(question("A", "alien"), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
@@ -165,8 +165,7 @@ class PromptReaderTest {
     @Test
     void shouldRefuseALabelThatAnAdaptedHeadHasNoRowFor() throws BadQuestionException {
         ClassTokens only = new ClassTokens(List.of(new ClassToken("A", token("A")), new ClassToken("B", token("B"))));
-        PromptReader adapted =
-                new PromptReader(encoder(), config(WORDS.size()), Optional.of(only));
+        PromptReader adapted = new PromptReader(encoder(), config(WORDS.size()), Optional.of(only));
 
         assertThat(adapted.read(question("B", "A"), Purpose.ANSWER).choices()).containsExactly(token("B"), token("A"));
         assertThatThrownBy(() -> adapted.read(question("A", "C"), Purpose.ANSWER))

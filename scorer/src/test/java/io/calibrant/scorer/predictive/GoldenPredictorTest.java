@@ -111,8 +111,7 @@ class GoldenPredictorTest {
             StringBuilder text = new StringBuilder("Select one of the choices that answers the following question: ")
                     .append(question.question())
                     .append(" Choices:");
-            question.choices()
-                    .forEach(choice -> text.append(" " + choice.label() + ". " + choice.text()));
+            question.choices().forEach(choice -> text.append(" " + choice.label() + ". " + choice.text()));
             verbatim.add(new Question(question.id(), null, null, question.choices(), null, text + " Answer:"));
         }
         List<Predictive> paper = predict(DataType.FLOAT32, "rank10_residual", questions, 6);

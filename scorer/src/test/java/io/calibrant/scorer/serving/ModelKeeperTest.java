@@ -420,9 +420,9 @@ class ModelKeeperTest {
         List<Choice> choices = List.of(new Choice("A", "red"), new Choice("B", "green"));
         Question trained = new Question("other-id", "Which  one?", null, choices, null);
         Run record = run.run("");
-        record.setTrainingTexts(
-                TrainingTexts.of(List.of(QuestionText.of("Which one?", null, choices, Choice::label, Choice::text, null)))
-                        .bytes());
+        record.setTrainingTexts(TrainingTexts.of(
+                        List.of(QuestionText.of("Which one?", null, choices, Choice::label, Choice::text, null)))
+                .bytes());
         topics.publishAll(run);
         topics.publishRun(record);
         keeper.start();

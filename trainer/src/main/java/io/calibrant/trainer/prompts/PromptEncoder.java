@@ -90,12 +90,11 @@ public final class PromptEncoder {
         String separator = separator(question, text, plain);
         List<long[]> said = continuations(question, text, plain, separator);
         int start = commonStart(said);
-        boolean adds =
-                switch (form.specialTokens()) {
-                    case AUTO -> !tokenizer.begins(text, plain);
-                    case ALWAYS -> true;
-                    case NEVER -> false;
-                };
+        boolean adds = switch (form.specialTokens()) {
+            case AUTO -> !tokenizer.begins(text, plain);
+            case ALWAYS -> true;
+            case NEVER -> false;
+        };
         long[] prefix = adds ? tokenizer.prefix() : new long[0];
         long[] ids = Arrays.copyOf(prefix, prefix.length + plain.length + start);
         System.arraycopy(plain, 0, ids, prefix.length, plain.length);
@@ -103,7 +102,9 @@ public final class PromptEncoder {
         return new TokenizedPrompt(question, text, ids, labelTokens(question, said, start), separator, adds);
     }
 
-    /** Without special tokens but those of the text. The end of sequence goes by its id, whatever its text is read as. */
+    /**
+     * Without special tokens but those of the text. The end of sequence goes by its id, whatever its text is read as.
+     */
     private long[] plain(Question question, String text) {
         if (!endsByName(question, text)) {
             return tokenizer.encodePlain(text);
@@ -132,9 +133,10 @@ public final class PromptEncoder {
         }
         char last = text.charAt(text.length() - 1);
         if (Character.isWhitespace(last) || Character.isSpaceChar(last)) {
-            throw new IllegalArgumentException(prompt(question) + " must not end with a space: most tokenizers make it a"
-                    + " part of the label's token, which then has no prompt to follow; got '"
-                    + end(text) + "': leave it out, it is put before the label (else set --label-separator)");
+            throw new IllegalArgumentException(
+                    prompt(question) + " must not end with a space: most tokenizers make it a"
+                            + " part of the label's token, which then has no prompt to follow; got '"
+                            + end(text) + "': leave it out, it is put before the label (else set --label-separator)");
         }
         return SPACE;
     }

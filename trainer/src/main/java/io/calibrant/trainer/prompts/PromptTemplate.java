@@ -29,11 +29,10 @@ final class PromptTemplate {
     /** The text of the section that a tag stands in. */
     private static final String DOT = ".";
 
-    private static final Set<String> NAMES =
-            Set.of(QUESTION, CONTEXT, CHOICES, LABEL, TEXT, TRUE_FALSE, BOS, EOS, DOT);
+    private static final Set<String> NAMES = Set.of(QUESTION, CONTEXT, CHOICES, LABEL, TEXT, TRUE_FALSE, BOS, EOS, DOT);
 
-    private static final String ACCEPTED = "question, context, choices (in it label and text), trueFalse, bos_token and"
-            + " eos_token";
+    private static final String ACCEPTED =
+            "question, context, choices (in it label and text), trueFalse, bos_token and" + " eos_token";
 
     private static final String OPENING = "{{";
 
@@ -85,10 +84,10 @@ final class PromptTemplate {
         try {
             return render(
                     question.question(),
-                question.context() == null ? "" : question.context(),
-                question.choices(),
-                question.isTrueFalse(),
-                bos,
+                    question.context() == null ? "" : question.context(),
+                    question.choices(),
+                    question.isTrueFalse(),
+                    bos,
                     eos);
         } catch (MustacheException e) {
             throw Refusal.of(
@@ -183,8 +182,10 @@ final class PromptTemplate {
 
         private boolean known(String name) {
             if (!NAMES.contains(name)) {
-                throw Refusal.of("name '" + name + "' of the prompt template", "one of " + ACCEPTED, "one that a"
-                        + " question does not have");
+                throw Refusal.of(
+                        "name '" + name + "' of the prompt template",
+                        "one of " + ACCEPTED,
+                        "one that a" + " question does not have");
             }
             names.add(name);
             return true;

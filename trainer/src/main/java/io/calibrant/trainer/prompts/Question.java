@@ -16,8 +16,7 @@ import java.util.stream.Collectors;
  * @param answer label of the true choice; null where it is not known
  * @param prompt the whole prompt, verbatim; null where it is rendered in the form of the run
  */
-public record Question(
-        String id, String question, String context, List<Choice> choices, String answer, String prompt) {
+public record Question(String id, String question, String context, List<Choice> choices, String answer, String prompt) {
     /** Fewest choices of a question. */
     public static final int MIN_CHOICES = 2;
 

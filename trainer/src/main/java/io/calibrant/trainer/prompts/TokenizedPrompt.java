@@ -13,12 +13,7 @@ package io.calibrant.trainer.prompts;
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody; a copy per access would cost one per batch
 public record TokenizedPrompt(
-        Question question,
-        String text,
-        long[] ids,
-        int[] labelTokens,
-        String separator,
-        boolean addsSpecialTokens) {
+        Question question, String text, long[] ids, int[] labelTokens, String separator, boolean addsSpecialTokens) {
     /** T, the number of tokens. */
     public int length() {
         return ids.length;

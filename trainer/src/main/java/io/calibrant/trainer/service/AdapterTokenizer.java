@@ -29,8 +29,7 @@ final class AdapterTokenizer {
      * @param prompts as the model's tokenizer made them
      * @throws IllegalArgumentException naming both files and the first question of which they make other tokens
      */
-    static void requireSame(
-            Path adapter, Path model, PromptForm form, OptionalInt eos, List<TokenizedPrompt> prompts) {
+    static void requireSame(Path adapter, Path model, PromptForm form, OptionalInt eos, List<TokenizedPrompt> prompts) {
         if (!Files.exists(adapter.resolve(TOKENIZER))
                 || (isSame(adapter, model, TOKENIZER) && isSame(adapter, model, SETTINGS))) {
             return;

@@ -24,8 +24,8 @@ final class PromptEnd {
                 .replace("\n", "\\n")
                 .replace("\r", "\\r")
                 .replace("\t", "\\t");
-        String label =
-                first.separator().replace("\n", "\\n") + first.question().choices().get(0).label();
+        String label = first.separator().replace("\n", "\\n")
+                + first.question().choices().get(0).label();
         return Optional.of("note: the first prompt ends with '" + end + "', its label follows as '" + label
                 + "' (--label-separator)"
                 + (first.addsSpecialTokens() ? "" : "; the tokenizer adds no special tokens (--special-tokens)"));

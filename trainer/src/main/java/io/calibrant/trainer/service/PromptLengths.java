@@ -20,11 +20,7 @@ final class PromptLengths {
     private final PromptEncoder encoder;
     private final Consumer<String> notes;
 
-    PromptLengths(
-            TrainerSettings settings,
-            ModelConfig config,
-            PromptEncoder encoder,
-            Consumer<String> notes) {
+    PromptLengths(TrainerSettings settings, ModelConfig config, PromptEncoder encoder, Consumer<String> notes) {
         most = settings.questions().maxLength();
         skip = settings.questions().skipLong();
         context = config.context();

@@ -67,8 +67,8 @@ record TrainingSet(
             List<TokenizedPrompt> validation = others.isPresent()
                     ? new ArrayList<>(lengths.fitting(others.get(), otherQuestions))
                     : holdOut(training, wanted.validation().fraction(), settings.seed());
-            TrainingTexts trained =
-                    TrainingTexts.of(questions(training).stream().map(TrainingSet::text).toList());
+            TrainingTexts trained = TrainingTexts.of(
+                    questions(training).stream().map(TrainingSet::text).toList());
             others.ifPresent(file -> requireUnseen(trained, questions(validation), file));
             // What is trained on under another id says nothing new.
             int seen = validation.size();

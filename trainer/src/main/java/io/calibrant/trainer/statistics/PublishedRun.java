@@ -168,8 +168,8 @@ public final class PublishedRun {
     }
 
     /**
-     * What a setting means: one that an earlier version did not know has its default, and what it said of prompts for the
-     * record was the paper's form.
+     * What a setting means: one that an earlier version did not know has its default, and what it said of prompts for
+     * the record was the paper's form.
      */
     private static String comparable(String key, String value) {
         if (key.equals("promptTemplate")) {

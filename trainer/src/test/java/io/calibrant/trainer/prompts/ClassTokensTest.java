@@ -64,8 +64,7 @@ class ClassTokensTest {
         // the public code takes encode("A")[1]: out of range without BOS
         try (PromptTokenizer tokenizer = Tokenizers.shared("tokenizers/gpt2")) {
             assertThat(tokenizer.encode("A")).hasSize(1);
-            assertThat(lookup(tokenizer, question("A", "B")).ids())
-                    .containsExactly(317, 347);
+            assertThat(lookup(tokenizer, question("A", "B")).ids()).containsExactly(317, 347);
         }
     }
 

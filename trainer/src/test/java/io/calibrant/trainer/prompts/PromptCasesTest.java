@@ -77,7 +77,9 @@ class PromptCasesTest {
                 .isEqualTo(LongStream.concat(longs(json.path("prompt_ids")), longs(json.path("common_start")))
                         .toArray());
         assertThat(prompt.labelTokens())
-                .isEqualTo(longs(json.path("class_tokens")).mapToInt(Math::toIntExact).toArray());
+                .isEqualTo(longs(json.path("class_tokens"))
+                        .mapToInt(Math::toIntExact)
+                        .toArray());
     }
 
     private static Question question(JsonNode json) {

@@ -74,8 +74,8 @@ class PromptEncoderTest {
 
         assertThat(ended.ids()).startsWith(plain).endsWith(EOS).hasSize(plain.length + 1);
         assertThat(ended.separator()).isEqualTo(" ");
-        assertThat(ended.labelTokens())
-                .containsExactly((int) tokenizer.encodePlain(" False")[0], (int) tokenizer.encodePlain(" True")[0]);
+        assertThat(ended.labelTokens()).containsExactly((int) tokenizer.encodePlain(" False")[0], (int)
+                tokenizer.encodePlain(" True")[0]);
         assertThat(without.encode(trueFalse).ids()).isEqualTo(plain);
         assertThat(with.encode(choice).ids()).isEqualTo(tokenizer.encode(with.text(choice)));
     }
@@ -122,8 +122,8 @@ class PromptEncoderTest {
         TokenizedPrompt prompt = encoded(PromptForm.PAPER, question);
         assertThat(prompt.text()).isEqualTo("{{{question}}} A or B?\n");
         assertThat(prompt.separator()).isEmpty();
-        assertThat(prompt.labelTokens())
-                .containsExactly((int) tokenizer.encodePlain("A")[0], (int) tokenizer.encodePlain("B")[0]);
+        assertThat(prompt.labelTokens()).containsExactly((int) tokenizer.encodePlain("A")[0], (int)
+                tokenizer.encodePlain("B")[0]);
         assertThat(question.question()).isEmpty();
     }
 
@@ -147,8 +147,8 @@ class PromptEncoderTest {
                 .hasMessageContaining("--label-tokens first");
         TokenizedPrompt first = encoded(form.withLabelTokens(LabelTokens.FIRST), words);
         assertThat(first.labelTokens()[0]).isNotEqualTo(first.labelTokens()[1]);
-        assertThatThrownBy(() ->
-                        encoded(form.withLabelTokens(LabelTokens.FIRST), labelled("positively", "positive", "negative")))
+        assertThatThrownBy(() -> encoded(
+                        form.withLabelTokens(LabelTokens.FIRST), labelled("positively", "positive", "negative")))
                 .hasMessageContaining("labels 'positively' and 'positive' must be different tokens of this model");
     }
 

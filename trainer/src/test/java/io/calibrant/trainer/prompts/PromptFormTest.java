@@ -84,8 +84,8 @@ class PromptFormTest {
         assertThat(form.template()).isEqualTo("{{{question}}}\n\nÜber:\n");
         assertThat(form.isPaper()).isFalse();
         assertThat(PromptForm.read("paper")).isEqualTo(PromptForm.PAPER);
-        assertThat(PromptForm.read(
-                        Files.writeString(directory.resolve("marked"), "\ufeff{{{question}}}").toString())
+        assertThat(PromptForm.read(Files.writeString(directory.resolve("marked"), "\ufeff{{{question}}}")
+                                .toString())
                         .template())
                 .as("a byte order mark is no part of a prompt")
                 .isEqualTo("{{{question}}}");

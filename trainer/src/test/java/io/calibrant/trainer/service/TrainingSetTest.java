@@ -148,8 +148,9 @@ class TrainingSetTest {
                 .hasMessageEndingWith("with " + lengths[19] + " tokens: --max-length " + lengths[19]
                         + " fits them all, --skip-long leaves them out");
 
-        TrainingSet set =
-                read(new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2), PromptForm.PAPER), settings -> settings);
+        TrainingSet set = read(
+                new QuestionSettings(questions, most, true, ValidationSource.heldOut(0.2), PromptForm.PAPER),
+                settings -> settings);
 
         assertThat(set.prompts().size() + set.validation().size()).isEqualTo((int) (20 - longer));
         assertThat(set.prompts()).allMatch(prompt -> prompt.length() <= most);
@@ -227,7 +228,9 @@ class TrainingSetTest {
     }
 
     private TrainingSet read(ValidationSource validation, int maxLength, long seed) {
-        return read(new QuestionSettings(questions, maxLength, false, validation, PromptForm.PAPER), settings -> settings.withSeed(seed));
+        return read(
+                new QuestionSettings(questions, maxLength, false, validation, PromptForm.PAPER),
+                settings -> settings.withSeed(seed));
     }
 
     private TrainingSet read(QuestionSettings wanted, UnaryOperator<TrainerSettings> more) {
