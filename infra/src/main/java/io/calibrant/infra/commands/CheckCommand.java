@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands;
 
+import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.output.CheckPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.model.ComputeDevice;
@@ -11,6 +12,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -53,6 +55,9 @@ final class CheckCommand implements Callable<Integer> {
     @Option(names = "--limit", paramLabel = "N", description = "Ask the first N questions only. Default: all.")
     private Integer limit;
 
+    @Mixin
+    private BaseFormatOptions base;
+
     @Option(
             names = "--device",
             paramLabel = "D",
@@ -69,6 +74,7 @@ final class CheckCommand implements Callable<Integer> {
     public Integer call() {
         ModelCheck check = ModelCheck.read(new CheckSettings(
                 model,
+                base.format(),
                 Optional.ofNullable(adapter),
                 questions,
                 limit == null ? OptionalInt.empty() : OptionalInt.of(limit),

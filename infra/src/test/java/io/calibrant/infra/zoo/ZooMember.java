@@ -14,12 +14,24 @@ import java.util.stream.Stream;
 /**
  * A tiny model, or a model with an adapter, that lies beside the project with what transformers and PEFT make of it.
  *
- * @param name directory of its {@code ref.json}, relative to the zoo
+ * @param name what it is
  * @param model directory of the model, relative to the zoo
  * @param adapter directory of the adapter, relative to the zoo; null for none
  * @param config the file that stands for {@code config.json}
+ * @param inputs directory whose {@code ref.json} has the token ids, relative to the zoo
+ * @param reference directory whose {@code ref.json} has the logits, relative to the zoo
+ * @param logits where they stand in it
+ * @param flags of commands that load the model
  */
-public record ZooMember(String name, String model, String adapter, String config) {
+public record ZooMember(
+        String name,
+        String model,
+        String adapter,
+        String config,
+        String inputs,
+        String reference,
+        String logits,
+        List<String> flags) {
     /** Where they lie; tests run in the directory of their module. */
     public static final Path ZOO = Path.of("..", "..", "shared", "zoo");
 
@@ -28,8 +40,39 @@ public record ZooMember(String name, String model, String adapter, String config
 
     private static final String CONFIG = "config.json";
     private static final String REFERENCE = "ref.json";
+    private static final String LOGITS = "/last_logits";
     private static final String FORMS = "adapters";
+    private static final String NF4 = "nf4";
     private static final JsonMapper JSON = new JsonMapper();
+
+    /** A model by itself, or with an adapter where that is no null. */
+    private static ZooMember of(String model, String adapter) {
+        String name = adapter == null ? model : adapter;
+        return new ZooMember(name, model, adapter, CONFIG, model, name, LOGITS, List.of());
+    }
+
+    private ZooMember older() {
+        return new ZooMember(
+                name + " as transformers 4 writes it", model, adapter, OLDER, inputs, reference, logits, flags);
+    }
+
+    /** Weights that bitsandbytes has rounded, or that are to be rounded as it does, plain and with their adapter. */
+    private static List<ZooMember> rounded(String model, String variant, String... flags) {
+        String directory = NF4 + "/" + model;
+        String name = directory + (flags.length == 0 ? "" : " " + String.join(" ", flags));
+        String pointer = "/variants/" + variant + "/";
+        return List.of(
+                new ZooMember(name, directory, null, CONFIG, NF4, NF4, pointer + "last_logits", List.of(flags)),
+                new ZooMember(
+                        name + " adapter",
+                        directory,
+                        NF4 + "/adapter",
+                        CONFIG,
+                        NF4,
+                        NF4,
+                        pointer + "adapter_last_logits",
+                        List.of(flags)));
+    }
 
     /** The questions of all of them; those of the reference values are the first. */
     public static Path questions() {
@@ -38,12 +81,12 @@ public record ZooMember(String name, String model, String adapter, String config
 
     /** The directory of a model, with the adapter in it. */
     public static ZooMember adapted(String model) {
-        return new ZooMember(model + "/adapter", model, model + "/adapter", CONFIG);
+        return of(model, model + "/adapter");
     }
 
     /** A form of adapter that PEFT writes. */
     public static ZooMember form(String name) {
-        return new ZooMember(FORMS + "/" + name, FORMS + "/base", FORMS + "/" + name, CONFIG);
+        return of(FORMS + "/base", FORMS + "/" + name);
     }
 
     /** Every directory with reference values, plain and with its adapter; nothing where none are here. */
@@ -55,9 +98,9 @@ public record ZooMember(String name, String model, String adapter, String config
         for (Path directory : directories(ZOO)) {
             if (has(directory, REFERENCE) && has(directory, CONFIG)) {
                 String model = ZOO.relativize(directory).toString();
-                members.add(new ZooMember(model, model, null, CONFIG));
+                members.add(of(model, null));
                 if (has(directory, OLDER)) {
-                    members.add(new ZooMember(model, model, null, OLDER));
+                    members.add(of(model, null).older());
                 }
                 if (has(directory.resolve("adapter"), REFERENCE)) {
                     members.add(adapted(model));
@@ -65,13 +108,20 @@ public record ZooMember(String name, String model, String adapter, String config
             }
         }
         Path forms = ZOO.resolve(FORMS);
-        members.add(new ZooMember(FORMS + "/base", FORMS + "/base", null, CONFIG));
+        members.add(of(FORMS + "/base", null));
         for (Path form : directories(forms)) {
             Stream.concat(Stream.of(form), directories(form).stream())
                     .filter(directory -> has(directory, "adapter_config.json"))
                     .forEach(directory ->
                             members.add(form(forms.relativize(directory).toString())));
         }
+        members.addAll(rounded("base", "unquantised"));
+        members.addAll(rounded("base", "double", "--base-quantization", "nf4"));
+        members.addAll(rounded("base", "plain", "--base-quantization", "nf4-single"));
+        members.addAll(rounded("base", "double_bf16", "--base-dtype", "BF16", "--base-quantization", "nf4"));
+        members.addAll(rounded("bnb4_double", "double"));
+        members.addAll(rounded("bnb4_plain", "plain"));
+        members.addAll(rounded("bnb4_double_bf16", "double_bf16"));
         return members;
     }
 
@@ -104,22 +154,22 @@ public record ZooMember(String name, String model, String adapter, String config
 
     /** The token ids of every question's prompt. */
     public JsonNode promptIds() throws IOException {
-        return read(model).path("prompt_ids");
+        return read(inputs).path("prompt_ids");
     }
 
     /** The class tokens: [C]. */
     public JsonNode classTokens() throws IOException {
-        return read(model).path("class_tokens");
+        return read(inputs).path("class_tokens");
     }
 
     /** Per question the probabilities of the classes: softmax over their logits alone, in double precision. */
     public double[][] probabilities() throws IOException {
-        JsonNode logits = read(name).path("last_logits");
+        JsonNode all = read(reference).at(logits);
         JsonNode classes = classTokens();
-        return IntStream.range(0, logits.size())
+        return IntStream.range(0, all.size())
                 .mapToObj(q -> softmax(IntStream.range(0, classes.size())
                         .mapToDouble(
-                                c -> logits.get(q).get(classes.get(c).asInt()).asDouble())
+                                c -> all.get(q).get(classes.get(c).asInt()).asDouble())
                         .toArray()))
                 .toArray(double[][]::new);
     }
@@ -136,6 +186,6 @@ public record ZooMember(String name, String model, String adapter, String config
 
     @Override
     public String toString() {
-        return name + (config.equals(OLDER) ? " as transformers 4 writes it" : "");
+        return name;
     }
 }

@@ -38,8 +38,6 @@ import java.util.function.Function;
  * are the figures that another program has to see for the same tokens.
  */
 public final class ModelCheck {
-    private static final String DTYPE = "F32";
-
     private final CheckSettings settings;
     private final ModelConfig config;
     private final ClassTokens classTokens;
@@ -167,7 +165,8 @@ public final class ModelCheck {
      */
     public Summary answer(Consumer<Answered> answers) {
         try (LanguageModel model =
-                        LanguageModel.load(settings.model(), settings.device().resolve());
+                        LanguageModel.load(
+                        settings.model(), settings.device().resolve(), settings.base());
                 Answering answering = answering(model)) {
             Guessing guessing = new Guessing();
             double logLikelihood = 0;
@@ -196,7 +195,7 @@ public final class ModelCheck {
                     prompts.size(),
                     labelled,
                     config.architecture().modelType(),
-                    DTYPE,
+                    settings.base().type().name(),
                     labelled == 0 ? OptionalDouble.empty() : OptionalDouble.of((double) right / labelled),
                     labelled == 0 ? OptionalDouble.empty() : OptionalDouble.of(-logLikelihood / labelled),
                     adapter.flatMap(read -> guessing.warning("accuracy")));
