@@ -168,8 +168,7 @@ public record ZooMember(
         JsonNode classes = classTokens();
         return IntStream.range(0, all.size())
                 .mapToObj(q -> softmax(IntStream.range(0, classes.size())
-                        .mapToDouble(
-                                c -> all.get(q).get(classes.get(c).asInt()).asDouble())
+                        .mapToDouble(c -> all.get(q).get(classes.get(c).asInt()).asDouble())
                         .toArray()))
                 .toArray(double[][]::new);
     }

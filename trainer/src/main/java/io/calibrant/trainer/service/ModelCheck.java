@@ -165,8 +165,7 @@ public final class ModelCheck {
      */
     public Summary answer(Consumer<Answered> answers) {
         try (LanguageModel model =
-                        LanguageModel.load(
-                        settings.model(), settings.device().resolve(), settings.base());
+                        LanguageModel.load(settings.model(), settings.device().resolve(), settings.base());
                 Answering answering = answering(model)) {
             Guessing guessing = new Guessing();
             double logLikelihood = 0;
