@@ -69,7 +69,7 @@ final class Workload {
                         config.feedForwardWidth(),
                         config.maxPositions(),
                         config.normEpsilon(),
-                        config.rotary().theta(),
+                        config.attention().get(0).rotary().orElseThrow().theta(),
                         config.architecture().tiedHead()));
     }
 

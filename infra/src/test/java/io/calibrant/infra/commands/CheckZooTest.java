@@ -22,22 +22,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CheckZooTest {
     /** Which are not read yet, with the reason. */
     private static final Map<String, String> EXCLUDED = Map.ofEntries(
-            entry("gemma", "architecture"),
-            entry("gemma2", "architecture"),
-            entry("gemma3_text", "architecture"),
-            entry("granite", "architecture"),
-            entry("ministral3", "architecture"),
-            entry("olmo2", "architecture"),
-            entry("phi3", "architecture"),
-            entry("seed_oss", "architecture"),
-            entry("smollm3", "architecture"),
-            entry("llama_linear", "rotary scaling"),
-            entry("llama_longrope", "rotary scaling"),
-            entry("llama_yarn", "rotary scaling"),
-            entry("llama_gelu", "activation"),
-            entry("mistral_window_bites", "sliding window"),
-            entry("qwen2_swa", "sliding window"),
-            entry("w_tied_otherhead", "another head in a tied model"),
             entry("adapters/bias_lora_only", "biases of the base"),
             entry("adapters/dora", "DoRA"),
             entry("adapters/exclude", "targets that are left out"),

@@ -28,6 +28,7 @@ public final class AdaptedModel implements AutoCloseable {
     private final LoraSettings settings;
     private final LoraWeights weights;
     private final NDArray classRows;
+    private final boolean ofVocabulary;
     private final NDArray scaling;
     private final Optional<ClassifierHead> headBlock;
 
@@ -41,6 +42,7 @@ public final class AdaptedModel implements AutoCloseable {
                 .map(head -> Constants.array(
                         manager, head.weight(), new Shape(head.classes(), head.width()), model.dataType()))
                 .orElseGet(() -> model.classRows(manager, adapter.classTokens()));
+        ofVocabulary = adapter.classifier().isEmpty();
         headBlock = adapter.classifier().filter(ClassifierHead::isBlock);
         scaling = Constants.array(manager, new double[] {settings.scaling()}, new Shape(1), model.dataType());
     }
@@ -87,7 +89,7 @@ public final class AdaptedModel implements AutoCloseable {
         boolean done = false;
         try {
             LoraHook hook = new LoraHook(weights, settings, scaling, mode, pass);
-            Supplier<NDArray> forward = () -> model.logits(batch, classRows, hook, pass);
+            Supplier<NDArray> forward = () -> model.logits(batch, classRows, ofVocabulary, hook, pass);
             NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
             done = true;
             return new Pass(batch, logits, hook.captures(), settings, pass);
@@ -120,7 +122,8 @@ public final class AdaptedModel implements AutoCloseable {
         try {
             StackHook hook = new StackHook(weights, scaling, maps, batch.size());
             int lowest = Math.min(from, model.config().layers());
-            ForwardTape tape = Autograd.unrecorded(() -> model.forwardWithTape(batch, classRows, hook, lowest, pass));
+            ForwardTape tape = Autograd.unrecorded(
+                    () -> model.forwardWithTape(batch, classRows, ofVocabulary, hook, lowest, pass));
             done = true;
             return new StackedPass(batch, tape, hook, pass);
         } finally {

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 
 /**
  * Which linear maps an adapter touches, as PEFT's {@code target_modules} says it: a list of names, each matching a
@@ -53,8 +54,8 @@ public record LoraTargets(List<String> names, String pattern) {
         List<LinearShape> linears = config.linears();
         for (String name : names) {
             if (linears.stream().noneMatch(l -> matches(name, l.path()))) {
-                throw new IllegalArgumentException(
-                        "LoRA target must be a linear map of this model (" + ACCEPTED + "), got '" + name + "'");
+                throw new IllegalArgumentException("LoRA target must be a linear map of this model (" + names(linears)
+                        + ", or full module paths), got '" + name + "'");
             }
         }
         List<LinearShape> selected = new ArrayList<>();
@@ -77,6 +78,13 @@ public record LoraTargets(List<String> names, String pattern) {
                     "LoRA target pattern must match a linear map of this model, got '" + pattern + "'");
         }
         return List.copyOf(selected);
+    }
+
+    private static String names(List<LinearShape> linears) {
+        return linears.stream()
+                .map(l -> l.path().substring(l.path().lastIndexOf('.') + 1))
+                .distinct()
+                .collect(Collectors.joining(", "));
     }
 
     private static boolean matches(String name, String path) {

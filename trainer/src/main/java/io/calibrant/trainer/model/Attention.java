@@ -1,35 +1,64 @@
 package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
+import io.calibrant.trainer.model.Architecture.Norms.QueryKey;
+import java.util.OptionalDouble;
 
 /**
- * Causal self-attention with grouped queries: y = residual + o(softmax(q k^T / sqrt(E)) v), where q and k are rotated,
- * and where the architecture says so normalised head by head before that. The G queries of a key/value head are stacked
- * as rows of one product, so that keys and values are never repeated.
+ * Causal self-attention with grouped queries: y = residual + o(softmax(q k^T scale) v), where q and k are turned by
+ * their positions, and where the architecture says so normalised before that. Scores may be capped, c tanh(score / c),
+ * and a query may see a window of tokens only. The G queries of a key/value head are stacked as rows of one product, so
+ * that keys and values are never repeated.
  */
 final class Attention {
-    private final Linear q;
-    private final Linear k;
-    private final Linear v;
+    private static final int QUERY = 0;
+    private static final int KEY = 1;
+    private static final int VALUE = 2;
+
+    private final InputMaps maps;
     private final Linear o;
     private final RmsNorm queryNorm;
     private final RmsNorm keyNorm;
+    private final boolean jointNorms;
+    private final RotaryEmbedding rotary;
+    private final int window;
+    private final NDArray cap;
     private final int keyValueHeads;
     private final int group;
     private final int headWidth;
 
     /**
-     * @param queryNorm on every head of q; null for none
-     * @param keyNorm on every head of k; null for none
+     * What of queries and keys is normalised.
+     *
+     * @param query of q; null for none
+     * @param key of k; null for none
+     * @param joint whether they see all heads of a token together, and not each by itself
      */
-    Attention(Linear q, Linear k, Linear v, Linear o, RmsNorm queryNorm, RmsNorm keyNorm, ModelSizes sizes) {
-        this.q = q;
-        this.k = k;
-        this.v = v;
+    record Norms(RmsNorm query, RmsNorm key, boolean joint) {
+        static final Norms NONE = new Norms(null, null, false);
+    }
+
+    /**
+     * What decides which keys a query sees, and how.
+     *
+     * @param rotary turns and scales; where scores are capped its scale is that of score / c
+     * @param window how many tokens a query sees, itself included; 0 for all before it
+     * @param cap c [1]; null for none
+     */
+    record Scores(RotaryEmbedding rotary, int window, NDArray cap) {}
+
+    /** @param maps q, k and v */
+    Attention(InputMaps maps, Linear o, Norms norms, Scores scores, ModelSizes sizes) {
+        this.maps = maps;
         this.o = o;
-        this.queryNorm = queryNorm;
-        this.keyNorm = keyNorm;
+        queryNorm = norms.query;
+        keyNorm = norms.key;
+        jointNorms = norms.joint;
+        rotary = scores.rotary;
+        window = scores.window;
+        cap = scores.cap;
         keyValueHeads = sizes.keyValueHeads();
         group = sizes.heads() / sizes.keyValueHeads();
         headWidth = sizes.headWidth();
@@ -39,14 +68,24 @@ final class Attention {
         Architecture architecture = loader.config().architecture();
         ModelSizes sizes = loader.config().sizes();
         boolean bias = architecture.biases().queryKeyValue();
-        return new Attention(
-                loader.linear("q_proj", bias),
-                loader.linear("k_proj", bias),
-                loader.linear("v_proj", bias),
-                loader.linear("o_proj", architecture.biases().attentionOutput()),
-                architecture.headNorms() ? loader.norm("self_attn.q_norm", sizes.headWidth()) : null,
-                architecture.headNorms() ? loader.norm("self_attn.k_norm", sizes.headWidth()) : null,
-                sizes);
+        int queries = sizes.heads() * sizes.headWidth();
+        int keys = sizes.keyValueHeads() * sizes.headWidth();
+        InputMaps maps = architecture.fusedMaps()
+                ? InputMaps.fused(loader.linear("qkv_proj", bias), queries, keys, keys)
+                : InputMaps.apart(
+                        loader.linear("q_proj", bias), loader.linear("k_proj", bias), loader.linear("v_proj", bias));
+        Linear o = loader.linear("o_proj", architecture.biases().attentionOutput());
+        QueryKey normed = architecture.norms().queryKey();
+        boolean joint = normed == QueryKey.ALL_HEADS;
+        Norms norms = normed == QueryKey.NONE
+                ? Norms.NONE
+                : new Norms(
+                        loader.norm("self_attn.q_norm", joint ? queries : sizes.headWidth()),
+                        loader.norm("self_attn.k_norm", joint ? keys : sizes.headWidth()),
+                        joint);
+        OptionalDouble cap = architecture.scales().scoreCap();
+        NDArray limit = cap.isPresent() ? loader.constant(cap.getAsDouble()) : null;
+        return new Attention(maps, o, norms, new Scores(loader.rotary(), loader.window(), limit), sizes);
     }
 
     /** What the backward pass needs. Q queries a sequence: T, or 1 where only the last tokens are computed. */
@@ -64,6 +103,8 @@ final class Attention {
         private NDArray weights;
         /** P times values, [B V, G Q, E]. */
         private NDArray heads;
+        /** c (1 - tanh(score / c)^2), [B V, G Q, T]; null where scores are not capped. */
+        private NDArray slope;
 
         boolean lastOnly() {
             return lastOnly;
@@ -76,6 +117,9 @@ final class Attention {
             for (NDArray kept : new NDArray[] {queries, keys, values, weights, heads}) {
                 kept.close();
             }
+            if (slope != null) {
+                slope.close();
+            }
         }
     }
 
@@ -83,7 +127,7 @@ final class Attention {
      * Adds the attention's output to the residual stream.
      *
      * @param n [N, D], normalised
-     * @param residual [N, D]; not changed
+     * @param residual [N, D]; not changed; null for the output alone
      * @param tape takes what the backward pass needs; null for none
      * @return [N, D], or [B, D] if only the last tokens are asked for
      */
@@ -96,24 +140,24 @@ final class Attention {
         long t = s.tokens;
         long queries = lastOnly ? 1 : t;
         long h = (long) keyValueHeads * group;
-        NDArray query = q.forward(n, hook).reshape(b, t, h, headWidth);
-        query = s.rotary.queries(normalised(query, queryNorm, a, tape == null ? null : tape.queryNorm), a);
+        NDList parts = maps.forward(n, hook);
+        RotaryEmbedding.Slice turn = s.rotary(rotary);
+        NDArray query = normalised(parts.get(QUERY), b, t, queryNorm, a, tape == null ? null : tape.queryNorm);
+        query = turn.queries(query, a);
         if (lastOnly) {
             query = s.last(query.reshape(b * t, h * headWidth));
         }
         NDArray rows = query.reshape(b, queries, keyValueHeads, group, headWidth)
                 .transpose(0, 2, 3, 1, 4)
                 .reshape(b * keyValueHeads, group * queries, headWidth);
-        NDArray key = k.forward(n, hook).reshape(b, t, keyValueHeads, headWidth);
-        key = s.rotary
-                .keys(normalised(key, keyNorm, a, tape == null ? null : tape.keyNorm), a)
-                .transpose(0, 2, 3, 1)
-                .reshape(b * keyValueHeads, headWidth, t);
-        NDArray values = v.forward(n, hook)
+        NDArray key = normalised(parts.get(KEY), b, t, keyNorm, a, tape == null ? null : tape.keyNorm);
+        key = turn.keys(key, a).transpose(0, 2, 3, 1).reshape(b * keyValueHeads, headWidth, t);
+        NDArray values = parts.get(VALUE)
                 .reshape(b, t, keyValueHeads, headWidth)
                 .transpose(0, 2, 1, 3)
                 .reshape(b * keyValueHeads, t, headWidth);
-        NDArray scores = a.add(rows.batchMatMul(key).reshape(b, h, queries, t), s.mask(lastOnly));
+        NDArray products = capped(rows.batchMatMul(key), a, tape);
+        NDArray scores = a.add(products.reshape(b, h, queries, t), s.mask(window, lastOnly));
         NDArray weights = scores.softmax(-1).reshape(b * keyValueHeads, group * queries, t);
         NDArray heads = weights.batchMatMul(values);
         if (tape != null) {
@@ -128,12 +172,31 @@ final class Attention {
         NDArray joined = heads.reshape(b, keyValueHeads, group, queries, headWidth)
                 .transpose(0, 3, 1, 2, 4)
                 .reshape(b * queries, h * headWidth);
-        return o.forward(joined, lastOnly ? s.last(residual) : residual, hook);
+        return o.forward(joined, residual != null && lastOnly ? s.last(residual) : residual, hook);
     }
 
-    /** @param norm null for none */
-    private static NDArray normalised(NDArray heads, RmsNorm norm, Arithmetic a, RmsNorm.Tape tape) {
-        return norm == null ? heads : norm.forward(heads, a, tape);
+    /**
+     * [N, heads E] to [B, T, heads, E], normalised.
+     *
+     * @param norm null for none
+     */
+    private NDArray normalised(NDArray rows, long b, long t, RmsNorm norm, Arithmetic a, RmsNorm.Tape tape) {
+        NDArray all = norm != null && jointNorms ? norm.forward(rows, a, tape) : rows;
+        NDArray heads = all.reshape(b, t, rows.getShape().get(1) / headWidth, headWidth);
+        return norm == null || jointNorms ? heads : norm.forward(heads, a, tape);
+    }
+
+    /** c tanh(score / c) of score / c, which is overwritten; the scores themselves where there is no cap. */
+    private NDArray capped(NDArray products, Arithmetic a, Tape tape) {
+        if (cap == null) {
+            return products;
+        }
+        NDArray tanh = products.tanh();
+        if (tape != null) {
+            tape.slope = tanh.square().muli(cap).subi(cap).negi();
+            NDScope.unregister(tape.slope);
+        }
+        return a.mul(tanh, cap);
     }
 
     /**
@@ -144,7 +207,7 @@ final class Attention {
      * @return dL/dn [S, N, D]; null unless {@code through}
      */
     NDArray backward(NDArray gradient, Sequences s, BackwardHook hook, boolean through, Tape tape) {
-        boolean inner = through || q.isAdapted(hook) || k.isAdapted(hook) || v.isAdapted(hook);
+        boolean inner = through || maps.isAdapted(hook);
         NDArray dHeads = o.backward(gradient, null, hook, inner);
         return inner ? softmaxBackward(dHeads, s, hook, through, tape) : null;
     }
@@ -153,6 +216,8 @@ final class Attention {
      * Back through softmax(q k^T) v: with weights P and output o,
      *
      * <pre>dv = P^T do,  dP = do v^T,  dscores = P (dP - do . o),  dq = dscores k,  dk = dscores^T q</pre>
+     *
+     * where dscores are first multiplied by the slope of the cap, if there is one.
      *
      * <p>The S cotangents lie between queries and width, [B V, G Q, S, E], so that every product is one plain batched
      * one. Of q, k and v, only those are computed that are adapted, or all if {@code through}.
@@ -171,63 +236,72 @@ final class Attention {
         NDArray dOut = dHeads.reshape(stack, b, n, heads, group, e)
                 .transpose(1, 3, 4, 2, 0, 5)
                 .reshape(b * heads, rows, stack, e);
-        NDArray dn = null;
-        if (through || v.isAdapted(hook)) {
-            NDArray dv = tape.weights
+        NDArray[] parts = new NDArray[3];
+        if (through || maps.isAdapted(VALUE, hook)) {
+            parts[VALUE] = tape.weights
                     .transpose(0, 2, 1)
                     .batchMatMul(dOut.reshape(b * heads, rows, stack * e))
                     .reshape(b, heads, t, stack, e)
                     .transpose(3, 0, 2, 1, 4)
                     .reshape(stack, b * t, heads * e);
-            dn = v.backward(dv, null, hook, through);
         }
-        if (!through && !q.isAdapted(hook) && !k.isAdapted(hook)) {
-            return null;
+        boolean queries = through || maps.isAdapted(QUERY, hook);
+        boolean keys = through || maps.isAdapted(KEY, hook);
+        if (!queries && !keys) {
+            return maps.backward(parts, hook, through);
         }
+        RotaryEmbedding.Slice turn = s.rotary(rotary);
         NDArray along = dOut.mul(tape.heads.expandDims(2)).sum(new int[] {3}, true);
         NDArray dScores = dOut.reshape(b * heads, rows * stack, e)
                 .batchMatMul(tape.values.transpose(0, 2, 1))
                 .reshape(b * heads, rows, stack, t)
                 .subi(along)
                 .muli(tape.weights.expandDims(2));
-        if (through || k.isAdapted(hook)) {
+        if (tape.slope != null) {
+            dScores = dScores.muli(tape.slope.expandDims(2));
+        }
+        if (keys) {
             NDArray dk = tape.queries
                     .transpose(0, 2, 1)
                     .batchMatMul(dScores.reshape(b * heads, rows, stack * t))
                     .reshape(b, heads, e, stack, t)
                     .transpose(3, 0, 4, 1, 2)
                     .reshape(stack * b, t, heads, e);
-            dk = normBackward(s.rotary.keysBackward(dk), stack, keyNorm, tape.keyNorm);
-            dn = k.backward(dk.reshape(stack, b * t, heads * e), dn, hook, through);
+            parts[KEY] = normBackward(turn.keysBackward(dk), stack, keyNorm, tape.keyNorm);
         }
-        if (through || q.isAdapted(hook)) {
+        if (queries) {
             NDArray dq = dScores.reshape(b * heads, rows * stack, t)
                     .batchMatMul(tape.keys.transpose(0, 2, 1))
                     .reshape(b, heads, group, n, stack, e)
                     .transpose(4, 0, 3, 1, 2, 5)
                     .reshape(stack, b * n, heads * group * e);
             dq = (tape.lastOnly ? s.spread(dq) : dq).reshape(stack * b, t, heads * group, e);
-            dq = normBackward(s.rotary.queriesBackward(dq), stack, queryNorm, tape.queryNorm);
-            dn = q.backward(dq.reshape(stack, b * t, heads * group * e), dn, hook, through);
+            parts[QUERY] = normBackward(turn.queriesBackward(dq), stack, queryNorm, tape.queryNorm);
         }
-        return dn;
+        return maps.backward(parts, hook, through);
     }
 
-    /** @param gradient [S B, T, heads, E], overwritten */
-    private static NDArray normBackward(NDArray gradient, long stack, RmsNorm norm, RmsNorm.Tape tape) {
-        if (norm == null) {
-            return gradient;
-        }
+    /**
+     * [S B, T, heads, E], which is overwritten, to [S, N, heads E].
+     *
+     * @param norm null for none
+     */
+    private NDArray normBackward(NDArray gradient, long stack, RmsNorm norm, RmsNorm.Tape tape) {
         long b = gradient.getShape().get(0) / stack;
         long t = gradient.getShape().get(1);
         long heads = gradient.getShape().get(2);
-        return norm.backward(
-                gradient.reshape(stack, b, t, heads, gradient.getShape().get(3)), tape);
+        if (norm == null) {
+            return gradient.reshape(stack, b * t, heads * headWidth);
+        }
+        NDArray shaped = jointNorms
+                ? gradient.reshape(stack, b * t, heads * headWidth)
+                : gradient.reshape(stack, b, t, heads, headWidth);
+        return norm.backward(shaped, tape).reshape(stack, b * t, heads * headWidth);
     }
 
     /** Whether a map inside has an adapter. */
     boolean isAdapted(BackwardHook hook) {
-        return q.isAdapted(hook) || k.isAdapted(hook) || v.isAdapted(hook) || o.isAdapted(hook);
+        return maps.isAdapted(hook) || o.isAdapted(hook);
     }
 
     /** Whether the output map must see every token. Queries, keys and values always do. */

@@ -1,8 +1,8 @@
 package io.calibrant.trainer.model;
 
 /**
- * How long a sequence may be for the forward pass to be that of the model. Within a sliding window, and within the
- * range where a scaling of the rotary frequencies changes nothing, a model is what it is without them.
+ * How long a sequence may be: what the model was made for, or where its rotary frequencies are stretched, up to where
+ * that reaches.
  *
  * @param tokens the longest sequence
  * @param key of {@code config.json} that says so
@@ -12,10 +12,5 @@ public record ContextLimit(int tokens, String key) {
     /** The positions that the model was made for. */
     static ContextLimit ofPositions(int positions) {
         return new ContextLimit(positions, "max_position_embeddings");
-    }
-
-    /** The shorter of the two; this one where they are equal. */
-    ContextLimit orShorter(int others, String otherKey) {
-        return others < tokens ? new ContextLimit(others, otherKey) : this;
     }
 }

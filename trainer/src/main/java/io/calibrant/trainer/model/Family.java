@@ -2,9 +2,13 @@ package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.trainer.model.Architecture.Biases;
+import io.calibrant.trainer.model.Architecture.Norms;
+import io.calibrant.trainer.model.Architecture.Scales;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /** The families of models that are read, each with what it makes of a {@code config.json}. */
@@ -13,40 +17,328 @@ enum Family {
     LLAMA("LlamaForCausalLM") {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
-            boolean attention = file.isTrue("attention_bias");
-            return plain.withBiases(new Biases(attention, attention, file.isTrue("mlp_bias")));
+            return plain.with(sameBiases(file, file.isTrue("mlp_bias")));
         }
     },
-    /** Mistral: no biases; a sliding window unless the configuration has null for it. */
+    /** Mistral: no biases; a sliding window in all layers unless the configuration has null for it. */
     MISTRAL("MistralForCausalLM") {
         @Override
         int window(ConfigFile file) {
             return windowOr(file, DEFAULT_WINDOW);
         }
     },
-    /** Qwen 2 and 2.5: biases on q, k and v; a sliding window that is switched on by a key of its own. */
+    /** Ministral 3: a Mistral whose queries grow with their position. */
+    MINISTRAL3("Ministral3ForCausalLM") {
+        @Override
+        int window(ConfigFile file) {
+            return windowOr(file, 0);
+        }
+
+        @Override
+        double normEpsilon() {
+            return 1e-5;
+        }
+
+        @Override
+        boolean hasPositionScale() {
+            return true;
+        }
+
+        @Override
+        int headWidth(ConfigFile file, int width, int heads) {
+            return 128;
+        }
+    },
+    /** Qwen 2 and 2.5: biases on q, k and v; a sliding window in upper layers, switched on by a key of its own. */
     QWEN2("Qwen2ForCausalLM") {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
-            return plain.withBiases(new Biases(true, false, false));
+            return plain.with(new Biases(true, false, false));
         }
 
         @Override
         int window(ConfigFile file) {
-            return switchedWindow(file);
+            return switchedWindow(file, DEFAULT_WINDOW);
+        }
+
+        @Override
+        boolean hasLayerTypes() {
+            return true;
+        }
+
+        @Override
+        boolean slides(ConfigFile file, int layer) {
+            return layer >= integerOr(file, "max_window_layers", 0, 28);
         }
     },
     /** Qwen 3: an RMSNorm on every head of q and k; the window of Qwen 2; the width of a head is not D / H. */
     QWEN3("Qwen3ForCausalLM") {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
-            boolean attention = file.isTrue("attention_bias");
-            return plain.withBiases(new Biases(attention, attention, false)).withHeadNorms();
+            return plain.with(sameBiases(file, false))
+                    .with(new Norms(Norms.Places.BEFORE, Norms.QueryKey.EACH_HEAD, false));
         }
 
         @Override
         int window(ConfigFile file) {
-            return switchedWindow(file);
+            return switchedWindow(file, DEFAULT_WINDOW);
+        }
+
+        @Override
+        boolean hasLayerTypes() {
+            return true;
+        }
+
+        @Override
+        boolean slides(ConfigFile file, int layer) {
+            return layer >= integerOr(file, "max_window_layers", 0, 28);
+        }
+
+        @Override
+        int headWidth(ConfigFile file, int width, int heads) {
+            return 128;
+        }
+    },
+    /** Gemma: norms' weights around 1, embeddings times sqrt(D), an activation of its own. */
+    GEMMA("GemmaForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            refuseBothWays(file);
+            return plain.with(sameBiases(file, false))
+                    .with(new Norms(Norms.Places.BEFORE, Norms.QueryKey.NONE, true))
+                    .with(scaledEmbeddings(
+                            file, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()));
+        }
+
+        @Override
+        Activation activation(ConfigFile file) {
+            String key = file.has(GEMMA_ACTIVATION) ? GEMMA_ACTIVATION : "hidden_act";
+            return named(file, key, Activation.GELU_TANH);
+        }
+
+        @Override
+        boolean tiesByDefault() {
+            return true;
+        }
+
+        @Override
+        int headWidth(ConfigFile file, int width, int heads) {
+            return 256;
+        }
+    },
+    /** Gemma 2: norms before and after, scores and logits capped, a window in every other layer. */
+    GEMMA2("Gemma2ForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            refuseBothWays(file);
+            return plain.with(sameBiases(file, false))
+                    .with(new Norms(Norms.Places.AROUND, Norms.QueryKey.NONE, true))
+                    .with(scaledEmbeddings(
+                            file,
+                            scoreScale(file),
+                            cap(file, SCORE_CAP, OptionalDouble.of(50)),
+                            cap(file, LOGIT_CAP, OptionalDouble.of(30))));
+        }
+
+        @Override
+        Activation activation(ConfigFile file) {
+            return named(file, GEMMA_ACTIVATION, Activation.GELU_TANH);
+        }
+
+        @Override
+        boolean tiesByDefault() {
+            return true;
+        }
+
+        @Override
+        int window(ConfigFile file) {
+            return windowOr(file, DEFAULT_WINDOW);
+        }
+
+        @Override
+        boolean hasLayerTypes() {
+            return true;
+        }
+
+        @Override
+        boolean slides(ConfigFile file, int layer) {
+            return layer % 2 == 0;
+        }
+
+        @Override
+        int headWidth(ConfigFile file, int width, int heads) {
+            return 256;
+        }
+    },
+    /** Gemma 3, the models of text alone: norms on heads, a window in most layers, and frequencies of their own. */
+    GEMMA3_TEXT("Gemma3ForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            refuseBothWays(file);
+            if (file.has(SCORE_CAP)) {
+                throw file.refused(
+                        SCORE_CAP,
+                        "null with model_type " + modelType(),
+                        file.root().path(SCORE_CAP));
+            }
+            return plain.with(sameBiases(file, false))
+                    .with(new Norms(Norms.Places.AROUND, Norms.QueryKey.EACH_HEAD, true))
+                    .with(scaledEmbeddings(
+                            file,
+                            scoreScale(file),
+                            OptionalDouble.empty(),
+                            cap(file, LOGIT_CAP, OptionalDouble.empty())));
+        }
+
+        @Override
+        Activation activation(ConfigFile file) {
+            return named(file, GEMMA_ACTIVATION, Activation.GELU_TANH);
+        }
+
+        @Override
+        boolean tiesByDefault() {
+            return true;
+        }
+
+        @Override
+        int window(ConfigFile file) {
+            return windowOr(file, DEFAULT_WINDOW);
+        }
+
+        @Override
+        boolean hasLayerTypes() {
+            return true;
+        }
+
+        @Override
+        boolean slides(ConfigFile file, int layer) {
+            String key = file.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
+            return (layer + 1) % integerOr(file, key, 1, 6) != 0;
+        }
+
+        @Override
+        double rotaryBase() {
+            return 1e6;
+        }
+
+        @Override
+        Optional<String> slidingRotaryBase() {
+            return Optional.of("rope_local_base_freq");
+        }
+
+        @Override
+        int headWidth(ConfigFile file, int width, int heads) {
+            return 256;
+        }
+    },
+    /** Phi-3 and Phi-4: fused maps, perhaps a window in all layers, perhaps a part of each head that is not turned. */
+    PHI3("Phi3ForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            return plain.withFusedMaps();
+        }
+
+        @Override
+        int window(ConfigFile file) {
+            return windowOr(file, 0);
+        }
+
+        @Override
+        double normEpsilon() {
+            return 1e-5;
+        }
+
+        @Override
+        boolean turnsPartsOfHeads() {
+            return true;
+        }
+
+        @Override
+        String ropeType(String name) {
+            return name.equals("su") || name.equals("yarn") ? "longrope" : name;
+        }
+    },
+    /** SmolLM 3: layers without rotary positions; a window, if any, in those. */
+    SMOLLM3("SmolLM3ForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            return plain.with(sameBiases(file, file.isTrue("mlp_bias")));
+        }
+
+        @Override
+        boolean tiesByDefault() {
+            return true;
+        }
+
+        @Override
+        int window(ConfigFile file) {
+            return switchedWindow(file, 0);
+        }
+
+        @Override
+        boolean hasLayerTypes() {
+            return true;
+        }
+
+        @Override
+        boolean slides(ConfigFile file, int layer) {
+            return !turns(file, layer);
+        }
+
+        @Override
+        boolean turns(ConfigFile file, int layer) {
+            if (!file.has(UNTURNED)) {
+                int interval = integerOr(file, "no_rope_layer_interval", 1, 4);
+                return (layer + 1) % interval != 0;
+            }
+            JsonNode flag = file.root().path(UNTURNED).path(layer);
+            if (!flag.isIntegralNumber() && !flag.isBoolean()) {
+                throw file.refused(
+                        UNTURNED,
+                        "a list with 1 or 0 for each layer",
+                        file.root().path(UNTURNED));
+            }
+            return flag.asInt() != 0;
+        }
+
+        @Override
+        double rotaryBase() {
+            return 2e6;
+        }
+    },
+    /** OLMo 2: norms after attention and feed-forward network instead of before, and over all heads of q and of k. */
+    OLMO2("Olmo2ForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            return plain.with(sameBiases(file, false))
+                    .with(new Norms(Norms.Places.AFTER, Norms.QueryKey.ALL_HEADS, false));
+        }
+
+        @Override
+        double normEpsilon() {
+            return 1e-5;
+        }
+    },
+    /** Granite: embeddings, scores, residuals and logits are scaled. */
+    GRANITE("GraniteForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            return plain.with(sameBiases(file, file.isTrue("mlp_bias")))
+                    .with(new Scales(
+                            positive(file, "embedding_multiplier", 1),
+                            positive(file, "residual_multiplier", 1),
+                            OptionalDouble.of(positive(file, "attention_multiplier", 1)),
+                            OptionalDouble.empty(),
+                            positive(file, "logits_scaling", 1),
+                            OptionalDouble.empty()));
+        }
+    },
+    /** Seed-OSS: biases on q, k and v, and keys of its own for the others. */
+    SEED_OSS("SeedOssForCausalLM") {
+        @Override
+        Architecture describe(Architecture plain, ConfigFile file) {
+            boolean attention = !file.has("attention_bias") || file.isTrue("attention_bias");
+            return plain.with(new Biases(attention, file.isTrue("attention_out_bias"), file.isTrue("mlp_bias")));
         }
 
         @Override
@@ -62,6 +354,14 @@ enum Family {
     private static final String CLASSIFIER = "(Text)?ForSequenceClassification$";
 
     private static final int DEFAULT_WINDOW = 4096;
+    private static final String GEMMA_ACTIVATION = "hidden_activation";
+    private static final String SCORE_CAP = "attn_logit_softcapping";
+    private static final String LOGIT_CAP = "final_logit_softcapping";
+    private static final String UNTURNED = "no_rope_layers";
+
+    /** Keys of models whose feed-forward networks are many, of which a token takes a few. */
+    private static final List<String> EXPERTS =
+            List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok");
 
     private final String className;
 
@@ -71,20 +371,75 @@ enum Family {
 
     /** The architecture that a configuration of this family describes. */
     final Architecture architecture(ConfigFile file) {
-        return describe(Architecture.plain(modelType(), file.isTrue("tie_word_embeddings")), file);
+        boolean tied = file.has("tie_word_embeddings") ? file.isTrue("tie_word_embeddings") : tiesByDefault();
+        return describe(Architecture.plain(modelType(), tied).with(activation(file)), file);
     }
 
-    /** What this family adds to an architecture that has no biases and no norms on heads. */
+    /** What this family adds to an architecture that has no biases and the norms and scales of Llama. */
     Architecture describe(Architecture plain, ConfigFile file) {
         return plain;
     }
 
+    Activation activation(ConfigFile file) {
+        return named(file, "hidden_act", Activation.SILU);
+    }
+
+    /** Whether the head is tied where the configuration does not say. */
+    boolean tiesByDefault() {
+        return false;
+    }
+
+    /** What RMSNorm adds where the configuration does not say. */
+    double normEpsilon() {
+        return 1e-6;
+    }
+
+    /** The base of the rotary frequencies where the configuration does not say. */
+    double rotaryBase() {
+        return 10_000;
+    }
+
+    /** The key with the base of sliding layers, which turn by it without any scaling; empty where all turn alike. */
+    Optional<String> slidingRotaryBase() {
+        return Optional.empty();
+    }
+
+    /** Whether a part of each head may be left as it is. */
+    boolean turnsPartsOfHeads() {
+        return false;
+    }
+
+    /** Whether queries are scaled by their position. */
+    boolean hasPositionScale() {
+        return false;
+    }
+
+    /** The way of scaling that a name in the configuration means. */
+    String ropeType(String name) {
+        return name;
+    }
+
+    /** Whether positions turn queries and keys in a layer. */
+    boolean turns(ConfigFile file, int layer) {
+        return true;
+    }
+
     /**
-     * How many tokens a query sees, itself included; 0 for all, as where transformers does not look at the key. Where
-     * the key is missing: what transformers assumes.
+     * How many tokens a query sees in layers that slide, itself included; 0 if no layer does, as where transformers
+     * does not look at the key. Where the key is missing: what transformers assumes.
      */
     int window(ConfigFile file) {
         return 0;
+    }
+
+    /** Whether {@code layer_types} may say of some layers that they slide, and of others that they do not. */
+    boolean hasLayerTypes() {
+        return false;
+    }
+
+    /** Whether a layer slides, given a window, where the configuration has no {@code layer_types}. */
+    boolean slides(ConfigFile file, int layer) {
+        return true;
     }
 
     /** E where the configuration has no {@code head_dim}: what transformers assumes. */
@@ -95,8 +450,61 @@ enum Family {
         return heads > 0 ? width / heads : 0;
     }
 
-    private static int switchedWindow(ConfigFile file) {
-        return file.isTrue("use_sliding_window") ? windowOr(file, DEFAULT_WINDOW) : 0;
+    private static Biases sameBiases(ConfigFile file, boolean feedForward) {
+        boolean attention = file.isTrue("attention_bias");
+        return new Biases(attention, attention, feedForward);
+    }
+
+    /** Embeddings times sqrt(D), as in all Gemmas. */
+    private static Scales scaledEmbeddings(
+            ConfigFile file, OptionalDouble scores, OptionalDouble scoreCap, OptionalDouble logitCap) {
+        return new Scales(Math.sqrt(file.integer("hidden_size")), 1, scores, scoreCap, 1, logitCap);
+    }
+
+    private static OptionalDouble scoreScale(ConfigFile file) {
+        return OptionalDouble.of(1 / Math.sqrt(positive(file, "query_pre_attn_scalar", 256)));
+    }
+
+    /** A cap; null is none. */
+    private static OptionalDouble cap(ConfigFile file, String key, OptionalDouble otherwise) {
+        if (file.root().path(key).isNull()) {
+            return OptionalDouble.empty();
+        }
+        return file.has(key) ? OptionalDouble.of(positive(file, key, 1)) : otherwise;
+    }
+
+    private static double positive(ConfigFile file, String key, double otherwise) {
+        double number = file.number(key, otherwise);
+        if (number <= 0) {
+            throw file.refused(key, "above 0", number);
+        }
+        return number;
+    }
+
+    private static void refuseBothWays(ConfigFile file) {
+        if (file.isTrue("use_bidirectional_attention")) {
+            throw file.refused("use_bidirectional_attention", "false", "true");
+        }
+    }
+
+    private static Activation named(ConfigFile file, String key, Activation otherwise) {
+        Optional<String> name = file.text(key);
+        return name.isEmpty()
+                ? otherwise
+                : Activation.of(name.get())
+                        .orElseThrow(() -> file.refused(key, Activation.ACCEPTED, ConfigFile.quoted(name.get())));
+    }
+
+    private static int integerOr(ConfigFile file, String key, int least, int otherwise) {
+        int value = file.has(key) ? file.integer(key) : otherwise;
+        if (value < least) {
+            throw file.refused(key, least + " or more", value);
+        }
+        return value;
+    }
+
+    private static int switchedWindow(ConfigFile file, int otherwise) {
+        return file.isTrue("use_sliding_window") ? windowOr(file, otherwise) : 0;
     }
 
     private static int windowOr(ConfigFile file, int otherwise) {
@@ -119,20 +527,24 @@ enum Family {
     /** The family of a configuration by {@code model_type}, or where that is missing by {@code architectures}. */
     static Family of(ConfigFile file) {
         String type = file.text("model_type").orElse("");
-        String named = file.root().path("architectures").path(0).asText("");
-        String className = named.replaceFirst(CLASSIFIER, "ForCausalLM"); // the same but for the head
+        String given = file.root().path("architectures").path(0).asText("");
+        String className = given.replaceFirst(CLASSIFIER, "ForCausalLM"); // the same but for the head
         Optional<Family> found = Arrays.stream(values())
                 .filter(f -> type.isEmpty()
                         ? f.className.equals(className)
                         : f.modelType().equals(type))
                 .findFirst();
         if (found.isEmpty() && (className.isEmpty() || !type.isEmpty())) {
-            throw file.refused("model_type", accepted(), ConfigFile.quoted(type));
+            throw file.refused("model_type", accepted(), ConfigFile.quoted(type) + experts(file));
         }
         if (found.isEmpty() || !(className.isEmpty() || className.equals(found.get().className))) {
-            throw file.refused("architectures", accepted(), ConfigFile.quoted(named));
+            throw file.refused("architectures", accepted(), ConfigFile.quoted(given) + experts(file));
         }
         return found.get();
+    }
+
+    private static String experts(ConfigFile file) {
+        return EXPERTS.stream().anyMatch(file::has) ? ", a mixture of experts, which is not supported" : "";
     }
 
     private static String accepted() {

@@ -1,38 +1,44 @@
 package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 
-/** The gated feed-forward network: y = residual + down(silu(gate(n)) up(n)), with silu(x) = x sigmoid(x). */
+/** The gated feed-forward network: y = residual + down(phi(gate(n)) up(n)), phi being an {@link Activation}. */
 final class FeedForward {
-    private final Linear gate;
-    private final Linear up;
+    private static final int GATE = 0;
+    private static final int UP = 1;
+
+    private final InputMaps maps;
+    private final Gating gating;
     private final Linear down;
 
-    FeedForward(Linear gate, Linear up, Linear down) {
-        this.gate = gate;
-        this.up = up;
+    /** @param maps gate and up */
+    FeedForward(InputMaps maps, Gating gating, Linear down) {
+        this.maps = maps;
+        this.gating = gating;
         this.down = down;
     }
 
     static FeedForward load(LayerLoader loader) {
-        boolean bias = loader.config().architecture().biases().feedForward();
+        Architecture architecture = loader.config().architecture();
+        boolean bias = architecture.biases().feedForward();
+        int width = loader.config().feedForwardWidth();
+        InputMaps maps = architecture.fusedMaps()
+                ? InputMaps.fused(loader.linear("gate_up_proj", bias), width, width)
+                : InputMaps.apart(loader.linear("gate_proj", bias), loader.linear("up_proj", bias));
         return new FeedForward(
-                loader.linear("gate_proj", bias), loader.linear("up_proj", bias), loader.linear("down_proj", bias));
+                maps, Gating.of(architecture.activation(), loader::constant), loader.linear("down_proj", bias));
     }
 
-    /**
-     * What the backward pass needs: silu(gate) [rows, F], which is the product's derivative by up, and silu'(gate) up
-     * [rows, F], that by gate.
-     */
+    /** What the backward pass needs: the derivatives of the gated product. */
     static final class Tape implements AutoCloseable {
-        private NDArray silu;
-        private NDArray slope;
+        private Gating.Slopes slopes;
 
         @Override
         public void close() {
-            silu.close();
-            slope.close();
+            slopes.byUps().close();
+            slopes.byGates().close();
         }
     }
 
@@ -40,24 +46,21 @@ final class FeedForward {
      * Adds the network's output to the residual stream.
      *
      * @param n [rows, D], normalised
-     * @param residual [rows, D]; not changed
+     * @param residual [rows, D]; not changed; null for the output alone
      * @param tape takes what the backward pass needs; null for none
      * @return [rows, D]
      */
     NDArray forward(NDArray n, NDArray residual, LayerPass pass, Tape tape) {
         LinearHook hook = pass.hook();
-        Arithmetic a = pass.arithmetic();
-        NDArray gates = gate.forward(n, hook);
-        NDArray ups = up.forward(n, hook);
-        NDArray sigmoid = gates.getNDArrayInternal().sigmoid();
+        NDList parts = maps.forward(n, hook);
+        NDArray gates = parts.get(GATE);
+        NDArray ups = parts.get(UP);
         if (tape == null) {
-            return down.forward(a.mul(a.mul(sigmoid, gates), ups), residual, hook);
+            return down.forward(gating.product(gates, ups, pass.arithmetic()), residual, hook);
         }
-        tape.silu = sigmoid.mul(gates);
-        // silu' = sigmoid + silu - sigmoid silu
-        tape.slope = sigmoid.add(tape.silu).subi(sigmoid.mul(tape.silu)).muli(ups);
-        NDScope.unregister(tape.silu, tape.slope);
-        return down.forward(tape.silu.mul(ups), residual, hook);
+        tape.slopes = gating.slopes(gates, ups);
+        NDScope.unregister(tape.slopes.byUps(), tape.slopes.byGates());
+        return down.forward(tape.slopes.byUps().mul(ups), residual, hook);
     }
 
     /**
@@ -68,17 +71,18 @@ final class FeedForward {
      * @return dL/dn [S, rows, D]; null unless {@code through}
      */
     NDArray backward(NDArray gradient, BackwardHook hook, boolean through, Tape tape) {
-        boolean inner = through || gate.isAdapted(hook) || up.isAdapted(hook);
+        boolean inner = through || maps.isAdapted(hook);
         NDArray product = down.backward(gradient, null, hook, inner);
         if (!inner) {
             return null;
         }
-        NDArray dGate = product.mul(tape.slope);
-        NDArray dUp = product.muli(tape.silu);
-        return up.backward(dUp, gate.backward(dGate, null, hook, through), hook, through);
+        NDArray[] parts = new NDArray[2];
+        parts[GATE] = product.mul(tape.slopes.byGates());
+        parts[UP] = product.muli(tape.slopes.byUps());
+        return maps.backward(parts, hook, through);
     }
 
     boolean needsAllTokens(LinearHook hook) {
-        return gate.needsAllTokens(hook) || up.needsAllTokens(hook) || down.needsAllTokens(hook);
+        return maps.needsAllTokens(hook) || down.needsAllTokens(hook);
     }
 }

@@ -13,22 +13,26 @@ public final class ForwardTape {
     private final DecoderLayer[] layers;
     private final RmsNorm norm;
     private final Linear head;
+    private final LogitScale scale;
     private final Sequences sequences;
     private final int from;
     private final DecoderLayer.Tape[] tapes;
     private final RmsNorm.Tape finalNorm = new RmsNorm.Tape();
+    private final LogitScale.Tape scaled = new LogitScale.Tape();
     private NDArray logits;
     private boolean used;
 
     /**
      * @param norm the final one
      * @param head restricted to the class tokens
+     * @param scale of its output
      * @param from the lowest layer that the backward pass will enter
      */
-    ForwardTape(DecoderLayer[] layers, RmsNorm norm, Linear head, Sequences sequences, int from) {
+    ForwardTape(DecoderLayer[] layers, RmsNorm norm, Linear head, LogitScale scale, Sequences sequences, int from) {
         this.layers = layers;
         this.norm = norm;
         this.head = head;
+        this.scale = scale;
         this.sequences = sequences;
         this.from = from;
         tapes = new DecoderLayer.Tape[layers.length];
@@ -40,6 +44,10 @@ public final class ForwardTape {
 
     RmsNorm.Tape finalNorm() {
         return finalNorm;
+    }
+
+    LogitScale.Tape scaled() {
+        return scaled;
     }
 
     /** What layer {@code i} is to fill; null if no backward pass will enter it. */
@@ -74,7 +82,7 @@ public final class ForwardTape {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             boolean through = from < layers.length;
-            NDArray dn = head.backward(cotangents, null, hook, through);
+            NDArray dn = head.backward(scale.backward(cotangents, scaled), null, hook, through);
             if (!through) {
                 return;
             }

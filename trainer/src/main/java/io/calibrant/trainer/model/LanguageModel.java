@@ -8,9 +8,11 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.ndarray.types.SparseFormat;
 import ai.djl.nn.core.Embedding;
-import io.calibrant.trainer.safetensors.ModelFileException;
+import io.calibrant.trainer.model.Architecture.Scales;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -29,31 +31,44 @@ public final class LanguageModel implements AutoCloseable {
     private final ModelConfig config;
     private final NDManager manager;
     private final DataType dataType;
-    private final RotaryEmbedding rotary;
+    private final Map<Optional<RotarySettings>, RotaryEmbedding> rotaries = new LinkedHashMap<>();
+    private final int window;
     private final NDArray embedding;
     private final DecoderLayer[] layers;
     private final RmsNorm norm;
     private final NDArray head;
+    private final NDArray embeddingScale;
+    private final LogitScale logitScale;
 
     private LanguageModel(ModelConfig config, WeightLoader loader, NDManager manager, DataType dataType) {
         this.config = config;
         this.manager = manager;
         this.dataType = dataType;
-        rotary = new RotaryEmbedding(config, manager, dataType);
+        Scales scales = config.architecture().scales();
+        double scoreScale = config.scoreScale() / scales.scoreCap().orElse(1);
+        for (AttentionKind kind : config.attention()) {
+            rotaries.computeIfAbsent(
+                    kind.rotary(), r -> new RotaryEmbedding(r, config.headWidth(), scoreScale, manager, dataType));
+        }
+        window = config.attention().stream()
+                .mapToInt(AttentionKind::window)
+                .max()
+                .orElse(0);
         // Of a tied pair some files hold only the head.
         String table =
                 config.architecture().tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
-        requireTiedHead(config, loader);
         embedding = loader.load(table, config.vocabularySize(), config.width());
         NDArray epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
         layers = new DecoderLayer[config.layers()];
-        LayerLoader layer = LayerLoader.first(loader, config, epsilon);
+        LayerLoader layer = LayerLoader.first(loader, config, epsilon, rotaries);
         for (int i = 0; i < layers.length; i++) {
             layers[i] = DecoderLayer.load(layer);
             layer = layer.next();
         }
-        norm = new RmsNorm(loader.load("model.norm.weight", config.width()), epsilon);
-        head = config.architecture().tiedHead() ? embedding : head(loader);
+        norm = RmsNorm.load(loader, "model.norm.weight", config.width(), config, epsilon);
+        head = isHeadShared(config, loader) ? embedding : head(loader);
+        embeddingScale = scales.embedding() == 1 ? null : loader.constant(scales.embedding());
+        logitScale = new LogitScale(scales, loader::constant);
     }
 
     /** Of a sequence classifier, whose file has another head in its place: null. */
@@ -72,23 +87,19 @@ public final class LanguageModel implements AutoCloseable {
         return head;
     }
 
-    /** A file may hold both of a tied pair; which of two different ones is meant, readers do not agree on. */
-    private static void requireTiedHead(ModelConfig config, WeightLoader loader) {
-        if (config.architecture().tiedHead()
-                && loader.has(EMBEDDING)
-                && loader.has(HEAD)
-                && !loader.areSame(EMBEDDING, HEAD, config.vocabularySize(), config.width())) {
-            throw new ModelFileException(loader.source() + ": tensor " + HEAD + " must be that of " + EMBEDDING
-                    + ", since config.json has tie_word_embeddings true, got another (transformers 5 takes it, older"
-                    + " ones do not): set tie_word_embeddings to false to take it, or remove it from the file");
-        }
+    /** Whether the embedding table is the head. A file may hold another head though the pair is tied: it is taken. */
+    private static boolean isHeadShared(ModelConfig config, WeightLoader loader) {
+        return config.architecture().tiedHead()
+                && (!loader.has(EMBEDDING)
+                        || !loader.has(HEAD)
+                        || loader.areSame(EMBEDDING, HEAD, config.vocabularySize(), config.width()));
     }
 
     /**
      * Loads a model directory in float32.
      *
-     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
-     *     configuration
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported
+     *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device) {
         return load(directory, device, DataType.FLOAT32);
@@ -98,8 +109,8 @@ public final class LanguageModel implements AutoCloseable {
      * Loads a model directory.
      *
      * @param dataType FLOAT32, or FLOAT64 for tests
-     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
-     *     configuration
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported
+     *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device, DataType dataType) {
         return load(directory, device, dataType, BaseFormat.F32);
@@ -109,8 +120,8 @@ public final class LanguageModel implements AutoCloseable {
      * Loads a model directory in float32, with weights that are perhaps rounded and have two bytes a number.
      *
      * @param format of the weights
-     * @throws ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
-     *     configuration
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported
+     *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device, BaseFormat format) {
         return load(directory, device, DataType.FLOAT32, format);
@@ -176,21 +187,28 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
+    /** {@link #logits(TokenBatch, NDArray, boolean, LinearHook, NDManager)} of tokens, scaled as the model's are. */
+    public NDArray logits(TokenBatch batch, NDArray classRows, LinearHook hook, NDManager pass) {
+        return logits(batch, classRows, true, hook, pass);
+    }
+
     /**
-     * Logits of the class tokens at the last real token of each sequence.
+     * Logits of the classes at the last real token of each sequence.
      *
      * @param pass owns the result
-     * @param classRows [K, D] from {@link #classRows}
+     * @param classRows [K, D] from {@link #classRows}, or the head of a sequence classifier
+     * @param scaled whether scale and cap of the model's logits apply: not to the head of a sequence classifier
      * @param hook called for every linear map, the head included ({@code lm_head}: x [B, D], weight [K, D])
      * @return [B, K]
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
      */
-    public NDArray logits(TokenBatch batch, NDArray classRows, LinearHook hook, NDManager pass) {
+    public NDArray logits(TokenBatch batch, NDArray classRows, boolean scaled, LinearHook hook, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             Sequences sequences = sequences(batch, pass);
             NDArray x = layers(sequences, hook, true, null);
-            return keep(hook.apply(ModelConfig.HEAD, norm.forward(x, top(hook), null), classRows, null));
+            NDArray h = hook.apply(ModelConfig.HEAD, norm.forward(x, top(hook), null), classRows, null);
+            return keep(scaled ? logitScale.forward(h, null) : h);
         }
     }
 
@@ -198,19 +216,22 @@ public final class LanguageModel implements AutoCloseable {
      * A forward pass that keeps what a backward pass of our own needs, from one layer up. Records no graph.
      *
      * @param classRows [K, D] from {@link #classRows}
-     * @param hook as in {@link #logits}
+     * @param scaled as for {@code logits}
+     * @param hook as for {@code logits}
      * @param from the lowest layer that a backward pass will enter; the number of layers for none, only the head
      * @param pass owns the result and all that is kept
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
      */
-    public ForwardTape forwardWithTape(TokenBatch batch, NDArray classRows, LinearHook hook, int from, NDManager pass) {
+    public ForwardTape forwardWithTape(
+            TokenBatch batch, NDArray classRows, boolean scaled, LinearHook hook, int from, NDManager pass) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             Linear classes = new Linear(ModelConfig.HEAD, classRows, null);
-            ForwardTape tape = new ForwardTape(layers, norm, classes, sequences(batch, pass), from);
+            LogitScale scale = scaled ? logitScale : LogitScale.NONE;
+            ForwardTape tape = new ForwardTape(layers, norm, classes, scale, sequences(batch, pass), from);
             tape.sequences().keepForBackward();
             NDArray x = norm.forward(layers(tape.sequences(), hook, true, tape), top(hook), tape.finalNorm());
-            tape.keep(keep(classes.forward(x, hook)));
+            tape.keep(keep(scale.forward(classes.forward(x, hook), tape.scaled())));
             return tape;
         }
     }
@@ -224,7 +245,8 @@ public final class LanguageModel implements AutoCloseable {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray x = norm.forward(layers(sequences(batch, pass), hook, false, null), top(hook), null);
-            return keep(hook.apply(ModelConfig.HEAD, x, head(), null)
+            return keep(logitScale
+                    .forward(hook.apply(ModelConfig.HEAD, x, head(), null), null)
                     .reshape(batch.size(), batch.tokens(), config.vocabularySize()));
         }
     }
@@ -237,7 +259,7 @@ public final class LanguageModel implements AutoCloseable {
         for (long id : batch.ids()) {
             checked(id);
         }
-        return new Sequences(batch, rotary, pass, dataType);
+        return new Sequences(batch, rotaries.values(), window, pass, dataType);
     }
 
     private long checked(long token) {
@@ -254,6 +276,9 @@ public final class LanguageModel implements AutoCloseable {
                 Embedding.embedding(sequences.ids, embedding, SparseFormat.DENSE)
                         .singletonOrThrow(),
                 dataType);
+        if (embeddingScale != null) {
+            x = x.muli(embeddingScale);
+        }
         for (int i = 0; i < layers.length; i++) {
             NDArray before = x;
             boolean top = lastOnly && i == layers.length - 1;

@@ -2,6 +2,7 @@ package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -10,14 +11,21 @@ final class LayerLoader {
     private final WeightLoader weights;
     private final ModelConfig config;
     private final NDArray epsilon;
+    private final Map<Optional<RotarySettings>, RotaryEmbedding> rotaries;
     private final Map<String, LinearShape> shapes;
     private final int layer;
 
     private LayerLoader(
-            WeightLoader weights, ModelConfig config, NDArray epsilon, Map<String, LinearShape> shapes, int layer) {
+            WeightLoader weights,
+            ModelConfig config,
+            NDArray epsilon,
+            Map<Optional<RotarySettings>, RotaryEmbedding> rotaries,
+            Map<String, LinearShape> shapes,
+            int layer) {
         this.weights = weights;
         this.config = config;
         this.epsilon = epsilon;
+        this.rotaries = rotaries;
         this.shapes = shapes;
         this.layer = layer;
     }
@@ -26,19 +34,39 @@ final class LayerLoader {
      * For the first layer.
      *
      * @param epsilon what RMSNorm adds, [1]
+     * @param rotaries one for every way in which positions turn queries and keys
      */
-    static LayerLoader first(WeightLoader weights, ModelConfig config, NDArray epsilon) {
+    static LayerLoader first(
+            WeightLoader weights,
+            ModelConfig config,
+            NDArray epsilon,
+            Map<Optional<RotarySettings>, RotaryEmbedding> rotaries) {
         Map<String, LinearShape> shapes =
                 config.linears().stream().collect(Collectors.toMap(LinearShape::path, Function.identity()));
-        return new LayerLoader(weights, config, epsilon, shapes, 0);
+        return new LayerLoader(weights, config, epsilon, rotaries, shapes, 0);
     }
 
     LayerLoader next() {
-        return new LayerLoader(weights, config, epsilon, shapes, layer + 1);
+        return new LayerLoader(weights, config, epsilon, rotaries, shapes, layer + 1);
     }
 
     ModelConfig config() {
         return config;
+    }
+
+    /** How many tokens a query of this layer sees; 0 for all before it. */
+    int window() {
+        return config.attention().get(layer).window();
+    }
+
+    /** The rotary embedding of this layer, which is that of others, too. */
+    RotaryEmbedding rotary() {
+        return rotaries.get(config.attention().get(layer).rotary());
+    }
+
+    /** A constant [1] that lives as long as the model. */
+    NDArray constant(double value) {
+        return weights.constant(value);
     }
 
     /**
@@ -61,6 +89,6 @@ final class LayerLoader {
      * @throws io.calibrant.trainer.safetensors.ModelFileException naming file, tensor, expected and found
      */
     RmsNorm norm(String name, int width) {
-        return new RmsNorm(weights.load(ModelConfig.layerPath(layer) + "." + name + ".weight", width), epsilon);
+        return RmsNorm.load(weights, ModelConfig.layerPath(layer) + "." + name + ".weight", width, config, epsilon);
     }
 }

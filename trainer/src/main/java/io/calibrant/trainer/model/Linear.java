@@ -17,9 +17,12 @@ record Linear(String path, NDArray weight, NDArray bias) {
         return hook.apply(path, x, weight, bias);
     }
 
-    /** Adds the map of {@code x} to {@code residual} [rows, Dout], which is not changed. */
+    /** Adds the map of {@code x} to {@code residual} [rows, Dout], which is not changed; null for the map alone. */
     NDArray forward(NDArray x, NDArray residual, LinearHook hook) {
-        return hook.apply(path, x, weight, bias == null ? residual : residual.add(bias));
+        if (residual == null || bias == null) {
+            return hook.apply(path, x, weight, residual == null ? bias : residual);
+        }
+        return hook.apply(path, x, weight, residual.add(bias));
     }
 
     /**

@@ -2,20 +2,26 @@ package io.calibrant.trainer.model;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a {@code config.json} says about a model.
  *
  * @param architecture what distinguishes its family
  * @param sizes how large it is
- * @param rotary how positions turn queries and keys
+ * @param attention what the attention of each layer is, [L]
  * @param normEpsilon added to the mean square in RMSNorm
  * @param context how long a sequence may be
  */
 public record ModelConfig(
-        Architecture architecture, ModelSizes sizes, RotarySettings rotary, double normEpsilon, ContextLimit context) {
+        Architecture architecture,
+        ModelSizes sizes,
+        List<AttentionKind> attention,
+        double normEpsilon,
+        ContextLimit context) {
 
     /** The module path of the head. */
     public static final String HEAD = "lm_head";
@@ -25,8 +31,15 @@ public record ModelConfig(
 
     private static final String LAYERS = "model.layers.";
 
-    /** @throws IllegalArgumentException if the epsilon is negative */
+    private static final Set<String> FEED_FORWARD = Set.of("gate_proj", "up_proj", "gate_up_proj", "down_proj");
+
+    /** @throws IllegalArgumentException if the epsilon is negative, or the layers are not all there */
     public ModelConfig {
+        attention = List.copyOf(attention);
+        if (attention.size() != sizes.layers()) {
+            throw new IllegalArgumentException(
+                    "num_hidden_layers must be that of the attention " + attention.size() + ", got " + sizes.layers());
+        }
         if (!(normEpsilon >= 0)) {
             throw new IllegalArgumentException("rms_norm_eps must be 0 or more, got " + normEpsilon);
         }
@@ -37,7 +50,7 @@ public record ModelConfig(
         return new ModelConfig(
                 Architecture.plain(Family.LLAMA.modelType(), tiedHead),
                 sizes,
-                new RotarySettings(10_000, Optional.empty()),
+                Collections.nCopies(sizes.layers(), new AttentionKind(0, Optional.of(RotarySettings.plain(10_000)))),
                 1e-5,
                 ContextLimit.ofPositions(sizes.maxPositions()));
     }
@@ -87,9 +100,14 @@ public record ModelConfig(
         return sizes.feedForwardWidth();
     }
 
-    /** Longest sequence: what the model was made for, or less where more is another computation than ours. */
+    /** Longest sequence: what the model was made for, or what its positions are stretched to. */
     public int maxPositions() {
         return context.tokens();
+    }
+
+    /** What scores are multiplied with: 1 / sqrt(E) unless the architecture has a scale of its own. */
+    double scoreScale() {
+        return architecture.scales().scores().orElse(1 / Math.sqrt(headWidth()));
     }
 
     /** The module path of layer {@code layer}. */
@@ -99,8 +117,7 @@ public record ModelConfig(
 
     /** The module path of a linear map of layer {@code layer}, for example of {@code q_proj}. */
     public static String path(int layer, String name) {
-        String part =
-                name.equals("gate_proj") || name.equals("up_proj") || name.equals("down_proj") ? "mlp" : "self_attn";
+        String part = FEED_FORWARD.contains(name) ? "mlp" : "self_attn";
         return layerPath(layer) + "." + part + "." + name;
     }
 
@@ -118,10 +135,13 @@ public record ModelConfig(
 
     /** A name for what a map reads: q, k and v of a layer have one input, and so have gate and up. */
     public static String inputOf(String path) {
-        return path.replaceFirst("[qkv]_proj$", "qkv").replaceFirst("(gate|up)_proj$", "gate_up");
+        return path.replaceFirst("\\.[qkv]_proj$", ".qkv").replaceFirst("\\.(gate|up)_proj$", ".gate_up");
     }
 
-    /** Every linear map, in the order of the forward pass: q, k, v, o, gate, up, down of each layer, then the head. */
+    /**
+     * Every linear map, in the order of the forward pass: q, k, v, o, gate, up, down of each layer, or qkv, o, gate_up,
+     * down where maps are fused; then the head.
+     */
     public List<LinearShape> linears() {
         int d = width();
         int queries = heads() * headWidth();
@@ -129,12 +149,20 @@ public record ModelConfig(
         int f = feedForwardWidth();
         List<LinearShape> linears = new ArrayList<>();
         for (int i = 0; i < layers(); i++) {
-            linears.add(new LinearShape(path(i, "q_proj"), d, queries));
-            linears.add(new LinearShape(path(i, "k_proj"), d, keys));
-            linears.add(new LinearShape(path(i, "v_proj"), d, keys));
+            if (architecture.fusedMaps()) {
+                linears.add(new LinearShape(path(i, "qkv_proj"), d, queries + 2 * keys));
+            } else {
+                linears.add(new LinearShape(path(i, "q_proj"), d, queries));
+                linears.add(new LinearShape(path(i, "k_proj"), d, keys));
+                linears.add(new LinearShape(path(i, "v_proj"), d, keys));
+            }
             linears.add(new LinearShape(path(i, "o_proj"), queries, d));
-            linears.add(new LinearShape(path(i, "gate_proj"), d, f));
-            linears.add(new LinearShape(path(i, "up_proj"), d, f));
+            if (architecture.fusedMaps()) {
+                linears.add(new LinearShape(path(i, "gate_up_proj"), d, 2 * f));
+            } else {
+                linears.add(new LinearShape(path(i, "gate_proj"), d, f));
+                linears.add(new LinearShape(path(i, "up_proj"), d, f));
+            }
             linears.add(new LinearShape(path(i, "down_proj"), f, d));
         }
         linears.add(new LinearShape(HEAD, d, vocabularySize()));

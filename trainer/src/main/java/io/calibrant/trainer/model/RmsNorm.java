@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDScope;
 
 /**
  * RMSNorm over the last dimension, of width W: n = u weight, with u = x / rms and rms = sqrt(mean(x^2) + epsilon). The
- * width is D for the norms of a layer and E for those of a head.
+ * width is D for the norms of a layer, E for those of a head, and H E or V E for those of all heads together.
  */
 final class RmsNorm {
     private final NDArray weight;
@@ -52,13 +52,28 @@ final class RmsNorm {
         return normalised.mul(weight);
     }
 
+    /** Of a file; the weight is 1 + w where the architecture has it so. */
+    static RmsNorm load(WeightLoader weights, String name, int width, ModelConfig config, NDArray epsilon) {
+        NDArray weight = weights.load(name, width);
+        return new RmsNorm(config.architecture().norms().aroundOne() ? weight.addi(1) : weight, epsilon);
+    }
+
     /**
      * dL/dx = (g - u mean(g u)) / rms with g = dL/dn weight.
      *
      * @param gradient dL/dn of S cotangents [S, ..., W], overwritten by the result
      */
     NDArray backward(NDArray gradient, Tape tape) {
-        NDArray g = gradient.muli(weight);
+        return throughNormalisation(gradient.muli(weight), tape);
+    }
+
+    /** The same, and {@code gradient} is not modified. */
+    NDArray backwardOfKept(NDArray gradient, Tape tape) {
+        return throughNormalisation(gradient.mul(weight), tape);
+    }
+
+    /** @param g overwritten by the result */
+    private static NDArray throughNormalisation(NDArray g, Tape tape) {
         NDArray along = g.mul(tape.normalised).mean(lastDimension(g), true);
         return g.subi(tape.normalised.mul(along)).divi(tape.rms);
     }

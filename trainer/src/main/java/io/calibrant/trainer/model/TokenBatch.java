@@ -7,7 +7,8 @@ import java.util.List;
  * A batch of token sequences on the host, padded to one length on either side.
  *
  * <p>Padding never changes a logit or a gradient: keys at padding positions are masked, and rotary positions are
- * relative, so it does not matter that positions run 0 to T - 1 over the padding too.
+ * relative, so it does not matter that positions run 0 to T - 1 over the padding too. Where a position or a length does
+ * matter, it is counted from the first real token.
  */
 public final class TokenBatch {
 
@@ -95,6 +96,15 @@ public final class TokenBatch {
             count += r ? 1 : 0;
         }
         return count;
+    }
+
+    /** Position of the first real token of sequence {@code b}. */
+    public int first(int b) {
+        int t = 0;
+        while (!isReal(b, t)) {
+            t++;
+        }
+        return t;
     }
 
     /** Position of the last real token of sequence {@code b}. */

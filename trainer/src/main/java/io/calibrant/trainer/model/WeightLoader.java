@@ -107,6 +107,11 @@ final class WeightLoader {
         return (from, target) -> reader.readRounded(entry, from, target, type);
     }
 
+    /** A constant [1] that lives as long as the weights. */
+    NDArray constant(double value) {
+        return Constants.array(manager, new double[] {value}, new Shape(1), dataType);
+    }
+
     /** Whether two tensors of one shape hold the same numbers, a piece at a time. */
     boolean areSame(String one, String other, long... shape) {
         TensorEntry first = reader.entry(one, shape);

@@ -5,12 +5,13 @@
  * L layers, K class tokens.
  *
  * <p>In the order of reading: {@code Family} makes of a {@code config.json} an
- * {@link io.calibrant.trainer.model.Architecture}; each operation is one class that holds its weights, {@code forward},
- * {@code Tape} (what the backward pass needs) and {@code backward}: {@code Linear}, {@code RmsNorm},
- * {@code RotaryEmbedding}, {@code Attention}, {@code FeedForward}; {@code DecoderLayer} joins them, and
- * {@link io.calibrant.trainer.model.LanguageModel} is embedding, layers, final norm and head. The frozen model knows
- * nothing of adapters: every linear map goes through a {@link io.calibrant.trainer.model.LinearHook}, which may add to
- * it and see its input, and back through a {@link io.calibrant.trainer.model.BackwardHook}.
+ * {@link io.calibrant.trainer.model.Architecture}, and {@code ConfigReader} for each layer an
+ * {@link io.calibrant.trainer.model.AttentionKind}; each operation is one class that holds its weights,
+ * {@code forward}, {@code Tape} (what the backward pass needs) and {@code backward}: {@code Linear}, {@code RmsNorm},
+ * {@code RotaryEmbedding}, {@code Attention}, {@code FeedForward}, {@code LogitScale}; {@code DecoderLayer} joins them,
+ * and {@link io.calibrant.trainer.model.LanguageModel} is embedding, layers, final norm and head. The frozen model
+ * knows nothing of adapters: every linear map goes through a {@link io.calibrant.trainer.model.LinearHook}, which may
+ * add to it and see its input, and back through a {@link io.calibrant.trainer.model.BackwardHook}.
  *
  * <p>How to add an architecture, step by step: {@code .github/CONTRIBUTING.md}, "Add an architecture". Take no key of a
  * configuration for granted: what is not supported is refused.

@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class NaiveTwinTest {
 
     private static final String ALL = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj,lm_head";
+    private static final String FUSED = "qkv_proj,o_proj,gate_up_proj,down_proj,lm_head";
     private static final int[] CLASSES = {5, 31, 2};
     private static final double STEP = 1e-3;
 
@@ -41,6 +42,10 @@ class NaiveTwinTest {
     Path directory;
 
     static Stream<Arguments> variants() {
+        return Stream.of(ofLlama(), otherArchitectures(), rotaryScalings()).flatMap(all -> all);
+    }
+
+    private static Stream<Arguments> ofLlama() {
         Map<String, Object> llama3 = Map.of(
                 "rope_type", "llama3",
                 "factor", 8.0,
@@ -107,6 +112,131 @@ class NaiveTwinTest {
                 Arguments.of("all but the head", new TinyModel(), "all-linear"));
     }
 
+    /** Architectures that differ from Llama in more than a detail, with sizes at which every difference bites. */
+    static Stream<Arguments> otherArchitectures() {
+        TinyModel phi = new TinyModel()
+                .set("model_type", "phi3")
+                .set("partial_rotary_factor", 0.7)
+                .set("sliding_window", 4);
+        return Stream.of(
+                Arguments.of("gelu", new TinyModel().set("hidden_act", "gelu"), ALL),
+                Arguments.of(
+                        "mistral, window",
+                        new TinyModel().set("model_type", "mistral").set("sliding_window", 3),
+                        ALL),
+                Arguments.of(
+                        "qwen2, window in upper layers",
+                        new TinyModel()
+                                .set("model_type", "qwen2")
+                                .set("use_sliding_window", true)
+                                .set("max_window_layers", 1)
+                                .set("sliding_window", 2),
+                        ALL),
+                Arguments.of("gemma", gemma("gemma").set("tie_word_embeddings", true), ALL),
+                Arguments.of(
+                        "gemma2",
+                        gemma("gemma2").set("attn_logit_softcapping", 1.5).set("final_logit_softcapping", 2.0),
+                        ALL),
+                Arguments.of(
+                        "gemma2, the top layer's v alone",
+                        gemma("gemma2").set("attn_logit_softcapping", 1.5),
+                        "model.layers.2.self_attn.v_proj"),
+                Arguments.of(
+                        "gemma3, frequencies of their own in layers with a window",
+                        gemma("gemma3_text").set("sliding_window_pattern", 2).set("rope_local_base_freq", 50.0),
+                        ALL),
+                Arguments.of("phi3, a window, parts of heads turned", phi, FUSED),
+                Arguments.of("phi3, the top layer's qkv alone", phi, "model.layers.2.self_attn.qkv_proj"),
+                Arguments.of("phi3, a middle layer's gate_up alone", phi, "model.layers.1.mlp.gate_up_proj"),
+                Arguments.of(
+                        "smollm3",
+                        new TinyModel().set("model_type", "smollm3").set("no_rope_layers", List.of(1, 0, 1)),
+                        ALL),
+                Arguments.of("olmo2", new TinyModel().set("model_type", "olmo2").set("attention_bias", true), ALL),
+                Arguments.of("olmo2, the usual targets", new TinyModel().set("model_type", "olmo2"), "q_proj,v_proj"),
+                Arguments.of(
+                        "olmo2, the lowest layer's k",
+                        new TinyModel().set("model_type", "olmo2"),
+                        "layers.0.self_attn.k_proj"),
+                Arguments.of(
+                        "granite",
+                        new TinyModel()
+                                .set("model_type", "granite")
+                                .set("embedding_multiplier", 1.7)
+                                .set("residual_multiplier", 0.6)
+                                .set("attention_multiplier", 0.3)
+                                .set("logits_scaling", 1.4)
+                                .set("mlp_bias", true),
+                        ALL),
+                Arguments.of(
+                        "ministral3, queries that grow",
+                        new TinyModel()
+                                .set("model_type", "ministral3")
+                                .set(
+                                        "rope_parameters",
+                                        Map.of(
+                                                "rope_type", "yarn",
+                                                "rope_theta", 100.0,
+                                                "factor", 4.0,
+                                                "original_max_position_embeddings", 2,
+                                                "llama_4_scaling_beta", 0.4,
+                                                "beta_fast", 0.5,
+                                                "beta_slow", 0.01)),
+                        ALL),
+                Arguments.of(
+                        "seed_oss",
+                        new TinyModel().set("model_type", "seed_oss").set("attention_out_bias", true),
+                        ALL));
+    }
+
+    /** Ways of stretching rotary frequencies, at lengths on both sides of where they begin. */
+    static Stream<Arguments> rotaryScalings() {
+        return Stream.of(
+                Arguments.of("linear", scaled(Map.of("rope_type", "linear", "factor", 3.0)), ALL),
+                Arguments.of(
+                        "dynamic",
+                        scaled(Map.of("rope_type", "dynamic", "factor", 4.0)).set("max_position_embeddings", 4),
+                        ALL),
+                Arguments.of(
+                        "yarn",
+                        scaled(Map.of(
+                                "rope_type", "yarn",
+                                "factor", 4.0,
+                                "original_max_position_embeddings", 16,
+                                "beta_fast", 2.0,
+                                "beta_slow", 0.1)),
+                        ALL),
+                Arguments.of(
+                        "longrope",
+                        scaled(Map.of(
+                                "rope_type",
+                                "longrope",
+                                "factor",
+                                4.0,
+                                "original_max_position_embeddings",
+                                4,
+                                "short_factor",
+                                List.of(1.0, 1.5, 2.0),
+                                "long_factor",
+                                List.of(2.0, 3.0, 4.0))),
+                        ALL));
+    }
+
+    private static TinyModel scaled(Map<String, Object> scaling) {
+        return new TinyModel()
+                .set("rope_theta", 500.0)
+                .set("rope_scaling", scaling)
+                .set("num_hidden_layers", 2);
+    }
+
+    private static TinyModel gemma(String type) {
+        return new TinyModel()
+                .set("model_type", type)
+                .set("hidden_activation", "gelu_pytorch_tanh")
+                .set("query_pre_attn_scalar", 5)
+                .set("sliding_window", 3);
+    }
+
     static Adapter adapter(ModelConfig config, String targets) {
         LoraSettings settings = new LoraSettings(3, 7, 0, false, LoraTargets.parse(targets));
         Adapter untrained = Adapter.initialise(config, settings, CLASSES, 1);
@@ -126,6 +256,18 @@ class NaiveTwinTest {
         return List.of(new long[] {3, 1, 4, 1, 5, 9, 2}, new long[] {6, 5, 35}, new long[] {8, 9, 7, 9, 3});
     }
 
+    static TokenBatch rightPadded() {
+        List<long[]> sequences = sequences();
+        int longest = sequences.get(0).length;
+        boolean[][] real = new boolean[sequences.size()][longest];
+        long[][] ids = new long[sequences.size()][];
+        for (int b = 0; b < ids.length; b++) {
+            Arrays.fill(real[b], 0, sequences.get(b).length, true);
+            ids[b] = Arrays.copyOf(sequences.get(b), longest);
+        }
+        return TokenBatch.of(ids, real);
+    }
+
     @ParameterizedTest(name = "{0}")
     @MethodSource("variants")
     void shouldGiveTheLogitsOfTheTwin(String name, TinyModel tiny, String targets) {
@@ -143,8 +285,10 @@ class NaiveTwinTest {
         try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), dataType);
                 AdaptedModel adapted = new AdaptedModel(llama, adapter);
                 Pass plain = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PLAIN);
-                Pass probed = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PROBED)) {
+                Pass probed = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PROBED);
+                Pass padded = adapted.forward(rightPadded(), Mode.PLAIN)) {
             double[] z = doubles(plain.logits());
+            assertThat(doubles(padded.logits())).as("padding on the other side").containsExactly(z, within(1e-5));
             assertThat(doubles(probed.logits())).containsExactly(z, within(1e-6));
             return z;
         }

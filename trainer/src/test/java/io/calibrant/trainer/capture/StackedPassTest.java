@@ -52,15 +52,7 @@ class StackedPassTest {
     }
 
     private static TokenBatch rightPadded() {
-        List<long[]> sequences = NaiveTwinTest.sequences();
-        int longest = sequences.get(0).length;
-        boolean[][] real = new boolean[sequences.size()][longest];
-        long[][] ids = new long[sequences.size()][];
-        for (int b = 0; b < ids.length; b++) {
-            Arrays.fill(real[b], 0, sequences.get(b).length, true);
-            ids[b] = Arrays.copyOf(sequences.get(b), longest);
-        }
-        return TokenBatch.of(ids, real);
+        return NaiveTwinTest.rightPadded();
     }
 
     private static double[] cotangents(int batch) {

@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.calibrant.trainer.model.Architecture.Norms.QueryKey;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -37,19 +41,23 @@ class AttentionTest {
             double[] k,
             double[] v,
             double[] o,
-            double[] norm,
-            double[] bias) {
+            double[] queryNorm,
+            double[] keyNorm,
+            double[] bias,
+            int window,
+            double cap) {
 
         /** x [B, T, D] to [B, T, D]; zero at padding. */
         double[] apply(double[] x) {
-            double[] queries = rotated(GradientCheck.linear(x, q, bias, D), heads, 1 / Math.sqrt(E));
-            double[] keys = rotated(GradientCheck.linear(x, k, null, D), keyValueHeads, 1);
+            double[] queries = rotated(GradientCheck.linear(x, q, bias, D), queryNorm, heads, 1 / Math.sqrt(E));
+            double[] keys = rotated(GradientCheck.linear(x, k, null, D), keyNorm, keyValueHeads, 1);
             double[] values = GradientCheck.linear(x, v, null, D);
             double[] out = new double[SEQUENCES.size() * T * heads * E];
             for (int b = 0; b < SEQUENCES.size(); b++) {
                 for (int t = first(b); t < T; t++) {
                     for (int h = 0; h < heads; h++) {
-                        head(queries, keys, values, out, b * T + first(b), b * T + t, h);
+                        int seen = window == 0 ? first(b) : Math.max(first(b), t - window + 1);
+                        head(queries, keys, values, out, b * T + seen, b * T + t, h);
                     }
                 }
             }
@@ -64,7 +72,7 @@ class AttentionTest {
                 for (int i = 0; i < E; i++) {
                     weight[s] += queries[(row * heads + h) * E + i] * keys[(s * keyValueHeads + shared) * E + i];
                 }
-                weight[s] = Math.exp(weight[s]);
+                weight[s] = Math.exp(cap == 0 ? weight[s] : cap * Math.tanh(weight[s] / cap));
                 total += weight[s];
             }
             for (int s = from; s <= row; s++) {
@@ -74,7 +82,7 @@ class AttentionTest {
             }
         }
 
-        private double[] rotated(double[] all, int count, double scale) {
+        private static double[] rotated(double[] all, double[] norm, int count, double scale) {
             double[] plain = norm == null ? all : GradientCheck.norm(all, norm, EPSILON);
             return RotaryEmbeddingTest.turned(plain, count, T, E, scale);
         }
@@ -84,12 +92,28 @@ class AttentionTest {
         return T - SEQUENCES.get(b).length;
     }
 
-    @ParameterizedTest(name = "{0} heads, {1} key/value heads, last only {2}, norms on heads {3}")
+    @ParameterizedTest(
+            name = "{0} heads, {1} key/value heads, last only {2}, norms {3}, window {4}, cap {5}, fused {6}")
     @CsvSource({
-        "3,1,false,false", "6,3,false,false", "3,3,true,false", "6,3,true,false",
-        "3,1,false,true", "6,3,false,true", "3,3,true,true", "6,3,true,true"
+        "3,1,false,NONE,0,0,false",
+        "6,3,false,NONE,0,0,false",
+        "3,3,true,NONE,0,0,false",
+        "6,3,true,NONE,0,0,false",
+        "3,1,false,EACH_HEAD,0,0,false",
+        "6,3,false,EACH_HEAD,0,0,false",
+        "3,3,true,EACH_HEAD,0,0,false",
+        "6,3,true,EACH_HEAD,0,0,false",
+        "6,3,false,ALL_HEADS,0,0,false",
+        "6,3,true,ALL_HEADS,0,0,false",
+        "6,3,false,NONE,2,0,false",
+        "6,3,true,NONE,2,0,false",
+        "6,3,false,NONE,0,0.4,false",
+        "6,3,true,EACH_HEAD,0,0.4,false",
+        "6,3,false,NONE,0,0,true",
+        "6,3,true,ALL_HEADS,3,0.4,true"
     })
-    void shouldGoBackAsAutogradDoes(int heads, int keyValueHeads, boolean lastOnly, boolean headNorms) {
+    void shouldGoBackAsAutogradDoes(
+            int heads, int keyValueHeads, boolean lastOnly, QueryKey normed, int window, double cap, boolean fused) {
         try (GradientCheck c = new GradientCheck()) {
             Twin twin = new Twin(
                     heads,
@@ -98,21 +122,28 @@ class AttentionTest {
                     c.numbers(keyValueHeads * E * D),
                     c.numbers(keyValueHeads * E * D),
                     c.numbers(D * heads * E),
-                    headNorms ? c.numbers(E) : null,
-                    c.numbers(heads * E));
+                    norm(normed, heads, c),
+                    norm(normed, keyValueHeads, c),
+                    c.numbers(heads * E),
+                    window,
+                    cap);
             ModelSizes sizes = new ModelSizes(11, D, 1, heads, keyValueHeads, E, 5, 64);
-            RmsNorm norm = headNorms ? new RmsNorm(c.array(twin.norm, E), c.array(new double[] {EPSILON}, 1)) : null;
+            RotaryEmbedding rotary = new RotaryEmbedding(
+                    Optional.of(RotarySettings.plain(10_000)),
+                    E,
+                    1 / Math.sqrt(E) / (cap == 0 ? 1 : cap),
+                    c.manager,
+                    DataType.FLOAT64);
+            NDArray limit = cap == 0 ? null : c.array(new double[] {cap}, 1);
             Attention attention = new Attention(
-                    new Linear("q", c.array(twin.q, (long) heads * E, D), c.array(twin.bias, (long) heads * E)),
-                    new Linear("k", c.array(twin.k, (long) keyValueHeads * E, D), null),
-                    new Linear("v", c.array(twin.v, (long) keyValueHeads * E, D), null),
+                    maps(twin, fused, c),
                     new Linear("o", c.array(twin.o, D, (long) heads * E), null),
-                    norm,
-                    norm,
+                    new Attention.Norms(
+                            loaded(twin.queryNorm, c), loaded(twin.keyNorm, c), normed == QueryKey.ALL_HEADS),
+                    new Attention.Scores(rotary, window, limit),
                     sizes);
-            RotaryEmbedding rotary = new RotaryEmbedding(ModelConfig.llama(sizes, false), c.manager, DataType.FLOAT64);
-            Sequences sequences =
-                    new Sequences(TokenBatch.leftPadded(SEQUENCES, 0), rotary, c.manager, DataType.FLOAT64);
+            Sequences sequences = new Sequences(
+                    TokenBatch.leftPadded(SEQUENCES, 0), List.of(rotary), window, c.manager, DataType.FLOAT64);
             long b = SEQUENCES.size();
             NDArray residual = c.manager.zeros(new Shape(b * T, D), DataType.FLOAT64);
             int rows = SEQUENCES.size() * (lastOnly ? 1 : T);
@@ -134,6 +165,38 @@ class AttentionTest {
                     found);
             assertThat(start.toDoubleArray()).as("the gradient is not modified").isEqualTo(cotangents);
         }
+    }
+
+    private static double[] norm(QueryKey normed, int heads, GradientCheck c) {
+        return switch (normed) {
+            case NONE -> null;
+            case EACH_HEAD -> c.numbers(E);
+            case ALL_HEADS -> c.numbers(heads * E);
+        };
+    }
+
+    private static RmsNorm loaded(double[] weight, GradientCheck c) {
+        return weight == null ? null : new RmsNorm(c.array(weight, weight.length), c.array(new double[] {EPSILON}, 1));
+    }
+
+    private static InputMaps maps(Twin twin, boolean fused, GradientCheck c) {
+        int queries = twin.heads * E;
+        int keys = twin.keyValueHeads * E;
+        if (!fused) {
+            return InputMaps.apart(
+                    new Linear("q", c.array(twin.q, queries, D), c.array(twin.bias, queries)),
+                    new Linear("k", c.array(twin.k, keys, D), null),
+                    new Linear("v", c.array(twin.v, keys, D), null));
+        }
+        double[] all = Stream.of(twin.q, twin.k, twin.v)
+                .flatMapToDouble(Arrays::stream)
+                .toArray();
+        double[] bias = Arrays.copyOf(twin.bias, queries + 2 * keys);
+        return InputMaps.fused(
+                new Linear("qkv", c.array(all, queries + 2L * keys, D), c.array(bias, bias.length)),
+                queries,
+                keys,
+                keys);
     }
 
     /** Padding has no gradient. */

@@ -3,12 +3,14 @@ package io.calibrant.trainer.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.trainer.model.Architecture.Norms.QueryKey;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,6 +23,10 @@ class ModelConfigTest {
         return ModelConfig.read(model.writeConfig(directory));
     }
 
+    private RotarySettings rotary(TinyModel model) {
+        return read(model).attention().get(0).rotary().orElseThrow();
+    }
+
     private void assertRefused(TinyModel model, String... parts) {
         assertThatThrownBy(() -> read(model))
                 .isInstanceOf(ModelFileException.class)
@@ -30,14 +36,14 @@ class ModelConfigTest {
 
     @Test
     void shouldReadBothSpellingsOfTheRotaryBase() {
-        assertThat(read(new TinyModel().set("rope_theta", 5e5)).rotary().theta())
-                .isEqualTo(5e5);
-        assertThat(read(new TinyModel().set("rope_theta", null).set("rope_parameters", Map.of("rope_theta", 1e6)))
-                        .rotary()
+        assertThat(rotary(new TinyModel().set("rope_theta", 5e5)).theta()).isEqualTo(5e5);
+        assertThat(rotary(new TinyModel().set("rope_theta", null).set("rope_parameters", Map.of("rope_theta", 1e6)))
                         .theta())
                 .isEqualTo(1e6);
-        assertThat(read(new TinyModel().set("rope_theta", null)).rotary().theta())
-                .isEqualTo(10000);
+        assertThat(rotary(new TinyModel().set("rope_theta", null)).theta()).isEqualTo(10000);
+        assertThat(rotary(new TinyModel().set("rope_theta", null).set("model_type", "smollm3"))
+                        .theta())
+                .isEqualTo(2e6);
     }
 
     @Test
@@ -63,19 +69,19 @@ class ModelConfigTest {
     void shouldKnowWhereQwen3DiffersFromLlama() {
         ModelConfig llama = read(new TinyModel());
         ModelConfig qwen = read(new TinyModel().set("model_type", "qwen3"));
-        assertThat(llama.architecture().headNorms()).isFalse();
-        assertThat(qwen.architecture().headNorms()).isTrue();
+        assertThat(llama.architecture().norms().queryKey()).isEqualTo(QueryKey.NONE);
+        assertThat(qwen.architecture().norms().queryKey()).isEqualTo(QueryKey.EACH_HEAD);
         assertThat(qwen.architecture().biases()).isEqualTo(Architecture.Biases.NONE);
         assertThat(qwen.linears()).isEqualTo(llama.linears());
         assertThat(read(new TinyModel().set("model_type", "qwen3").set("head_dim", null))
                         .headWidth())
                 .isEqualTo(128);
-        assertThat(read(new TinyModel()
-                                .set("model_type", "qwen3")
-                                .set("sliding_window", 32)
-                                .set("use_sliding_window", true))
-                        .context())
-                .isEqualTo(new ContextLimit(32, "sliding_window"));
+        assertThat(windows(new TinyModel()
+                        .set("model_type", "qwen3")
+                        .set("sliding_window", 32)
+                        .set("max_window_layers", 1)
+                        .set("use_sliding_window", true)))
+                .containsExactly(0, 32, 32);
     }
 
     @Test
@@ -86,53 +92,118 @@ class ModelConfigTest {
                 "low_freq_factor", 1.0,
                 "high_freq_factor", 4.0,
                 "original_max_position_embeddings", 8192);
-        RopeScaling expected = new RopeScaling(32, 1, 4, 8192);
-        assertThat(read(new TinyModel().set("rope_scaling", scaling)).rotary().scaling())
-                .contains(expected);
-        assertThat(read(new TinyModel().set("rope_parameters", scaling))
-                        .rotary()
-                        .scaling())
-                .contains(expected);
+        RopeScaling expected = new RopeScaling.Llama3(32, 1, 4, 8192);
+        assertThat(rotary(new TinyModel().set("rope_scaling", scaling)).scaling())
+                .isEqualTo(expected);
+        assertThat(rotary(new TinyModel().set("rope_parameters", scaling)).scaling())
+                .isEqualTo(expected);
         assertRefused(
                 new TinyModel().set("rope_scaling", Map.of("rope_type", "llama3", "factor", 8)), "low_freq_factor");
     }
 
     @Test
     void shouldRefuseOtherScalingsByName() {
-        for (String type : List.of("yarn", "longrope")) {
+        for (String type : List.of("mrope", "ntk")) {
             assertRefused(
                     new TinyModel().set("rope_scaling", Map.of("type", type, "factor", 2.0)),
                     "rope_scaling",
                     "'" + type + "'",
                     "llama3");
         }
-        assertThat(read(new TinyModel().set("rope_scaling", Map.of("rope_type", "default")))
-                        .rotary()
+        assertThat(rotary(new TinyModel().set("rope_scaling", Map.of("rope_type", "default")))
                         .scaling())
-                .isEmpty();
+                .isEqualTo(RopeScaling.NONE);
     }
 
     @Test
-    void shouldTakeScalingsThatChangeNothingForWhatTheyAre() {
-        assertThat(read(new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 1.0)))
-                        .rotary()
+    void shouldReadScalingsAndHowFarTheyReach() {
+        assertThat(rotary(new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 1.0)))
                         .scaling())
-                .isEmpty();
-        assertRefused(
-                new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 2.0)),
-                "rope_scaling.factor must be 1 with rope_type linear, got 2.0");
+                .isEqualTo(RopeScaling.NONE);
+        TinyModel linear = new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 2.0));
+        assertThat(rotary(linear).scaling()).isEqualTo(new RopeScaling.Linear(2));
+        assertThat(read(linear).context())
+                .isEqualTo(new ContextLimit(128, "max_position_embeddings, stretched by rope_scaling,"));
         assertRefused(
                 new TinyModel().set("rope_scaling", Map.of("rope_type", "linear")), "rope_scaling.factor", "nothing");
-        assertThat(read(new TinyModel().set("rope_scaling", Map.of("type", "dynamic", "factor", 4.0)))
-                        .context())
-                .isEqualTo(new ContextLimit(64, "max_position_embeddings"));
-        assertThat(read(new TinyModel()
+        TinyModel dynamic = new TinyModel().set("rope_scaling", Map.of("type", "dynamic", "factor", 4.0));
+        assertThat(rotary(dynamic).scaling()).isEqualTo(new RopeScaling.Dynamic(4, 64));
+        assertThat(read(dynamic).maxPositions()).isEqualTo(256);
+        assertThat(read(new TinyModel().set("hidden_act", "swish"))
+                        .architecture()
+                        .activation())
+                .isEqualTo(Activation.SILU);
+    }
+
+    @Test
+    void shouldReadYarnAndWhatItTakesForGranted() {
+        TinyModel yarn = new TinyModel()
+                .set(
+                        "rope_parameters",
+                        Map.of("rope_type", "yarn", "factor", 4.0, "original_max_position_embeddings", 32));
+        assertThat(rotary(yarn).scaling()).isEqualTo(new RopeScaling.Yarn(4, 32, 32, 1, true, 0.1 * Math.log(4) + 1));
+        assertThat(read(yarn).maxPositions()).isEqualTo(128);
+        assertThat(rotary(new TinyModel()
                                 .set(
                                         "rope_parameters",
-                                        Map.of("rope_type", "dynamic", "original_max_position_embeddings", 16)))
-                        .context())
-                .isEqualTo(new ContextLimit(16, "rope_parameters.original_max_position_embeddings"));
-        assertThat(read(new TinyModel().set("hidden_act", "swish")).width()).isEqualTo(20);
+                                        Map.of(
+                                                "rope_type",
+                                                "yarn",
+                                                "factor",
+                                                4.0,
+                                                "mscale",
+                                                2.0,
+                                                "mscale_all_dim",
+                                                1.0,
+                                                "beta_fast",
+                                                16,
+                                                "beta_slow",
+                                                2,
+                                                "truncate",
+                                                false)))
+                        .scaling())
+                .isEqualTo(
+                        new RopeScaling.Yarn(4, 64, 16, 2, false, (0.2 * Math.log(4) + 1) / (0.1 * Math.log(4) + 1)));
+        assertThat(rotary(new TinyModel()
+                                .set("rope_scaling", Map.of("rope_type", "yarn", "factor", 4, "attention_factor", 1.5)))
+                        .scaling()
+                        .amplitude())
+                .isEqualTo(1.5);
+    }
+
+    @Test
+    void shouldReadLongRopeInAllItsSpellings() {
+        List<Double> shorter = List.of(1.0, 1.5, 2.0);
+        List<Double> longer = List.of(2.0, 3.0, 4.0);
+        RopeScaling expected = new RopeScaling.LongRope(shorter, longer, 16, Math.sqrt(1 + Math.log(4) / Math.log(16)));
+        assertThat(rotary(new TinyModel()
+                                .set("original_max_position_embeddings", 16)
+                                .set(
+                                        "rope_scaling",
+                                        Map.of(
+                                                "rope_type",
+                                                "longrope",
+                                                "short_factor",
+                                                shorter,
+                                                "long_factor",
+                                                longer)))
+                        .scaling())
+                .as("how far it is stretched is what is longer than the original")
+                .isEqualTo(expected);
+        assertThat(rotary(new TinyModel()
+                                .set("model_type", "phi3")
+                                .set("original_max_position_embeddings", 16)
+                                .set(
+                                        "rope_scaling",
+                                        Map.of("type", "su", "short_factor", shorter, "long_factor", longer)))
+                        .scaling())
+                .isEqualTo(expected);
+        assertRefused(
+                new TinyModel()
+                        .set(
+                                "rope_scaling",
+                                Map.of("rope_type", "longrope", "short_factor", List.of(1), "long_factor", longer)),
+                "rope_scaling.short_factor must be a list of 3 numbers with rope_type longrope, got 1 of them");
     }
 
     @Test
@@ -162,37 +233,133 @@ class ModelConfigTest {
         assertRefused(new TinyModel().set("num_attention_heads", 65536).set("head_dim", 65536), "times 65536");
     }
 
+    private List<Integer> windows(TinyModel model) {
+        return read(model).attention().stream().map(AttentionKind::window).toList();
+    }
+
     @Test
-    void shouldReadSequencesUpToASlidingWindow() {
+    void shouldKnowWhichLayersHaveASlidingWindow() {
+        assertThat(windows(new TinyModel().set("model_type", "mistral").set("sliding_window", 32)))
+                .containsExactly(32, 32, 32);
         assertThat(read(new TinyModel().set("model_type", "mistral").set("sliding_window", 32))
-                        .maxPositions())
-                .isEqualTo(32);
-        assertThat(read(new TinyModel().set("model_type", "mistral").set("max_position_embeddings", 32768))
                         .context())
-                .isEqualTo(new ContextLimit(4096, "sliding_window, by default of mistral,"));
-        assertThat(read(new TinyModel()
-                                .set("model_type", "qwen2")
-                                .set("sliding_window", 32)
-                                .set("use_sliding_window", true)
-                                .set("layer_types", List.of("full_attention", "sliding_attention")))
-                        .maxPositions())
-                .isEqualTo(32);
+                .isEqualTo(new ContextLimit(64, "max_position_embeddings"));
+        assertThat(windows(new TinyModel().set("model_type", "mistral")))
+                .as("what transformers assumes")
+                .containsExactly(4096, 4096, 4096);
+        assertThat(windows(new TinyModel()
+                        .set("model_type", "qwen2")
+                        .set("sliding_window", 32)
+                        .set("use_sliding_window", true)
+                        .set("layer_types", List.of("full_attention", "sliding_attention", "full_attention"))))
+                .containsExactly(0, 32, 0);
+        assertThat(windows(new TinyModel().set("model_type", "qwen2").set("sliding_window", 32)))
+                .as("switched off")
+                .containsExactly(0, 0, 0);
+        assertThat(windows(new TinyModel().set("sliding_window", 32)))
+                .as("transformers' Llama has no window")
+                .containsExactly(0, 0, 0);
+        assertThat(windows(new TinyModel().set("model_type", "gemma2").set("sliding_window", 8)))
+                .containsExactly(8, 0, 8);
+        assertThat(windows(new TinyModel()
+                        .set("model_type", "gemma3_text")
+                        .set("num_hidden_layers", 7)
+                        .set("sliding_window", 8)))
+                .containsExactly(8, 8, 8, 8, 8, 0, 8);
+        assertThat(windows(new TinyModel()
+                        .set("model_type", "smollm3")
+                        .set("num_hidden_layers", 4)
+                        .set("use_sliding_window", true)
+                        .set("sliding_window", 8)))
+                .containsExactly(0, 0, 0, 8);
+    }
+
+    @Test
+    void shouldRefuseLayersThatTheArchitectureDoesNotHave() {
         assertRefused(
                 new TinyModel()
                         .set("model_type", "qwen2")
-                        .set("layer_types", List.of("full_attention", "sliding_attention")),
+                        .set("layer_types", List.of("full_attention", "sliding_attention", "full_attention")),
                 "layer_types",
                 "sliding_attention");
-        assertThat(read(new TinyModel().set("model_type", "mistral").set("sliding_window", 64))
-                        .context())
-                .isEqualTo(new ContextLimit(64, "max_position_embeddings"));
-        assertThat(read(new TinyModel().set("model_type", "qwen2").set("sliding_window", 32))
-                        .maxPositions())
-                .as("switched off")
-                .isEqualTo(64);
-        assertThat(read(new TinyModel().set("sliding_window", 32)).maxPositions())
-                .as("transformers' Llama has no window")
-                .isEqualTo(64);
+        assertRefused(
+                new TinyModel().set("model_type", "qwen2").set("layer_types", List.of("full_attention")),
+                "layer_types must be a list of num_hidden_layers 3 names");
+        assertRefused(
+                new TinyModel()
+                        .set("model_type", "mistral")
+                        .set("sliding_window", 8)
+                        .set("layer_types", List.of("full_attention", "sliding_attention", "full_attention")),
+                "layer_types must be sliding_attention in every layer with model_type mistral");
+        assertRefused(
+                new TinyModel().set("model_type", "smollm3").set("no_rope_layers", List.of(1, 0)),
+                "no_rope_layers must be a list with 1 or 0 for each layer");
+    }
+
+    @Test
+    void shouldKnowWherePositionsTurnNothing() {
+        assertThat(read(new TinyModel().set("model_type", "smollm3").set("num_hidden_layers", 4)).attention().stream()
+                        .map(kind -> kind.rotary().isPresent()))
+                .containsExactly(true, true, true, false);
+    }
+
+    @Test
+    void shouldReadBothSpellingsOfGemma3sFrequencies() {
+        Map<String, Object> full = Map.of("rope_type", "linear", "rope_theta", 5e5, "factor", 8.0);
+        ModelConfig newer = read(new TinyModel()
+                .set("model_type", "gemma3_text")
+                .set("rope_theta", null)
+                .set("num_hidden_layers", 6)
+                .set(
+                        "rope_parameters",
+                        Map.of(
+                                "full_attention",
+                                full,
+                                "sliding_attention",
+                                Map.of("rope_type", "default", "rope_theta", 100.0))));
+        ModelConfig older = read(new TinyModel()
+                .set("model_type", "gemma3_text")
+                .set("rope_theta", 5e5)
+                .set("rope_local_base_freq", 100.0)
+                .set("num_hidden_layers", 6)
+                .set("rope_scaling", Map.of("rope_type", "linear", "factor", 8.0)));
+        assertThat(older.attention()).isEqualTo(newer.attention());
+        assertThat(newer.attention().get(0).rotary()).contains(RotarySettings.plain(100));
+        assertThat(newer.attention().get(5).rotary())
+                .contains(new RotarySettings(5e5, 1, new RopeScaling.Linear(8), Optional.empty()));
+    }
+
+    @Test
+    void shouldKnowTheHeadsThatAreTiedByDefault() {
+        for (String type : List.of("gemma", "gemma2", "gemma3_text", "smollm3")) {
+            assertThat(read(new TinyModel().set("model_type", type).set("tie_word_embeddings", null))
+                            .architecture()
+                            .tiedHead())
+                    .as(type)
+                    .isTrue();
+        }
+        assertThat(read(new TinyModel().set("tie_word_embeddings", null))
+                        .architecture()
+                        .tiedHead())
+                .isFalse();
+    }
+
+    @Test
+    void shouldListFusedMapsAsTheyAre() {
+        assertThat(read(new TinyModel().set("model_type", "phi3")).linears().subList(0, 4))
+                .containsExactly(
+                        new LinearShape("model.layers.0.self_attn.qkv_proj", 20, 24 + 12 + 12),
+                        new LinearShape("model.layers.0.self_attn.o_proj", 24, 20),
+                        new LinearShape("model.layers.0.mlp.gate_up_proj", 20, 56),
+                        new LinearShape("model.layers.0.mlp.down_proj", 28, 20));
+    }
+
+    @Test
+    void shouldRefuseMixturesOfExpertsByName() {
+        assertRefused(
+                new TinyModel().set("model_type", "mixtral").set("num_local_experts", 8),
+                "model_type must be one of llama",
+                "'mixtral', a mixture of experts, which is not supported");
     }
 
     @Test
@@ -233,7 +400,7 @@ class ModelConfigTest {
 
     @Test
     void shouldRefuseWhatTheForwardPassDoesNotDo() {
-        assertRefused(new TinyModel().set("hidden_act", "gelu"), "hidden_act", "'gelu'", "silu");
+        assertRefused(new TinyModel().set("hidden_act", "relu"), "hidden_act", "'relu'", "silu", "gelu_pytorch_tanh");
         assertRefused(new TinyModel().set("quantization_config", Map.of("bits", 4)), "quantization_config");
         assertRefused(
                 new TinyModel().set("quantization_config", Map.of("quant_method", "gptq", "bits", 4)),

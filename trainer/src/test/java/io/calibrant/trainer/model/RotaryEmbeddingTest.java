@@ -1,30 +1,122 @@
 package io.calibrant.trainer.model;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
 class RotaryEmbeddingTest {
-    private static final int B = 2;
     private static final int T = 5;
     private static final int HEADS = 3;
     private static final int E = 14;
+    private static final List<long[]> SEQUENCES = List.of(new long[] {1, 2, 3, 4, 5}, new long[] {6, 7, 8});
+    private static final int B = SEQUENCES.size();
+    private static final RotarySettings PLAIN = RotarySettings.plain(10_000);
+
+    /** What a number of a head at a position of a sequence of some length becomes. */
+    private record Twin(RotarySettings settings, double scale) {
+        double[] apply(double[] x) {
+            double[] y = new double[x.length];
+            int w = settings.width(E);
+            for (int i = 0; i < x.length; i++) {
+                int b = i / (HEADS * E * T);
+                boolean counted = settings.scaling().amplitude() != 1
+                        || settings.queries().isPresent();
+                int first = counted ? T - SEQUENCES.get(b).length : 0;
+                int position = Math.max(0, i / (HEADS * E) % T - first);
+                double query = settings.queries().isEmpty() || scale == 1
+                        ? scale
+                        : scale * (1 + 0.5 * Math.log(1 + Math.floor(position / 2.0)));
+                y[i] = query * x[i];
+                if (i % E < w) {
+                    int pair = i % E % (w / 2);
+                    double angle = position * frequency(pair, w, T - first);
+                    double one = x[i - i % E + pair];
+                    double other = x[i - i % E + pair + w / 2];
+                    y[i] = query
+                            * settings.scaling().amplitude()
+                            * (i % E < w / 2
+                                    ? one * Math.cos(angle) - other * Math.sin(angle)
+                                    : other * Math.cos(angle) + one * Math.sin(angle));
+                }
+            }
+            return y;
+        }
+
+        private double frequency(int pair, int w, int length) {
+            double plain = Math.pow(10_000, -2.0 * pair / w);
+            return settings.scaling() instanceof RopeScaling.LongRope ? plain / (length > 4 ? 3 : 2) : plain;
+        }
+    }
 
     @Test
     void shouldTurnKeysAndGoBack() {
-        check(false);
+        check(PLAIN, false);
     }
 
     @Test
     void shouldTurnAndScaleQueriesAndGoBack() {
-        check(true);
+        check(PLAIN, true);
     }
 
-    private static void check(boolean query) {
+    @Test
+    void shouldLeaveThePartOfAHeadThatIsNotTurned() {
+        RotarySettings partial = new RotarySettings(10_000, 0.6, RopeScaling.NONE, Optional.empty());
+        assertThat(partial.width(E)).isEqualTo(8);
+        check(partial, false);
+        check(partial, true);
+    }
+
+    @Test
+    void shouldGiveEverySequenceTheFrequenciesOfItsLength() {
+        RopeScaling scaling =
+                new RopeScaling.LongRope(List.of(2.0, 2.0, 2.0, 2.0), List.of(3.0, 3.0, 3.0, 3.0), 4, 1.25);
+        RotarySettings rotary = new RotarySettings(10_000, 0.6, scaling, Optional.empty());
+        check(rotary, false);
+        check(rotary, true);
+    }
+
+    @Test
+    void shouldGrowQueriesByPositionsThatPaddingDoesNotShift() {
+        RotarySettings rotary = new RotarySettings(10_000, 1, RopeScaling.NONE, Optional.of(new PositionScale(0.5, 2)));
+        check(rotary, false);
+        check(rotary, true);
+    }
+
+    @Test
+    void shouldOnlyScaleWherePositionsAreNotLookedAt() {
         try (GradientCheck c = new GradientCheck()) {
-            ModelConfig config = ModelConfig.llama(new ModelSizes(11, 42, 1, HEADS, HEADS, E, 5, 64), false);
-            RotaryEmbedding.Slice slice = new RotaryEmbedding(config, c.manager, DataType.FLOAT64).slice(T, c.manager);
+            double[] x = c.numbers(B * T * HEADS * E);
+            double[] cotangents = c.numbers(GradientCheck.STACK * x.length);
+            RotaryEmbedding.Slice slice = new RotaryEmbedding(Optional.empty(), E, 0.3, c.manager, DataType.FLOAT64)
+                    .slice(TokenBatch.leftPadded(SEQUENCES, 0), c.manager);
+            NDArray stacked = c.array(cotangents, GradientCheck.STACK * B, T, HEADS, E);
+            assertThat(slice.keysBackward(stacked)).isSameAs(stacked);
+            c.check(
+                    x,
+                    new long[] {B, T, HEADS, E},
+                    cotangents,
+                    leaf -> slice.queries(leaf, new Arithmetic(true)),
+                    values -> {
+                        double[] y = values.clone();
+                        for (int i = 0; i < y.length; i++) {
+                            y[i] *= 0.3;
+                        }
+                        return y;
+                    },
+                    slice.queriesBackward(stacked));
+        }
+    }
+
+    private static void check(RotarySettings rotary, boolean query) {
+        try (GradientCheck c = new GradientCheck()) {
+            RotaryEmbedding.Slice slice = new RotaryEmbedding(
+                            Optional.of(rotary), E, 1 / Math.sqrt(E), c.manager, DataType.FLOAT64)
+                    .slice(TokenBatch.leftPadded(SEQUENCES, 0), c.manager);
             int size = B * T * HEADS * E;
             double[] x = c.numbers(size);
             double[] cotangents = c.numbers(GradientCheck.STACK * size);
@@ -36,7 +128,7 @@ class RotaryEmbeddingTest {
                     new long[] {B, T, HEADS, E},
                     cotangents,
                     forward,
-                    values -> turned(values, HEADS, T, E, query ? 1 / Math.sqrt(E) : 1),
+                    new Twin(rotary, query ? 1 / Math.sqrt(E) : 1)::apply,
                     query ? slice.queriesBackward(stacked) : slice.keysBackward(stacked));
         }
     }

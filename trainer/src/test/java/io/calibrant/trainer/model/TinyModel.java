@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
@@ -36,11 +37,18 @@ public final class TinyModel {
             config.set(key, JSON.valueToTree(value));
         }
         if (key.equals("model_type") && value != null) {
-            String name = value.toString();
-            config.putArray("architectures")
-                    .add(Character.toUpperCase(name.charAt(0)) + name.substring(1) + "ForCausalLM");
+            config.putArray("architectures").add(className(value.toString()));
         }
         return this;
+    }
+
+    private static String className(String modelType) {
+        return switch (modelType) {
+            case "gemma3_text" -> "Gemma3ForCausalLM";
+            case "smollm3" -> "SmolLM3ForCausalLM";
+            case "seed_oss" -> "SeedOssForCausalLM";
+            default -> Character.toUpperCase(modelType.charAt(0)) + modelType.substring(1) + "ForCausalLM";
+        };
     }
 
     /** Writes config.json only. */
@@ -67,9 +75,10 @@ public final class TinyModel {
             }
             float[] values = new float[(int) size];
             boolean norm = name.contains("norm");
+            double mean = norm && !read.architecture().norms().aroundOne() ? 1 : 0;
             double width = norm || name.endsWith(".bias") ? 0.3 : 1.2 / Math.sqrt((double) shape[shape.length - 1]);
             for (int i = 0; i < values.length; i++) {
-                values[i] = (float) ((norm ? 1 : 0) + width * random.nextGaussian());
+                values[i] = (float) (mean + width * random.nextGaussian());
             }
             writer.add(name, values, shape);
         });
@@ -91,9 +100,10 @@ public final class TinyModel {
             shapes.put(l.path() + ".weight", new long[] {l.outputs(), l.inputs()});
             String name = l.path().substring(l.path().lastIndexOf('.') + 1);
             boolean bias = switch (name) {
-                case "q_proj", "k_proj", "v_proj" -> c.architecture().biases().queryKeyValue();
+                case "q_proj", "k_proj", "v_proj", "qkv_proj" ->
+                    c.architecture().biases().queryKeyValue();
                 case "o_proj" -> c.architecture().biases().attentionOutput();
-                case "gate_proj", "up_proj", "down_proj" ->
+                case "gate_proj", "up_proj", "gate_up_proj", "down_proj" ->
                     c.architecture().biases().feedForward();
                 default -> false;
             };
@@ -102,14 +112,41 @@ public final class TinyModel {
             }
         }
         for (int i = 0; i < c.layers(); i++) {
-            shapes.put("model.layers." + i + ".input_layernorm.weight", new long[] {c.width()});
-            shapes.put("model.layers." + i + ".post_attention_layernorm.weight", new long[] {c.width()});
-            if (c.architecture().headNorms()) {
-                shapes.put("model.layers." + i + ".self_attn.q_norm.weight", new long[] {c.headWidth()});
-                shapes.put("model.layers." + i + ".self_attn.k_norm.weight", new long[] {c.headWidth()});
+            for (String norm : normNames(c)) {
+                shapes.put("model.layers." + i + "." + norm + ".weight", new long[] {c.width()});
+            }
+            long queries = 0;
+            long keys = 0;
+            switch (c.architecture().norms().queryKey()) {
+                case NONE -> {}
+                case EACH_HEAD -> {
+                    queries = c.headWidth();
+                    keys = c.headWidth();
+                }
+                case ALL_HEADS -> {
+                    queries = (long) c.heads() * c.headWidth();
+                    keys = (long) c.keyValueHeads() * c.headWidth();
+                }
+            }
+            if (queries > 0) {
+                shapes.put("model.layers." + i + ".self_attn.q_norm.weight", new long[] {queries});
+                shapes.put("model.layers." + i + ".self_attn.k_norm.weight", new long[] {keys});
             }
         }
         shapes.put("model.norm.weight", new long[] {c.width()});
         return shapes;
+    }
+
+    private static List<String> normNames(ModelConfig c) {
+        return switch (c.architecture().norms().places()) {
+            case BEFORE -> List.of("input_layernorm", "post_attention_layernorm");
+            case AFTER -> List.of("post_attention_layernorm", "post_feedforward_layernorm");
+            case AROUND ->
+                List.of(
+                        "input_layernorm",
+                        "post_attention_layernorm",
+                        "pre_feedforward_layernorm",
+                        "post_feedforward_layernorm");
+        };
     }
 }
