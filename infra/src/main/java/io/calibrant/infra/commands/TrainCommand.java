@@ -340,10 +340,10 @@ final class TrainCommand implements Callable<Integer> {
         Connection connection = connectionOptions.connection();
         Output out = new Output(spec);
         ServiceLines lines = new ServiceLines(out);
-        TrainerSettings settings = withFisher(told, lines);
-        if (settings.questions().validation().equals(ValidationSource.NONE)) {
+        if (told.questions().validation().equals(ValidationSource.NONE)) {
             lines.warn(CalibrationWords.RISK);
         }
+        TrainerSettings settings = withFisher(told, lines);
         try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(lines))) {
             return UntilInterrupted.job(
                     trainer,

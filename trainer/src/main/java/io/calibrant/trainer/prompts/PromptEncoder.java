@@ -16,7 +16,7 @@ import java.util.OptionalInt;
  */
 public final class PromptEncoder {
     /** Of a longer prompt its end is enough to see how a label continues it. */
-    private static final int TAIL_CHARACTERS = 256;
+    private static final int TAIL_CHARACTERS = 128;
 
     /** So many tokens at the beginning of that end may be others than in the whole. */
     private static final int TOKENS_AT_A_CUT = 8;
@@ -141,15 +141,19 @@ public final class PromptEncoder {
         return SPACE;
     }
 
+    /** A text that a label follows, with its tokens. */
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody; private to this class
+    private record Stem(String text, long[] ids) {}
+
     /** Per choice the tokens that continue the prompt when its label is said. */
     private List<long[]> continuations(Question question, String text, long[] plain, String separator) {
-        String tail = tail(text, plain);
-        long[] stem = tokenizer.encodePlain(tail);
+        Stem stem = stem(question, text, plain);
         List<long[]> said = new ArrayList<>();
         for (Choice choice : question.choices()) {
-            long[] whole = tokenizer.encodePlain(tail + separator + choice.label());
-            if (whole.length > stem.length && Arrays.equals(stem, 0, stem.length, whole, 0, stem.length)) {
-                said.add(Arrays.copyOfRange(whole, stem.length, whole.length));
+            long[] whole = tokenizer.encodePlain(stem.text + separator + choice.label());
+            int length = stem.ids.length;
+            if (whole.length > length && Arrays.equals(stem.ids, 0, length, whole, 0, length)) {
+                said.add(Arrays.copyOfRange(whole, length, whole.length));
                 continue;
             }
             // A tokenizer whose tokens span words: there the label is its token with a space before it.
@@ -165,22 +169,28 @@ public final class PromptEncoder {
         return said;
     }
 
-    /** The end of a long text, if it has the tokens that it has in the whole. */
-    private String tail(String text, long[] plain) {
-        if (text.length() <= 2 * TAIL_CHARACTERS) {
-            return text;
+    /**
+     * What decides how a label goes on: the text, or the end of a long one, if it has the tokens that it has in the
+     * whole. In the paper's form the end of sequence changes nothing of its labels: they are said as after the text
+     * before it, though some tokenizers begin anew behind it with the token of a space.
+     */
+    private Stem stem(Question question, String text, long[] plain) {
+        if (form.isPaper() && endsByName(question, text)) {
+            String body = text.substring(0, text.length() - eosToken.length());
+            return new Stem(body, Arrays.copyOf(plain, plain.length - 1));
         }
         int cut = text.lastIndexOf(' ', text.length() - TAIL_CHARACTERS);
-        if (cut < text.length() - 2 * TAIL_CHARACTERS) {
-            return text;
+        if (cut > 0 && cut >= text.length() - 2 * TAIL_CHARACTERS) {
+            String tail = text.substring(cut);
+            long[] ids = tokenizer.encodePlain(tail);
+            int same = ids.length - TOKENS_AT_A_CUT;
+            if (same > TOKENS_AT_A_CUT
+                    && plain.length >= ids.length
+                    && Arrays.equals(plain, plain.length - same, plain.length, ids, ids.length - same, ids.length)) {
+                return new Stem(tail, ids);
+            }
         }
-        String tail = text.substring(cut);
-        long[] of = tokenizer.encodePlain(tail);
-        int same = of.length - TOKENS_AT_A_CUT;
-        boolean alike = same > TOKENS_AT_A_CUT
-                && plain.length >= of.length
-                && Arrays.equals(plain, plain.length - same, plain.length, of, of.length - same, of.length);
-        return alike ? tail : text;
+        return new Stem(text, endsByName(question, text) ? tokenizer.encodePlain(text) : plain);
     }
 
     /** What all begin with while each goes on. */

@@ -80,6 +80,22 @@ class PromptEncoderTest {
         assertThat(with.encode(choice).ids()).isEqualTo(tokenizer.encode(with.text(choice)));
     }
 
+    /** Llama 2 begins anew behind the end of sequence, with a token for the space. */
+    @Test
+    void shouldSayThePapersTrueAndFalseAsAfterTheTextBeforeTheEndOfSequence() {
+        try (PromptTokenizer llama = Tokenizers.shared("tokenizers/llama2")) {
+            Question question = new Question("q", "is it", "It is.", FALSE_TRUE, null);
+            TokenizedPrompt paper =
+                    PromptEncoder.paper(llama, OptionalInt.of(2)).encode(question);
+            assertThat(paper.ids()).endsWith(2);
+            assertThat(paper.labelTokens()).containsExactly(8250, 6110);
+            PromptForm own = PromptForm.of("{{{question}}}{{{eos_token}}}").withLabelSeparator(Optional.of(" "));
+            TokenizedPrompt inContext = new PromptEncoder(own, llama, OptionalInt.of(2)).encode(question);
+            assertThat(inContext.ids()).as("as transformers continues it").endsWith(2, 28705);
+            assertThat(inContext.labelTokens()).containsExactly(8250, 6110);
+        }
+    }
+
     @Test
     void shouldAddSpecialTokensUnlessThePromptBeginsWithThemOrAsTold() {
         Question question = new Question("q", "which", null, AB, null);
