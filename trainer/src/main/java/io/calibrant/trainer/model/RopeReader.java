@@ -140,7 +140,7 @@ final class RopeReader {
         JsonNode name = scope.node.path(scope.has("rope_type") ? "rope_type" : "type");
         String type = family.ropeType(name.asText("default"));
         return switch (type) {
-            case "default" -> RopeScaling.NONE;
+            case "default" -> RopeScaling.none();
             case LINEAR -> new RopeScaling.Linear(positive(scope, "factor", type));
             case DYNAMIC -> new RopeScaling.Dynamic(positive(scope, "factor", type), sizes.maxPositions());
             case LLAMA3 ->

@@ -9,7 +9,9 @@ import java.util.List;
 public sealed interface RopeScaling {
 
     /** Not at all. */
-    RopeScaling NONE = new Linear(1);
+    static RopeScaling none() {
+        return new Linear(1);
+    }
 
     /**
      * The inverse frequencies of the W / 2 turned pairs.

@@ -24,7 +24,7 @@ public record RotarySettings(double theta, double partial, RopeScaling scaling, 
 
     /** Whole heads, turned by frequencies as they are. */
     static RotarySettings plain(double theta) {
-        return new RotarySettings(theta, 1, RopeScaling.NONE, Optional.empty());
+        return new RotarySettings(theta, 1, RopeScaling.none(), Optional.empty());
     }
 
     /** How many numbers of a head are turned. */

@@ -112,14 +112,14 @@ class ModelConfigTest {
         }
         assertThat(rotary(new TinyModel().set("rope_scaling", Map.of("rope_type", "default")))
                         .scaling())
-                .isEqualTo(RopeScaling.NONE);
+                .isEqualTo(RopeScaling.none());
     }
 
     @Test
     void shouldReadScalingsAndHowFarTheyReach() {
         assertThat(rotary(new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 1.0)))
                         .scaling())
-                .isEqualTo(RopeScaling.NONE);
+                .isEqualTo(RopeScaling.none());
         TinyModel linear = new TinyModel().set("rope_scaling", Map.of("rope_type", "linear", "factor", 2.0));
         assertThat(rotary(linear).scaling()).isEqualTo(new RopeScaling.Linear(2));
         assertThat(read(linear).context())

@@ -65,7 +65,7 @@ class RotaryEmbeddingTest {
 
     @Test
     void shouldLeaveThePartOfAHeadThatIsNotTurned() {
-        RotarySettings partial = new RotarySettings(10_000, 0.6, RopeScaling.NONE, Optional.empty());
+        RotarySettings partial = new RotarySettings(10_000, 0.6, RopeScaling.none(), Optional.empty());
         assertThat(partial.width(E)).isEqualTo(8);
         check(partial, false);
         check(partial, true);
@@ -82,7 +82,7 @@ class RotaryEmbeddingTest {
 
     @Test
     void shouldGrowQueriesByPositionsThatPaddingDoesNotShift() {
-        RotarySettings rotary = new RotarySettings(10_000, 1, RopeScaling.NONE, Optional.of(new PositionScale(0.5, 2)));
+        RotarySettings rotary = new RotarySettings(10_000, 1, RopeScaling.none(), Optional.of(new PositionScale(0.5, 2)));
         check(rotary, false);
         check(rotary, true);
     }
