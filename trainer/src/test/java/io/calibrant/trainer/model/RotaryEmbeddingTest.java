@@ -94,7 +94,7 @@ class RotaryEmbeddingTest {
             double[] cotangents = c.numbers(GradientCheck.STACK * x.length);
             RotaryEmbedding.Slice slice = new RotaryEmbedding(Optional.empty(), E, 0.3, c.manager, DataType.FLOAT64)
                     .slice(TokenBatch.leftPadded(SEQUENCES, 0), c.manager);
-            NDArray stacked = c.array(cotangents, GradientCheck.STACK * B, T, HEADS, E);
+            NDArray stacked = c.array(cotangents, (long) GradientCheck.STACK * B, T, HEADS, E);
             assertThat(slice.keysBackward(stacked)).isSameAs(stacked);
             c.check(
                     x,
@@ -120,7 +120,7 @@ class RotaryEmbeddingTest {
             int size = B * T * HEADS * E;
             double[] x = c.numbers(size);
             double[] cotangents = c.numbers(GradientCheck.STACK * size);
-            NDArray stacked = c.array(cotangents, GradientCheck.STACK * B, T, HEADS, E);
+            NDArray stacked = c.array(cotangents, (long) GradientCheck.STACK * B, T, HEADS, E);
             UnaryOperator<NDArray> forward =
                     leaf -> query ? slice.queries(leaf, new Arithmetic(true)) : slice.keys(leaf, new Arithmetic(true));
             c.check(
