@@ -82,7 +82,8 @@ class RotaryEmbeddingTest {
 
     @Test
     void shouldGrowQueriesByPositionsThatPaddingDoesNotShift() {
-        RotarySettings rotary = new RotarySettings(10_000, 1, RopeScaling.none(), Optional.of(new PositionScale(0.5, 2)));
+        RotarySettings rotary =
+                new RotarySettings(10_000, 1, RopeScaling.none(), Optional.of(new PositionScale(0.5, 2)));
         check(rotary, false);
         check(rotary, true);
     }
