@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.BaseFormatOptions;
+import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.output.CheckPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.model.ComputeDevice;
@@ -12,6 +13,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -29,6 +31,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "  calibrant check --model Llama-2-7b --adapter my-adapter --questions test.jsonl --limit 4",
+            "  calibrant check --model Llama-2-7b --adapter my-adapter --prompt chat.mustache --questions test.jsonl",
             "  calibrant check --model Llama-2-7b --questions test.jsonl --json   # one object a question, then the summary"
         })
 final class CheckCommand implements Callable<Integer> {
@@ -51,6 +54,9 @@ final class CheckCommand implements Callable<Integer> {
             required = true,
             description = "Questions with or without answers, JSON lines.")
     private Path questions;
+
+    @Mixin
+    private PromptOptions promptOptions;
 
     @Option(names = "--limit", paramLabel = "N", description = "Ask the first N questions only. Default: all.")
     private Integer limit;
@@ -77,6 +83,7 @@ final class CheckCommand implements Callable<Integer> {
                 base.format(),
                 Optional.ofNullable(adapter),
                 questions,
+                promptOptions.form(),
                 limit == null ? OptionalInt.empty() : OptionalInt.of(limit),
                 ComputeDevice.parse(device)));
         CheckPrinter printer = new CheckPrinter(new Output(spec), json, check);

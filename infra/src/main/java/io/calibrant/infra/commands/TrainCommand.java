@@ -3,6 +3,7 @@ package io.calibrant.infra.commands;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
+import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
@@ -16,10 +17,7 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.model.ComputeDevice;
-import io.calibrant.trainer.prompts.LabelTokens;
-import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.QuestionFile;
-import io.calibrant.trainer.prompts.SpecialTokensRule;
 import io.calibrant.trainer.service.AdapterOutput;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.AdapterSettings;
@@ -145,37 +143,8 @@ final class TrainCommand implements Callable<Integer> {
             description = "Linear maps that a new adapter adapts. Default: ${DEFAULT-VALUE}.")
     private String loraTargets;
 
-    @Option(
-            names = "--prompt",
-            paramLabel = "paper|FILE",
-            defaultValue = "paper",
-            description = "The prompt that the adapter was or is to be trained with: the paper's, or a Mustache"
-                    + " template with {{{question}}}, {{{context}}}, {{#choices}}{{{label}}}. {{{text}}}{{/choices}}."
-                    + " Default: ${DEFAULT-VALUE}.")
-    private String prompt;
-
-    @Option(
-            names = "--label-separator",
-            paramLabel = "TEXT",
-            description = "What stands between a prompt and its label. Default: nothing after a new line or a special"
-                    + " token, else a space; the paper's form has its space.")
-    private String labelSeparator;
-
-    @Option(
-            names = "--special-tokens",
-            paramLabel = "WHEN",
-            defaultValue = "AUTO",
-            description = "When the tokenizer puts its special tokens before a prompt: ${COMPLETION-CANDIDATES}; AUTO:"
-                    + " unless the prompt begins with them. Default: ${DEFAULT-VALUE}.")
-    private SpecialTokensRule specialTokens;
-
-    @Option(
-            names = "--label-tokens",
-            paramLabel = "WHICH",
-            defaultValue = "ONE",
-            description = "${COMPLETION-CANDIDATES}: a label is one token, or the first of several stands for it."
-                    + " Default: ${DEFAULT-VALUE}.")
-    private LabelTokens labelTokens;
+    @Mixin
+    private PromptOptions promptOptions;
 
     @Option(
             names = "--max-length",
@@ -362,7 +331,7 @@ final class TrainCommand implements Callable<Integer> {
                 run,
                 model,
                 base.format(),
-                new QuestionSettings(questions, maxLength, skipLong, validation(), promptForm()),
+                new QuestionSettings(questions, maxLength, skipLong, validation(), promptOptions.form()),
                 new AdapterSettings(
                         Optional.ofNullable(adapter),
                         loraRank,
@@ -404,13 +373,6 @@ final class TrainCommand implements Callable<Integer> {
                 "questions have up to " + choices + " choices: --fisher MC, one backward pass from sampled answers, is"
                         + " taken instead of the " + (choices - 1) + " passes of EXACT");
         return told.withCurvature(told.curvature().withFisher(kfac, FisherType.MC));
-    }
-
-    private PromptForm promptForm() {
-        return PromptForm.read(prompt)
-                .withLabelSeparator(Optional.ofNullable(labelSeparator))
-                .withSpecialTokens(specialTokens)
-                .withLabelTokens(labelTokens);
     }
 
     private boolean replacing() {

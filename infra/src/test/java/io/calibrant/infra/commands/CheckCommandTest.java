@@ -78,11 +78,35 @@ class CheckCommandTest {
                                 + " B. Blue. Answer:",
                         "")
                 .anyMatch(line -> line.matches("its \\d+ token ids: \\[[\\d, ]+]"))
+                .contains("between prompt and label: ' '; special tokens of the tokenizer: before the prompt, if it has any")
                 .anyMatch(line -> line.matches("class tokens: A \\d+, B \\d+"))
                 .anyMatch(line -> line.matches("QUESTION +A +B +ANSWER"))
                 .anyMatch(line -> line.matches("second +0\\.\\d{6} +0\\.\\d{6} +-"))
                 .last()
                 .isEqualTo("2 questions, architecture llama, dtype F32; no answers, so no accuracy and no NLL");
+    }
+
+    @Test
+    void shouldAskInAFormOfOnesOwn() throws IOException {
+        Path file = Files.writeString(directory.resolve("q.jsonl"), question("1", "A"));
+        Path paper = Files.writeString(
+                directory.resolve("paper.mustache"),
+                "Select one of the choices that answers the following question: {{question}}{{#context}} Context:"
+                        + " {{context}}{{/context}} Choices: {{#choices}}{{label}}. {{text}} {{/choices}}Answer:");
+        Path line = Files.writeString(directory.resolve("line.mustache"), "{{{question}}}\nAnswer:\n");
+
+        String asPaper = check(file, "--json").out();
+        assertThat(check(file, "--json", "--prompt", paper.toString()).out()).isEqualTo(asPaper);
+        JsonNode other = check(file, "--json", "--prompt", line.toString()).json().get(0);
+        assertThat(other.path("prompt").asText()).isEqualTo("Which colour?\nAnswer:\n");
+        JsonNode spaced = check(file, "--json", "--prompt", line.toString(), "--label-separator", " ")
+                .json()
+                .get(0);
+        assertThat(spaced.path("tokens")).isEqualTo(other.path("tokens"));
+        assertThat(spaced.path("labelTokens")).isNotEqualTo(other.path("labelTokens"));
+        assertThat(refused(file, "--prompt", directory.resolve("none").toString()))
+                .contains("none does not exist")
+                .hasLineCount(1);
     }
 
     @Test

@@ -58,24 +58,14 @@ public final class ModelCheck {
     }
 
     /**
-     * A question, as the model reads it.
-     *
-     * @param encoded question, token ids and classes
-     * @param text of the prompt; not a special token that the tokenizer adds
-     * @param labelTokens the class token of each choice: [C]; not to be modified
-     */
-    @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-    public record Asked(EncodedPrompt encoded, String text, int[] labelTokens) {}
-
-    /**
      * A question, as the model answers it.
      *
-     * @param asked what the model read
+     * @param prompt what the model read
      * @param logits of the class tokens, in the order of the choices: [C]; not to be modified
      * @param probabilities their softmax: [C]; not to be modified
      */
     @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-    public record Answered(Asked asked, float[] logits, double[] probabilities) {}
+    public record Answered(TokenizedPrompt prompt, float[] logits, double[] probabilities) {}
 
     /**
      * All of it.
@@ -110,7 +100,7 @@ public final class ModelCheck {
                 all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
-            PromptEncoder encoder = PromptEncoder.paper(tokenizer, special.eos());
+            PromptEncoder encoder = new PromptEncoder(settings.prompt(), tokenizer, special.eos());
             List<TokenizedPrompt> prompts = encoder.encode(questions);
             ClassTokens classTokens = ClassTokens.of(prompts);
             prompts.forEach(prompt -> requireFitting(prompt, settings, config));
@@ -143,12 +133,8 @@ public final class ModelCheck {
     }
 
     /** The questions as the model reads them, in file order; at least one. */
-    public List<Asked> asked() {
-        return prompts.stream().map(this::asked).toList();
-    }
-
-    private Asked asked(TokenizedPrompt prompt) {
-        return new Asked(classTokens.place(prompt), prompt.text(), prompt.labelTokens());
+    public List<TokenizedPrompt> prompts() {
+        return prompts;
     }
 
     /** Every label that occurs, with its token. */
@@ -180,7 +166,7 @@ public final class ModelCheck {
                 for (int c = 0; c < own.length; c++) {
                     own[c] = requireFinite(read.logits[prompt.classes()[c]], prompt);
                 }
-                answers.accept(new Answered(asked(tokenized), own, read.classes.probabilities()[0]));
+                answers.accept(new Answered(tokenized, own, read.classes.probabilities()[0]));
                 Optional<Integer> answer = prompt.question().answerIndex();
                 if (answer.isPresent()) {
                     int[] label = {answer.get()};

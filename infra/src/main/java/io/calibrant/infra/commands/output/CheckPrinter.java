@@ -5,6 +5,7 @@ import io.calibrant.schemas.text.Printable;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.TokenizedPrompt;
 import io.calibrant.trainer.service.ModelCheck;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,7 +37,7 @@ public final class CheckPrinter {
         this.output = output;
         this.json = json;
         this.check = check;
-        questions = check.asked().size();
+        questions = check.prompts().size();
         labels = check.classTokens().stream().map(ClassToken::label).toList();
     }
 
@@ -45,13 +46,15 @@ public final class CheckPrinter {
         if (json) {
             return;
         }
-        ModelCheck.Asked first = check.asked().get(0);
-        long[] ids = first.encoded().ids();
+        TokenizedPrompt first = check.prompts().get(0);
+        long[] ids = first.ids();
         output.line("prompt of the first question, '"
-                + Printable.text(first.encoded().question().id()) + "':");
+                + Printable.text(first.question().id()) + "':");
         output.line(Printable.lines(first.text(), Integer.MAX_VALUE));
         output.line("");
         output.line("its " + ids.length + " token ids: " + Arrays.toString(ids));
+        output.line("between prompt and label: '" + Printable.text(first.separator()) + "'; special tokens of the tokenizer: "
+                + (first.addsSpecialTokens() ? "before the prompt, if it has any" : "none added"));
         output.line(check.classTokens().stream()
                 .map(token -> Printable.text(token.label()) + " " + token.tokenId())
                 .collect(Collectors.joining(", ", "class tokens: ", "")));
@@ -85,16 +88,16 @@ public final class CheckPrinter {
     }
 
     private static ObjectNode object(ModelCheck.Answered answer) {
-        ModelCheck.Asked asked = answer.asked();
-        Question question = asked.encoded().question();
+        TokenizedPrompt prompt = answer.prompt();
+        Question question = prompt.question();
         ObjectNode object = Output.object();
         object.put("id", question.id());
-        object.put("prompt", asked.text());
-        object.set("tokens", Output.json(asked.encoded().ids()));
+        object.put("prompt", prompt.text());
+        object.set("tokens", Output.json(prompt.ids()));
         object.set(
                 "labels",
                 Output.json(question.choices().stream().map(Choice::label).toList()));
-        object.set("labelTokens", Output.json(asked.labelTokens()));
+        object.set("labelTokens", Output.json(prompt.labelTokens()));
         object.set("logits", Output.json(answer.logits()));
         object.set("mapProbabilities", Output.json(answer.probabilities()));
         return object;
@@ -112,7 +115,7 @@ public final class CheckPrinter {
     }
 
     private List<String> row(ModelCheck.Answered answer) {
-        Question question = answer.asked().encoded().question();
+        Question question = answer.prompt().question();
         List<String> row = new ArrayList<>(List.of(question.id()));
         double[] p = answer.probabilities();
         if (labels.size() <= MOST_COLUMNS) {
