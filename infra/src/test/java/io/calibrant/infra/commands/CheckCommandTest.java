@@ -78,7 +78,8 @@ class CheckCommandTest {
                                 + " B. Blue. Answer:",
                         "")
                 .anyMatch(line -> line.matches("its \\d+ token ids: \\[[\\d, ]+]"))
-                .contains("between prompt and label: ' '; special tokens of the tokenizer: before the prompt, if it has any")
+                .contains(
+                        "between prompt and label: ' '; special tokens of the tokenizer: before the prompt, if it has any")
                 .anyMatch(line -> line.matches("class tokens: A \\d+, B \\d+"))
                 .anyMatch(line -> line.matches("QUESTION +A +B +ANSWER"))
                 .anyMatch(line -> line.matches("second +0\\.\\d{6} +0\\.\\d{6} +-"))
@@ -97,7 +98,8 @@ class CheckCommandTest {
 
         String asPaper = check(file, "--json").out();
         assertThat(check(file, "--json", "--prompt", paper.toString()).out()).isEqualTo(asPaper);
-        JsonNode other = check(file, "--json", "--prompt", line.toString()).json().get(0);
+        JsonNode other =
+                check(file, "--json", "--prompt", line.toString()).json().get(0);
         assertThat(other.path("prompt").asText()).isEqualTo("Which colour?\nAnswer:\n");
         JsonNode spaced = check(file, "--json", "--prompt", line.toString(), "--label-separator", " ")
                 .json()

@@ -40,10 +40,14 @@ public record Page(Path path, List<String> lines) {
         return read(Path.of(path));
     }
 
-    /** Every page: those at the root, of each module, in {@code infra/docs}, {@code infra/python} and in {@code .github}. */
+    /**
+     * Every page: those at the root, of each module, in {@code infra/docs}, {@code infra/python} and in
+     * {@code .github}.
+     */
     public static List<Page> all() {
         List<Page> pages = new ArrayList<>();
-        for (String folder : List.of("", ".github", "schemas", "trainer", "fitter", "scorer", "infra", "infra/docs", "infra/python")) {
+        for (String folder : List.of(
+                "", ".github", "schemas", "trainer", "fitter", "scorer", "infra", "infra/docs", "infra/python")) {
             try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
                 files.filter(file -> file.toString().endsWith(".md"))
                         .sorted()

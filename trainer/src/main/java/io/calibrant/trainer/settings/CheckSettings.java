@@ -20,7 +20,13 @@ import java.util.OptionalInt;
  * @param device where the model is computed
  */
 public record CheckSettings(
-        Path model, BaseFormat base, Optional<Path> adapter, Path questions, PromptForm prompt, OptionalInt limit, ComputeDevice device) {
+        Path model,
+        BaseFormat base,
+        Optional<Path> adapter,
+        Path questions,
+        PromptForm prompt,
+        OptionalInt limit,
+        ComputeDevice device) {
     /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public CheckSettings {
         limit.ifPresent(most -> Require.atLeast("--limit", most, 1));

@@ -53,7 +53,8 @@ public final class CheckPrinter {
         output.line(Printable.lines(first.text(), Integer.MAX_VALUE));
         output.line("");
         output.line("its " + ids.length + " token ids: " + Arrays.toString(ids));
-        output.line("between prompt and label: '" + Printable.text(first.separator()) + "'; special tokens of the tokenizer: "
+        output.line("between prompt and label: '" + Printable.text(first.separator())
+                + "'; special tokens of the tokenizer: "
                 + (first.addsSpecialTokens() ? "before the prompt, if it has any" : "none added"));
         output.line(check.classTokens().stream()
                 .map(token -> Printable.text(token.label()) + " " + token.tokenId())
