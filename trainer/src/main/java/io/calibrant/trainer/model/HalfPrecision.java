@@ -4,8 +4,10 @@ import ai.djl.Device;
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
@@ -24,11 +26,17 @@ import java.util.zip.ZipOutputStream;
  * ends the JVM. But a TorchScript archive of one line can, and on what it returns products, sums and
  * {@code toType(FLOAT32)} work. DJL calls the type of such an array unknown. Float16 it knows.
  *
- * <p>On a processor a product widens its weight, which loses nothing, and forgets the copy at once; where a graph is
+ * <p>On a processor a product widens its weight, a piece at a time, which loses nothing, and forgets the copy at once; where a graph is
  * recorded, the graph keeps it until the backward pass. On a GPU a product is computed in the weight's type, with x
  * rounded to it, and widened after.
  */
 public final class HalfPrecision {
+
+    /**
+     * Numbers that are widened at a time. A large copy is new memory every time, and its pages cost more than the
+     * widening.
+     */
+    private static final long PIECE = 1 << 20;
 
     private HalfPrecision() {}
 
@@ -59,6 +67,23 @@ public final class HalfPrecision {
         if (weight.getDevice().isGpu()) {
             return inHalf(x, weight, base);
         }
+        long rows = weight.getShape().get(0);
+        long step = Math.max(1, PIECE / weight.getShape().get(1));
+        if (rows <= step) {
+            return widenedLinear(x, weight, base);
+        }
+        NDList parts = new NDList();
+        for (long row = 0; row < rows; row += step) {
+            try (NDArray piece = weight.get(new NDIndex().addSliceDim(row, Math.min(rows, row + step)))) {
+                parts.add(widenedLinear(x, piece, null));
+            }
+        }
+        NDArray product = NDArrays.concat(parts, 1);
+        parts.close();
+        return base == null ? product : product.add(base);
+    }
+
+    private static NDArray widenedLinear(NDArray x, NDArray weight, NDArray base) {
         try (NDArray wide = weight.toType(x.getDataType(), true)) {
             return ai.djl.nn.core.Linear.linear(x, wide, base).singletonOrThrow();
         }

@@ -98,6 +98,25 @@ class HalfPrecisionTest {
         }
     }
 
+    @Test
+    void shouldMultiplyWithALargeWeightAPieceAtATime() {
+        try (NDManager manager = NDManager.newBaseManager(TestDevice.get(), "PyTorch")) {
+            int in = 3001;
+            int out = 1009;
+            NDArray half = half(manager, BaseType.BF16, random(in * out, 1), out, in);
+            NDArray wide = HalfPrecision.widened(half, DataType.FLOAT32);
+            NDArray base = manager.create(random(2 * out, 3), new Shape(2, out));
+            NDArray x = manager.create(random(2 * in, 2), new Shape(2, in));
+            float tolerance = TestDevice.get().isGpu() ? 2 : 1e-3f;
+
+            assertThat(LinearHook.linear(x, half, base).toFloatArray())
+                    .containsExactly(LinearHook.linear(x, wide, base).toFloatArray(), within(tolerance));
+            assertThat(LinearHook.linear(base, half.transpose(), null).toFloatArray())
+                    .containsExactly(
+                            LinearHook.linear(base, wide.transpose(), null).toFloatArray(), within(tolerance));
+        }
+    }
+
     /** What a GPU does, which is correct on a processor as well. */
     @ParameterizedTest
     @EnumSource(mode = Mode.EXCLUDE, names = "F32")
