@@ -26,9 +26,9 @@ import java.util.zip.ZipOutputStream;
  * ends the JVM. But a TorchScript archive of one line can, and on what it returns products, sums and
  * {@code toType(FLOAT32)} work. DJL calls the type of such an array unknown. Float16 it knows.
  *
- * <p>On a processor a product widens its weight, a piece at a time, which loses nothing, and forgets the copy at once; where a graph is
- * recorded, the graph keeps it until the backward pass. On a GPU a product is computed in the weight's type, with x
- * rounded to it, and widened after.
+ * <p>On a processor a product widens its weight, a piece at a time, which loses nothing, and forgets the copy at once;
+ * where a graph is recorded, the graph keeps it until the backward pass. On a GPU a product is computed in the weight's
+ * type, with x rounded to it, and widened after.
  */
 public final class HalfPrecision {
 
