@@ -16,7 +16,10 @@ import io.calibrant.schemas.Shard;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.AdapterOutput;
 import io.calibrant.trainer.service.Trainer;
@@ -32,6 +35,7 @@ import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.RowType;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
@@ -49,8 +53,9 @@ import picocli.CommandLine.Spec;
             "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and"
                     + " the statistics of the curvature pass over the training questions. While it fine-tunes, the"
                     + " statistics of its steps are published as checkpoint 'live'.",
-            "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT). It has"
-                    + " to be asked with the prompt that it was trained with: look with 'calibrant check' first."
+            "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT),"
+                    + " for a causal model or as a sequence classifier (task_type SEQ_CLS). It has to be asked with the"
+                    + " prompt that it was trained with: look with 'calibrant check' first."
         },
         footer = {
             "  calibrant train --run news --model SmolLM2-135M --questions train.jsonl --steps 400"
@@ -145,6 +150,20 @@ final class TrainCommand implements Callable<Integer> {
 
     @Mixin
     private PromptOptions promptOptions;
+
+    @Option(
+            names = "--labels",
+            paramLabel = "A,B,...",
+            split = ",",
+            description = "Choices of questions that name none; of a sequence classifier in the order of its logits."
+                    + " Default: id2label of config.json beside the adapter, else of the model.")
+    private List<String> labels = List.of();
+
+    @Option(
+            names = "--head-block",
+            description = "The head of a sequence classifier gets a posterior, too. Default: its weights are known for"
+                    + " certain.")
+    private boolean headBlock;
 
     @Option(
             names = "--max-length",
@@ -331,7 +350,7 @@ final class TrainCommand implements Callable<Integer> {
                 run,
                 model,
                 base.format(),
-                new QuestionSettings(questions, maxLength, skipLong, validation(), promptOptions.form()),
+                new QuestionSettings(questions, maxLength, skipLong, validation(), promptOptions.form(), labels),
                 new AdapterSettings(
                         Optional.ofNullable(adapter),
                         loraRank,
@@ -339,7 +358,8 @@ final class TrainCommand implements Callable<Integer> {
                         loraDropout,
                         LoraTargets.parse(loraTargets),
                         Optional.ofNullable(output),
-                        overwrite),
+                        overwrite,
+                        headBlock),
                 new OptimisationSettings(steps, batchSize, learningRate),
                 new CurvatureSettings(
                         kfac, fisher == null ? FisherType.EXACT : fisher, rank(), Shard.parse(shard), checkpointEvery),
@@ -360,12 +380,7 @@ final class TrainCommand implements Callable<Integer> {
 
     /** The exact Fisher is dear where there are many choices, so nobody gets it there without asking. */
     private TrainerSettings withFisher(TrainerSettings told, ServiceLines lines) {
-        int choices = fisher != null
-                ? 0
-                : QuestionFile.read(questions).stream()
-                        .mapToInt(question -> question.choices().size())
-                        .max()
-                        .orElse(0);
+        int choices = fisher != null ? 0 : mostChoices();
         if (choices <= MOST_EXACT) {
             return told;
         }
@@ -373,6 +388,23 @@ final class TrainCommand implements Callable<Integer> {
                 "questions have up to " + choices + " choices: --fisher MC, one backward pass from sampled answers, is"
                         + " taken instead of the " + (choices - 1) + " passes of EXACT");
         return told.withCurvature(told.curvature().withFisher(kfac, FisherType.MC));
+    }
+
+    private int mostChoices() {
+        int most = 0;
+        boolean alone = false;
+        for (Question question : QuestionFile.read(questions)) {
+            most = Math.max(most, question.choices().size());
+            alone |= question.choices().isEmpty();
+        }
+        return alone ? Math.max(most, labelsOfRun()) : most;
+    }
+
+    private int labelsOfRun() {
+        return Optional.ofNullable(adapter)
+                .flatMap(from -> SequenceClassifier.read(from, model, ModelConfig.read(model), labels))
+                .map(classifier -> classifier.labels().size())
+                .orElse(labels.size());
     }
 
     private boolean replacing() {

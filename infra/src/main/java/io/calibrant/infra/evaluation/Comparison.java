@@ -37,6 +37,7 @@ final class Comparison {
     static Evaluation of(List<Question> questions, Map<String, Answer> answers, List<ValidationAnswer> validation) {
         List<Question> answered = questions.stream()
                 .filter(question -> answers.containsKey(question.id()))
+                .map(question -> question.orChoicesOf(answers.get(question.id()).getLabels()))
                 .toList();
         List<LabelledLogits> logits = answered.stream()
                 .map(question -> logits(

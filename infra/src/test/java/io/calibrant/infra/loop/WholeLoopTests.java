@@ -47,10 +47,13 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The whole loop, from a model directory to calibrated answers, whatever broker carries it. */
 abstract class WholeLoopTests {
     private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
+    private static final Path CLASSIFIER = Path.of("..", "..", "shared", "zoo", "seqcls");
 
     @TempDir
     private Path dir;
@@ -129,6 +132,61 @@ abstract class WholeLoopTests {
                     .isCloseTo(figures.get("log_evidence").asDouble(), within(tolerance.logEvidence()));
             assertThat(worstP).isLessThanOrEqualTo(tolerance.probability());
             assertThat(worstNovelty).isLessThanOrEqualTo(tolerance.novelty());
+        }
+    }
+
+    /** Without a block for the head on a causal model as base, with one on a base that has another head. */
+    @ParameterizedTest
+    @CsvSource({"lora, golden/model", "lora_and_head, zoo/seqcls/model"})
+    void shouldReproduceASequenceClassifier(String fit, String base) throws Exception {
+        assumeTrue(Files.isDirectory(CLASSIFIER), "the reference data of ../shared/zoo is not here");
+        JsonNode reference =
+                new ObjectMapper().readTree(CLASSIFIER.resolve("ref.json").toFile());
+        JsonNode expected = reference.get("fits").get(fit);
+        List<Question> test = QuestionFile.read(CLASSIFIER.resolve("test.jsonl"));
+        List<String> labels = List.of("colour", "food", "number");
+        double[] contrasts;
+        double[] logits;
+        try (SafetensorsReader reader = SafetensorsReader.open(CLASSIFIER.resolve("ref.safetensors"))) {
+            contrasts = reader.doubles(fit + ".contrasts.lambda_star");
+            logits = reader.doubles("test.logits");
+        }
+        String run = "classifier-" + fit;
+        Path model = Path.of("..", "..", "shared").resolve(base);
+        try (Services services = Services.start(connection(), run, model, 1 << 12, dir.resolve("state"))) {
+            TrainerSettings settings = training(
+                    run,
+                    model,
+                    CLASSIFIER.resolve("train.jsonl"),
+                    Optional.of(CLASSIFIER.resolve("adapter")),
+                    0,
+                    Optional.empty(),
+                    ValidationSource.NONE);
+            services.train(
+                    fit.equals("lora")
+                            ? settings.withQuestions(settings.questions().withLabels(labels))
+                            : settings.withAdapter(settings.adapter().withHeadBlock()));
+            Map<String, Answer> answers = services.ask(test);
+            Posterior posterior = services.posterior(answers.get(test.get(0).id()));
+
+            double star = expected.get("lambda_star").asDouble();
+            double evidence = expected.get("log_evidence_at_star").asDouble();
+            assertThat(posterior.getBlocks()).hasSize(expected.get("blocks").size());
+            assertThat(posterior.getBlocks().get(0).getLambda()).isCloseTo(star, within(1e-3 * star));
+            assertThat(posterior.getLogEvidence()).isCloseTo(evidence, within(-1e-3 * evidence));
+            for (int i = 0; i < test.size(); i++) {
+                Answer answer = answers.get(test.get(i).id());
+                assertThat(answer.getLabels()).isEqualTo(labels);
+                for (int c = 0; c < 2; c++) {
+                    assertThat(answer.getContrastMean().get(c))
+                            .isCloseTo(logits[3 * i + c] - logits[3 * i + 2], within(1e-4));
+                    for (int e = 0; e < 2; e++) {
+                        double scale = Math.sqrt(contrasts[4 * i] * contrasts[4 * i + 3]);
+                        assertThat(answer.getContrastCovariance().get(c).get(e))
+                                .isCloseTo(contrasts[4 * i + 2 * c + e], within(2e-3 * scale));
+                    }
+                }
+            }
         }
     }
 

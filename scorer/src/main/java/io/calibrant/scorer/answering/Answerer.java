@@ -129,7 +129,7 @@ public final class Answerer {
         return QuestionText.of(
                 question.question(),
                 question.context(),
-                question.choices(),
+                question.ownChoices(),
                 Choice::label,
                 Choice::text,
                 question.prompt());

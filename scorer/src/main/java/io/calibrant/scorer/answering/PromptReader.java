@@ -66,8 +66,9 @@ public final class PromptReader {
             for (int c = 0; c < tokens.length; c++) {
                 if (tokens[c] >= config.vocabularySize()) {
                     throw new BadQuestionException(Require.message(
-                            "the token of label '" + question.choices().get(c).label() + "' of question '"
-                                    + question.id() + "'",
+                            "the token of label '"
+                                    + prompt.question().choices().get(c).label() + "' of question '" + question.id()
+                                    + "'",
                             tokens[c],
                             "below " + config.vocabularySize() + ", the size of the model's vocabulary"));
                 }
@@ -80,7 +81,7 @@ public final class PromptReader {
                             "below " + config.vocabularySize() + ", the size of the model's vocabulary"));
                 }
             }
-            return new TokenizedQuestion(question, prompt.ids(), tokens, purpose);
+            return new TokenizedQuestion(prompt.question(), prompt.ids(), tokens, purpose);
         } catch (IllegalArgumentException e) {
             throw new BadQuestionException(e.getMessage(), e);
         } catch (RuntimeException e) {

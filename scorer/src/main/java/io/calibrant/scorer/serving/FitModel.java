@@ -142,7 +142,7 @@ public final class FitModel {
         return QuestionText.of(
                 question.question(),
                 question.context(),
-                question.choices(),
+                question.ownChoices(),
                 Choice::label,
                 Choice::text,
                 question.prompt());

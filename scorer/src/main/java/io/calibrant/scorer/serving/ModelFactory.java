@@ -6,6 +6,7 @@ import io.calibrant.scorer.answering.Answerer;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.PromptReader;
 import io.calibrant.scorer.answering.Tier;
+import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.PromptEncoder;
@@ -76,9 +77,13 @@ final class ModelFactory {
         List<ClassToken> classes = new ArrayList<>();
         run.getClassTokens().forEach(token -> classes.add(new ClassToken(token.getLabel(), token.getTokenId())));
         ClassTokens known = new ClassTokens(classes);
+        List<String> labels = classes.stream().map(ClassToken::label).toList();
+        PromptEncoder plain = new PromptEncoder(
+                RunPrompt.of(run), base.tokenizer(), base.special().eos());
         return new PromptReader(
-                new PromptEncoder(
-                        RunPrompt.of(run), base.tokenizer(), base.special().eos()),
+                RunAdapter.isClassifier(run)
+                        ? plain.ofClassifier(labels, SequenceClassifier.pad(base.directory()))
+                        : plain.withLabels(labels),
                 base.model().config(),
                 RunAdapter.isClosed(run) ? Optional.of(known) : Optional.empty());
     }

@@ -69,7 +69,7 @@ class QuestionReaderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 257})
+    @ValueSource(ints = {1, 257})
     void shouldRejectOtherThanTwoTo256Choices(int count) {
         List<String> labels = new ArrayList<>();
         for (int i = 0; i < count; i++) {
@@ -78,6 +78,17 @@ class QuestionReaderTest {
         assertThatThrownBy(() -> asked(record("q", question(labels.toArray(String[]::new)))))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessageContaining("choices must be 2 to 256, got " + count);
+    }
+
+    @Test
+    void shouldLeaveChoicesThatAreNotGivenToTheRun() throws BadQuestionException {
+        io.calibrant.trainer.prompts.Question question = reader.question(reader.read(record("q", question())));
+        assertThat(question.choices()).isEmpty();
+        io.calibrant.trainer.prompts.Question filled = question.orChoicesOf(List.of("food", "number"));
+        assertThat(filled.choices())
+                .extracting(io.calibrant.trainer.prompts.Choice::label)
+                .containsExactly("food", "number");
+        assertThat(filled.ownChoices()).isEmpty();
     }
 
     @Test

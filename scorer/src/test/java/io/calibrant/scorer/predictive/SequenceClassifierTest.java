@@ -70,6 +70,9 @@ class SequenceClassifierTest {
                 assertThat(factors.keySet()).hasSize(expected.path("blocks").size());
                 Evidence.Optimum found = evidence(factors, reference).maximise(PriorStructure.SCALAR);
 
+                System.out.printf(
+                        "sequence classifier, %s: lambda %.6f, log evidence %.5f, effective parameters %.4f%n",
+                        fit, found.lambdas()[0], found.logEvidence(), found.effectiveParameters());
                 double star = expected.path("lambda_star").asDouble();
                 assertThat(found.lambdas()[0]).isCloseTo(star, within(1e-3 * star));
                 double evidence = expected.path("log_evidence_at_star").asDouble();
@@ -96,6 +99,7 @@ class SequenceClassifierTest {
         List<BlockPosterior> posterior = factors.entrySet().stream()
                 .map(each -> BlockPosterior.of(each.getKey(), each.getValue(), true, lambda))
                 .toList();
+        double worst = 0;
         try (Predictor predictor = new Predictor(adapted, posterior)) {
             List<Predictive> found = predictor.measure(prompts);
             assertThat(contrasts).hasSize(4 * found.size());
@@ -103,10 +107,12 @@ class SequenceClassifierTest {
                 assertThat(found.get(i).projections()).hasSameSizeAs(posterior);
                 for (int c = 0; c < 4; c++) {
                     double scale = Math.sqrt(contrasts[4 * i] * contrasts[4 * i + 3]);
-                    assertThat(found.get(i).covariance()[c / 2][c % 2])
-                            .isCloseTo(contrasts[4 * i + c], within(1e-3 * scale));
+                    double difference = found.get(i).covariance()[c / 2][c % 2] - contrasts[4 * i + c];
+                    worst = Math.max(worst, Math.abs(difference) / scale);
                 }
             }
+            System.out.printf("sequence classifier, lambda %.4f: contrasts off by %.1e%n", lambda, worst);
+            assertThat(worst).isLessThan(1e-3);
         }
     }
 

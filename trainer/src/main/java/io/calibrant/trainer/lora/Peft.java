@@ -168,10 +168,11 @@ public final class Peft {
     /**
      * Whether an adapter is that of a sequence classifier ({@code task_type} SEQ_CLS).
      *
-     * @throws ModelFileException if the directory holds no configuration of an adapter
+     * @throws ModelFileException if the configuration of the adapter is no JSON object
      */
     public static boolean isClassifier(Path directory) {
-        return PeftConfig.isClassifier(ConfigFile.read(directory.resolve(CONFIG)));
+        Path file = directory.resolve(CONFIG);
+        return Files.exists(file) && PeftConfig.isClassifier(ConfigFile.read(file));
     }
 
     /** The name of the file with the weights of an adapter that a directory holds; empty where it holds none. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * The K class tokens of a run: every label that occurs in it with the one token that says it, sorted by label, so that
@@ -88,6 +89,13 @@ public final class ClassTokens {
     /** As {@link #place(TokenizedPrompt)}, in their order. */
     public List<EncodedPrompt> place(Collection<TokenizedPrompt> prompts) {
         return prompts.stream().map(this::place).toList();
+    }
+
+    /** Labels that are the rows of a classifier's head, in their order. */
+    public static ClassTokens ofRows(List<String> labels) {
+        return new ClassTokens(IntStream.range(0, labels.size())
+                .mapToObj(row -> new ClassToken(labels.get(row), row))
+                .toList());
     }
 
     /** The tokens in the order of the run's classes: [K]. */

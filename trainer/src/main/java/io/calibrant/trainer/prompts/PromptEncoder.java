@@ -29,6 +29,24 @@ public final class PromptEncoder {
     private final OptionalInt eos;
     private final String bosToken;
     private final String eosToken;
+    private final List<String> labels;
+    private final Classifier classifier;
+
+    /**
+     * Labels are rows of a classifier's head.
+     *
+     * @param pad id of the token that does not count at the end of a text; empty for none
+     */
+    private record Classifier(OptionalInt pad) {
+        /** The ids up to the last that is not the padding's, as transformers takes the logits there. */
+        long[] read(long[] ids) {
+            int length = ids.length;
+            while (length > 1 && pad.isPresent() && ids[length - 1] == pad.getAsInt()) {
+                length--;
+            }
+            return Arrays.copyOf(ids, length);
+        }
+    }
 
     /**
      * Encodes nothing yet.
@@ -37,12 +55,45 @@ public final class PromptEncoder {
      * @param eos the model's end-of-sequence token, if any
      */
     public PromptEncoder(PromptForm form, PromptTokenizer tokenizer, OptionalInt eos) {
+        this(form, tokenizer, eos, List.of(), null);
+    }
+
+    private PromptEncoder(
+            PromptForm form, PromptTokenizer tokenizer, OptionalInt eos, List<String> labels, Classifier classifier) {
         this.form = form;
         this.template = new PromptTemplate(form.template());
         this.tokenizer = tokenizer;
         this.eos = eos;
         bosToken = template.names(PromptTemplate.BOS) ? tokenizer.bosToken() : "";
         eosToken = eos.isPresent() && template.names(PromptTemplate.EOS) ? tokenizer.endToken(eos.getAsInt()) : "";
+        this.labels = List.copyOf(labels);
+        this.classifier = classifier;
+    }
+
+    /** The same with the labels of a run, which are the choices of questions that name none. */
+    public PromptEncoder withLabels(List<String> ofRun) {
+        return new PromptEncoder(form, tokenizer, eos, ofRun, classifier);
+    }
+
+    /**
+     * The same for a sequence classifier, whose labels are no tokens.
+     *
+     * @param rows labels in the order of the head's rows
+     * @param pad id that does not count at the end of a text; empty for none
+     */
+    public PromptEncoder ofClassifier(List<String> rows, OptionalInt pad) {
+        return new PromptEncoder(form, tokenizer, eos, rows, new Classifier(pad));
+    }
+
+    private Question withChoices(Question question) {
+        if (question.choices().isEmpty() && labels.isEmpty()) {
+            throw Refusal.of(
+                    "choices of question '" + question.id() + "'",
+                    Question.MIN_CHOICES + " to " + Question.MAX_CHOICES
+                            + " (or train --labels A,B for all that name none)",
+                    "none");
+        }
+        return question.orChoicesOf(labels);
     }
 
     /** In the paper's form. */
@@ -60,7 +111,8 @@ public final class PromptEncoder {
      *
      * @throws IllegalArgumentException if it is blank
      */
-    public String text(Question question) {
+    public String text(Question asked) {
+        Question question = withChoices(asked);
         String text = question.prompt() == null ? template.render(question, bosToken, eosToken) : question.prompt();
         if (text.isBlank()) {
             throw Refusal.ofText(prompt(question), "a text that is not blank", text);
@@ -84,22 +136,54 @@ public final class PromptEncoder {
      * @throws IllegalArgumentException naming the question, and the label if it is not one token after what all labels
      *     begin with, or two labels share one token; also if the prompt ends with a space
      */
-    public TokenizedPrompt encode(Question question) {
+    public TokenizedPrompt encode(Question asked) {
+        Question question = withChoices(asked);
         String text = text(question);
         long[] plain = plain(question, text);
+        if (classifier != null) {
+            long[] ids = prefixed(text, plain, 0);
+            return new TokenizedPrompt(
+                    question, text, classifier.read(ids), rows(question), "", ids.length > plain.length);
+        }
         String separator = separator(question, text, plain);
         List<long[]> said = continuations(question, text, plain, separator);
         int start = commonStart(said);
-        boolean adds = switch (form.specialTokens()) {
+        long[] ids = prefixed(text, plain, start);
+        System.arraycopy(said.get(0), 0, ids, ids.length - start, start);
+        return new TokenizedPrompt(
+                question, text, ids, labelTokens(question, said, start), separator, adds(text, plain));
+    }
+
+    private boolean adds(String text, long[] plain) {
+        return switch (form.specialTokens()) {
             case AUTO -> !tokenizer.begins(text, plain);
             case ALWAYS -> true;
             case NEVER -> false;
         };
-        long[] prefix = adds ? tokenizer.prefix() : new long[0];
-        long[] ids = Arrays.copyOf(prefix, prefix.length + plain.length + start);
+    }
+
+    /** With the tokenizer's special tokens, if they are added, and room for some more behind. */
+    private long[] prefixed(String text, long[] plain, int more) {
+        long[] prefix = adds(text, plain) ? tokenizer.prefix() : new long[0];
+        long[] ids = Arrays.copyOf(prefix, prefix.length + plain.length + more);
         System.arraycopy(plain, 0, ids, prefix.length, plain.length);
-        System.arraycopy(said.get(0), 0, ids, prefix.length + plain.length, start);
-        return new TokenizedPrompt(question, text, ids, labelTokens(question, said, start), separator, adds);
+        return ids;
+    }
+
+    /** The rows of a classifier's head that stand for the choices. */
+    private int[] rows(Question question) {
+        int[] rows = new int[question.choices().size()];
+        for (int c = 0; c < rows.length; c++) {
+            String label = question.choices().get(c).label();
+            rows[c] = labels.indexOf(label);
+            if (rows[c] < 0) {
+                throw Refusal.ofText(
+                        "label of question '" + question.id() + "'",
+                        "one of the run's " + String.join(", ", labels),
+                        label);
+            }
+        }
+        return rows;
     }
 
     /**

@@ -47,6 +47,9 @@ public record PromptForm(
     public static final PromptForm PAPER =
             of("{{#trueFalse}}" + TRUE_FALSE + "{{/trueFalse}}{{^trueFalse}}" + MULTIPLE_CHOICE + "{{/trueFalse}}");
 
+    /** The question alone, as a tokenizer of transformers reads a text: how sequence classifiers are asked. */
+    public static final PromptForm TEXT = of("{{{question}}}").withSpecialTokens(SpecialTokensRule.ALWAYS);
+
     /** @throws IllegalArgumentException in one line, if the template is none or renders nothing of a question */
     public PromptForm {
         Objects.requireNonNull(labelSeparator, "labelSeparator");

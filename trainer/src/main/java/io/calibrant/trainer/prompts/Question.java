@@ -12,7 +12,8 @@ import java.util.stream.Collectors;
  * @param id names the question, not blank
  * @param question the stem, not blank; empty where the prompt is given and no stem
  * @param context a passage to answer from; null for none
- * @param choices 2 to 256, labels distinct; the last one is the reference class of the contrasts
+ * @param choices 2 to 256, labels distinct; the last one is the reference class of the contrasts; none: the labels of
+ *     the run that answers
  * @param answer label of the true choice; null where it is not known
  * @param prompt the whole prompt, verbatim; null where it is rendered in the form of the run
  */
@@ -35,7 +36,7 @@ public record Question(String id, String question, String context, List<Choice> 
             question = question == null ? "" : question;
         }
         choices = choices == null ? List.of() : List.copyOf(choices);
-        if (choices.size() < MIN_CHOICES || choices.size() > MAX_CHOICES) {
+        if (choices.size() == 1 || choices.size() > MAX_CHOICES) {
             throw Refusal.of("choices", MIN_CHOICES + " to " + MAX_CHOICES, choices.size());
         }
         Set<String> seen = new HashSet<>();
@@ -44,7 +45,7 @@ public record Question(String id, String question, String context, List<Choice> 
                 throw Refusal.of("choices", "distinct in their labels", "'" + choice.label() + "' twice");
             }
         }
-        if (answer != null && !seen.contains(answer)) {
+        if (answer != null && !choices.isEmpty() && !seen.contains(answer)) {
             String labels = choices.stream().map(Choice::label).collect(Collectors.joining(", "));
             throw Refusal.ofText("answer", "one of " + labels, answer);
         }
@@ -53,6 +54,30 @@ public record Question(String id, String question, String context, List<Choice> 
     /** Without a prompt of its own. */
     public Question(String id, String question, String context, List<Choice> choices, String answer) {
         this(id, question, context, choices, answer, null);
+    }
+
+    /**
+     * The same question, with a run's labels for choices where it names none.
+     *
+     * @throws IllegalArgumentException if its answer is none of them
+     */
+    public Question orChoicesOf(List<String> labels) {
+        return choices.isEmpty()
+                ? new Question(
+                        id,
+                        question,
+                        context,
+                        labels.stream()
+                                .map(label -> new Choice(label, "", true))
+                                .toList(),
+                        answer,
+                        prompt)
+                : this;
+    }
+
+    /** The choices that the question itself names; none where they are the run's labels. */
+    public List<Choice> ownChoices() {
+        return choices.stream().filter(choice -> !choice.isOfRun()).toList();
     }
 
     /** Whether the labels are exactly True and False, in any order. */

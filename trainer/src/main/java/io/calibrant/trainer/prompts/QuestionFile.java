@@ -22,10 +22,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Question files: UTF-8, one JSON object a line, {@code {"id", "question", "context"?, "choices": [{"label", "text"}],
+ * Question files: UTF-8, one JSON object a line, {@code {"id", "question", "context"?, "choices"?: [{"label", "text"}],
  * "answer"?}}; other fields are ignored, empty lines skipped. {@code "prompt"} is the whole prompt, verbatim; beside it
- * {@code "question"} may be left out. An id may be a whole number. Lines end with LF, CR LF or CR; a byte order mark is
- * skipped.
+ * {@code "question"} may be left out. Choices that are left out are the labels of the run; then {@code "text"} and
+ * {@code "label"} may stand for {@code "question"} and {@code "answer"}. An id may be a whole number. Lines end with
+ * LF, CR LF or CR; a byte order mark is skipped.
  */
 public final class QuestionFile {
     private static final ObjectReader JSON = JsonMapper.builder()
@@ -122,7 +123,8 @@ public final class QuestionFile {
             throw new IllegalArgumentException("must be a JSON object, got " + name(json));
         }
         JsonNode list = json.path("choices");
-        if (!list.isArray()) {
+        boolean alone = list.isMissingNode() || list.isNull();
+        if (!alone && !list.isArray()) {
             throw Refusal.of("choices", "a list of " + CHOICE, name(list));
         }
         List<Choice> choices = new ArrayList<>();
@@ -134,13 +136,19 @@ public final class QuestionFile {
             choices.add(new Choice(string(choice, "label", where, true), string(choice, "text", where, true)));
         }
         String prompt = string(json, "prompt", "", false);
-        JsonNode id = json.path("id");
+        String stem = alone && !json.has("question") && json.has("text") ? "text" : "question";
+        JsonNode number = json.path("id");
+        String id = number.isIntegralNumber() ? number.asText() : string(json, "id", "", true);
+        String question = string(json, stem, "", prompt == null);
+        if (!alone && choices.isEmpty()) {
+            throw Refusal.of("choices", Question.MIN_CHOICES + " to " + Question.MAX_CHOICES, 0);
+        }
         return new Question(
-                id.isIntegralNumber() ? id.asText() : string(json, "id", "", true),
-                string(json, "question", "", prompt == null),
+                id,
+                question,
                 string(json, "context", "", false),
                 choices,
-                string(json, "answer", "", false),
+                string(json, alone && !json.has("answer") ? "label" : "answer", "", false),
                 prompt);
     }
 

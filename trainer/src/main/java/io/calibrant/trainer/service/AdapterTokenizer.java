@@ -1,7 +1,6 @@
 package io.calibrant.trainer.service;
 
 import io.calibrant.trainer.prompts.PromptEncoder;
-import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.TokenizedPrompt;
 import java.io.IOException;
@@ -9,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.function.Function;
 
 /**
  * An adapter's directory may hold the tokenizer that it was trained with. Questions are read with the model's, by the
@@ -24,18 +23,21 @@ final class AdapterTokenizer {
     /**
      * Compares the tokens of all questions.
      *
-     * @param form of the prompts
-     * @param eos the model's end of sequence, if any; what the tokenizers make of the text before it decides
+     * @param encoders make what reads questions with a tokenizer, as the model's did
      * @param prompts as the model's tokenizer made them
      * @throws IllegalArgumentException naming both files and the first question of which they make other tokens
      */
-    static void requireSame(Path adapter, Path model, PromptForm form, OptionalInt eos, List<TokenizedPrompt> prompts) {
+    static void requireSame(
+            Path adapter,
+            Path model,
+            Function<PromptTokenizer, PromptEncoder> encoders,
+            List<TokenizedPrompt> prompts) {
         if (!Files.exists(adapter.resolve(TOKENIZER))
                 || (isSame(adapter, model, TOKENIZER) && isSame(adapter, model, SETTINGS))) {
             return;
         }
         try (PromptTokenizer own = PromptTokenizer.loadOfAdapter(adapter)) {
-            PromptEncoder encoder = new PromptEncoder(form, own, eos);
+            PromptEncoder encoder = encoders.apply(own);
             for (TokenizedPrompt prompt : prompts) {
                 TokenizedPrompt other = encoder.encode(prompt.question());
                 if (!Arrays.equals(other.ids(), prompt.ids())

@@ -10,7 +10,7 @@ import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.curvature.ClassProbabilities;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.BaseWeights;
-import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.ModelConfig;
@@ -99,10 +99,13 @@ public final class ModelCheck {
         List<Question> questions =
                 all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
+        Optional<SequenceClassifier> classifier =
+                settings.adapter().flatMap(from -> SequenceClassifier.read(from, settings.model(), config, List.of()));
+        Function<PromptTokenizer, PromptEncoder> encoders =
+                TrainedClassifier.encoders(classifier, settings.model(), settings.prompt(), special.eos(), List.of());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
-            PromptEncoder encoder = new PromptEncoder(settings.prompt(), tokenizer, special.eos());
-            List<TokenizedPrompt> prompts = encoder.encode(questions);
-            ClassTokens classTokens = ClassTokens.of(prompts);
+            List<TokenizedPrompt> prompts = encoders.apply(tokenizer).encode(questions);
+            ClassTokens classTokens = TrainedClassifier.classTokens(classifier, prompts);
             prompts.forEach(prompt -> requireFitting(prompt, settings, config));
             prompts.forEach(prompt -> TrainingSet.requireKnown(prompt, settings.model(), config.vocabularySize()));
             classTokens
@@ -113,9 +116,9 @@ public final class ModelCheck {
                             settings.model(),
                             config.vocabularySize()));
             settings.adapter()
-                    .ifPresent(from -> AdapterTokenizer.requireSame(
-                            from, settings.model(), encoder.form(), special.eos(), prompts));
-            Optional<Adapter> adapter = settings.adapter().map(from -> Peft.read(from, config, classTokens.ids()));
+                    .ifPresent(from -> AdapterTokenizer.requireSame(from, settings.model(), encoders, prompts));
+            Optional<Adapter> adapter = settings.adapter()
+                    .map(from -> TrainedClassifier.adapter(from, config, classifier, classTokens.ids(), false));
             settings.adapter().ifPresent(from -> BaseWeights.requireUnchanged(from, settings.model()));
             return new ModelCheck(settings, config, classTokens, prompts, adapter);
         }

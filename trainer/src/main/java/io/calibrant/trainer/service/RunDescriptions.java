@@ -45,7 +45,7 @@ final class RunDescriptions {
                 ModelDigest.of(settings.model(), set.tokenizerChanges()),
                 adapter,
                 set.classTokens(),
-                settings.questions().prompt(),
+                set.form(),
                 settings.questions().maxLength(),
                 settings.curvature().kfac(),
                 settings.curvature().fisher(),

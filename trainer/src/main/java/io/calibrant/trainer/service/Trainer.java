@@ -4,7 +4,6 @@ import ai.djl.Device;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.ReachabilityCheck;
-import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Pass;
@@ -211,14 +210,13 @@ public final class Trainer implements AutoCloseable {
     private Adapter adapter(ModelConfig config, TrainingSet set) {
         int[] classTokens = set.classTokens().ids();
         AdapterSettings wanted = settings.adapter();
-        wanted.from()
-                .ifPresent(from -> Require.that(
-                        !Peft.isClassifier(from),
-                        "--adapter",
-                        from,
-                        "one of a causal model, not of a sequence classifier"));
         return wanted.from().isPresent()
-                ? Peft.read(wanted.from().get(), config, classTokens)
+                ? TrainedClassifier.adapter(
+                        wanted.from().get(),
+                        config,
+                        TrainedClassifier.read(settings, config),
+                        classTokens,
+                        wanted.headBlock())
                 : Adapter.initialise(config, wanted.lora(), classTokens, settings.seed());
     }
 

@@ -4,6 +4,7 @@ import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.trainer.digest.Digest;
+import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The questions of a run, read, split, encoded and checked before anything else happens.
@@ -36,6 +38,7 @@ import java.util.function.Consumer;
  * @param seen questions that are left out of the validation, because one that is trained on has their text
  * @param classTokens all labels of both
  * @param pad id that fills batches
+ * @param form how questions are asked
  * @param tokenizerChanges what the model's tokenizer_config.json changes, for the model's digest
  */
 record TrainingSet(
@@ -44,6 +47,7 @@ record TrainingSet(
         int seen,
         ClassTokens classTokens,
         int pad,
+        PromptForm form,
         String tokenizerChanges) {
     /**
      * Reads all of it.
@@ -59,10 +63,12 @@ record TrainingSet(
         Optional<Path> others = wanted.validation().file();
         List<Question> otherQuestions = others.map(TrainingSet::labelled).orElse(List.of());
         SpecialTokens special = SpecialTokens.read(settings.model());
-        PromptForm form = wanted.prompt();
+        Optional<SequenceClassifier> classifier = TrainedClassifier.read(settings, config);
+        PromptForm form = TrainedClassifier.form(classifier, wanted.prompt());
+        Function<PromptTokenizer, PromptEncoder> encoders =
+                TrainedClassifier.encoders(classifier, settings.model(), form, special.eos(), wanted.labels());
         try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
-            PromptEncoder encoder = new PromptEncoder(form, tokenizer, special.eos());
-            PromptLengths lengths = new PromptLengths(settings, config, encoder, notes);
+            PromptLengths lengths = new PromptLengths(settings, config, encoders.apply(tokenizer), notes);
             List<TokenizedPrompt> training = new ArrayList<>(lengths.fitting(wanted.file(), labelled));
             List<TokenizedPrompt> validation = others.isPresent()
                     ? new ArrayList<>(lengths.fitting(others.get(), otherQuestions))
@@ -76,23 +82,25 @@ record TrainingSet(
             seen -= validation.size();
             List<TokenizedPrompt> all = new ArrayList<>(training);
             all.addAll(validation);
-            ClassTokens classTokens = ClassTokens.of(all);
+            ClassTokens classTokens = TrainedClassifier.classTokens(classifier, all);
             all.forEach(prompt -> requireKnown(prompt, settings.model(), config.vocabularySize()));
             for (ClassToken token : classTokens.tokens()) {
                 requireKnown(
                         "label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize());
             }
             if (settings.adapter().from().isPresent()) {
-                AdapterTokenizer.requireSame(
-                        settings.adapter().from().get(), settings.model(), form, special.eos(), all);
+                AdapterTokenizer.requireSame(settings.adapter().from().get(), settings.model(), encoders, all);
             }
-            PromptEnd.note(form, all.get(0)).ifPresent(notes);
+            if (classifier.isEmpty()) {
+                PromptEnd.note(form, all.get(0)).ifPresent(notes);
+            }
             return new TrainingSet(
                     classTokens.place(training),
                     questions(validation),
                     seen,
                     classTokens,
                     special.pad(),
+                    form,
                     SpecialTokens.changes(settings.model(), tokenizer, form.namesEnd(questions(all))));
         }
     }
@@ -137,7 +145,7 @@ record TrainingSet(
         return QuestionText.of(
                 question.question(),
                 question.context(),
-                question.choices(),
+                question.ownChoices(),
                 Choice::label,
                 Choice::text,
                 question.prompt());

@@ -153,7 +153,7 @@ final class Records {
         return io.calibrant.schemas.avro.Question.newBuilder()
                 .setStem(question.question())
                 .setContext(question.context())
-                .setChoices(question.choices().stream()
+                .setChoices(question.ownChoices().stream()
                         .map(choice -> new Choice(choice.label(), choice.text()))
                         .toList())
                 .setPurpose(Purpose.VALIDATION)

@@ -130,16 +130,18 @@ class SequenceClassifierTest {
                     .isCloseTo(reference.path("log_likelihood_train").asDouble(), within(TOLERANCE));
             assertThat(without.blocks.keySet()).hasSize(12).doesNotContain("score");
             assertThat(sums.blocks.keySet()).hasSize(13).contains("score");
+            double worst = 0;
             for (String block : sums.blocks.keySet()) {
                 Sums.Block of = sums.blocks.get(block);
                 boolean input = !block.endsWith("lora_B");
                 assertThat(of.n).isEqualTo(reference.path("n").path(block).asDouble());
-                check(block + " A", input ? of.large : of.small, stored.doubles("A." + block));
-                check(block + " S", input ? of.small : of.large, stored.doubles("S." + block));
+                worst = Math.max(worst, check(block + " A", input ? of.large : of.small, stored.doubles("A." + block)));
+                worst = Math.max(worst, check(block + " S", input ? of.small : of.large, stored.doubles("S." + block)));
                 if (!block.equals("score")) {
                     check(block + " A", without.inputs(block), stored.doubles("A." + block));
                 }
             }
+            System.out.printf("sequence classifier: factors off by %.1e%n", worst);
         }
     }
 
@@ -165,6 +167,35 @@ class SequenceClassifierTest {
         assertThat(found.keySet()).isEqualTo(expected.keySet());
         expected.forEach(
                 (path, gradient) -> assertThat(found.get(path)).as(path).containsExactly(gradient, within(1e-10)));
+    }
+
+    @Test
+    void shouldNeitherCapNorScaleTheLogitsOfAModelThatCapsThem() {
+        Path directory = ZOO.resolveSibling("gemma2");
+        assumeTrue(Files.isDirectory(directory), directory + " is not here");
+        TokenBatch batch = TokenBatch.leftPadded(List.of(new long[] {2, 3, 4, 5}), 0);
+        try (LanguageModel model = LanguageModel.load(directory, TestDevice.get())) {
+            Adapter adapter = Peft.read(directory.resolve("adapter"), model.config(), CLASSES);
+            float[] weight = new float[3 * model.config().width()];
+            float[] twice = new float[weight.length];
+            for (int i = 0; i < weight.length; i++) {
+                weight[i] = (i % 7 - 3) * 8f;
+                twice[i] = 2 * weight[i];
+            }
+            try (AdaptedModel one = new AdaptedModel(
+                            model, adapter.withClassifier(new ClassifierHead(weight, 3, false)));
+                    AdaptedModel two =
+                            new AdaptedModel(model, adapter.withClassifier(new ClassifierHead(twice, 3, false)));
+                    Pass plain = one.forward(batch, Mode.PLAIN);
+                    StackedPass stacked = two.stacked(batch)) {
+                float[] z = plain.logits().toFloatArray();
+                float[] doubled = stacked.logits().toFloatArray();
+                for (int c = 0; c < z.length; c++) {
+                    assertThat(doubled[c]).isCloseTo(2 * z[c], within(1e-3f * Math.abs(z[c])));
+                    assertThat(Math.abs(z[c])).as("more than the cap").isGreaterThan(30);
+                }
+            }
+        }
     }
 
     @Test
@@ -202,9 +233,11 @@ class SequenceClassifierTest {
         return prompts;
     }
 
-    private static void check(String what, double[] actual, double[] expected) {
+    private static double check(String what, double[] actual, double[] expected) {
         assertThat(actual).as(what).hasSameSizeAs(expected);
-        assertThat(Sums.distance(actual, expected)).as(what).isLessThan(TOLERANCE);
+        double distance = Sums.distance(actual, expected);
+        assertThat(distance).as(what).isLessThan(TOLERANCE);
+        return distance;
     }
 
     private static void assertNear(NDArray found, double[] expected) {

@@ -51,7 +51,8 @@ class QuestionFileTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{\"id\": \"q\"} | choices must be a list of {\"label\", \"text\"}, got nothing",
+                "{\"id\": \"q\"} | question must be a string, got nothing",
+                "{\"id\": \"q\", \"choices\": 1} | choices must be a list of {\"label\", \"text\"}, got JSON number",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": []} | choices must be 2 to 256, got 0",
                 "{\"id\": \"q\", \"question\": \"x\", \"choices\": [{\"label\": \"A\", \"text\": \"\"}]}"
                         + " | choices must be 2 to 256, got 1",
