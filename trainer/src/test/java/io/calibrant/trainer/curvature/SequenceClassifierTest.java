@@ -182,8 +182,8 @@ class SequenceClassifierTest {
                 weight[i] = (i % 7 - 3) * 8f;
                 twice[i] = 2 * weight[i];
             }
-            try (AdaptedModel one = new AdaptedModel(
-                            model, adapter.withClassifier(new ClassifierHead(weight, 3, false)));
+            try (AdaptedModel one =
+                            new AdaptedModel(model, adapter.withClassifier(new ClassifierHead(weight, 3, false)));
                     AdaptedModel two =
                             new AdaptedModel(model, adapter.withClassifier(new ClassifierHead(twice, 3, false)));
                     Pass plain = one.forward(batch, Mode.PLAIN);
