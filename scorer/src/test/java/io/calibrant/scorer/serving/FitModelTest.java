@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** Whose fault it is that the model fails: the questions', or the model's own. */
 class FitModelTest {
-    private static final Runnable ANSWERS = () -> {};
+    private static void answers() {}
 
     private static Supplier<List<Predictive>> failing(RuntimeException failure) {
         return () -> {
@@ -21,7 +21,7 @@ class FitModelTest {
 
     @Test
     void shouldBlameTheQuestionsWhereTheModelStillAnswersTheProbe() {
-        assertThatThrownBy(() -> FitModel.predict(failing(new EngineException("index 512 is out of bounds")), ANSWERS))
+        assertThatThrownBy(() -> FitModel.predict(failing(new EngineException("index 512 is out of bounds")), FitModelTest::answers))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("the model cannot be asked: index 512 is out of bounds");
     }
@@ -45,6 +45,6 @@ class FitModelTest {
                     throw new AssertionError("the probe is not needed");
                 }))
                 .isSameAs(known);
-        assertThat(FitModel.predict(List::of, ANSWERS)).isEmpty();
+        assertThat(FitModel.predict(List::of, FitModelTest::answers)).isEmpty();
     }
 }
