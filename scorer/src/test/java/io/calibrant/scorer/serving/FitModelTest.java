@@ -21,7 +21,8 @@ class FitModelTest {
 
     @Test
     void shouldBlameTheQuestionsWhereTheModelStillAnswersTheProbe() {
-        assertThatThrownBy(() -> FitModel.predict(failing(new EngineException("index 512 is out of bounds")), FitModelTest::answers))
+        assertThatThrownBy(() -> FitModel.predict(
+                        failing(new EngineException("index 512 is out of bounds")), FitModelTest::answers))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("the model cannot be asked: index 512 is out of bounds");
     }
