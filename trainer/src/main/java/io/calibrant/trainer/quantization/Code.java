@@ -3,7 +3,6 @@ package io.calibrant.trainer.quantization;
 import java.util.Arrays;
 
 /** The values that numbers of at most 1 in magnitude are rounded to, ascending. Their places are the codes. */
-@SuppressWarnings("FloatingPointLiteralPrecision") // the published numbers
 final class Code {
     /** NF4: quantiles of a normal distribution, with one value for 0. */
     static final Code NF4 = new Code(
