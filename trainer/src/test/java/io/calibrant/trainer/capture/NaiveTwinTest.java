@@ -369,8 +369,7 @@ class NaiveTwinTest {
         StackedPassTest.assertNear("padding of " + path, Arrays.copyOf(gradient, pad * out), new double[pad * out], 0);
         double[] a = twin.lora.get(path + ".lora_A");
         for (int t = 0; t < x.length; t++) {
-            StackedPassTest.assertNear(
-                    path, Arrays.copyOfRange(seen, (pad + t) * in, (pad + t + 1) * in), x[t], 1e-12);
+            StackedPassTest.assertNear(path, Arrays.copyOfRange(seen, (pad + t) * in, (pad + t + 1) * in), x[t], 1e-12);
             double first = 0;
             for (int i = 0; i < in; i++) {
                 first += a[i] * x[t][i];

@@ -73,8 +73,7 @@ class RotaryEmbeddingTest {
 
     @Test
     void shouldGiveEverySequenceTheFrequenciesOfItsLength() {
-        RopeScaling scaling =
-                new RopeScaling.LongRope(List.of(2.0, 2.0), List.of(3.0, 3.0), 4, 1.25);
+        RopeScaling scaling = new RopeScaling.LongRope(List.of(2.0, 2.0), List.of(3.0, 3.0), 4, 1.25);
         RotarySettings rotary = new RotarySettings(10_000, 0.6, scaling, Optional.empty());
         check(rotary, false);
         check(rotary, true);
