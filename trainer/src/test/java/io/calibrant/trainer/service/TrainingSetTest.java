@@ -167,9 +167,7 @@ class TrainingSetTest {
                         .replace("LlamaForCausalLM", "MistralForCausalLM")
                         .replace("\"model_type\": \"llama\"", "\"model_type\": \"mistral\", \"sliding_window\": 16"));
 
-        assertThat(read(ValidationSource.NONE, 300, 0).prompts())
-                .hasSize(20)
-                .anyMatch(prompt -> prompt.length() > 16);
+        assertThat(read(ValidationSource.NONE, 300, 0).prompts()).hasSize(20).anyMatch(prompt -> prompt.length() > 16);
     }
 
     @Test
