@@ -258,6 +258,13 @@ class LinkTest {
     }
 
     @Test
+    void shouldTakeAsManyClassesAsAQuestionMayHave() {
+        Prediction prediction = new Link(LinkFunction.MC, 16, 0).predict(new double[255], identity(255));
+        assertThat(prediction.probabilities()).hasSize(256);
+        assertThat(Arrays.stream(prediction.probabilities()).sum()).isEqualTo(1, within(1e-9));
+    }
+
+    @Test
     void shouldNameWhatItDoesNotAccept() {
         Link link = Link.monteCarlo();
         assertThatThrownBy(() -> link.predict(new double[0], new double[0][0]))
