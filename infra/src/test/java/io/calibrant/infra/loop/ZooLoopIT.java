@@ -42,7 +42,7 @@ class ZooLoopIT {
     }
 
     static Stream<ZooMember> members() {
-        return Stream.of(ZooMember.adapted("qwen3"), ZooMember.adapted("llama31"), ZooMember.form("plain"));
+        return Stream.of(ZooMember.adapted("gemma2"), ZooMember.adapted("phi3"), ZooMember.form("rslora"));
     }
 
     @ParameterizedTest
