@@ -20,6 +20,7 @@ import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -61,6 +62,14 @@ final class ScoreCommand implements Callable<Integer> {
             required = true,
             description = "The run's base model: config.json, *.safetensors, tokenizer.json.")
     private Path model;
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description =
+                    "PEFT directory of the run's adapter, for one that was trained with modules_to_save or biases: these are"
+                            + " not on the topics.")
+    private Path adapter;
 
     @Option(
             names = "--fit",
@@ -173,7 +182,8 @@ final class ScoreCommand implements Callable<Integer> {
     /** The settings that the options describe. */
     ScorerSettings settings() {
         return new ScorerSettings(
-                new ServingSettings(runs, model, base.format(), fit, ComputeDevice.parse(device)),
+                new ServingSettings(
+                        runs, model, base.format(), fit, ComputeDevice.parse(device), Optional.ofNullable(adapter)),
                 new AnsweringSettings(link, points, Tier.of("--tier", tier)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }

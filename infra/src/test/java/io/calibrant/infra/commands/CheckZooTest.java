@@ -1,6 +1,5 @@
 package io.calibrant.infra.commands;
 
-import static java.util.Map.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -20,24 +19,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** {@code check} on every model and adapter of the zoo: token ids, class tokens and probabilities are Python's. */
 class CheckZooTest {
-    /** Which are not read yet, with the reason. */
-    private static final Map<String, String> EXCLUDED = Map.ofEntries(
-            entry("adapters/bias_lora_only", "biases of the base"),
-            entry("adapters/dora", "DoRA"),
-            entry("adapters/exclude", "targets that are left out"),
-            entry("adapters/keys_default", "keys with .default."),
-            entry("adapters/layers", "layers_to_transform"),
-            entry("adapters/patterns", "a rank for each map"),
-            entry("adapters/save_embed_and_lm_head", "modules_to_save"),
-            entry("adapters/save_lm_head", "modules_to_save"));
-
     @TempDir
     private Path directory;
 
     /** Those that are read; one that stands for none where none is here. */
     static List<ZooMember> members() throws IOException {
         List<ZooMember> members = new ArrayList<>(ZooMember.all());
-        members.removeIf(member -> EXCLUDED.containsKey(member.model()) || EXCLUDED.containsKey(member.toString()));
         return members.isEmpty() ? List.of(ZooMember.form("none")) : members;
     }
 

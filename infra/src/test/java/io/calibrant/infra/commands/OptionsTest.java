@@ -124,10 +124,12 @@ class OptionsTest {
                 new ScoreCommand(),
                 "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer"
                         + " --device gpu:2 --base-dtype F16 --base-quantization nf4-single"
-                        + " --linger-ms 7 --threads 2");
+                        + " --linger-ms 7 --threads 2 --adapter a");
 
         assertThat(command.settings())
                 .returns(List.of("r", "s"), settings -> settings.serving().runs())
+                .returns(
+                        Optional.of(Path.of("a")), settings -> settings.serving().adapter())
                 .returns(Path.of("m"), settings -> settings.serving().model())
                 .returns(
                         new BaseFormat(BaseType.F16, BaseQuantization.NF4_SINGLE),

@@ -92,7 +92,6 @@ public final class Predictor implements AutoCloseable {
         posterior.forEach(block -> given.put(block.block(), block));
         boolean done = false;
         try {
-            int rank = adapted.settings().rank();
             for (LoraWeights.Pair pair : adapted.weights().pairs().values()) {
                 String path = pair.linear().path();
                 if (!paths.contains(path)) {
@@ -104,13 +103,13 @@ public final class Predictor implements AutoCloseable {
                                 projection(
                                         given,
                                         path + ".lora_A",
-                                        rank,
+                                        pair.rank(),
                                         pair.linear().inputs(),
                                         type),
                                 projection(
                                         given,
                                         path + ".lora_B",
-                                        rank,
+                                        pair.rank(),
                                         pair.linear().outputs(),
                                         type)));
             }

@@ -93,7 +93,8 @@ public final class Scorer implements AutoCloseable {
         try (BaseModel base = BaseModel.load(
                         settings.serving().model(),
                         settings.serving().device(),
-                        settings.serving().base());
+                        settings.serving().base(),
+                        settings.serving().adapter());
                 TopicWatch watch = new TopicWatch(connection, topics, "score");
                 ModelKeeper keeper =
                         ModelKeeper.of(connection, settings.serving(), settings.answering(), base, listener)) {

@@ -8,11 +8,15 @@ import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.lora.BaseWeights;
+import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.SpecialTokens;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * The frozen model of a directory with its tokenizer.
@@ -22,9 +26,15 @@ import java.nio.file.Path;
  * @param model the weights
  * @param tokenizer the model's own
  * @param special its end-of-sequence token, if any
+ * @param replaced the weights in whose place those of an adapter are loaded
  */
 public record BaseModel(
-        Path directory, BaseFormat format, LanguageModel model, PromptTokenizer tokenizer, SpecialTokens special)
+        Path directory,
+        BaseFormat format,
+        LanguageModel model,
+        PromptTokenizer tokenizer,
+        SpecialTokens special,
+        ReplacedWeights replaced)
         implements AutoCloseable {
 
     /** Loads a model directory in float32, as {@link #load(Path, ComputeDevice, BaseFormat)}. */
@@ -39,11 +49,25 @@ public record BaseModel(
      *     device if this machine does not have it
      */
     public static BaseModel load(Path directory, ComputeDevice where, BaseFormat format) {
+        return load(directory, where, format, Optional.empty());
+    }
+
+    /**
+     * Loads a model directory with the weights that an adapter replaces.
+     *
+     * @param adapter a PEFT directory; of what it holds, the LoRA weights are not used
+     * @throws RuntimeException with one line that names file and fault if something is missing or damaged, or the
+     *     device if this machine does not have it
+     */
+    public static BaseModel load(Path directory, ComputeDevice where, BaseFormat format, Optional<Path> adapter) {
         Device device = where.resolve();
         PromptTokenizer tokenizer = PromptTokenizer.load(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
-            return new BaseModel(directory, format, LanguageModel.load(directory, device, format), tokenizer, special);
+            adapter.ifPresent(from -> BaseWeights.requireUnchanged(from, directory));
+            ReplacedWeights replaced = adapter.map(Peft::replaced).orElse(ReplacedWeights.NONE);
+            LanguageModel model = LanguageModel.load(directory, device, format, replaced);
+            return new BaseModel(directory, format, model, tokenizer, special, replaced);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -60,13 +84,22 @@ public record BaseModel(
         if (run.getModelDigest().isEmpty()) {
             return;
         }
-        String own = ModelDigest.of(directory, SpecialTokens.changes(directory, tokenizer, true));
+        String own = digest(SpecialTokens.changes(directory, tokenizer, true));
         if (!own.equals(run.getModelDigest()) && !isModelWithoutEnd(run)) {
+            String asked = run.getSettings().get(ReplacedWeights.SETTING);
+            String base =
+                    "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " (" + run.getModelDigest() + ")";
+            String found = directory + " (" + own + ")";
+            if (asked == null && replaced.isEmpty()) {
+                throw new ConfigurationException("--model", found, base);
+            }
             throw new ConfigurationException(
                     "--model",
-                    directory + " (" + own + ")",
-                    "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " (" + run.getModelDigest()
-                            + ")");
+                    found + (replaced.isEmpty() ? " without --adapter" : " with --adapter " + replaced.file().getParent()),
+                    base
+                            + (asked == null
+                                    ? " without --adapter"
+                                    : " with --adapter its adapter, which brings " + asked + " along"));
         }
     }
 
@@ -100,7 +133,11 @@ public record BaseModel(
                 : form.namesEnd();
         return !named
                 && !with.equals(without)
-                && ModelDigest.of(directory, without).equals(run.getModelDigest());
+                && digest(without).equals(run.getModelDigest());
+    }
+
+    private String digest(String changes) {
+        return ModelDigest.of(directory, changes + replaced.changes());
     }
 
     @Override

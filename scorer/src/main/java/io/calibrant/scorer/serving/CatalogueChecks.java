@@ -57,11 +57,18 @@ final class CatalogueChecks {
         for (String target : run.getLoraTargets()) {
             Block a = blocks.get(target + ".lora_A");
             Block b = blocks.get(target + ".lora_B");
+            Double own = run.getScalings().get(target);
+            boolean paired = a != null && b != null;
             require(
-                    a != null && b != null && a.getOutputs() == run.getLoraRank() && b.getInputs() == run.getLoraRank(),
+                    paired
+                            && a.getOutputs() == b.getInputs()
+                            && (own != null || a.getOutputs() == run.getLoraRank()),
                     "blocks of " + target,
-                    a == null || b == null ? "none" : List.of(a.getOutputs(), b.getInputs()),
-                    "lora_A and lora_B of loraRank " + run.getLoraRank());
+                    paired ? List.of(a.getOutputs(), b.getInputs()) : "none",
+                    "lora_A and lora_B of " + (own == null ? "loraRank " + run.getLoraRank() : "one rank"));
+            if (own != null) {
+                positive("scaling of " + target, own);
+            }
         }
         if (run.getTaskType() == TaskType.SEQ_CLS) {
             Block score = blocks.get(ModelConfig.SCORE);
@@ -109,6 +116,12 @@ final class CatalogueChecks {
                 block.getWeight().getShape(),
                 "[outputs, inputs]");
         finite("weight", block.getWeight());
+        Tensor magnitude = block.getMagnitude();
+        if (magnitude != null) {
+            List<Integer> rows = block.getWeight().getShape().subList(0, 1);
+            require(magnitude.getShape().equals(rows), "shape of magnitude", magnitude.getShape(), rows.toString());
+            finite("magnitude", magnitude);
+        }
     }
 
     /**

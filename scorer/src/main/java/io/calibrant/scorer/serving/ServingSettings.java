@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Which posteriors are served, and on which base model.
@@ -18,8 +19,10 @@ import java.util.Objects;
  * @param base in what numbers that is held
  * @param fit name of the fit for questions that name none, or {@value #LATEST_COMPLETE}
  * @param device where the model is computed
+ * @param adapter PEFT directory of the runs' adapter, where it replaces weights of the base model
  */
-public record ServingSettings(List<String> runs, Path model, BaseFormat base, String fit, ComputeDevice device) {
+public record ServingSettings(
+        List<String> runs, Path model, BaseFormat base, String fit, ComputeDevice device, Optional<Path> adapter) {
     /** The name of a fit where none is given. */
     public static final String DEFAULT_FIT = "default";
 
@@ -47,26 +50,27 @@ public record ServingSettings(List<String> runs, Path model, BaseFormat base, St
 
     /** The default fit of a run, on the processor. */
     public static ServingSettings of(String run, Path model) {
-        return new ServingSettings(List.of(run), model, BaseFormat.F32, DEFAULT_FIT, ComputeDevice.CPU);
+        return new ServingSettings(
+                List.of(run), model, BaseFormat.F32, DEFAULT_FIT, ComputeDevice.CPU, Optional.empty());
     }
 
     /** The same settings with other runs. */
     public ServingSettings withRuns(List<String> value) {
-        return new ServingSettings(value, model, base, fit, device);
+        return new ServingSettings(value, model, base, fit, device, adapter);
     }
 
     /** The same settings with the base model held in other numbers. */
     public ServingSettings withBase(BaseFormat value) {
-        return new ServingSettings(runs, model, value, fit, device);
+        return new ServingSettings(runs, model, value, fit, device, adapter);
     }
 
     /** The same settings with another fit. */
     public ServingSettings withFit(String value) {
-        return new ServingSettings(runs, model, base, value, device);
+        return new ServingSettings(runs, model, base, value, device, adapter);
     }
 
     /** The same settings on another device. */
     public ServingSettings withDevice(ComputeDevice value) {
-        return new ServingSettings(runs, model, base, fit, value);
+        return new ServingSettings(runs, model, base, fit, value, adapter);
     }
 }

@@ -10,15 +10,21 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.TinyModel;
 import io.calibrant.trainer.digest.ModelDigest;
+import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.ComputeDevice;
+import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ReplacedWeights;
+import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -62,6 +68,70 @@ class BaseModelTest {
         try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, nf4.withType(BaseType.BF16))) {
             assertThatCode(() -> model.requireModelOf(rounded)).doesNotThrowAnyException();
         }
+    }
+
+    /** Weights that are not on the topics: with others than the run was trained with, every answer would be another. */
+    @Test
+    void shouldRefuseARunWhoseAdapterReplacesWeightsThatItDoesNotHave() throws IOException {
+        TinyModel.write(directory);
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        ModelConfig config = ModelConfig.read(directory);
+        adapter(adapter, config, 1);
+        Run run = Run.newBuilder()
+                .setRunId("r")
+                .setModelId("tiny")
+                .setModelDigest(ModelDigest.of(
+                        directory, Peft.replaced(adapter).changes()))
+                .setSettings(Map.of(ReplacedWeights.SETTING, "lm_head.weight"))
+                .build();
+        Run plain = Run.newBuilder(run)
+                .setModelDigest(ModelDigest.of(directory))
+                .setSettings(Map.of())
+                .build();
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU)) {
+            assertThatCode(() -> model.requireModelOf(plain)).doesNotThrowAnyException();
+            assertThatThrownBy(() -> model.requireModelOf(run))
+                    .hasMessageContainingAll(
+                            "--model must be the base model of run 'r', tiny",
+                            "with --adapter its adapter, which brings lm_head.weight along",
+                            "without --adapter");
+        }
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, BaseFormat.F32, Optional.of(adapter))) {
+            assertThatCode(() -> model.requireModelOf(run)).doesNotThrowAnyException();
+            assertThatThrownBy(() -> model.requireModelOf(plain))
+                    .hasMessageContainingAll("without --adapter, got", "with --adapter " + adapter);
+        }
+        adapter(adapter, config, 2);
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, BaseFormat.F32, Optional.of(adapter))) {
+            assertThatThrownBy(() -> model.requireModelOf(run)).hasMessageContaining("which brings lm_head.weight along");
+        }
+    }
+
+    private static float[] random(int size, long seed) {
+        Random random = new Random(seed);
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = random.nextFloat();
+        }
+        return values;
+    }
+
+    private static void adapter(Path directory, ModelConfig config, long seed) throws IOException {
+        String map = "base_model.model.model.layers.0.self_attn.q_proj.";
+        Files.writeString(
+                directory.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"layers.0.self_attn.q_proj\"],"
+                        + " \"modules_to_save\": [\"lm_head\"]}");
+        int width = config.width();
+        new SafetensorsWriter()
+                .add(map + "lora_A.weight", new float[width], 1, width)
+                .add(map + "lora_B.weight", new float[width], width, 1)
+                .add(
+                        "base_model.model.lm_head.weight",
+                        random(config.vocabularySize() * width, seed),
+                        config.vocabularySize(),
+                        width)
+                .write(directory.resolve("adapter_model.safetensors"));
     }
 
     /** Of several ends of sequence the tokenizer's is taken; which one it is changes True/False prompts only. */

@@ -29,13 +29,16 @@ public final class AdaptedModel implements AutoCloseable {
     private final LoraWeights weights;
     private final NDArray classRows;
     private final boolean ofVocabulary;
+    private final boolean dora;
     private final NDArray scaling;
     private final Optional<ClassifierHead> headBlock;
+    private final RowScales rowScales = new RowScales();
 
     /** Copies the adapter to the model's device. The model is not closed with this object. */
     public AdaptedModel(LanguageModel model, Adapter adapter) {
         this.model = model;
         settings = adapter.settings();
+        dora = adapter.isDora();
         manager = model.newManager();
         weights = new LoraWeights(adapter, manager, model.dataType());
         classRows = adapter.classifier()
@@ -80,15 +83,19 @@ public final class AdaptedModel implements AutoCloseable {
      * Runs a batch forward.
      *
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
+     * @throws IllegalStateException if a DoRA is to be trained: its magnitudes would have to be trained, too
      */
     public Pass forward(TokenBatch batch, Mode mode) {
+        if (mode.isTraining() && dora) {
+            throw new IllegalStateException("the magnitudes of a DoRA are not trained");
+        }
         if (mode.isTraining()) {
             weights.setTrainable(true);
         }
         NDManager pass = manager.newSubManager();
         boolean done = false;
         try {
-            LoraHook hook = new LoraHook(weights, settings, scaling, mode, pass);
+            LoraHook hook = new LoraHook(weights, settings, rowScales, mode, pass);
             Supplier<NDArray> forward = () -> model.logits(batch, classRows, ofVocabulary, hook, pass);
             NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
             done = true;
@@ -120,7 +127,7 @@ public final class AdaptedModel implements AutoCloseable {
         NDManager pass = manager.newSubManager();
         boolean done = false;
         try {
-            StackHook hook = new StackHook(weights, scaling, maps, batch.size());
+            StackHook hook = new StackHook(weights, rowScales, scaling, maps, batch.size());
             int lowest = Math.min(from, model.config().layers());
             ForwardTape tape = Autograd.unrecorded(
                     () -> model.forwardWithTape(batch, classRows, ofVocabulary, hook, lowest, pass));

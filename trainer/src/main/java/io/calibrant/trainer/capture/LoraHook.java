@@ -14,12 +14,15 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured. One per pass. */
+/**
+ * h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured; DoRA multiplies the rows
+ * of all this by f ({@link RowScales}), and then the probe is within. One per pass.
+ */
 final class LoraHook implements LinearHook {
 
     private final LoraWeights weights;
     private final LoraSettings settings;
-    private final NDArray scaling;
+    private final RowScales rowScales;
     private final Mode mode;
     private final NDManager pass;
     private final Map<String, Capture> captures = new LinkedHashMap<>();
@@ -34,10 +37,10 @@ final class LoraHook implements LinearHook {
      */
     record Capture(NDArray input, NDArray lowRank, NDArray probe) {}
 
-    LoraHook(LoraWeights weights, LoraSettings settings, NDArray scaling, Mode mode, NDManager pass) {
+    LoraHook(LoraWeights weights, LoraSettings settings, RowScales rowScales, Mode mode, NDManager pass) {
         this.weights = weights;
         this.settings = settings;
-        this.scaling = scaling;
+        this.rowScales = rowScales;
         this.mode = mode;
         this.pass = pass;
     }
@@ -68,14 +71,20 @@ final class LoraHook implements LinearHook {
                 drop ? Dropout.dropout(x, (float) settings.dropout(), true).singletonOrThrow() : x;
         NDArray lowRank =
                 LinearHook.linear(seen, mode.isTraining() ? pair.a() : pair.a().stopGradient(), null);
-        NDArray target = base;
+        NDArray scale = rowScales.of(pair, weight);
+        NDArray target = scale == null ? base : null;
         if (mode.isProbed()) {
             NDArray probe = probe(new Shape(x.getShape().get(0), pair.linear().outputs()), x.getDataType());
             keep(path, new Capture(x, lowRank, probe));
-            target = base == null ? probe : probe.add(base);
+            target = target == null ? probe : probe.add(target);
         }
         NDArray b = mode.isTraining() ? pair.b() : pair.b().stopGradient();
-        return LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(scaling), b, target));
+        NDArray h = LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(pair.scaling()), b, target));
+        if (scale == null) {
+            return h;
+        }
+        NDArray scaled = h.mul(scale);
+        return base == null ? scaled : scaled.add(base);
     }
 
     /** A leaf of its own; its zeros, which nothing writes to, are those of all probes of its shape. */

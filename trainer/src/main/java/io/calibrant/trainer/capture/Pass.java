@@ -42,9 +42,14 @@ public final class Pass implements AutoCloseable {
         return logits;
     }
 
-    /** s, which stands between dL/dh and the gradients of the LoRA blocks. */
+    /** s of the adapter, which stands between dL/dh and the gradients of the LoRA blocks. */
     public double scaling() {
         return settings.scaling();
+    }
+
+    /** s of a map, where maps have their own. */
+    public double scaling(String path) {
+        return settings.scaling(path);
     }
 
     /** What share of a map's inputs LoRA drops in training. */
@@ -87,8 +92,9 @@ public final class Pass implements AutoCloseable {
     }
 
     /**
-     * dL/dh of a captured map after {@link #backward}: [B, T, Dout], for lm_head [B, 1, K]. Zero at padding. A copy:
-     * the next backward pass does not change it, and the caller may close it early.
+     * dL/dh of a captured map after {@link #backward}: [B, T, Dout], for lm_head [B, 1, K]. Zero at padding. Of a DoRA, h
+     * is what its row scales multiply. A copy: the next backward pass does not change it, and the caller may close it
+     * early.
      */
     public NDArray outputGradient(String path) {
         try (NDArray gradient = capture(path).probe().getGradient()) {

@@ -11,9 +11,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** h = W0 x + s B (A x) without a graph, and back: dL/dx = W0^T dL/dh + s A^T (B^T dL/dh). One per pass. */
+/**
+ * h = W0 x + s B (A x) without a graph, and back: dL/dx = W0^T dL/dh + s A^T (B^T dL/dh). DoRA multiplies the rows of h by
+ * f ({@link RowScales}), and so those of dL/dh. One per pass.
+ */
 final class StackHook implements LinearHook, BackwardHook {
     private final LoraWeights weights;
+    private final RowScales rowScales;
     private final NDArray scaling;
     private final Set<String> wanted;
     private final long batchSize;
@@ -29,9 +33,15 @@ final class StackHook implements LinearHook, BackwardHook {
      */
     private record Capture(NDArray input, NDArray lowRank) {}
 
-    /** @param wanted the maps whose gradients are asked for */
-    StackHook(LoraWeights weights, NDArray scaling, Set<String> wanted, long batchSize) {
+    /**
+     * For a pass.
+     *
+     * @param scaling the adapter's own s, [1]
+     * @param wanted the maps whose gradients are asked for
+     */
+    StackHook(LoraWeights weights, RowScales rowScales, NDArray scaling, Set<String> wanted, long batchSize) {
         this.weights = weights;
+        this.rowScales = rowScales;
         this.scaling = scaling;
         this.wanted = wanted;
         this.batchSize = batchSize;
@@ -66,7 +76,14 @@ final class StackHook implements LinearHook, BackwardHook {
             captures.put(path, new Capture(x, lowRank));
             NDScope.unregister(x, lowRank);
         }
-        return LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(scaling), pair.b(), base));
+        NDArray scale = rowScales.of(pair, weight);
+        NDArray update = LinearHook.linear(lowRank.mul(pair.scaling()), pair.b(), scale == null ? base : null);
+        NDArray h = LinearHook.linear(x, weight, update);
+        if (scale == null) {
+            return h;
+        }
+        h.muli(scale);
+        return base == null ? h : h.addi(base);
     }
 
     /**
@@ -96,9 +113,16 @@ final class StackHook implements LinearHook, BackwardHook {
     }
 
     @Override
+    public NDArray beforeRowScales(String path, NDArray gradient) {
+        NDArray scale = rowScales.seen(weights.pairs().get(path));
+        return scale == null ? gradient : gradient.mul(scale);
+    }
+
+    @Override
     public NDArray apply(String path, NDArray gradient, long stack, NDArray base) {
         LoraWeights.Pair pair = weights.pairs().get(path);
-        NDArray projected = gradient.matMul(pair.b());
+        NDArray seen = pair.relative() == null ? gradient : gradient.mul(pair.relative());
+        NDArray projected = seen.matMul(pair.b());
         Capture capture = captures.remove(path);
         if (capture != null) {
             long tokens = capture.lowRank.getShape().get(0) / batchSize;
@@ -106,7 +130,7 @@ final class StackHook implements LinearHook, BackwardHook {
                     path,
                     shaped(capture.input, batchSize, tokens),
                     shaped(capture.lowRank, batchSize, tokens),
-                    shaped(gradient, stack, batchSize, tokens),
+                    shaped(seen, stack, batchSize, tokens),
                     shaped(projected, stack, batchSize, tokens)));
             // To be freed with the layer, not now: several maps may share their input.
             NDScope.register(capture.input);

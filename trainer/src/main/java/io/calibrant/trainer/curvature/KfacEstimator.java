@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Measures the K-FAC curvature of every block on one batch (method.md sections 1 and 2):
@@ -30,9 +31,10 @@ import java.util.function.Supplier;
  * <pre>F = (1/n) (sum a a^T) (x) (sum g g^T)</pre>
  *
  * <p>with a the block's input and g the gradient of the per-example loss by its output, never divided by the batch
- * size. For a linear h = W0 x + s B (A x): lora_A has a = x, g = s B^T dL/dh; lora_B has a = A x, g = s dL/dh. lm_head
- * is evaluated at the last real token alone, so its rows are those and its n is the number of examples under every
- * convention. So is the head of a sequence classifier where it is a block: a = h, g = dL/dz.
+ * size. For a linear h = W0 x + s B (A x): lora_A has a = x, g = s B^T dL/dh; lora_B has a = A x, g = s dL/dh; of a
+ * DoRA, h is what its row scales multiply, and these have no block. lm_head is evaluated at the last real token alone,
+ * so its rows are those and its n is the number of examples under every convention. So is the head of a sequence
+ * classifier where it is a block: a = h, g = dL/dz.
  *
  * <p>Weight gradients of single tokens are never formed; what one block needs is freed before the next.
  */
@@ -95,7 +97,7 @@ public final class KfacEstimator {
                 ? Cotangent.exact(classes.probabilities(), classes.classes(), classes.classCount())
                 : List.of(Cotangent.ofLabels(classes, fisherLabels));
         boolean[][] active = cotangents.stream().map(Cotangent::active).toArray(boolean[][]::new);
-        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, 1);
+        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, path -> 1);
         double scaling = model.settings().scaling();
         pass.backward(stacked(cotangents, pass, scaling), gradient -> {
             TokenRows of = rows.of(gradient.path());
@@ -131,7 +133,8 @@ public final class KfacEstimator {
             Pass pass, LoraWeights weights, List<EncodedPrompt> prompts, long batch, MathThreads threads) {
         int[] labels = labels(prompts);
         // training differentiates the mean loss: undo the mean, and let s enter, which is not in dL/dh
-        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.QUICK, pass.scaling() * labels.length);
+        BatchRows rows = new BatchRows(
+                pass.batch(), batch, RowReduction.QUICK, path -> pass.scaling(path) * labels.length);
         Map<String, List<String>> readers = new LinkedHashMap<>();
         List<Runnable> pieces = new ArrayList<>();
         for (String path : pass.linears()) {
@@ -199,7 +202,7 @@ public final class KfacEstimator {
     private final class BatchRows {
         private final long batch;
         private final int powerSteps;
-        private final double scale;
+        private final ToDoubleFunction<String> scale;
         private final TokenRows all;
         private final TokenRows last;
         private final Map<String, FactorRows> large = new ConcurrentHashMap<>();
@@ -209,9 +212,9 @@ public final class KfacEstimator {
          * None yet.
          *
          * @param powerSteps of the reduction of rows
-         * @param scale what all gradients are still to be multiplied by
+         * @param scale what the gradients of a map are still to be multiplied by
          */
-        BatchRows(TokenBatch tokens, long batch, int powerSteps, double scale) {
+        BatchRows(TokenBatch tokens, long batch, int powerSteps, ToDoubleFunction<String> scale) {
             this.batch = batch;
             this.powerSteps = powerSteps;
             this.scale = scale;
@@ -244,8 +247,9 @@ public final class KfacEstimator {
          * @param gb rows of s B^T dL/dh [rows, r], but for the scale
          */
         void gradient(String path, NDArray g, NDArray gb) {
-            large.put(path + LORA_B, reduce(g, path + LORA_B, scale));
-            small.put(path + LORA_A, small(gb, scale));
+            double times = scale.applyAsDouble(path);
+            large.put(path + LORA_B, reduce(g, path + LORA_B, times));
+            small.put(path + LORA_A, small(gb, times));
         }
 
         /**
@@ -285,7 +289,7 @@ public final class KfacEstimator {
         List<BlockStatistics> blocks(LoraWeights weights, Optional<ClassifierHead> head) {
             List<BlockStatistics> blocks = new ArrayList<>();
             weights.pairs().forEach((path, pair) -> {
-                int r = Math.toIntExact(pair.a().getShape().get(0));
+                int r = pair.rank();
                 int n = of(path).count();
                 FactorRows inputs = large.get(ModelConfig.inputOf(path));
                 FactorRows gradients = large.get(path + LORA_B);

@@ -24,19 +24,22 @@ public final class Adapter {
     private final LoraSettings settings;
     private final int[] classTokens;
     private final Map<String, LoraMatrices> matrices;
-    private final float[] fullHeadB;
+    private final LoraMatrices fullHead;
+    private final SavedModules saved;
     private final ClassifierHead classifier;
 
     private Adapter(
             LoraSettings settings,
             int[] classTokens,
             Map<String, LoraMatrices> matrices,
-            float[] fullHeadB,
+            LoraMatrices fullHead,
+            SavedModules saved,
             ClassifierHead classifier) {
         this.settings = settings;
         this.classTokens = classTokens;
         this.matrices = Collections.unmodifiableMap(matrices);
-        this.fullHeadB = fullHeadB;
+        this.fullHead = fullHead;
+        this.saved = saved;
         this.classifier = classifier;
     }
 
@@ -53,16 +56,17 @@ public final class Adapter {
         for (LinearShape full : settings.targets().select(config)) {
             LinearShape linear = trimmed(full, classTokens.length);
             long widest = Math.max(linear.inputs(), linear.outputs());
-            if (settings.rank() * widest > MOST_NUMBERS) {
+            int rank = settings.rank(linear.path());
+            if (rank * widest > MOST_NUMBERS) {
                 throw new IllegalArgumentException("LoRA rank must be at most " + MOST_NUMBERS / widest + " for "
-                        + linear.path() + " of width " + widest + ", got " + settings.rank());
+                        + linear.path() + " of width " + widest + ", got " + rank);
             }
             double bound = 1 / Math.sqrt(linear.inputs());
-            float[] a = new float[settings.rank() * linear.inputs()];
+            float[] a = new float[rank * linear.inputs()];
             for (int i = 0; i < a.length; i++) {
                 a[i] = (float) ((2 * random.nextDouble() - 1) * bound);
             }
-            all.add(new LoraMatrices(linear, settings.rank(), a, new float[linear.outputs() * settings.rank()]));
+            all.add(new LoraMatrices(linear, rank, a, new float[linear.outputs() * rank]));
         }
         return of(config, settings, classTokens, all);
     }
@@ -76,7 +80,7 @@ public final class Adapter {
      */
     public static Adapter of(
             ModelConfig config, LoraSettings settings, int[] classTokens, List<LoraMatrices> matrices) {
-        return of(config, settings, classTokens, matrices, null);
+        return of(config, settings, classTokens, matrices, null, SavedModules.NONE);
     }
 
     static Adapter of(
@@ -84,7 +88,8 @@ public final class Adapter {
             LoraSettings settings,
             int[] classTokens,
             List<LoraMatrices> matrices,
-            float[] fullHeadB) {
+            LoraMatrices fullHead,
+            SavedModules saved) {
         checkTokens(config, classTokens);
         Map<String, LoraMatrices> given = new LinkedHashMap<>();
         matrices.forEach(m -> given.put(m.linear().path(), m));
@@ -95,9 +100,9 @@ public final class Adapter {
             if (found == null) {
                 throw new IllegalArgumentException("adapter without " + linear.path() + ", which its targets select");
             }
-            if (!found.linear().equals(linear) || found.rank() != settings.rank()) {
+            if (!found.linear().equals(linear) || found.rank() != settings.rank(linear.path())) {
                 throw new IllegalArgumentException(linear.path() + ": expected " + linear.inputs() + " inputs, "
-                        + linear.outputs() + " outputs, rank " + settings.rank() + ", found "
+                        + linear.outputs() + " outputs, rank " + settings.rank(linear.path()) + ", found "
                         + found.linear().inputs() + ", " + found.linear().outputs() + ", " + found.rank());
             }
             ordered.put(linear.path(), found);
@@ -106,7 +111,7 @@ public final class Adapter {
             throw new IllegalArgumentException(
                     "adapter with " + given.keySet().iterator().next() + ", which its targets do not select");
         }
-        return new Adapter(settings, classTokens.clone(), ordered, fullHeadB, null);
+        return new Adapter(settings, classTokens.clone(), ordered, fullHead, saved, null);
     }
 
     private static void checkTokens(ModelConfig config, int[] classTokens) {
@@ -156,7 +161,7 @@ public final class Adapter {
         if (!ordered.keySet().equals(matrices.keySet())) {
             throw new IllegalArgumentException("other maps: " + ordered.keySet());
         }
-        return new Adapter(settings, classTokens, ordered, fullHeadB, classifier);
+        return new Adapter(settings, classTokens, ordered, fullHead, saved, classifier);
     }
 
     /**
@@ -169,7 +174,7 @@ public final class Adapter {
             throw new IllegalArgumentException(
                     "score must have a row for each of " + classTokens.length + " classes, got " + head.classes());
         }
-        return new Adapter(settings, classTokens, matrices, fullHeadB, head);
+        return new Adapter(settings, classTokens, matrices, fullHead, saved, head);
     }
 
     /** The head of a sequence classifier; empty where labels are tokens. */
@@ -177,8 +182,18 @@ public final class Adapter {
         return Optional.ofNullable(classifier);
     }
 
-    /** All V rows of lm_head.lora_B as they were read, [V, r]; not to be changed. */
-    Optional<float[]> fullHeadB() {
-        return Optional.ofNullable(fullHeadB);
+    /** The matrices of lm_head with all V rows, as they were read. */
+    Optional<LoraMatrices> fullHead() {
+        return Optional.ofNullable(fullHead);
+    }
+
+    /** What of the base model it was trained with beside LoRA. */
+    public SavedModules saved() {
+        return saved;
+    }
+
+    /** Whether it is a DoRA: the rows of its adapted weights have lengths of their own. */
+    public boolean isDora() {
+        return matrices.values().stream().anyMatch(m -> m.magnitude().isPresent());
     }
 }

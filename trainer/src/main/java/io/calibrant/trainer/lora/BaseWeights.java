@@ -7,10 +7,12 @@ import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Set;
 
 /**
- * Weights in an adapter's file that are no lora_A or lora_B: embeddings, a head, a base layer. PEFT loads them over the
- * base model's. They are not loaded here, so they have to be the base model's own.
+ * Weights in an adapter's file that are not LoRA's: embeddings, a head, a base layer. PEFT loads them over the base
+ * model's. Those that the adapter says it was trained with are loaded here, too ({@link SavedModules}); the others have
+ * to be the base model's own.
  */
 public final class BaseWeights {
     /** Numbers that are compared at a time. */
@@ -27,21 +29,27 @@ public final class BaseWeights {
      * @param adapter its directory
      * @param model the base model's directory
      * @throws ModelFileException naming file and tensor of the first weight that the base model does not have, or has
-     *     otherwise; a difference that its narrower type makes does not count
+     *     otherwise; a difference that its narrower type makes does not count, nor do the numbers of a weight that was
+     *     trained
      */
     public static void requireUnchanged(Path adapter, Path model) {
+        Set<String> trained = Set.copyOf(Peft.replaced(adapter).tensors().values());
         boolean classifier = Peft.isClassifier(adapter); // its head is read
         try (SafetensorsReader own = SafetensorsReader.open(adapter.resolve(Peft.WEIGHTS));
                 SafetensorsReader base = SafetensorsReader.open(model)) {
             for (String name : own.names()) {
                 if (!name.contains(".lora_") && !(classifier && SequenceClassifier.isHead(name))) {
-                    requireUnchanged(own, own.entry(name), base);
+                    TensorEntry original = sameKind(own.entry(name), base);
+                    if (!trained.contains(name)) {
+                        requireUnchanged(own, own.entry(name), base, original);
+                    }
                 }
             }
         }
     }
 
-    private static void requireUnchanged(SafetensorsReader own, TensorEntry tensor, SafetensorsReader base) {
+    /** The base model's tensor in whose place this one would be, of the same shape. */
+    private static TensorEntry sameKind(TensorEntry tensor, SafetensorsReader base) {
         String name = nameInBase(tensor.name(), base);
         if (!base.contains(name)) {
             throw changed(tensor, "which the base model " + base.source().getParent() + " does not have");
@@ -56,6 +64,11 @@ public final class BaseWeights {
         if (!tensor.type().isFloatingPoint() || !original.type().isFloatingPoint()) {
             throw changed(tensor, "of " + tensor.type() + ", where the base model's is of " + original.type());
         }
+        return original;
+    }
+
+    private static void requireUnchanged(
+            SafetensorsReader own, TensorEntry tensor, SafetensorsReader base, TensorEntry original) {
         for (long from = 0; from < tensor.size(); from += COMPARED) {
             int count = (int) Math.min(COMPARED, tensor.size() - from);
             float[] a = floats(own, tensor, from, count);
@@ -81,8 +94,7 @@ public final class BaseWeights {
 
     /** The base model's name of a tensor; of a tied pair its file holds perhaps the other one. */
     private static String nameInBase(String name, SafetensorsReader base) {
-        String plain = (name.startsWith(Peft.PREFIX) ? name.substring(Peft.PREFIX.length()) : name)
-                .replace(".base_layer.", ".");
+        String plain = AdapterTensors.nameInBase(name);
         if (plain.equals(HEAD) && !base.contains(HEAD)) {
             return EMBEDDING;
         }

@@ -1,14 +1,16 @@
 package io.calibrant.trainer.lora;
 
 import io.calibrant.trainer.model.LinearShape;
+import java.util.Optional;
 
-/** The two matrices of one adapted linear map, on the host, float32, row-major. Immutable. */
+/** The two matrices of one adapted linear map, on the host, float32, row-major; of a DoRA also m. Immutable. */
 public final class LoraMatrices {
 
     private final LinearShape linear;
     private final int rank;
     private final float[] a;
     private final float[] b;
+    private final float[] magnitude;
 
     /**
      * Copies the matrices.
@@ -19,12 +21,29 @@ public final class LoraMatrices {
      * @throws IllegalArgumentException if sizes do not fit
      */
     public LoraMatrices(LinearShape linear, int rank, float[] a, float[] b) {
+        this(linear, rank, a, b, null);
+    }
+
+    /**
+     * Copies the matrices of a DoRA.
+     *
+     * @param linear the adapted map; for the head its outputs are the class tokens
+     * @param a [r, Din]
+     * @param b [Dout, r]
+     * @param magnitude m [Dout]; null for plain LoRA
+     * @throws IllegalArgumentException if sizes do not fit
+     */
+    public LoraMatrices(LinearShape linear, int rank, float[] a, float[] b, float[] magnitude) {
         check(linear.path() + ".lora_A", a.length, rank, linear.inputs());
         check(linear.path() + ".lora_B", b.length, linear.outputs(), rank);
+        if (magnitude != null) {
+            check(linear.path() + ".lora_magnitude_vector", magnitude.length, linear.outputs(), 1);
+        }
         this.linear = linear;
         this.rank = rank;
         this.a = a.clone();
         this.b = b.clone();
+        this.magnitude = magnitude == null ? null : magnitude.clone();
     }
 
     private static void check(String name, int length, int rows, int columns) {
@@ -32,6 +51,15 @@ public final class LoraMatrices {
             throw new IllegalArgumentException(name + ": expected " + rows + "x" + columns + " = "
                     + (long) rows * columns + " numbers, found " + length);
         }
+    }
+
+    /**
+     * The same map with other matrices.
+     *
+     * @throws IllegalArgumentException if sizes do not fit
+     */
+    public LoraMatrices with(float[] newA, float[] newB) {
+        return new LoraMatrices(linear, rank, newA, newB, magnitude);
     }
 
     /** The adapted map; for the head its outputs are the class tokens. */
@@ -52,5 +80,10 @@ public final class LoraMatrices {
     /** A copy of lora_B, [Dout, r]. */
     public float[] b() {
         return b.clone();
+    }
+
+    /** A copy of m, the lengths that DoRA gives the rows of the adapted weight, [Dout]; empty for plain LoRA. */
+    public Optional<float[]> magnitude() {
+        return Optional.ofNullable(magnitude).map(float[]::clone);
     }
 }

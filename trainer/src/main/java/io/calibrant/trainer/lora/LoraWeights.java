@@ -29,8 +29,17 @@ public final class LoraWeights implements AutoCloseable {
      * @param linear the adapted map; for the head its outputs are the class tokens
      * @param a lora_A, [r, Din]
      * @param b lora_B, [Dout, r]
+     * @param magnitude m of DoRA [Dout]; null for plain LoRA
+     * @param scaling s of this map, [1]
+     * @param relative s of this map over that of the adapter, [1]; null where they are the same
      */
-    public record Pair(LinearShape linear, NDArray a, NDArray b) {}
+    public record Pair(
+            LinearShape linear, NDArray a, NDArray b, NDArray magnitude, NDArray scaling, NDArray relative) {
+        /** r. */
+        public int rank() {
+            return Math.toIntExact(a.getShape().get(0));
+        }
+    }
 
     /**
      * Copies an adapter to the device of {@code parent}.
@@ -41,17 +50,28 @@ public final class LoraWeights implements AutoCloseable {
         manager = parent.newSubManager();
         origin = adapter;
         Map<String, Pair> made = new LinkedHashMap<>();
-        int rank = adapter.settings().rank();
+        LoraSettings settings = adapter.settings();
+        double common = settings.scaling();
         adapter.matrices().forEach((path, m) -> {
             LinearShape l = m.linear();
+            double own = settings.scaling(path);
             made.put(
                     path,
                     new Pair(
                             l,
-                            Constants.array(manager, m.a(), new Shape(rank, l.inputs()), dataType),
-                            Constants.array(manager, m.b(), new Shape(l.outputs(), rank), dataType)));
+                            Constants.array(manager, m.a(), new Shape(m.rank(), l.inputs()), dataType),
+                            Constants.array(manager, m.b(), new Shape(l.outputs(), m.rank()), dataType),
+                            m.magnitude()
+                                    .map(all -> Constants.array(manager, all, new Shape(l.outputs()), dataType))
+                                    .orElse(null),
+                            number(own, dataType),
+                            own == common ? null : number(own / common, dataType)));
         });
         pairs = Collections.unmodifiableMap(made);
+    }
+
+    private NDArray number(double value, DataType dataType) {
+        return Constants.array(manager, new double[] {value}, new Shape(1), dataType);
     }
 
     /** The weights by module path, in the order of the forward pass. */
@@ -75,9 +95,7 @@ public final class LoraWeights implements AutoCloseable {
     /** The weights as they are now, copied to the host. */
     public Adapter snapshot() {
         List<LoraMatrices> now = new ArrayList<>();
-        pairs.values()
-                .forEach(p ->
-                        now.add(new LoraMatrices(p.linear, origin.settings().rank(), host(p.a), host(p.b))));
+        pairs.forEach((path, p) -> now.add(origin.matrices().get(path).with(host(p.a), host(p.b))));
         return origin.with(now);
     }
 

@@ -1,46 +1,34 @@
 package io.calibrant.trainer.lora;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.trainer.files.MissingFile;
 import io.calibrant.trainer.model.ConfigFile;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
+import io.calibrant.trainer.safetensors.TensorEntry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
  * Adapters as directories of Python's PEFT: {@code adapter_config.json} and {@code adapter_model.safetensors}. Tensors
- * that are no lora_A or lora_B (PEFT also stores lm_head's base weight) are not read; {@link BaseWeights} checks that
- * they are those of the base model.
+ * that are not LoRA's (PEFT also stores lm_head's base weight) are not read; {@link BaseWeights} checks that they are
+ * those of the base model, unless the adapter says that it was trained with them ({@link SavedModules}).
  */
 public final class Peft {
 
-    private static final String CONFIG = "adapter_config.json";
     /** The file of the weights. */
     static final String WEIGHTS = "adapter_model.safetensors";
 
-    /** What PEFT puts before the name of every module. */
-    static final String PREFIX = "base_model.model.";
-
     private static final String PICKLED = "adapter_model.bin";
     private static final String RUN = "calibrant.run";
-    private static final String INIT = "init_lora_weights";
-
-    /** Words for the first weights of an adapter for which PEFT leaves the base model as it is. */
-    private static final List<String> BASE_KEPT = List.of("gaussian", "eva", "orthogonal");
-
-    private static final JsonMapper JSON = new JsonMapper();
 
     private Peft() {}
 
@@ -54,72 +42,144 @@ public final class Peft {
      *     does not fit the model; names file, tensor or key, expected and found
      */
     public static Adapter read(Path directory, ModelConfig config, int[] classTokens) {
-        LoraSettings settings = PeftConfig.read(directory.resolve(CONFIG));
+        PeftConfig peft = PeftConfig.read(directory);
+        LoraSettings settings = peft.settings();
+        Path file = weights(directory);
+        List<LinearShape> selected;
+        try {
+            selected = settings.targets().select(config);
+        } catch (IllegalArgumentException e) {
+            throw peft.refusedTargets(e);
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+            AdapterTensors tensors = AdapterTensors.of(reader);
+            refuseUnselected(file, tensors, selected, peft);
+            List<LinearShape> linears = peft.mayLeaveOut()
+                    ? selected.stream()
+                            .filter(each -> tensors.modules().contains(each.path()))
+                            .toList()
+                    : selected;
+            if (linears.isEmpty()) {
+                throw new ModelFileException(file + ": no tensor of any map that target_modules of " + PeftConfig.NAME
+                        + " selects in this model");
+            }
+            if (linears.size() < selected.size()) {
+                settings = settings.withTargets(new LoraTargets(
+                        linears.stream().map(LinearShape::path).toList(), ""));
+            }
+            List<LoraMatrices> matrices = new ArrayList<>();
+            LoraMatrices fullHead = null;
+            for (LinearShape linear : linears) {
+                LoraMatrices read = load(reader, tensors, linear, settings, peft.isDora());
+                if (linear.path().equals(ModelConfig.HEAD)) {
+                    fullHead = read;
+                    read = rows(read, classTokens);
+                }
+                matrices.add(read);
+            }
+            SavedModules saved = SavedModules.find(peft, tensors, file);
+            return Adapter.of(config, settings, classTokens, matrices, fullHead, saved);
+        }
+    }
+
+    private static Path weights(Path directory) {
         Path file = directory.resolve(WEIGHTS);
         if (!Files.isRegularFile(file)) {
             throw new ModelFileException(file
                     + (Files.exists(file) ? ": not a file" : ": no such file")
                     + " (adapters are read from safetensors only)" + MissingFile.explain(file));
         }
-        List<LinearShape> linears;
-        try {
-            linears = settings.targets().select(config);
-        } catch (IllegalArgumentException e) {
-            throw new ModelFileException(directory.resolve(CONFIG) + ": target_modules: " + e.getMessage(), e);
-        }
+        return file;
+    }
+
+    /**
+     * The weights of the base model that an adapter was trained with and brings along.
+     *
+     * @throws ModelFileException if a file is missing or damaged, or the adapter is of a kind that is not supported
+     */
+    public static ReplacedWeights replaced(Path directory) {
+        PeftConfig peft = PeftConfig.read(directory);
+        Path file = weights(directory);
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
-            refuseUnselected(file, reader, linears);
-            List<LoraMatrices> matrices = new ArrayList<>();
-            float[] fullHeadB = null;
-            int rank = settings.rank();
-            for (LinearShape linear : linears) {
-                float[] a = load(reader, key(linear, "lora_A"), rank, linear.inputs());
-                float[] b = load(reader, key(linear, "lora_B"), linear.outputs(), rank);
-                if (linear.path().equals(ModelConfig.HEAD)) {
-                    fullHeadB = b;
-                    b = rows(b, classTokens, rank);
-                }
-                matrices.add(new LoraMatrices(Adapter.trimmed(linear, classTokens.length), rank, a, b));
-            }
-            return Adapter.of(config, settings, classTokens, matrices, fullHeadB);
+            return SavedModules.find(peft, AdapterTensors.of(reader), file).weights();
         }
     }
 
-    private static String key(LinearShape linear, String matrix) {
-        return PREFIX + linear.path() + "." + matrix + ".weight";
+    private static LoraMatrices load(
+            SafetensorsReader reader, AdapterTensors tensors, LinearShape linear, LoraSettings settings, boolean dora) {
+        String path = linear.path();
+        int rank = settings.rank(path);
+        String name = tensors.name(path, AdapterTensors.A);
+        if (rank != settings.rank() && tensors.has(path, AdapterTensors.A)) {
+            TensorEntry a = reader.entry(name);
+            if (!a.shape().equals(List.of((long) rank, (long) linear.inputs()))) {
+                throw new ModelFileException(a.file() + ": tensor " + name + ": expected rank " + rank
+                        + ", as rank_pattern of " + PeftConfig.NAME + " says of " + path + ", found shape "
+                        + TensorEntry.describe(a.shape()));
+            }
+        }
+        float[] a = load(reader, name, rank, linear.inputs());
+        float[] b = load(reader, tensors.name(path, AdapterTensors.B), linear.outputs(), rank);
+        if (!dora) {
+            return new LoraMatrices(linear, rank, a, b);
+        }
+        if (!tensors.has(path, AdapterTensors.MAGNITUDE)) {
+            throw new ModelFileException(reader.source() + ": no tensor "
+                    + tensors.name(path, AdapterTensors.MAGNITUDE) + ", which " + PeftConfig.DORA + " of "
+                    + PeftConfig.NAME + " asks for");
+        }
+        float[] magnitude = load(reader, tensors.name(path, AdapterTensors.MAGNITUDE), linear.outputs());
+        return new LoraMatrices(linear, rank, a, b, magnitude);
     }
 
-    private static float[] load(SafetensorsReader reader, String key, int rows, int columns) {
-        reader.entry(key, rows, columns);
-        return reader.finiteFloats(key);
+    private static float[] load(SafetensorsReader reader, String name, long... shape) {
+        reader.entry(name, shape);
+        return reader.finiteFloats(name);
     }
 
     /** A LoRA tensor that the targets do not select means that half of the adapter would silently be dropped. */
-    private static void refuseUnselected(Path file, SafetensorsReader reader, List<LinearShape> linears) {
-        for (String name : reader.names()) {
-            if (name.contains(".lora_")
-                    && linears.stream()
-                            .noneMatch(l -> name.equals(key(l, "lora_A")) || name.equals(key(l, "lora_B")))) {
+    private static void refuseUnselected(
+            Path file, AdapterTensors tensors, List<LinearShape> linears, PeftConfig peft) {
+        for (String name : tensors.ofLora()) {
+            boolean magnitude = name.contains("." + AdapterTensors.MAGNITUDE);
+            if (linears.stream()
+                    .noneMatch(linear -> Stream.of(AdapterTensors.A, AdapterTensors.B, AdapterTensors.MAGNITUDE)
+                            .anyMatch(part -> name.equals(tensors.name(linear.path(), part))))) {
                 throw new ModelFileException(file + ": tensor " + name
-                        + ": belongs to no linear map that target_modules of " + CONFIG + " selects in this model");
+                        + ": belongs to no linear map that target_modules of " + PeftConfig.NAME
+                        + " selects in this model");
+            }
+            if (magnitude && !peft.isDora()) {
+                throw new ModelFileException(file + ": tensor " + name + ": " + PeftConfig.DORA + " of "
+                        + PeftConfig.NAME + " must be true for it");
             }
         }
     }
 
-    private static float[] rows(float[] full, int[] tokens, int rank) {
-        float[] picked = new float[tokens.length * rank];
+    /** The rows of an adapted head that belong to class tokens. */
+    private static LoraMatrices rows(LoraMatrices full, int[] tokens) {
+        return new LoraMatrices(
+                Adapter.trimmed(full.linear(), tokens.length),
+                full.rank(),
+                full.a(),
+                rows(full.b(), tokens, full.rank()),
+                full.magnitude().map(m -> rows(m, tokens, 1)).orElse(null));
+    }
+
+    private static float[] rows(float[] full, int[] tokens, int width) {
+        float[] picked = new float[tokens.length * width];
         for (int k = 0; k < tokens.length; k++) {
-            if (tokens[k] < 0 || (tokens[k] + 1L) * rank > full.length) {
+            if (tokens[k] < 0 || (tokens[k] + 1L) * width > full.length) {
                 throw new IllegalArgumentException("class token " + tokens[k] + " is not in the vocabulary");
             }
-            System.arraycopy(full, tokens[k] * rank, picked, k * rank, rank);
+            System.arraycopy(full, tokens[k] * width, picked, k * width, width);
         }
         return picked;
     }
 
     /**
      * Writes an adapter, creating the directory. Rows of lm_head.lora_B that belong to no class token are those that
-     * were read, or zero.
+     * were read, or zero. What it was trained with beside LoRA is copied from where it was read.
      *
      * @param config the model it belongs to
      * @param baseModel what PEFT shall take for the base model, a path or a name; may be empty
@@ -136,32 +196,43 @@ public final class Peft {
 
     private static void write(
             Path directory, Adapter adapter, ModelConfig config, String baseModel, SafetensorsWriter writer) {
-        int rank = adapter.settings().rank();
         for (LoraMatrices m : adapter.matrices().values()) {
-            LinearShape linear = m.linear();
-            writer.add(key(linear, "lora_A"), m.a(), rank, linear.inputs());
-            if (linear.path().equals(ModelConfig.HEAD)) {
-                writer.add(key(linear, "lora_B"), fullHeadB(adapter, m, config), config.vocabularySize(), rank);
-            } else {
-                writer.add(key(linear, "lora_B"), m.b(), linear.outputs(), rank);
-            }
+            String path = m.linear().path();
+            LoraMatrices all = path.equals(ModelConfig.HEAD) ? fullHead(adapter, m, config) : m;
+            int outputs = all.linear().outputs();
+            writer.add(AdapterTensors.saved(path, AdapterTensors.A), all.a(), m.rank(), m.linear().inputs());
+            writer.add(AdapterTensors.saved(path, AdapterTensors.B), all.b(), outputs, m.rank());
+            all.magnitude()
+                    .ifPresent(magnitude ->
+                            writer.add(AdapterTensors.saved(path, AdapterTensors.MAGNITUDE), magnitude, outputs));
         }
+        copySaved(adapter.saved(), writer);
         adapter.classifier()
                 .ifPresent(head -> writer.add(
-                        PREFIX + ModelConfig.SCORE + ".weight", head.weight(), head.classes(), head.width()));
+                        AdapterTensors.PREFIX + ModelConfig.SCORE + ".weight",
+                        head.weight(),
+                        head.classes(),
+                        head.width()));
         try {
             Files.createDirectories(directory);
             writer.write(directory.resolve(WEIGHTS));
-            Files.writeString(
-                    directory.resolve(CONFIG),
-                    JSON.writerWithDefaultPrettyPrinter()
-                                    .writeValueAsString(PeftConfig.describe(
-                                            adapter.settings(),
-                                            baseModel,
-                                            adapter.classifier().isPresent()))
-                            + "\n");
+            Files.writeString(directory.resolve(PeftConfig.NAME), PeftConfig.describe(adapter, baseModel));
         } catch (IOException e) {
             throw new ModelFileException(directory + ": cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    private static void copySaved(SavedModules saved, SafetensorsWriter writer) {
+        if (saved.weights().isEmpty()) {
+            return;
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(saved.weights().file())) {
+            saved.weights().tensors().forEach((base, stored) -> {
+                long[] shape = reader.entry(stored).shape().stream()
+                        .mapToLong(Long::longValue)
+                        .toArray();
+                writer.add(saved.saved(base), reader.finiteFloats(stored), shape);
+            });
         }
     }
 
@@ -171,7 +242,7 @@ public final class Peft {
      * @throws ModelFileException if the configuration of the adapter is no JSON object
      */
     public static boolean isClassifier(Path directory) {
-        Path file = directory.resolve(CONFIG);
+        Path file = directory.resolve(PeftConfig.NAME);
         return Files.exists(file) && PeftConfig.isClassifier(ConfigFile.read(file));
     }
 
@@ -195,170 +266,24 @@ public final class Peft {
         }
     }
 
-    private static float[] fullHeadB(Adapter adapter, LoraMatrices head, ModelConfig config) {
-        int rank = adapter.settings().rank();
-        float[] full =
-                adapter.fullHeadB().map(float[]::clone).orElseGet(() -> new float[config.vocabularySize() * rank]);
-        float[] b = head.b();
-        int[] tokens = adapter.classTokens();
-        for (int k = 0; k < tokens.length; k++) {
-            System.arraycopy(b, k * rank, full, tokens[k] * rank, rank);
+    /** All rows of the head: those of the class tokens as they are now, the others as they were read. */
+    private static LoraMatrices fullHead(Adapter adapter, LoraMatrices head, ModelConfig config) {
+        int rank = head.rank();
+        int vocabulary = config.vocabularySize();
+        Optional<LoraMatrices> read = adapter.fullHead();
+        float[] b = read.map(LoraMatrices::b).orElseGet(() -> new float[vocabulary * rank]);
+        put(b, head.b(), adapter.classTokens(), rank);
+        float[] magnitude = read.flatMap(LoraMatrices::magnitude).orElse(null);
+        if (magnitude != null) {
+            put(magnitude, head.magnitude().orElseThrow(), adapter.classTokens(), 1);
         }
-        return full;
+        LinearShape full = new LinearShape(head.linear().path(), head.linear().inputs(), vocabulary);
+        return new LoraMatrices(full, rank, head.a(), b, magnitude);
     }
 
-    /** {@code adapter_config.json}. */
-    private static final class PeftConfig {
-        private static final String CAUSAL = "CAUSAL_LM";
-        private static final String CLASSIFIER = "SEQ_CLS";
-        private static final List<String> HEADS = List.of("classifier", ModelConfig.SCORE);
-
-        private final ConfigFile file;
-        private final JsonNode root;
-
-        private PeftConfig(ConfigFile file) {
-            this.file = file;
-            root = file.root();
-        }
-
-        static LoraSettings read(Path file) {
-            return new PeftConfig(ConfigFile.read(file)).settings();
-        }
-
-        static boolean isClassifier(ConfigFile file) {
-            return file.text("task_type").orElse("").equals(CLASSIFIER);
-        }
-
-        private LoraSettings settings() {
-            String type = file.text("peft_type").orElse("");
-            if (!type.equals("LORA")) {
-                throw file.refused("peft_type", "LORA", ConfigFile.quoted(type));
-            }
-            String task = file.text("task_type").orElse(CAUSAL);
-            if (!task.equals(CAUSAL) && !task.equals(CLASSIFIER)) {
-                throw file.refused("task_type", CAUSAL + " or " + CLASSIFIER, ConfigFile.quoted(task));
-            }
-            String bias = file.text("bias").orElse("none");
-            if (!bias.equals("none")) {
-                throw file.refused("bias", "none", ConfigFile.quoted(bias));
-            }
-            for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora")) {
-                if (file.isTrue(key)) {
-                    throw file.refused(key, "false", "true");
-                }
-            }
-            for (String key : List.of(
-                    "rank_pattern",
-                    "alpha_pattern",
-                    "modules_to_save",
-                    "layers_to_transform",
-                    "layers_pattern",
-                    "layer_replication",
-                    "exclude_modules",
-                    "target_parameters",
-                    "trainable_token_indices",
-                    "alora_invocation_tokens",
-                    "arrow_config",
-                    "kasa_config",
-                    "monteclora_config",
-                    "velora_config")) {
-                JsonNode node = root.path(key);
-                boolean empty = node.isMissingNode() || node.isNull() || (node.isContainerNode() && node.isEmpty());
-                boolean heads = key.equals("modules_to_save") && task.equals(CLASSIFIER) && isHeads(node);
-                if (!empty && !heads) {
-                    throw file.refused(key, "null or empty", node);
-                }
-            }
-            refuseChangedBase();
-            try {
-                return new LoraSettings(
-                        file.integer("r"),
-                        file.number("lora_alpha"),
-                        file.number("lora_dropout", 0),
-                        file.isTrue("use_rslora"),
-                        targets());
-            } catch (IllegalArgumentException e) {
-                throw file.refused(e);
-            }
-        }
-
-        /** What PEFT names for every sequence classifier: of the two the model has score. */
-        private static boolean isHeads(JsonNode names) {
-            boolean heads = true;
-            for (JsonNode name : names) {
-                heads &= HEADS.contains(name.asText());
-            }
-            return heads;
-        }
-
-        /** For some first weights PEFT takes away from the base what it gives to the adapter, and saves only this. */
-        private void refuseChangedBase() {
-            JsonNode init = root.path(INIT);
-            boolean kept = init.isMissingNode()
-                    || init.isNull()
-                    || init.isBoolean()
-                    || (init.isTextual() && BASE_KEPT.contains(init.textValue().toLowerCase(Locale.ROOT)));
-            if (!kept) {
-                throw file.refused(
-                        INIT,
-                        "true, false or one of " + String.join(", ", BASE_KEPT)
-                                + " (for others PEFT changes the base model's weights, too: save_pretrained(DIR,"
-                                + " path_initial_model_for_weight_conversion=INITIAL) writes an adapter of the"
-                                + " unchanged"
-                                + " base for pissa, olora, corda and lora_ga; for loftq save the changed base as a"
-                                + " model,"
-                                + " name it with --model, and set " + INIT + " to true)",
-                        init.isTextual() ? ConfigFile.quoted(init.textValue()) : init);
-            }
-        }
-
-        private LoraTargets targets() {
-            JsonNode node = root.path("target_modules");
-            if (node.isTextual()) {
-                return new LoraTargets(List.of(), node.asText());
-            }
-            List<String> names = new ArrayList<>();
-            boolean texts = node.isArray();
-            for (JsonNode name : node) {
-                texts &= name.isTextual();
-                names.add(name.asText());
-            }
-            if (!texts || names.isEmpty()) {
-                throw file.refused("target_modules", "a list of names or a regular expression", node);
-            }
-            return new LoraTargets(names, "");
-        }
-
-        static ObjectNode describe(LoraSettings settings, String baseModel, boolean classifier) {
-            ObjectNode root = JSON.createObjectNode();
-            root.put("peft_type", "LORA");
-            root.put("task_type", classifier ? CLASSIFIER : CAUSAL);
-            root.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
-            root.put("r", settings.rank());
-            if (settings.alpha() == Math.rint(settings.alpha())) {
-                root.put("lora_alpha", (long) settings.alpha());
-            } else {
-                root.put("lora_alpha", settings.alpha());
-            }
-            root.put("lora_dropout", settings.dropout());
-            root.put("use_rslora", settings.rootScaling());
-            LoraTargets targets = settings.targets();
-            if (targets.names().isEmpty()) {
-                root.put("target_modules", targets.pattern());
-            } else {
-                targets.names().forEach(root.putArray("target_modules")::add);
-            }
-            root.put("bias", "none");
-            root.put("fan_in_fan_out", false);
-            root.put("inference_mode", true);
-            root.put("init_lora_weights", true);
-            if (classifier) {
-                HEADS.forEach(root.putArray("modules_to_save")::add);
-            } else {
-                root.putNull("modules_to_save");
-            }
-            root.put("use_dora", false);
-            return root;
+    private static void put(float[] full, float[] rows, int[] tokens, int width) {
+        for (int k = 0; k < tokens.length; k++) {
+            System.arraycopy(rows, k * width, full, tokens[k] * width, width);
         }
     }
 }

@@ -119,7 +119,7 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
                 return head(reader, WEIGHT, width);
             }
         }
-        throw new ModelFileException(file + ": tensor " + Peft.PREFIX + WEIGHT
+        throw new ModelFileException(file + ": tensor " + AdapterTensors.PREFIX + WEIGHT
                 + " must be there (modules_to_save score), or " + WEIGHT + " in the base model " + model
                 + ", got neither: a sequence classifier has such a head");
     }
@@ -136,6 +136,6 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
 
     /** Whether a tensor of an adapter's file is its head. */
     static boolean isHead(String name) {
-        return name.replaceFirst("\\.modules_to_save(\\.default)?\\.", ".").equals(Peft.PREFIX + WEIGHT);
+        return name.replaceFirst("\\.modules_to_save(\\.default)?\\.", ".").equals(AdapterTensors.PREFIX + WEIGHT);
     }
 }

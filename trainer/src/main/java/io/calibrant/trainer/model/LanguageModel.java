@@ -57,7 +57,9 @@ public final class LanguageModel implements AutoCloseable {
         // Of a tied pair some files hold only the head.
         String table =
                 config.architecture().tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
-        embedding = loader.load(table, config.vocabularySize(), config.width());
+        embedding = loader.isReplaced(EMBEDDING)
+                ? loader.load(EMBEDDING, config.vocabularySize(), config.width())
+                : loader.loadOwn(table, config.vocabularySize(), config.width());
         NDArray epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
         layers = new DecoderLayer[config.layers()];
         LayerLoader layer = LayerLoader.first(loader, config, epsilon, rotaries);
@@ -66,14 +68,19 @@ public final class LanguageModel implements AutoCloseable {
             layer = layer.next();
         }
         norm = RmsNorm.load(loader, "model.norm.weight", config.width(), config, epsilon);
-        head = isHeadShared(config, loader) ? embedding : head(loader);
+        head = head(loader, table);
         embeddingScale = scales.embedding() == 1 ? null : loader.constant(scales.embedding());
         logitScale = new LogitScale(scales, loader::constant);
     }
 
-    /** Of a sequence classifier, whose file has another head in its place: null. */
-    private NDArray head(WeightLoader loader) {
-        return loader.has(SCORE) && !loader.has(HEAD)
+    /** Of a tied pair one may be replaced: the other one stays as it was. Of a sequence classifier's file: null. */
+    private NDArray head(WeightLoader loader, String table) {
+        if (!loader.isReplaced(HEAD) && isHeadShared(config, loader)) {
+            return loader.isReplaced(EMBEDDING)
+                    ? loader.loadOwn(table, config.vocabularySize(), config.width())
+                    : embedding;
+        }
+        return loader.has(SCORE) && !loader.has(HEAD) && !loader.isReplaced(HEAD)
                 ? null
                 : loader.load(HEAD, config.vocabularySize(), config.width());
     }
@@ -113,7 +120,18 @@ public final class LanguageModel implements AutoCloseable {
      *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device, DataType dataType) {
-        return load(directory, device, dataType, BaseFormat.F32);
+        return load(directory, device, dataType, ReplacedWeights.NONE);
+    }
+
+    /**
+     * Loads a model directory, with some weights replaced.
+     *
+     * @param dataType FLOAT32, or FLOAT64 for tests
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
+     *     configuration
+     */
+    public static LanguageModel load(Path directory, Device device, DataType dataType, ReplacedWeights replaced) {
+        return load(directory, device, dataType, BaseFormat.F32, replaced);
     }
 
     /**
@@ -124,21 +142,34 @@ public final class LanguageModel implements AutoCloseable {
      *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device, BaseFormat format) {
-        return load(directory, device, DataType.FLOAT32, format);
+        return load(directory, device, format, ReplacedWeights.NONE);
     }
 
-    private static LanguageModel load(Path directory, Device device, DataType dataType, BaseFormat format) {
+    /**
+     * As {@link #load(Path, Device, BaseFormat)}, with some weights replaced.
+     *
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
+     *     configuration
+     */
+    public static LanguageModel load(Path directory, Device device, BaseFormat format, ReplacedWeights replaced) {
+        return load(directory, device, DataType.FLOAT32, format, replaced);
+    }
+
+    private static LanguageModel load(
+            Path directory, Device device, DataType dataType, BaseFormat format, ReplacedWeights replaced) {
         if (dataType != DataType.FLOAT32 && dataType != DataType.FLOAT64) {
             throw new IllegalArgumentException("data type must be one of FLOAT32, FLOAT64, got " + dataType);
         }
         ModelConfig config = ModelConfig.read(directory);
         Optional<StoredQuantization> stored =
                 StoredQuantization.read(ConfigFile.read(directory.resolve("config.json")));
-        try (SafetensorsReader reader = SafetensorsReader.open(directory)) {
+        try (SafetensorsReader reader = SafetensorsReader.open(directory);
+                SafetensorsReader replacing = replaced.isEmpty() ? null : SafetensorsReader.open(replaced.file())) {
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             boolean loaded = false;
             try {
-                WeightLoader weights = new WeightLoader(reader, manager, dataType, format, stored);
+                WeightLoader weights =
+                        new WeightLoader(reader, replacing, replaced, manager, dataType, format, stored);
                 LanguageModel model = new LanguageModel(config, weights, manager, dataType);
                 loaded = true;
                 return model;

@@ -41,6 +41,9 @@ record Linear(String path, NDArray weight, NDArray bias) {
         long stack = gradient.getShape().get(0);
         long rows = gradient.getShape().get(1);
         NDArray flat = gradient.reshape(stack * rows, gradient.getShape().get(2));
+        if (adapted) {
+            flat = hook.beforeRowScales(path, flat);
+        }
         NDArray input = null;
         if (through) {
             NDArray flatBase = base == null

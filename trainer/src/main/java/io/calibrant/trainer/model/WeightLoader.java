@@ -32,6 +32,8 @@ final class WeightLoader {
     private static final String LAYERS = ".layers.";
 
     private final SafetensorsReader reader;
+    private final SafetensorsReader replacing;
+    private final ReplacedWeights replaced;
     private final NDManager manager;
     private final DataType dataType;
     private final BaseFormat format;
@@ -39,16 +41,23 @@ final class WeightLoader {
     private ByteBuffer buffer = ByteBuffer.allocateDirect(0);
 
     /**
+     * Loads from a model's files, or what takes their place.
+     *
+     * @param replacing the file that {@code replaced} names; null where that is empty
      * @param dataType of all that is loaded but the matrices where the format has another
      * @param stored what config.json says of the files
      */
     WeightLoader(
             SafetensorsReader reader,
+            SafetensorsReader replacing,
+            ReplacedWeights replaced,
             NDManager manager,
             DataType dataType,
             BaseFormat format,
             Optional<StoredQuantization> stored) {
         this.reader = reader;
+        this.replacing = replacing;
+        this.replaced = replaced;
         this.manager = manager;
         this.dataType = dataType;
         this.format = format;
@@ -64,15 +73,28 @@ final class WeightLoader {
         return reader.contains(name);
     }
 
+    /** Whether another weight takes the place of the model's own. */
+    boolean isReplaced(String name) {
+        return replaced.tensors().containsKey(name);
+    }
+
     /**
-     * Loads a matrix, or with one dimension a vector. Matrices are in the format's type, and may have only two bytes a
-     * number: {@link HalfPrecision} multiplies with them.
+     * Loads a matrix, or with one dimension a vector; what takes its place where something does. Matrices are in the
+     * format's type, and may have only two bytes a number: {@link HalfPrecision} multiplies with them.
      *
      * @throws io.calibrant.trainer.safetensors.ModelFileException naming file, tensor, expected and found; also where a
      *     number is NaN or infinite
      */
     NDArray load(String name, long... shape) {
-        WeightSource source = source(name, shape);
+        return load(isReplaced(name) ? replacing(name, shape) : source(name, shape), shape);
+    }
+
+    /** As {@link #load}, whatever takes its place. */
+    NDArray loadOwn(String name, long... shape) {
+        return load(source(name, shape), shape);
+    }
+
+    private NDArray load(WeightSource source, long... shape) {
         NDArray target = shape.length == 1 || format.type() == BaseType.F32
                 ? manager.create(new Shape(shape), dataType)
                 : HalfPrecision.zeros(manager, new Shape(shape), format.type());
@@ -89,6 +111,13 @@ final class WeightLoader {
             }
         }
         return target;
+    }
+
+    /** Where the numbers come from that take the place of a weight's; those are in no case four bits. */
+    private WeightSource replacing(String name, long... shape) {
+        TensorEntry entry = replacing.entry(replaced.tensors().get(name), shape);
+        ElementType type = format.type().elementType();
+        return (from, target) -> replacing.readRounded(entry, from, target, type);
     }
 
     /** Where the numbers of a weight come from: of the layers' matrices perhaps in four bits. */

@@ -22,7 +22,8 @@
  * buffers. Models raise {@code ModelFileException} and not the exception of settings, since this package does not
  * depend on schemas.
  *
- * <p>May depend on: {@code io.calibrant.trainer.files}, {@code io.calibrant.trainer.quantization},
+ * <p>May depend on: {@code io.calibrant.trainer.digest}, {@code io.calibrant.trainer.files},
+ * {@code io.calibrant.trainer.quantization},
  * {@code io.calibrant.trainer.safetensors}, {@code ai.djl}, {@code com.fasterxml.jackson.core},
  * {@code com.fasterxml.jackson.databind}.
  */

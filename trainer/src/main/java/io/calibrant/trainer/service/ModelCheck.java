@@ -12,6 +12,7 @@ import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.BaseWeights;
 import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.TokenBatch;
@@ -154,7 +155,11 @@ public final class ModelCheck {
      */
     public Summary answer(Consumer<Answered> answers) {
         try (LanguageModel model =
-                        LanguageModel.load(settings.model(), settings.device().resolve(), settings.base());
+                        LanguageModel.load(
+                                settings.model(),
+                                settings.device().resolve(),
+                                settings.base(),
+                                adapter.map(with -> with.saved().weights()).orElse(ReplacedWeights.NONE));
                 Answering answering = answering(model)) {
             Guessing guessing = new Guessing();
             double logLikelihood = 0;

@@ -4,6 +4,7 @@ import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.RunDescription;
@@ -39,10 +40,14 @@ final class RunDescriptions {
         record.put("checkpointEvery", Integer.toString(settings.curvature().checkpointEvery()));
         record.put("validationQuestions", Integer.toString(set.validation().size()));
         record.putAll(settings.base().settings());
+        ReplacedWeights replaced = adapter.saved().weights();
+        if (!replaced.isEmpty()) {
+            record.put(ReplacedWeights.SETTING, replaced.names());
+        }
         return new RunDescription(
                 settings.run(),
                 String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
-                ModelDigest.of(settings.model(), set.tokenizerChanges()),
+                ModelDigest.of(settings.model(), set.tokenizerChanges() + replaced.changes()),
                 adapter,
                 set.classTokens(),
                 set.form(),
@@ -59,8 +64,10 @@ final class RunDescriptions {
 
     private static String digest(Adapter adapter) {
         Digest digest = new Digest();
-        adapter.matrices()
-                .forEach((path, matrices) -> digest.add(path).add(matrices.a()).add(matrices.b()));
+        adapter.matrices().forEach((path, matrices) -> {
+            digest.add(path).add(matrices.a()).add(matrices.b());
+            matrices.magnitude().ifPresent(digest::add);
+        });
         adapter.classifier().ifPresent(head -> digest.add(ModelConfig.SCORE).add(head.weight()));
         return digest.hex();
     }

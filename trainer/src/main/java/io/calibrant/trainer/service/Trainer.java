@@ -81,6 +81,11 @@ public final class Trainer implements AutoCloseable {
         TrainingSet set = TrainingSet.read(settings, config, listener::warned);
         Adapter initial = adapter(config, set);
         settings.adapter().from().ifPresent(from -> BaseWeights.requireUnchanged(from, settings.model()));
+        Require.that(
+                !initial.isDora() || settings.optimisation().steps() == 0,
+                "--steps",
+                settings.optimisation().steps(),
+                "0 for an adapter with DoRA, whose magnitudes are not trained here");
         Device device = settings.execution().device().resolve();
         ReachabilityCheck.check(connection);
         if (settings.execution().createTopics()) {
@@ -113,7 +118,8 @@ public final class Trainer implements AutoCloseable {
             event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
             return true;
         }
-        try (LanguageModel base = LanguageModel.load(settings.model(), device, settings.base());
+        try (LanguageModel base = LanguageModel.load(
+                        settings.model(), device, settings.base(), initial.saved().weights());
                 AdaptedModel model = new AdaptedModel(
                         base, from.map(state -> state.tuning().adapter()).orElse(initial))) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());

@@ -126,7 +126,7 @@ public final class StateFile {
             long r = m.rank();
             float[] weightsA = floats(reader, a, r, m.linear().inputs());
             float[] weightsB = floats(reader, b, m.linear().outputs(), r);
-            matrices.add(new LoraMatrices(m.linear(), m.rank(), weightsA, weightsB));
+            matrices.add(m.with(weightsA, weightsB));
             if (moments) {
                 first.add(floats(reader, a + FIRST, r, m.linear().inputs()));
                 first.add(floats(reader, b + FIRST, m.linear().outputs(), r));

@@ -150,7 +150,8 @@ public final class PublishedRun {
         for (Schema.Field field : run.getSchema().getFields()) {
             Object value = run.get(field.pos());
             if (!NAMES.contains(field.name()) && !field.name().equals("settings") && value != null) {
-                settings.put(field.name(), value.toString());
+                settings.put(
+                        field.name(), value instanceof Map<?, ?> map ? new TreeMap<>(map).toString() : value.toString());
             }
         }
         settings.putAll(new TreeMap<>(run.getSettings()));

@@ -57,6 +57,7 @@ final class Records {
                 .setLoraAlpha(alpha(run.adapter().settings()))
                 .setLoraDropout(run.adapter().settings().dropout())
                 .setLoraTargets(List.copyOf(run.adapter().matrices().keySet()))
+                .setScalings(scalings(run.adapter()))
                 .setBlocks(blocks)
                 .setSavedWeights(saved)
                 .setClassTokens(run.classTokens().tokens().stream()
@@ -87,6 +88,18 @@ final class Records {
         return settings.rootScaling() ? settings.scaling() * settings.rank() : settings.alpha();
     }
 
+    /** Of the maps whose rank or scaling is not that of the adapter. */
+    static Map<String, Double> scalings(Adapter adapter) {
+        LoraSettings settings = adapter.settings();
+        Map<String, Double> own = new TreeMap<>();
+        for (String path : adapter.matrices().keySet()) {
+            if (settings.rank(path) != settings.rank() || settings.scaling(path) != settings.scaling()) {
+                own.put(path, settings.scaling(path));
+            }
+        }
+        return own;
+    }
+
     /** The weights of every block by name, in the order of the forward pass: row-major [outputs, inputs]. */
     static Map<String, Weight> weights(Adapter adapter) {
         Map<String, Weight> weights = new LinkedHashMap<>();
@@ -96,7 +109,12 @@ final class Records {
                     path + ".lora_A",
                     new Weight(matrices.a(), matrices.rank(), matrices.linear().inputs()));
             weights.put(
-                    path + ".lora_B", new Weight(matrices.b(), matrices.linear().outputs(), matrices.rank()));
+                    path + ".lora_B",
+                    new Weight(
+                            matrices.b(),
+                            matrices.linear().outputs(),
+                            matrices.rank(),
+                            matrices.magnitude().orElse(null)));
         }
         adapter.classifier()
                 .filter(ClassifierHead::isBlock)
@@ -116,9 +134,17 @@ final class Records {
         return new Weight(head.weight(), head.classes(), head.width());
     }
 
-    /** One matrix on the host. */
+    /**
+     * One matrix on the host.
+     *
+     * @param magnitude of a DoRA's lora_B, m [outputs]; null for any other
+     */
     @SuppressWarnings("ArrayRecordComponent") // compared by nobody; private to this package
-    record Weight(float[] values, int outputs, int inputs) {
+    record Weight(float[] values, int outputs, int inputs, float[] magnitude) {
+        Weight(float[] values, int outputs, int inputs) {
+            this(values, outputs, inputs, null);
+        }
+
         double squaredNorm() {
             double sum = 0;
             for (float value : values) {
@@ -146,6 +172,8 @@ final class Records {
                 .setWeight(Tensors.of(weight.values(), weight.outputs(), weight.inputs()))
                 .setInitialWeight(
                         initial == null ? null : Tensors.of(initial.values(), initial.outputs(), initial.inputs()))
+                .setMagnitude(
+                        weight.magnitude() == null ? null : Tensors.of(weight.magnitude(), weight.outputs()))
                 .build();
     }
 

@@ -13,7 +13,7 @@ import java.util.Map;
  *
  * @param runId names the run
  * @param modelId name of the model directory
- * @param modelDigest digest of configuration, tokenizer and weights
+ * @param modelDigest digest of configuration, tokenizer and weights, and of what the adapter replaces of these
  * @param adapter its blocks and settings; weights do not matter here
  * @param classTokens every label of the run, in the row order of lm_head.lora_B
  * @param prompt how its questions are asked

@@ -25,8 +25,8 @@ final class NaiveModel {
     private final ModelConfig c;
     private final SafetensorsReader weights;
     private final Map<String, double[]> cache = new HashMap<>();
-    private final double scaling;
-    private final int rank;
+    private final Map<String, Double> scalings = new HashMap<>();
+    private final Map<String, double[]> rowScales = new HashMap<>();
     private final int[] classTokens;
 
     /** The adapter's matrices by block name; changed in place by tests. */
@@ -41,13 +41,41 @@ final class NaiveModel {
     NaiveModel(Path directory, Adapter adapter) {
         c = ModelConfig.read(directory);
         weights = SafetensorsReader.open(directory);
-        scaling = adapter.settings().alpha() / adapter.settings().rank();
-        rank = adapter.settings().rank();
         classTokens = adapter.classTokens();
         for (LoraMatrices m : adapter.matrices().values()) {
             lora.put(m.linear().path() + ".lora_A", widened(m.a()));
             lora.put(m.linear().path() + ".lora_B", widened(m.b()));
+            scalings.put(
+                    m.linear().path(), adapter.settings().scaling(m.linear().path()));
+            m.magnitude().ifPresent(magnitude -> rowScales.put(m.linear().path(), rowScales(m, magnitude)));
         }
+    }
+
+    /** DoRA: the lengths that rows are to have over those that they have now; constants from here on. */
+    private double[] rowScales(LoraMatrices m, float[] magnitude) {
+        String path = m.linear().path();
+        double[] w = path.equals(ModelConfig.HEAD) ? headTable() : weight(path + ".weight");
+        int in = m.linear().inputs();
+        float[] a = m.a();
+        float[] b = m.b();
+        double[] scales = new double[magnitude.length];
+        for (int o = 0; o < scales.length; o++) {
+            int row = path.equals(ModelConfig.HEAD) ? classTokens[o] : o;
+            double sum = 0;
+            for (int i = 0; i < in; i++) {
+                double value = w[row * in + i];
+                for (int r = 0; r < m.rank(); r++) {
+                    value += scalings.get(path) * (double) b[o * m.rank() + r] * a[r * in + i];
+                }
+                sum += value * value;
+            }
+            scales[o] = magnitude[o] / Math.sqrt(sum);
+        }
+        return scales;
+    }
+
+    private double rowScale(String path, int row) {
+        return rowScales.containsKey(path) ? rowScales.get(path)[row] : 1;
     }
 
     private static double[] widened(float[] narrow) {
@@ -163,15 +191,19 @@ final class NaiveModel {
         return 0.5 + sum * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
     }
 
+    private double[] headTable() {
+        return weight(c.architecture().tiedHead() ? "model.embed_tokens.weight" : "lm_head.weight");
+    }
+
     private double[] head(double[] last) {
-        double[] table = weight(c.architecture().tiedHead() ? "model.embed_tokens.weight" : "lm_head.weight");
+        double[] table = headTable();
         double[] z = new double[classTokens.length];
         double[][] update = lowRank("lm_head", new double[][] {last}, classTokens.length);
         for (int k = 0; k < z.length; k++) {
             for (int j = 0; j < c.width(); j++) {
                 z[k] += table[classTokens[k] * c.width() + j] * last[j];
             }
-            z[k] = (z[k] + update[0][k]) / c.architecture().scales().logitDivisor();
+            z[k] = (z[k] + update[0][k]) * rowScale(ModelConfig.HEAD, k) / c.architecture().scales().logitDivisor();
             z[k] = capped(z[k], c.architecture().scales().logitCap());
         }
         return z;
@@ -208,10 +240,10 @@ final class NaiveModel {
         double[][] y = lowRank(path, x, out);
         for (int t = 0; t < x.length; t++) {
             for (int o = 0; o < out; o++) {
-                y[t][o] += bias == null ? 0 : bias[o];
                 for (int i = 0; i < in; i++) {
                     y[t][o] += w[o * in + i] * x[t][i];
                 }
+                y[t][o] = y[t][o] * rowScale(path, o) + (bias == null ? 0 : bias[o]);
             }
         }
         return y;
@@ -222,10 +254,12 @@ final class NaiveModel {
         double[][] y = new double[x.length][out];
         double[] a = lora.get(path + ".lora_A");
         double[] b = lora.get(path + ".lora_B");
+        int rank = a == null ? 0 : b.length / out;
+        double scaling = scalings.getOrDefault(path, 0.0);
         double[][] shifted = shift.get(path);
         inputs.put(path, x);
         for (int t = 0; t < x.length; t++) {
-            for (int r = 0; a != null && r < rank; r++) {
+            for (int r = 0; r < rank; r++) {
                 double low = 0;
                 for (int i = 0; i < x[t].length; i++) {
                     low += a[r * x[t].length + i] * x[t][i];

@@ -140,13 +140,19 @@ class PeftTest {
     @Test
     void shouldRefuseKindsThatAreNotSupportedByName() throws IOException {
         assertRefused(Map.of("peft_type", "IA3"), "peft_type", "'IA3'", "LORA");
-        assertRefused(Map.of("bias", "all"), "bias", "'all'", "none");
+        assertRefused(Map.of("bias", "all"), "bias", "'all'", "none or lora_only");
         assertRefused(Map.of("use_dora", true), "use_dora");
         assertRefused(Map.of("fan_in_fan_out", true), "fan_in_fan_out");
         assertRefused(Map.of("rank_pattern", Map.of("q_proj", 4)), "rank_pattern", "q_proj");
-        assertRefused(Map.of("alpha_pattern", Map.of("q_proj", 4)), "alpha_pattern", "q_proj");
+        assertRefused(Map.of("rank_pattern", Map.of("q_proj", 0)), "rank_pattern of 'q_proj' must be 1 or more");
+        assertRefused(Map.of("rank_pattern", Map.of("q_proj", 2.5)), "rank_pattern of 'q_proj' must be an integer");
+        assertRefused(Map.of("rank_pattern", List.of(4)), "rank_pattern must be an object");
+        assertRefused(Map.of("rank_pattern", Map.of("q_(proj", 2)), "regular expression", "q_(proj");
+        assertRefused(Map.of("alpha_pattern", Map.of("q_proj", "4")), "alpha_pattern of 'q_proj'", "a number");
+        assertRefused(Map.of("alpha_pattern", Map.of("q_proj", -4)), "alpha_pattern of 'q_proj' must be above 0");
         assertRefused(Map.of("modules_to_save", List.of("embed_tokens")), "modules_to_save", "embed_tokens");
-        assertRefused(Map.of("layers_to_transform", List.of(1)), "layers_to_transform");
+        assertRefused(Map.of("modules_to_save", "embed_tokens"), "modules_to_save must be a list of names");
+        assertRefused(Map.of("layer_replication", List.of(1)), "layer_replication");
         assertRefused(Map.of("target_modules", List.of("c_attn")), "target_modules", "'c_attn'", "q_proj");
         assertRefused(Map.of("target_modules", List.of()), "target_modules");
         for (String init : List.of("pissa", "pissa_niter_16", "olora", "corda", "loftq", "lora_ga", "of tomorrow")) {
@@ -198,6 +204,115 @@ class PeftTest {
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContainingAll("layers.1.self_attn.q_proj", "target_modules");
+    }
+
+    @Test
+    void shouldReadRanksAndAlphasOfSingleMaps() throws IOException {
+        LoraPatterns patterns = new LoraPatterns(Map.of("lm_head", 3), Map.of("^model.*q_proj", 5.0));
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        store(
+                Map.of("rank_pattern", patterns.ranks(), "alpha_pattern", patterns.alphas()),
+                new SafetensorsWriter()
+                        .add(q + "lora_A.default.weight", random(40), 2, 20)
+                        .add(q + "lora_B.default.weight", random(48), 24, 2)
+                        .add("base_model.model.lm_head.lora_A.weight", random(60), 3, 20)
+                        .add("base_model.model.lm_head.lora_B.weight", random(111), 37, 3));
+        Adapter adapter = Peft.read(directory, config, CLASSES);
+        assertThat(adapter.settings().patterns()).isEqualTo(patterns);
+        assertThat(adapter.settings().scaling("model.layers.1.self_attn.q_proj")).isEqualTo(2.5);
+        assertThat(adapter.settings().scaling("lm_head")).isEqualTo(2);
+        assertThat(adapter.settings().scaling()).isEqualTo(3);
+        assertThat(adapter.matrices().get("lm_head").b()).hasSize(6);
+        Path copy = directory.resolve("copy");
+        Peft.write(copy, adapter, config, "");
+        assertThat(Peft.read(copy, config, CLASSES).settings()).isEqualTo(adapter.settings());
+    }
+
+    @Test
+    void shouldTakeWhatTheFileHoldsWhereTargetsAreLeftOut() throws IOException {
+        List<String> targets = List.of("lm_head", "q_proj");
+        for (Map<String, Object> narrowed : List.<Map<String, Object>>of(
+                Map.of("target_modules", targets, "layers_to_transform", 1),
+                Map.of("target_modules", targets, "layers_to_transform", List.of(1), "layers_pattern", "layers"),
+                Map.of("target_modules", targets, "exclude_modules", "model.layers.[02].*"))) {
+            store(narrowed, weights());
+            Adapter adapter = Peft.read(directory, config, CLASSES);
+            assertThat(adapter.settings().targets())
+                    .isEqualTo(LoraTargets.of("model.layers.1.self_attn.q_proj", "lm_head"));
+        }
+        store(Map.of("target_modules", List.of("k_proj"), "exclude_modules", List.of("q_proj")), new SafetensorsWriter());
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("no tensor of any map");
+    }
+
+    @Test
+    void shouldRefuseTwoAdaptersInOneFileAndMagnitudesOfNoDora() throws IOException {
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        store(Map.of(), weights().add(q + "lora_A.other.weight", random(40), 2, 20));
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
+                .hasMessageContainingAll("lora_A.weight", "lora_A.other.weight", "expected one adapter, found several");
+        store(Map.of(), weights().add(q + "lora_magnitude_vector", random(24), 24));
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
+                .hasMessageContainingAll("lora_magnitude_vector", "use_dora", "must be true");
+        store(Map.of("use_dora", true), weights().add(q + "lora_magnitude_vector", random(24), 24));
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
+                .hasMessageContainingAll("no tensor base_model.model.lm_head.lora_magnitude_vector", "use_dora");
+    }
+
+    @Test
+    void shouldKeepTheMagnitudesOfTheHeadsOtherRows() throws IOException {
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        String head = "base_model.model.lm_head.";
+        for (String form : List.of("", ".weight", ".default", ".default.weight")) {
+            store(
+                    Map.of("use_dora", true),
+                    weights()
+                            .add(q + "lora_magnitude_vector" + form, random(24), 24)
+                            .add(head + "lora_magnitude_vector" + form, random(37), 37));
+            Adapter adapter = Peft.read(directory, config, CLASSES);
+            assertThat(adapter.isDora()).isTrue();
+            float[] all = random(37);
+            assertThat(adapter.matrices().get("lm_head").magnitude().orElseThrow())
+                    .containsExactly(all[30], all[4]);
+            Path copy = directory.resolve("copy");
+            Peft.write(copy, adapter, config, "");
+            try (SafetensorsReader reader = SafetensorsReader.open(copy.resolve("adapter_model.safetensors"))) {
+                assertThat(reader.floats(head + "lora_magnitude_vector")).containsExactly(all);
+                assertThat(reader.floats(q + "lora_magnitude_vector")).containsExactly(random(24));
+            }
+        }
+    }
+
+    @Test
+    void shouldTakeModulesThatWereTrainedWhole() throws IOException {
+        Path base = new TinyModel().write(directory.resolve("base"), 3);
+        String head = "base_model.model.lm_head.";
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        for (String form : List.of("weight", "modules_to_save.weight", "modules_to_save.default.weight")) {
+            store(
+                    Map.of("modules_to_save", List.of("lm_head")),
+                    new SafetensorsWriter()
+                            .add(q + "lora_A.weight", random(40), 2, 20)
+                            .add(q + "lora_B.weight", random(48), 24, 2)
+                            .add(head + form, random(740), 37, 20));
+            BaseWeights.requireUnchanged(directory, base);
+            SavedModules saved = Peft.read(directory, config, CLASSES).saved();
+            assertThat(saved.weights().tensors()).isEqualTo(Map.of("lm_head.weight", head + form));
+            assertThat(saved.weights()).isEqualTo(Peft.replaced(directory));
+            assertThat(saved.weights().changes()).matches("replaced weights sha256:[0-9a-f]{64}");
+        }
+        store(
+                Map.of("modules_to_save", List.of("lm_head")),
+                new SafetensorsWriter().add(head + "modules_to_save.default.weight", random(760), 38, 20));
+        assertChanged(base, "lm_head", "where the base model's is 37x20");
+        store(
+                Map.of("modules_to_save", List.of("lm_head")),
+                new SafetensorsWriter()
+                        .add(head + "original_module.weight", random(740), 37, 20)
+                        .add(head + "modules_to_save.default.weight", random(740), 37, 20));
+        assertChanged(base, "original_module.weight", "differs");
+        Path other = new TinyModel().write(directory.resolve("other"), 4);
+        assertThat(Peft.replaced(directory).isEmpty()).isFalse();
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, other)).hasMessageContaining("original_module");
     }
 
     @Test

@@ -1,0 +1,71 @@
+package io.calibrant.trainer.lora;
+
+import io.calibrant.trainer.model.ReplacedWeights;
+import io.calibrant.trainer.safetensors.ModelFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What an adapter's training changed of its base model beside LoRA: modules that were trained whole (PEFT's
+ * {@code modules_to_save}) and the biases of adapted maps ({@code bias: lora_only}). It stands in the adapter's file and
+ * takes the place of the base model's weights.
+ *
+ * @param modules names or paths of the modules that were trained whole
+ * @param biases whether the biases of the adapted maps were trained
+ * @param weights where the weights are, by the base model's names
+ */
+public record SavedModules(List<String> modules, boolean biases, ReplacedWeights weights) {
+    /** Nothing but LoRA. */
+    static final SavedModules NONE = new SavedModules(List.of(), false, ReplacedWeights.NONE);
+
+    private static final String BIAS = ".bias";
+
+    /** Copies the names. */
+    public SavedModules {
+        modules = List.copyOf(modules);
+    }
+
+    /**
+     * Finds the weights in an adapter's file.
+     *
+     * @throws ModelFileException if a module has none there
+     */
+    static SavedModules find(PeftConfig config, AdapterTensors tensors, Path file) {
+        List<String> modules = config.modulesToSave();
+        boolean biases = config.trainsBiases();
+        Map<String, String> found = new TreeMap<>();
+        for (String name : tensors.others()) {
+            String base = AdapterTensors.nameInBase(name);
+            String module = base.substring(0, Math.max(0, base.lastIndexOf('.')));
+            boolean trained = modules.stream().anyMatch(each -> names(each, module))
+                    || (biases && base.endsWith(BIAS) && tensors.modules().contains(module));
+            if (trained && !AdapterTensors.isOriginal(name)) {
+                String before = found.put(base, name);
+                if (before != null) {
+                    throw new ModelFileException(file + ": tensors " + before + " and " + name
+                            + ": expected one of them, found both");
+                }
+            }
+        }
+        for (String module : modules) {
+            if (found.keySet().stream().noneMatch(base -> names(module, base.substring(0, base.lastIndexOf('.'))))) {
+                throw config.refused(
+                        "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
+            }
+        }
+        return new SavedModules(modules, biases, found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
+    }
+
+    private static boolean names(String name, String module) {
+        return module.equals(name) || module.endsWith("." + name);
+    }
+
+    /** The name under which PEFT stores a tensor that it takes the place of. */
+    String saved(String base) {
+        String module = base.substring(0, base.lastIndexOf('.'));
+        boolean whole = modules.stream().anyMatch(each -> names(each, module));
+        return AdapterTensors.PREFIX + (whole ? base : module + ".base_layer" + base.substring(module.length()));
+    }
+}
