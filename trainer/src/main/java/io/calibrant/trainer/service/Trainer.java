@@ -4,6 +4,7 @@ import ai.djl.Device;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Pass;
