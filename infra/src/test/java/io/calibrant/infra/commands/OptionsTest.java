@@ -129,7 +129,8 @@ class OptionsTest {
         assertThat(command.settings())
                 .returns(List.of("r", "s"), settings -> settings.serving().runs())
                 .returns(
-                        Optional.of(Path.of("a")), settings -> settings.serving().adapter())
+                        Optional.of(Path.of("a")),
+                        settings -> settings.serving().adapter())
                 .returns(Path.of("m"), settings -> settings.serving().model())
                 .returns(
                         new BaseFormat(BaseType.F16, BaseQuantization.NF4_SINGLE),

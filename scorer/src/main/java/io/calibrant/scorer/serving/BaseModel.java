@@ -5,11 +5,11 @@ import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.digest.ModelDigest;
+import io.calibrant.trainer.lora.BaseWeights;
+import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.ComputeDevice;
-import io.calibrant.trainer.lora.BaseWeights;
-import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.prompts.PromptForm;
@@ -87,15 +87,18 @@ public record BaseModel(
         String own = digest(SpecialTokens.changes(directory, tokenizer, true));
         if (!own.equals(run.getModelDigest()) && !isModelWithoutEnd(run)) {
             String asked = run.getSettings().get(ReplacedWeights.SETTING);
-            String base =
-                    "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " (" + run.getModelDigest() + ")";
+            String base = "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " ("
+                    + run.getModelDigest() + ")";
             String found = directory + " (" + own + ")";
             if (asked == null && replaced.isEmpty()) {
                 throw new ConfigurationException("--model", found, base);
             }
             throw new ConfigurationException(
                     "--model",
-                    found + (replaced.isEmpty() ? " without --adapter" : " with --adapter " + replaced.file().getParent()),
+                    found
+                            + (replaced.isEmpty()
+                                    ? " without --adapter"
+                                    : " with --adapter " + replaced.file().getParent()),
                     base
                             + (asked == null
                                     ? " without --adapter"
@@ -131,9 +134,7 @@ public record BaseModel(
                 ? run.getClassTokens().stream()
                         .anyMatch(token -> token.getLabel().equals("True"))
                 : form.namesEnd();
-        return !named
-                && !with.equals(without)
-                && digest(without).equals(run.getModelDigest());
+        return !named && !with.equals(without) && digest(without).equals(run.getModelDigest());
     }
 
     private String digest(String changes) {

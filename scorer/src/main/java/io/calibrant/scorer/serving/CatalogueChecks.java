@@ -60,9 +60,7 @@ final class CatalogueChecks {
             Double own = run.getScalings().get(target);
             boolean paired = a != null && b != null;
             require(
-                    paired
-                            && a.getOutputs() == b.getInputs()
-                            && (own != null || a.getOutputs() == run.getLoraRank()),
+                    paired && a.getOutputs() == b.getInputs() && (own != null || a.getOutputs() == run.getLoraRank()),
                     "blocks of " + target,
                     paired ? List.of(a.getOutputs(), b.getInputs()) : "none",
                     "lora_A and lora_B of " + (own == null ? "loraRank " + run.getLoraRank() : "one rank"));

@@ -86,7 +86,8 @@ final class RunAdapter {
         Map<String, Integer> ranks = new LinkedHashMap<>();
         Map<String, Double> alphas = new LinkedHashMap<>();
         for (Block block : run.getBlocks()) {
-            String path = block.getName().substring(0, Math.max(0, block.getName().length() - A.length()));
+            String path =
+                    block.getName().substring(0, Math.max(0, block.getName().length() - A.length()));
             Double scaling = run.getScalings().get(path);
             if (scaling != null && block.getName().endsWith(A)) {
                 String key = Pattern.quote(path);

@@ -80,8 +80,7 @@ class BaseModelTest {
         Run run = Run.newBuilder()
                 .setRunId("r")
                 .setModelId("tiny")
-                .setModelDigest(ModelDigest.of(
-                        directory, Peft.replaced(adapter).changes()))
+                .setModelDigest(ModelDigest.of(directory, Peft.replaced(adapter).changes()))
                 .setSettings(Map.of(ReplacedWeights.SETTING, "lm_head.weight"))
                 .build();
         Run plain = Run.newBuilder(run)
@@ -103,7 +102,8 @@ class BaseModelTest {
         }
         adapter(adapter, config, 2);
         try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, BaseFormat.F32, Optional.of(adapter))) {
-            assertThatThrownBy(() -> model.requireModelOf(run)).hasMessageContaining("which brings lm_head.weight along");
+            assertThatThrownBy(() -> model.requireModelOf(run))
+                    .hasMessageContaining("which brings lm_head.weight along");
         }
     }
 

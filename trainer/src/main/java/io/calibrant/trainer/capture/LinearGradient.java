@@ -4,7 +4,8 @@ import ai.djl.ndarray.NDArray;
 
 /**
  * What a stacked backward pass says of one adapted linear map. The arrays are views that are freed when the visit is
- * over; none may be modified. S cotangents, B batch, T tokens (1 for a head: the last real token), r the map's LoRA rank.
+ * over; none may be modified. S cotangents, B batch, T tokens (1 for a head: the last real token), r the map's LoRA
+ * rank.
  *
  * <p>Gradients are without the adapter's scaling s. Where a map has a scaling of its own, they are multiplied by the
  * ratio of the two; where DoRA scales the rows of a map, h is what it scales. So s times them is always the gradient by

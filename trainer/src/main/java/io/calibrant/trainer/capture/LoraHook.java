@@ -15,8 +15,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured; DoRA multiplies the rows
- * of all this by f ({@link RowScales}), and then the probe is within. One per pass.
+ * h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured; DoRA multiplies the
+ * rows of all this by f ({@link RowScales}), and then the probe is within. One per pass.
  */
 final class LoraHook implements LinearHook {
 

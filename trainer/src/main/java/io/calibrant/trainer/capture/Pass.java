@@ -92,8 +92,8 @@ public final class Pass implements AutoCloseable {
     }
 
     /**
-     * dL/dh of a captured map after {@link #backward}: [B, T, Dout], for lm_head [B, 1, K]. Zero at padding. Of a DoRA, h
-     * is what its row scales multiply. A copy: the next backward pass does not change it, and the caller may close it
+     * dL/dh of a captured map after {@link #backward}: [B, T, Dout], for lm_head [B, 1, K]. Zero at padding. Of a DoRA,
+     * h is what its row scales multiply. A copy: the next backward pass does not change it, and the caller may close it
      * early.
      */
     public NDArray outputGradient(String path) {

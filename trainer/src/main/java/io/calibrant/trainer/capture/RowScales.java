@@ -12,8 +12,8 @@ import java.util.concurrent.ConcurrentHashMap;
  *
  * <pre>f = m / |W0 + s B A|, row by row</pre>
  *
- * <p>a constant in backward passes, as PEFT has it. Each map's is computed once, when its frozen weight is first seen, so
- * that the adapter's weights must not change. Thread-safe.
+ * <p>a constant in backward passes, as PEFT has it. Each map's is computed once, when its frozen weight is first seen,
+ * so that the adapter's weights must not change. Thread-safe.
  */
 final class RowScales {
     private final Map<String, NDArray> scales = new ConcurrentHashMap<>();

@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * h = W0 x + s B (A x) without a graph, and back: dL/dx = W0^T dL/dh + s A^T (B^T dL/dh). DoRA multiplies the rows of h by
- * f ({@link RowScales}), and so those of dL/dh. One per pass.
+ * h = W0 x + s B (A x) without a graph, and back: dL/dx = W0^T dL/dh + s A^T (B^T dL/dh). DoRA multiplies the rows of h
+ * by f ({@link RowScales}), and so those of dL/dh. One per pass.
  */
 final class StackHook implements LinearHook, BackwardHook {
     private final LoraWeights weights;

@@ -133,8 +133,8 @@ public final class KfacEstimator {
             Pass pass, LoraWeights weights, List<EncodedPrompt> prompts, long batch, MathThreads threads) {
         int[] labels = labels(prompts);
         // training differentiates the mean loss: undo the mean, and let s enter, which is not in dL/dh
-        BatchRows rows = new BatchRows(
-                pass.batch(), batch, RowReduction.QUICK, path -> pass.scaling(path) * labels.length);
+        BatchRows rows =
+                new BatchRows(pass.batch(), batch, RowReduction.QUICK, path -> pass.scaling(path) * labels.length);
         Map<String, List<String>> readers = new LinkedHashMap<>();
         List<Runnable> pieces = new ArrayList<>();
         for (String path : pass.linears()) {

@@ -13,8 +13,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The tensors of an adapter's file by what they are. PEFT leaves the adapter's own name out of their names when it saves
- * an adapter; a saved state dict of the whole model has it ({@code lora_A.default.weight}).
+ * The tensors of an adapter's file by what they are. PEFT leaves the adapter's own name out of their names when it
+ * saves an adapter; a saved state dict of the whole model has it ({@code lora_A.default.weight}).
  */
 final class AdapterTensors {
     /** What PEFT puts before the name of every module. */

@@ -7,8 +7,9 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * Ranks and alphas of single maps, as PEFT's {@code rank_pattern} and {@code alpha_pattern} say them. A key is a regular
- * expression; it applies where it ends a map's path, from its beginning or from a dot on. The first that does wins.
+ * Ranks and alphas of single maps, as PEFT's {@code rank_pattern} and {@code alpha_pattern} say them. A key is a
+ * regular expression; it applies where it ends a map's path, from its beginning or from a dot on. The first that does
+ * wins.
  *
  * @param ranks r by key, in order
  * @param alphas alpha by key, in order
@@ -34,8 +35,7 @@ public record LoraPatterns(Map<String, Integer> ranks, Map<String, Double> alpha
 
     private static void require(boolean condition, String which, String key, String accepted, Object found) {
         if (!condition) {
-            throw new IllegalArgumentException(
-                    which + " of '" + key + "' must be " + accepted + ", got " + found);
+            throw new IllegalArgumentException(which + " of '" + key + "' must be " + accepted + ", got " + found);
         }
     }
 
@@ -51,7 +51,8 @@ public record LoraPatterns(Map<String, Integer> ranks, Map<String, Double> alpha
 
     private static <V> V first(Map<String, V> byKey, String path, V otherwise) {
         for (Map.Entry<String, V> each : byKey.entrySet()) {
-            if (each.getKey().equals(path) || compiled(each.getKey()).matcher(path).matches()) {
+            if (each.getKey().equals(path)
+                    || compiled(each.getKey()).matcher(path).matches()) {
                 return each.getValue();
             }
         }

@@ -33,8 +33,7 @@ public final class LoraWeights implements AutoCloseable {
      * @param scaling s of this map, [1]
      * @param relative s of this map over that of the adapter, [1]; null where they are the same
      */
-    public record Pair(
-            LinearShape linear, NDArray a, NDArray b, NDArray magnitude, NDArray scaling, NDArray relative) {
+    public record Pair(LinearShape linear, NDArray a, NDArray b, NDArray magnitude, NDArray scaling, NDArray relative) {
         /** r. */
         public int rank() {
             return Math.toIntExact(a.getShape().get(0));

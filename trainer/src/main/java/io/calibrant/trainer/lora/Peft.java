@@ -64,8 +64,8 @@ public final class Peft {
                         + " selects in this model");
             }
             if (linears.size() < selected.size()) {
-                settings = settings.withTargets(new LoraTargets(
-                        linears.stream().map(LinearShape::path).toList(), ""));
+                settings = settings.withTargets(
+                        new LoraTargets(linears.stream().map(LinearShape::path).toList(), ""));
             }
             List<LoraMatrices> matrices = new ArrayList<>();
             LoraMatrices fullHead = null;
@@ -200,7 +200,11 @@ public final class Peft {
             String path = m.linear().path();
             LoraMatrices all = path.equals(ModelConfig.HEAD) ? fullHead(adapter, m, config) : m;
             int outputs = all.linear().outputs();
-            writer.add(AdapterTensors.saved(path, AdapterTensors.A), all.a(), m.rank(), m.linear().inputs());
+            writer.add(
+                    AdapterTensors.saved(path, AdapterTensors.A),
+                    all.a(),
+                    m.rank(),
+                    m.linear().inputs());
             writer.add(AdapterTensors.saved(path, AdapterTensors.B), all.b(), outputs, m.rank());
             all.magnitude()
                     .ifPresent(magnitude ->

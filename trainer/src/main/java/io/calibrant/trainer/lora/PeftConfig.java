@@ -36,8 +36,7 @@ final class PeftConfig {
     private static final String BIASES = "lora_only";
 
     /** Keys for which not all maps that the targets name are adapted: what the file holds counts. */
-    private static final List<String> NARROWING =
-            List.of("exclude_modules", "layers_to_transform", "layers_pattern");
+    private static final List<String> NARROWING = List.of("exclude_modules", "layers_to_transform", "layers_pattern");
 
     /** Words for the first weights of an adapter for which PEFT leaves the base model as it is. */
     private static final List<String> BASE_KEPT = List.of("gaussian", "eva", "orthogonal");
@@ -209,7 +208,10 @@ final class PeftConfig {
         return file.isTrue(DORA);
     }
 
-    /** Names of the modules that were trained whole; of a sequence classifier its head, which is read, is not among them. */
+    /**
+     * Names of the modules that were trained whole; of a sequence classifier its head, which is read, is not among
+     * them.
+     */
     List<String> modulesToSave() {
         if (!isGiven(MODULES)) {
             return List.of();

@@ -9,8 +9,8 @@ import java.util.TreeMap;
 
 /**
  * What an adapter's training changed of its base model beside LoRA: modules that were trained whole (PEFT's
- * {@code modules_to_save}) and the biases of adapted maps ({@code bias: lora_only}). It stands in the adapter's file and
- * takes the place of the base model's weights.
+ * {@code modules_to_save}) and the biases of adapted maps ({@code bias: lora_only}). It stands in the adapter's file
+ * and takes the place of the base model's weights.
  *
  * @param modules names or paths of the modules that were trained whole
  * @param biases whether the biases of the adapted maps were trained
@@ -44,8 +44,8 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
             if (trained && !AdapterTensors.isOriginal(name)) {
                 String before = found.put(base, name);
                 if (before != null) {
-                    throw new ModelFileException(file + ": tensors " + before + " and " + name
-                            + ": expected one of them, found both");
+                    throw new ModelFileException(
+                            file + ": tensors " + before + " and " + name + ": expected one of them, found both");
                 }
             }
         }
@@ -55,7 +55,8 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
                         "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
             }
         }
-        return new SavedModules(modules, biases, found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
+        return new SavedModules(
+                modules, biases, found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
     }
 
     private static boolean names(String name, String module) {

@@ -24,8 +24,8 @@ public interface BackwardHook {
      * Sees the output gradient of an adapted map and goes back through its adapter.
      *
      * @param path module path
-     * @param gradient what {@link #beforeRowScales} gave [S rows, Dout], of S cotangents, one after the other; not to be
-     *     modified nor kept
+     * @param gradient what {@link #beforeRowScales} gave [S rows, Dout], of S cotangents, one after the other; not to
+     *     be modified nor kept
      * @param stack S
      * @param base the frozen map's part of the input's gradient [S rows, Din]; null where the pass ends here
      * @return the whole of the input's gradient; null where {@code base} is

@@ -127,8 +127,8 @@ public final class LanguageModel implements AutoCloseable {
      * Loads a model directory, with some weights replaced.
      *
      * @param dataType FLOAT32, or FLOAT64 for tests
-     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
-     *     configuration
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported
+     *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device, DataType dataType, ReplacedWeights replaced) {
         return load(directory, device, dataType, BaseFormat.F32, replaced);
@@ -148,8 +148,8 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * As {@link #load(Path, Device, BaseFormat)}, with some weights replaced.
      *
-     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported kind, or does not fit the
-     *     configuration
+     * @throws io.calibrant.trainer.safetensors.ModelFileException if a file is missing, damaged, of an unsupported
+     *     kind, or does not fit the configuration
      */
     public static LanguageModel load(Path directory, Device device, BaseFormat format, ReplacedWeights replaced) {
         return load(directory, device, DataType.FLOAT32, format, replaced);
@@ -168,8 +168,7 @@ public final class LanguageModel implements AutoCloseable {
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             boolean loaded = false;
             try {
-                WeightLoader weights =
-                        new WeightLoader(reader, replacing, replaced, manager, dataType, format, stored);
+                WeightLoader weights = new WeightLoader(reader, replacing, replaced, manager, dataType, format, stored);
                 LanguageModel model = new LanguageModel(config, weights, manager, dataType);
                 loaded = true;
                 return model;

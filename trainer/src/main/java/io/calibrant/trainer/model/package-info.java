@@ -23,8 +23,7 @@
  * depend on schemas.
  *
  * <p>May depend on: {@code io.calibrant.trainer.digest}, {@code io.calibrant.trainer.files},
- * {@code io.calibrant.trainer.quantization},
- * {@code io.calibrant.trainer.safetensors}, {@code ai.djl}, {@code com.fasterxml.jackson.core},
- * {@code com.fasterxml.jackson.databind}.
+ * {@code io.calibrant.trainer.quantization}, {@code io.calibrant.trainer.safetensors}, {@code ai.djl},
+ * {@code com.fasterxml.jackson.core}, {@code com.fasterxml.jackson.databind}.
  */
 package io.calibrant.trainer.model;

@@ -12,9 +12,9 @@ import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.BaseWeights;
 import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.LanguageModel;
-import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -154,12 +154,11 @@ public final class ModelCheck {
      *     that is not there, logits that are not finite
      */
     public Summary answer(Consumer<Answered> answers) {
-        try (LanguageModel model =
-                        LanguageModel.load(
-                                settings.model(),
-                                settings.device().resolve(),
-                                settings.base(),
-                                adapter.map(with -> with.saved().weights()).orElse(ReplacedWeights.NONE));
+        try (LanguageModel model = LanguageModel.load(
+                        settings.model(),
+                        settings.device().resolve(),
+                        settings.base(),
+                        adapter.map(with -> with.saved().weights()).orElse(ReplacedWeights.NONE));
                 Answering answering = answering(model)) {
             Guessing guessing = new Guessing();
             double logLikelihood = 0;

@@ -120,7 +120,10 @@ public final class Trainer implements AutoCloseable {
             return true;
         }
         try (LanguageModel base = LanguageModel.load(
-                        settings.model(), device, settings.base(), initial.saved().weights());
+                        settings.model(),
+                        device,
+                        settings.base(),
+                        initial.saved().weights());
                 AdaptedModel model = new AdaptedModel(
                         base, from.map(state -> state.tuning().adapter()).orElse(initial))) {
             event(Phase.LOADING, 1, 1, OptionalDouble.empty(), Optional.empty());

@@ -151,7 +151,8 @@ public final class PublishedRun {
             Object value = run.get(field.pos());
             if (!NAMES.contains(field.name()) && !field.name().equals("settings") && value != null) {
                 settings.put(
-                        field.name(), value instanceof Map<?, ?> map ? new TreeMap<>(map).toString() : value.toString());
+                        field.name(),
+                        value instanceof Map<?, ?> map ? new TreeMap<>(map).toString() : value.toString());
             }
         }
         settings.putAll(new TreeMap<>(run.getSettings()));

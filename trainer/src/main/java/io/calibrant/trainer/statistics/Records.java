@@ -172,8 +172,7 @@ final class Records {
                 .setWeight(Tensors.of(weight.values(), weight.outputs(), weight.inputs()))
                 .setInitialWeight(
                         initial == null ? null : Tensors.of(initial.values(), initial.outputs(), initial.inputs()))
-                .setMagnitude(
-                        weight.magnitude() == null ? null : Tensors.of(weight.magnitude(), weight.outputs()))
+                .setMagnitude(weight.magnitude() == null ? null : Tensors.of(weight.magnitude(), weight.outputs()))
                 .build();
     }
 

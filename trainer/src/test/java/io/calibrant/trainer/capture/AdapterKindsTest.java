@@ -71,7 +71,10 @@ class AdapterKindsTest {
     }
 
     private Path model() {
-        return new TinyModel().set("attention_bias", true).set("num_hidden_layers", 2).write(directory, 11);
+        return new TinyModel()
+                .set("attention_bias", true)
+                .set("num_hidden_layers", 2)
+                .write(directory, 11);
     }
 
     private static TokenBatch batch() {
@@ -159,23 +162,21 @@ class AdapterKindsTest {
                 AdaptedModel adapted = new AdaptedModel(llama, adapter);
                 Pass probed = adapted.forward(batch(), Mode.PROBED);
                 StackedPass stacked = adapted.stacked(batch())) {
-            probed.backward(
-                    Constants.array(probed.manager(), cotangent, new Shape(3, 3), DataType.FLOAT64), false);
-            stacked.backward(
-                    Constants.array(stacked.manager(), cotangent, new Shape(1, 3, 3), DataType.FLOAT64), g -> {
-                        double ratio = probed.scaling(g.path()) / probed.scaling();
-                        double[] expected = Arrays.stream(
-                                        probed.outputGradient(g.path()).toDoubleArray())
-                                .map(value -> ratio * value)
-                                .toArray();
-                        assertThat(g.output().toDoubleArray()).as(g.path()).containsExactly(expected, within(1e-12));
-                        assertThat(g.input().toDoubleArray())
-                                .as(g.path())
-                                .containsExactly(probed.input(g.path()).toDoubleArray(), within(1e-12));
-                        assertThat(g.lowRank().toDoubleArray())
-                                .as(g.path())
-                                .containsExactly(probed.lowRank(g.path()).toDoubleArray(), within(1e-12));
-                    });
+            probed.backward(Constants.array(probed.manager(), cotangent, new Shape(3, 3), DataType.FLOAT64), false);
+            stacked.backward(Constants.array(stacked.manager(), cotangent, new Shape(1, 3, 3), DataType.FLOAT64), g -> {
+                double ratio = probed.scaling(g.path()) / probed.scaling();
+                double[] expected = Arrays.stream(
+                                probed.outputGradient(g.path()).toDoubleArray())
+                        .map(value -> ratio * value)
+                        .toArray();
+                assertThat(g.output().toDoubleArray()).as(g.path()).containsExactly(expected, within(1e-12));
+                assertThat(g.input().toDoubleArray())
+                        .as(g.path())
+                        .containsExactly(probed.input(g.path()).toDoubleArray(), within(1e-12));
+                assertThat(g.lowRank().toDoubleArray())
+                        .as(g.path())
+                        .containsExactly(probed.lowRank(g.path()).toDoubleArray(), within(1e-12));
+            });
         }
     }
 

@@ -32,8 +32,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Adapters of every form that PEFT writes, beside the project, on one tiny model: the logits that PEFT computes of them,
- * from their own files and from the files that we write of them.
+ * Adapters of every form that PEFT writes, beside the project, on one tiny model: the logits that PEFT computes of
+ * them, from their own files and from the files that we write of them.
  */
 class AdapterZooTest {
     private static final Path ZOO = Path.of("..", "..", "shared", "zoo", "adapters");

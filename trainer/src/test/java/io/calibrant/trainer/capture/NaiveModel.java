@@ -203,7 +203,9 @@ final class NaiveModel {
             for (int j = 0; j < c.width(); j++) {
                 z[k] += table[classTokens[k] * c.width() + j] * last[j];
             }
-            z[k] = (z[k] + update[0][k]) * rowScale(ModelConfig.HEAD, k) / c.architecture().scales().logitDivisor();
+            z[k] = (z[k] + update[0][k])
+                    * rowScale(ModelConfig.HEAD, k)
+                    / c.architecture().scales().logitDivisor();
             z[k] = capped(z[k], c.architecture().scales().logitCap());
         }
         return z;

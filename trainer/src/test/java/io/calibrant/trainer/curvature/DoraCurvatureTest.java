@@ -36,12 +36,13 @@ class DoraCurvatureTest {
         SpecialTokens special = SpecialTokens.read(base);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(base);
                 LanguageModel llama = LanguageModel.load(base, TestDevice.get());
-                SafetensorsReader stored = SafetensorsReader.open(adapters.resolve("dora").resolve("kfac.safetensors"))) {
+                SafetensorsReader stored =
+                        SafetensorsReader.open(adapters.resolve("dora").resolve("kfac.safetensors"))) {
             PromptEncoder encoder = PromptEncoder.paper(tokenizer, special.eos());
             ClassTokens classes = ClassTokens.of(encoder.encode(questions));
             List<EncodedPrompt> prompts = classes.place(encoder.encode(questions));
-            try (AdaptedModel model = new AdaptedModel(
-                    llama, Peft.read(adapters.resolve("dora"), llama.config(), classes.ids()))) {
+            try (AdaptedModel model =
+                    new AdaptedModel(llama, Peft.read(adapters.resolve("dora"), llama.config(), classes.ids()))) {
                 KfacEstimator estimator =
                         new KfacEstimator(KfacApproximation.EXPAND, FisherType.EXACT, null, "dora", 0);
                 Sums sums = new Sums();

@@ -219,7 +219,8 @@ class PeftTest {
                         .add("base_model.model.lm_head.lora_B.weight", random(111), 37, 3));
         Adapter adapter = Peft.read(directory, config, CLASSES);
         assertThat(adapter.settings().patterns()).isEqualTo(patterns);
-        assertThat(adapter.settings().scaling("model.layers.1.self_attn.q_proj")).isEqualTo(2.5);
+        assertThat(adapter.settings().scaling("model.layers.1.self_attn.q_proj"))
+                .isEqualTo(2.5);
         assertThat(adapter.settings().scaling("lm_head")).isEqualTo(2);
         assertThat(adapter.settings().scaling()).isEqualTo(3);
         assertThat(adapter.matrices().get("lm_head").b()).hasSize(6);
@@ -240,7 +241,9 @@ class PeftTest {
             assertThat(adapter.settings().targets())
                     .isEqualTo(LoraTargets.of("model.layers.1.self_attn.q_proj", "lm_head"));
         }
-        store(Map.of("target_modules", List.of("k_proj"), "exclude_modules", List.of("q_proj")), new SafetensorsWriter());
+        store(
+                Map.of("target_modules", List.of("k_proj"), "exclude_modules", List.of("q_proj")),
+                new SafetensorsWriter());
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("no tensor of any map");
     }
 
@@ -312,7 +315,8 @@ class PeftTest {
         assertChanged(base, "original_module.weight", "differs");
         Path other = new TinyModel().write(directory.resolve("other"), 4);
         assertThat(Peft.replaced(directory).isEmpty()).isFalse();
-        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, other)).hasMessageContaining("original_module");
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, other))
+                .hasMessageContaining("original_module");
     }
 
     @Test

@@ -33,7 +33,8 @@ class RecordsTest {
     @Test
     void shouldPublishTheScalingOfMapsThatHaveTheirOwn() throws IOException {
         ModelConfig config = ModelConfig.read(new TinyModel().writeConfig(directory));
-        LoraPatterns patterns = new LoraPatterns(Map.of("v_proj", 2), Map.of("layers.1.self_attn.q_proj", 4.0, "v_proj", 8.0));
+        LoraPatterns patterns =
+                new LoraPatterns(Map.of("v_proj", 2), Map.of("layers.1.self_attn.q_proj", 4.0, "v_proj", 8.0));
         LoraSettings settings = new LoraSettings(4, 16, 0, false, LoraTargets.of("q_proj", "v_proj"), patterns);
         Adapter adapter = Adapter.initialise(config, settings, new int[] {1, 2}, 1);
 
