@@ -7,6 +7,7 @@ import io.calibrant.fitter.service.AtLeastOnceFitter;
 import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Block;
@@ -49,6 +50,7 @@ import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
 import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.apache.kafka.common.serialization.Deserializer;
 import org.awaitility.core.ConditionTimeoutException;
 
 /**
@@ -95,24 +97,30 @@ final class FaultedFit implements AutoCloseable {
         }
     }
 
-    private FaultedFit(Connection connection, Path dir, long seed, boolean exactlyOnce) throws Exception {
+    private FaultedFit(Connection connection, Path dir, long seed, boolean exactlyOnce, boolean storm)
+            throws Exception {
         this.connection = connection;
         this.dir = Files.createDirectories(dir);
         this.chance = new Random(seed);
         this.exactlyOnce = exactlyOnce;
         TopicAdmin.createMissing(connection);
         admin = Admin.create(connection.admin());
-        stream = new StatisticsStream(connection, seed);
+        stream = new StatisticsStream(connection, seed, storm);
     }
 
     /** As it is. */
     static FaultedFit start(Connection connection, Path dir, long seed) throws Exception {
-        return new FaultedFit(connection, dir, seed, true);
+        return new FaultedFit(connection, dir, seed, true, false);
+    }
+
+    /** The same with as many bad records as good ones. */
+    static FaultedFit inAStorm(Connection connection, Path dir, long seed) throws Exception {
+        return new FaultedFit(connection, dir, seed, true, true);
     }
 
     /** The control: the same without transactions. */
     static FaultedFit atLeastOnce(Connection connection, Path dir, long seed) throws Exception {
-        return new FaultedFit(connection, dir, seed, false);
+        return new FaultedFit(connection, dir, seed, false, false);
     }
 
     private String group() {
@@ -405,9 +413,7 @@ final class FaultedFit implements AutoCloseable {
                 .atMost(PATIENCE)
                 .until(() -> openTransactions().isEmpty());
         assertSequences(n);
-        assertThat(CommittedRecords.raw(connection, connection.topics().fitterDeadLetters()))
-                .as("dead letters")
-                .isEmpty();
+        assertDeadLetters();
         assertEndsAreCommitted();
         Map<String, Factor> expected = plainFolds(n);
         assertFactors(expected, FitterSettings.DEFAULT_FIT);
@@ -447,12 +453,41 @@ final class FaultedFit implements AutoCloseable {
                 assertThat(sequence).as("sequence of block %s", block).isEqualTo(whole));
     }
 
+    private List<ConsumerRecord<byte[], byte[]>> statistics(boolean bad) {
+        return CommittedRecords.raw(connection, connection.topics().statistics()).stream()
+                .filter(record -> (record.headers().lastHeader(StatisticsStream.BAD) != null) == bad)
+                .toList();
+    }
+
+    /** Each bad record that is on the topic, once, and nothing else: told apart by where they were. */
+    private void assertDeadLetters() {
+        List<String> letters = CommittedRecords.raw(connection, connection.topics().fitterDeadLetters()).stream()
+                .map(letter -> {
+                    assertThat(header(letter, DeadLetterHeaders.MESSAGE)).as("reason").isNotBlank();
+                    return header(letter, DeadLetterHeaders.PARTITION) + " " + header(letter, DeadLetterHeaders.OFFSET);
+                })
+                .toList();
+        assertThat(letters)
+                .as("dead letters")
+                .containsExactlyInAnyOrderElementsOf(statistics(true).stream()
+                        .map(record -> record.partition() + " " + record.offset())
+                        .toList());
+    }
+
+    private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+        return new String(record.headers().lastHeader(name).value(), StandardCharsets.UTF_8);
+    }
+
     private Map<String, Factor> plainFolds(int n) {
         Map<String, PlainFold> folds = new HashMap<>();
         StatisticsStream.BLOCKS.forEach(
                 block -> folds.put(block.getName(), new PlainFold(block, StatisticsStream.RANK)));
-        CommittedRecords.of(connection, connection.topics().statistics(), Statistics.class)
-                .forEach(record -> folds.get(record.value().getBlock()).add(record.value(), record.timestamp()));
+        try (Deserializer<Statistics> values = connection.deserializer(Statistics.class)) {
+            for (ConsumerRecord<byte[], byte[]> record : statistics(false)) {
+                Statistics value = values.deserialize(record.topic(), record.value());
+                folds.get(value.getBlock()).add(value, record.timestamp());
+            }
+        }
         Set<Long> all = LongStream.range(0, n).boxed().collect(Collectors.toSet());
         folds.forEach((block, fold) -> assertThat(fold.batches())
                 .as("acknowledged batches of block %s on the topic", block)

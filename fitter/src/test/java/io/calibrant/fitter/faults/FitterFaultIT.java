@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class FitterFaultIT {
     private static final Duration STALLED = Duration.ofSeconds(30);
+    private static final Duration STORM_OUTAGE = Duration.ofSeconds(45);
 
     private static final FaultTable TABLE = new FaultTable();
 
@@ -140,6 +141,32 @@ class FitterFaultIT {
                     broker.restart();
                     played.awaitRecovery(Duration.ofSeconds(60));
                 }
+            });
+        }
+    }
+
+    /** Every other record is bad, and in the middle the broker is away for 45 s. */
+    @ParameterizedTest(name = "seed {0}")
+    @MethodSource("seeds")
+    @EnabledIfSystemProperty(named = FaultSeeds.LENGTH, matches = "full")
+    void shouldFoldEachGoodRecordOnceAmongAsManyBadOnes(long seed) throws Exception {
+        Path home = dir.resolve("storm-broker" + seed);
+        try (BrokerProcess broker = BrokerProcess.start(home, dir.resolve("storm-broker" + seed + ".log"));
+                FaultedFit fit = FaultedFit.inAStorm(
+                        Connection.to(
+                                broker.bootstrapServers(), SharedCluster.get().schemaRegistry()),
+                        dir.resolve("storm-fit" + seed),
+                        seed)) {
+            finish("6 storm, broker away 45 s", seed, fit, played -> {
+                played.add();
+                played.add();
+                played.awaitWork();
+                played.goOnForAWhile();
+                played.fault(broker::kill);
+                Thread.sleep(STORM_OUTAGE.toMillis());
+                broker.restart();
+                played.awaitRecovery(STORM_OUTAGE.plusSeconds(60));
+                played.goOnForAWhile();
             });
         }
     }

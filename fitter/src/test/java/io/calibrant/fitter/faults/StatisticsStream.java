@@ -31,15 +31,21 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Statistics of a pass, sent as a trainer sends them, a batch a transaction, at a steady pace that never ends until
  * told to; and the committed updates of the fit of it, as they come. A seed gives the order of the batches, which of
- * them are sent twice, and which are first sent wrong in a transaction that is given up.
+ * them are sent twice, and which are first sent wrong in a transaction that is given up. In a storm every good record
+ * has a bad one behind it, in the same partition and transaction.
  */
 final class StatisticsStream implements AutoCloseable {
+    /** A record with this header is bad. */
+    static final String BAD = "bad";
+
     static final String RUN = RandomStatistics.RUN;
     static final int RANK = 4;
     static final List<Block> BLOCKS = blocks();
@@ -62,7 +68,10 @@ final class StatisticsStream implements AutoCloseable {
             Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "statistics"));
     private final ScheduledFuture<?> pace;
     private final Thread reader = new Thread(this::read, "updates");
-    private KafkaProducer<String, Statistics> producer;
+    private final Serializer<Statistics> values;
+    private final boolean storm;
+    private int bad;
+    private KafkaProducer<String, byte[]> producer;
 
     private final Map<String, List<Long>> updates = new HashMap<>();
     private final Map<String, Long> latest = new HashMap<>();
@@ -72,9 +81,11 @@ final class StatisticsStream implements AutoCloseable {
     private boolean reading = true;
     private Exception failure;
 
-    StatisticsStream(Connection connection, long seed) throws Exception {
+    StatisticsStream(Connection connection, long seed, boolean storm) throws Exception {
         this.connection = connection;
         this.seed = seed;
+        this.storm = storm;
+        this.values = connection.serializer(Statistics.class);
         this.chance = new Random(seed);
         BLOCKS.forEach(block -> updates.put(block.getName(), new ArrayList<>()));
         try (KafkaProducer<String, Run> runs =
@@ -182,6 +193,9 @@ final class StatisticsStream implements AutoCloseable {
             begin();
             for (Block block : BLOCKS) {
                 sendOne(block, statistic(block, batch(block, position), expected));
+                if (storm) {
+                    sendBad(block);
+                }
                 if (position > 0 && chance.nextDouble() < TWICE) {
                     sendOne(block, statistic(block, batch(block, chance.nextInt(position)), null));
                 }
@@ -215,18 +229,39 @@ final class StatisticsStream implements AutoCloseable {
             Map<String, Object> configs = new HashMap<>(connection.producer());
             configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, connection.topicPrefix() + "statistics-stream");
             configs.put(ProducerConfig.LINGER_MS_CONFIG, 0);
-            KafkaProducer<String, Statistics> next =
-                    new KafkaProducer<>(configs, new StringSerializer(), connection.serializer(Statistics.class));
+            KafkaProducer<String, byte[]> next =
+                    new KafkaProducer<>(configs, new StringSerializer(), new ByteArraySerializer());
             producer = next;
             next.initTransactions();
         }
         producer.beginTransaction();
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // the transaction says it
     private void sendOne(Block block, Statistics value) {
-        producer.send(new ProducerRecord<>(
-                connection.topics().statistics(), Keys.block(RUN, CHECKPOINT, block.getName()), value));
+        send(record(block, bytes(value)));
+    }
+
+    private void sendBad(Block block) {
+        BadStatistics[] kinds = BadStatistics.values();
+        Statistics good = statistic(block, 0, null);
+        byte[] value = kinds[bad++ % kinds.length].spoil(good, this::bytes);
+        ProducerRecord<String, byte[]> record = record(block, value);
+        record.headers().add(BAD, new byte[0]);
+        send(record);
+    }
+
+    private byte[] bytes(Statistics value) {
+        return values.serialize(connection.topics().statistics(), value);
+    }
+
+    private ProducerRecord<String, byte[]> record(Block block, byte[] value) {
+        return new ProducerRecord<>(
+                connection.topics().statistics(), Keys.block(RUN, CHECKPOINT, block.getName()), value);
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // the transaction says it
+    private void send(ProducerRecord<String, byte[]> record) {
+        producer.send(record);
     }
 
     /** The batch at a position of a block's order. */

@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  calibrant check --model Llama-2-7b --adapter my-adapter --questions test.jsonl --limit 4",
             "  calibrant check --model Llama-2-7b --adapter my-adapter --prompt chat.mustache --questions test.jsonl",
-            "  calibrant check --model Llama-2-7b --questions test.jsonl --json   # one object a question, then the summary"
+            "  calibrant check --model Llama-2-7b --questions test.jsonl --json   # one object a question"
         })
 final class CheckCommand implements Callable<Integer> {
     @Spec

@@ -67,8 +67,8 @@ final class ScoreCommand implements Callable<Integer> {
             names = "--adapter",
             paramLabel = "DIR",
             description =
-                    "PEFT directory of the run's adapter, for one that was trained with modules_to_save or biases: these are"
-                            + " not on the topics.")
+                    "PEFT directory of the run's adapter, for one that was trained with modules_to_save or biases:"
+                            + " these are not on the topics.")
     private Path adapter;
 
     @Option(

@@ -120,8 +120,8 @@ class BaseModelTest {
         String map = "base_model.model.model.layers.0.self_attn.q_proj.";
         Files.writeString(
                 directory.resolve("adapter_config.json"),
-                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"target_modules\": [\"layers.0.self_attn.q_proj\"],"
-                        + " \"modules_to_save\": [\"lm_head\"]}");
+                "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1,"
+                        + " \"target_modules\": [\"layers.0.self_attn.q_proj\"], \"modules_to_save\": [\"lm_head\"]}");
         int width = config.width();
         new SafetensorsWriter()
                 .add(map + "lora_A.weight", new float[width], 1, width)

@@ -13,7 +13,8 @@ public final class PromptOptions {
             paramLabel = "paper|FILE",
             defaultValue = "paper",
             description = "The prompt that the adapter was or is to be trained with, to the last space: the paper's, or"
-                    + " a Mustache template with {{{question}}}, {{{context}}}, {{#choices}}{{{label}}}. {{{text}}}{{/choices}}."
+                    + " a Mustache template with {{{question}}}, {{{context}}},"
+                    + " {{#choices}}{{{label}}}. {{{text}}}{{/choices}}."
                     + " Default: ${DEFAULT-VALUE}.")
     private String prompt;
 
