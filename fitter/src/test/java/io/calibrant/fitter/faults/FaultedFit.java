@@ -461,9 +461,13 @@ final class FaultedFit implements AutoCloseable {
 
     /** Each bad record that is on the topic, once, and nothing else: told apart by where they were. */
     private void assertDeadLetters() {
-        List<String> letters = CommittedRecords.raw(connection, connection.topics().fitterDeadLetters()).stream()
+        List<String> letters = CommittedRecords.raw(
+                        connection, connection.topics().fitterDeadLetters())
+                .stream()
                 .map(letter -> {
-                    assertThat(header(letter, DeadLetterHeaders.MESSAGE)).as("reason").isNotBlank();
+                    assertThat(header(letter, DeadLetterHeaders.MESSAGE))
+                            .as("reason")
+                            .isNotBlank();
                     return header(letter, DeadLetterHeaders.PARTITION) + " " + header(letter, DeadLetterHeaders.OFFSET);
                 })
                 .toList();

@@ -78,9 +78,8 @@ class CheckCommandTest {
                                 + " B. Blue. Answer:",
                         "")
                 .anyMatch(line -> line.matches("its \\d+ token ids: \\[[\\d, ]+]"))
-                .contains(
-                        "between prompt and label: ' '; special tokens of the tokenizer: before the prompt,"
-                                + " if it has any")
+                .contains("between prompt and label: ' '; special tokens of the tokenizer: before the prompt,"
+                        + " if it has any")
                 .anyMatch(line -> line.matches("class tokens: A \\d+, B \\d+"))
                 .anyMatch(line -> line.matches("QUESTION +A +B +ANSWER"))
                 .anyMatch(line -> line.matches("second +0\\.\\d{6} +0\\.\\d{6} +-"))
