@@ -235,6 +235,15 @@ final class FaultedFit implements AutoCloseable {
         fault.run();
     }
 
+    /** Something is away for a while; recovery counts from its return. */
+    void outage(ThrowingRunnable away, Duration duration, ThrowingRunnable back) throws Exception {
+        fault(away);
+        Thread.sleep(duration.toMillis());
+        alive();
+        back.run();
+        lastFault = System.nanoTime();
+    }
+
     interface ThrowingRunnable {
         void run() throws Exception;
     }

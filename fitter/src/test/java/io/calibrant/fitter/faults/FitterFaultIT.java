@@ -162,10 +162,8 @@ class FitterFaultIT {
                 played.add();
                 played.awaitWork();
                 played.goOnForAWhile();
-                played.fault(broker::kill);
-                Thread.sleep(STORM_OUTAGE.toMillis());
-                broker.restart();
-                played.awaitRecovery(STORM_OUTAGE.plusSeconds(60));
+                played.outage(broker::kill, STORM_OUTAGE, broker::restart);
+                played.awaitRecovery(Duration.ofSeconds(60));
                 played.goOnForAWhile();
             });
         }
