@@ -25,6 +25,9 @@ final class FitTopics {
     /** How often to look, {@link #AGAIN} apart, for a topic that is gone: a broker just started may not know it yet. */
     static final int LOOKS_FOR_ABSENT = 30;
 
+    /** The same before anything runs: whoever starts a fitter waits for its word. */
+    static final int LOOKS_AT_THE_START = 8;
+
     static final Duration AGAIN = Duration.ofSeconds(1);
 
     private final Topics topics;
@@ -87,7 +90,7 @@ final class FitTopics {
     Map<String, TopicIdentity> awaited(Map<String, String> recorded, Look look, Duration pause)
             throws InterruptedException, ExecutionException {
         Map<String, TopicIdentity> now = look.now();
-        for (int looks = 1; looks < LOOKS_FOR_ABSENT && absent(recorded, now).isPresent(); looks++) {
+        for (int looks = 1; looks < LOOKS_AT_THE_START && absent(recorded, now).isPresent(); looks++) {
             Thread.sleep(pause.toMillis());
             now = look.now();
         }
