@@ -127,7 +127,8 @@ class FitTopicsTest {
         gone.remove("p.calibrant-fitter-questions-changelog");
         Map<String, String> recorded = FitTopics.ids(now());
         int[] looks = {0};
-        assertThat(TOPICS.awaited(recorded, () -> ++looks[0] < FitTopics.LOOKS_AT_THE_START ? gone : now(), Duration.ZERO))
+        assertThat(TOPICS.awaited(
+                        recorded, () -> ++looks[0] < FitTopics.LOOKS_AT_THE_START ? gone : now(), Duration.ZERO))
                 .isEqualTo(now());
         assertThat(TOPICS.awaited(recorded, () -> gone, Duration.ZERO)).isEqualTo(gone);
 
