@@ -36,7 +36,7 @@ final class ConfigReader {
                     architecture,
                     sizes,
                     layers(rope, sizes),
-                    file.number("rms_norm_eps", family.normEpsilon()),
+                    file.number("rms_norm_eps", family.defaults().normEpsilon()),
                     rope.context());
         } catch (IllegalArgumentException e) {
             throw file.refused(e);
@@ -85,7 +85,7 @@ final class ConfigReader {
         if (!slides && !type.asText().equals(FULL)) {
             throw file.refused(LAYER_TYPES, FULL + " in every layer, or " + SLIDING + " with a sliding_window", type);
         }
-        if (slides != byDefault && !family.hasLayerTypes()) {
+        if (slides != byDefault && !family.defaults().layerTypes()) {
             throw file.refused(
                     LAYER_TYPES,
                     (byDefault ? SLIDING : FULL) + " in every layer with model_type " + family.modelType()

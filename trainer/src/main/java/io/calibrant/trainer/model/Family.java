@@ -28,29 +28,19 @@ enum Family {
         }
     },
     /** Ministral 3: a Mistral whose queries grow with their position. */
-    MINISTRAL3("Ministral3ForCausalLM") {
+    MINISTRAL3("Ministral3ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5).withHeadWidth(128)) {
         @Override
         int window(ConfigFile file) {
             return windowOr(file, 0);
         }
 
         @Override
-        double normEpsilon() {
-            return 1e-5;
-        }
-
-        @Override
         boolean hasPositionScale() {
             return true;
         }
-
-        @Override
-        int headWidth(ConfigFile file, int width, int heads) {
-            return 128;
-        }
     },
     /** Qwen 2 and 2.5: biases on q, k and v; a sliding window in upper layers, switched on by a key of its own. */
-    QWEN2("Qwen2ForCausalLM") {
+    QWEN2("Qwen2ForCausalLM", FamilyDefaults.LLAMA.withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(new Biases(true, false, false));
@@ -62,17 +52,12 @@ enum Family {
         }
 
         @Override
-        boolean hasLayerTypes() {
-            return true;
-        }
-
-        @Override
         boolean slides(ConfigFile file, int layer) {
-            return layer >= integerOr(file, "max_window_layers", 0, 28);
+            return isUpper(file, layer);
         }
     },
     /** Qwen 3: an RMSNorm on every head of q and k; the window of Qwen 2; the width of a head is not D / H. */
-    QWEN3("Qwen3ForCausalLM") {
+    QWEN3("Qwen3ForCausalLM", FamilyDefaults.LLAMA.withHeadWidth(128).withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, false))
@@ -85,22 +70,12 @@ enum Family {
         }
 
         @Override
-        boolean hasLayerTypes() {
-            return true;
-        }
-
-        @Override
         boolean slides(ConfigFile file, int layer) {
-            return layer >= integerOr(file, "max_window_layers", 0, 28);
-        }
-
-        @Override
-        int headWidth(ConfigFile file, int width, int heads) {
-            return 128;
+            return isUpper(file, layer);
         }
     },
     /** Gemma: norms' weights around 1, embeddings times sqrt(D), an activation of its own. */
-    GEMMA("GemmaForCausalLM") {
+    GEMMA("GemmaForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withHeadWidth(256)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -115,19 +90,9 @@ enum Family {
             String key = file.has(GEMMA_ACTIVATION) ? GEMMA_ACTIVATION : "hidden_act";
             return named(file, key, Activation.GELU_TANH);
         }
-
-        @Override
-        boolean tiesByDefault() {
-            return true;
-        }
-
-        @Override
-        int headWidth(ConfigFile file, int width, int heads) {
-            return 256;
-        }
     },
     /** Gemma 2: norms before and after, scores and logits capped, a window in every other layer. */
-    GEMMA2("Gemma2ForCausalLM") {
+    GEMMA2("Gemma2ForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withHeadWidth(256).withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -146,32 +111,17 @@ enum Family {
         }
 
         @Override
-        boolean tiesByDefault() {
-            return true;
-        }
-
-        @Override
         int window(ConfigFile file) {
             return windowOr(file, DEFAULT_WINDOW);
-        }
-
-        @Override
-        boolean hasLayerTypes() {
-            return true;
         }
 
         @Override
         boolean slides(ConfigFile file, int layer) {
             return layer % 2 == 0;
         }
-
-        @Override
-        int headWidth(ConfigFile file, int width, int heads) {
-            return 256;
-        }
     },
     /** Gemma 3, the models of text alone: norms on heads, a window in most layers, and frequencies of their own. */
-    GEMMA3_TEXT("Gemma3ForCausalLM") {
+    GEMMA3_TEXT("Gemma3ForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withRotaryBase(1e6).withHeadWidth(256).withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -196,18 +146,8 @@ enum Family {
         }
 
         @Override
-        boolean tiesByDefault() {
-            return true;
-        }
-
-        @Override
         int window(ConfigFile file) {
             return windowOr(file, DEFAULT_WINDOW);
-        }
-
-        @Override
-        boolean hasLayerTypes() {
-            return true;
         }
 
         @Override
@@ -217,22 +157,12 @@ enum Family {
         }
 
         @Override
-        double rotaryBase() {
-            return 1e6;
-        }
-
-        @Override
         Optional<String> slidingRotaryBase() {
             return Optional.of("rope_local_base_freq");
         }
-
-        @Override
-        int headWidth(ConfigFile file, int width, int heads) {
-            return 256;
-        }
     },
     /** Phi-3 and Phi-4: fused maps, perhaps a window in all layers, perhaps a part of each head that is not turned. */
-    PHI3("Phi3ForCausalLM") {
+    PHI3("Phi3ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.withFusedMaps();
@@ -241,11 +171,6 @@ enum Family {
         @Override
         int window(ConfigFile file) {
             return windowOr(file, 0);
-        }
-
-        @Override
-        double normEpsilon() {
-            return 1e-5;
         }
 
         @Override
@@ -259,25 +184,15 @@ enum Family {
         }
     },
     /** SmolLM 3: layers without rotary positions; a window, if any, in those. */
-    SMOLLM3("SmolLM3ForCausalLM") {
+    SMOLLM3("SmolLM3ForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withRotaryBase(2e6).withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, file.isTrue("mlp_bias")));
         }
 
         @Override
-        boolean tiesByDefault() {
-            return true;
-        }
-
-        @Override
         int window(ConfigFile file) {
             return switchedWindow(file, 0);
-        }
-
-        @Override
-        boolean hasLayerTypes() {
-            return true;
         }
 
         @Override
@@ -300,23 +215,13 @@ enum Family {
             }
             return flag.asInt() != 0;
         }
-
-        @Override
-        double rotaryBase() {
-            return 2e6;
-        }
     },
     /** OLMo 2: norms after attention and feed-forward network instead of before, and over all heads of q and of k. */
-    OLMO2("Olmo2ForCausalLM") {
+    OLMO2("Olmo2ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, false))
                     .with(new Norms(Norms.Places.AFTER, Norms.QueryKey.ALL_HEADS, false));
-        }
-
-        @Override
-        double normEpsilon() {
-            return 1e-5;
         }
     },
     /** Granite: embeddings, scores, residuals and logits are scaled. */
@@ -334,21 +239,16 @@ enum Family {
         }
     },
     /** Seed-OSS: biases on q, k and v, and keys of its own for the others. */
-    SEED_OSS("SeedOssForCausalLM") {
+    SEED_OSS("SeedOssForCausalLM", FamilyDefaults.LLAMA.withHeadWidth(128)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             boolean attention = !file.has("attention_bias") || file.isTrue("attention_bias");
             return plain.with(new Biases(attention, file.isTrue("attention_out_bias"), file.isTrue("mlp_bias")));
         }
-
-        @Override
-        int headWidth(ConfigFile file, int width, int heads) {
-            return 128;
-        }
     };
 
     /** The key of the sliding window. */
-    static final String WINDOW = "sliding_window";
+    private static final String WINDOW = "sliding_window";
 
     /** What the class of a sequence classifier ends in. */
     private static final String CLASSIFIER = "(Text)?ForSequenceClassification$";
@@ -364,14 +264,25 @@ enum Family {
             List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok");
 
     private final String className;
+    private final FamilyDefaults defaults;
 
     Family(String className) {
+        this(className, FamilyDefaults.LLAMA);
+    }
+
+    Family(String className, FamilyDefaults defaults) {
         this.className = className;
+        this.defaults = defaults;
+    }
+
+    /** What holds where the configuration does not say. */
+    final FamilyDefaults defaults() {
+        return defaults;
     }
 
     /** The architecture that a configuration of this family describes. */
     final Architecture architecture(ConfigFile file) {
-        boolean tied = file.has("tie_word_embeddings") ? file.isTrue("tie_word_embeddings") : tiesByDefault();
+        boolean tied = file.has("tie_word_embeddings") ? file.isTrue("tie_word_embeddings") : defaults.tied();
         return describe(Architecture.plain(modelType(), tied).with(activation(file)), file);
     }
 
@@ -382,21 +293,6 @@ enum Family {
 
     Activation activation(ConfigFile file) {
         return named(file, "hidden_act", Activation.SILU);
-    }
-
-    /** Whether the head is tied where the configuration does not say. */
-    boolean tiesByDefault() {
-        return false;
-    }
-
-    /** What RMSNorm adds where the configuration does not say. */
-    double normEpsilon() {
-        return 1e-6;
-    }
-
-    /** The base of the rotary frequencies where the configuration does not say. */
-    double rotaryBase() {
-        return 10_000;
     }
 
     /** The key with the base of sliding layers, which turn by it without any scaling; empty where all turn alike. */
@@ -432,18 +328,16 @@ enum Family {
         return 0;
     }
 
-    /** Whether {@code layer_types} may say of some layers that they slide, and of others that they do not. */
-    boolean hasLayerTypes() {
-        return false;
-    }
-
     /** Whether a layer slides, given a window, where the configuration has no {@code layer_types}. */
     boolean slides(ConfigFile file, int layer) {
         return true;
     }
 
     /** E where the configuration has no {@code head_dim}: what transformers assumes. */
-    int headWidth(ConfigFile file, int width, int heads) {
+    final int headWidth(ConfigFile file, int width, int heads) {
+        if (defaults.headWidth() > 0) {
+            return defaults.headWidth();
+        }
         if (heads > 0 && width % heads != 0) {
             throw file.refused("hidden_size", "a multiple of num_attention_heads " + heads, width);
         }
@@ -501,6 +395,11 @@ enum Family {
             throw file.refused(key, least + " or more", value);
         }
         return value;
+    }
+
+    /** Whether a layer of a Qwen is among those that slide. */
+    private static boolean isUpper(ConfigFile file, int layer) {
+        return layer >= integerOr(file, "max_window_layers", 0, 28);
     }
 
     private static int switchedWindow(ConfigFile file, int otherwise) {

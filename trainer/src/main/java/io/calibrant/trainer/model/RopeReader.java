@@ -102,7 +102,7 @@ final class RopeReader {
         }
         JsonNode newer = file.root().path("rope_parameters").path(THETA);
         return newer.isMissingNode()
-                ? file.number(THETA, family.rotaryBase())
+                ? file.number(THETA, family.defaults().rotaryBase())
                 : file.number("rope_parameters." + THETA, newer);
     }
 

@@ -13,7 +13,6 @@ import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -62,11 +61,6 @@ final class WeightLoader {
         this.dataType = dataType;
         this.format = format;
         this.stored = stored;
-    }
-
-    /** The file, or the index of the shards. */
-    Path source() {
-        return reader.source();
     }
 
     boolean has(String name) {
