@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
+import org.apache.avro.JsonProperties;
 import org.apache.avro.Schema;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
@@ -145,7 +146,7 @@ public final class PublishedRun {
     }
 
     /** In the order of the contract; what is null there is not in it. */
-    private static Map<String, String> settings(Run run) {
+    static Map<String, String> settings(Run run) {
         Map<String, String> settings = new LinkedHashMap<>();
         for (Schema.Field field : run.getSchema().getFields()) {
             Object value = run.get(field.pos());
@@ -178,8 +179,8 @@ public final class PublishedRun {
             return value == null || !value.contains("{{") ? PromptForm.PAPER.template() : value;
         }
         Schema.Field field = Run.getClassSchema().getField(key);
-        Object unset = field == null || !field.hasDefaultValue() ? null : field.defaultVal();
-        return value == null && unset instanceof String text ? text : value;
+        Object unset = field == null || !field.hasDefaultValue() ? JsonProperties.NULL_VALUE : field.defaultVal();
+        return value == null && unset != JsonProperties.NULL_VALUE ? unset.toString() : value;
     }
 
     private static String words(String what, String there, String here) {

@@ -7,6 +7,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 class PublishedRunTest {
@@ -26,6 +27,16 @@ class PublishedRunTest {
     void shouldNotMindWhatIsTheSameUnderOtherNames() {
         Run here = Run.newBuilder(THERE).setModelId("b").build();
         assertThat(PublishedRun.difference(THERE, here)).isEmpty();
+    }
+
+    /** A state file that an earlier version wrote says nothing of lists, maps and numbers that came later. */
+    @Test
+    void shouldGiveWhatAnEarlierVersionDidNotKnowItsDefault() {
+        Map<String, String> here = PublishedRun.settings(THERE);
+        Map<String, String> earlier = new TreeMap<>(here);
+        earlier.keySet().removeAll(List.of("scalings", "savedWeights"));
+        assertThat(earlier).hasSize(here.size() - 2);
+        assertThat(PublishedRun.difference(earlier, here)).isEmpty();
     }
 
     @Test
