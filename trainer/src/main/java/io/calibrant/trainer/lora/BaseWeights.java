@@ -112,20 +112,13 @@ public final class BaseWeights {
             case F16 -> difference <= 0x1p-11 * Math.abs(original) + 0x1p-25;
             default ->
                 difference == 0
-                        || (isBf16(number) && isRounded(number, original, ElementType.BF16))
-                        || (isF16(number) && isRounded(number, original, ElementType.F16));
+                        || isRoundedFirst(number, original, ElementType.BF16)
+                        || isRoundedFirst(number, original, ElementType.F16);
         };
     }
 
-    private static boolean isBf16(float number) {
-        return (Float.floatToRawIntBits(number) & 0xffff) == 0;
-    }
-
-    private static boolean isF16(float number) {
-        float ofSubnormals = number * 0x1p24f;
-        return Math.abs(number) < 0x1p-14f
-                ? ofSubnormals == Math.rint(ofSubnormals)
-                : (Float.floatToRawIntBits(number) & 0x1fff) == 0;
+    private static boolean isRoundedFirst(float number, float original, ElementType type) {
+        return type.nearest(number) == number && isRounded(number, original, type);
     }
 
     private static ModelFileException changed(TensorEntry tensor, String how) {

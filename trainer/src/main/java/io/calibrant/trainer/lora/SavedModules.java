@@ -39,7 +39,7 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
         for (String name : tensors.others()) {
             String base = AdapterTensors.nameInBase(name);
             String module = base.substring(0, Math.max(0, base.lastIndexOf('.')));
-            boolean trained = modules.stream().anyMatch(each -> names(each, module))
+            boolean trained = modules.stream().anyMatch(each -> LoraTargets.matches(each, module))
                     || (biases && base.endsWith(BIAS) && tensors.modules().contains(module));
             if (trained && !AdapterTensors.isOriginal(name)) {
                 String before = found.put(base, name);
@@ -50,7 +50,7 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
             }
         }
         for (String module : modules) {
-            if (found.keySet().stream().noneMatch(base -> names(module, base.substring(0, base.lastIndexOf('.'))))) {
+            if (found.keySet().stream().noneMatch(base -> LoraTargets.matches(module, base.substring(0, base.lastIndexOf('.'))))) {
                 throw config.refused(
                         "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
             }
@@ -59,14 +59,10 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
                 modules, biases, found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
     }
 
-    private static boolean names(String name, String module) {
-        return module.equals(name) || module.endsWith("." + name);
-    }
-
     /** The name under which PEFT stores a tensor that it takes the place of. */
     String saved(String base) {
         String module = base.substring(0, base.lastIndexOf('.'));
-        boolean whole = modules.stream().anyMatch(each -> names(each, module));
+        boolean whole = modules.stream().anyMatch(each -> LoraTargets.matches(each, module));
         return AdapterTensors.PREFIX + (whole ? base : module + ".base_layer" + base.substring(module.length()));
     }
 }
