@@ -125,7 +125,7 @@ public final class Answerer {
     }
 
     /** Whoever joins an answer with a label sees by it that both are of one text. */
-    private static QuestionText text(Question question) {
+    public static QuestionText text(Question question) {
         return QuestionText.of(
                 question.question(),
                 question.context(),

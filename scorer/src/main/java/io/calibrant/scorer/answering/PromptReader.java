@@ -5,6 +5,7 @@ import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.LabelTokens;
 import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.TokenizedPrompt;
@@ -52,9 +53,11 @@ public final class PromptReader {
      *     longer than the model's context, or the tokenizer fails on it
      */
     public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
-        checkLength(question);
+        checkLabels(question);
+        String text = text(question);
+        checkLength(question, text);
         try {
-            TokenizedPrompt prompt = encoder.encode(question);
+            TokenizedPrompt prompt = encoder.encode(question, text);
             only.ifPresent(known -> known.place(prompt));
             if (prompt.length() > config.maxPositions()) {
                 throw new BadQuestionException(Require.message(
@@ -91,16 +94,20 @@ public final class PromptReader {
         }
     }
 
-    private void checkLength(Question question) throws BadQuestionException {
+    private void checkLabels(Question question) throws BadQuestionException {
+        boolean whole = encoder.form().labelTokens() == LabelTokens.ONE;
+        int most = whole ? LABEL_CHARACTERS : PIECE_CHARACTERS;
         for (Choice choice : question.choices()) {
-            if (choice.label().length() > LABEL_CHARACTERS) {
+            if (choice.label().length() > most) {
                 throw new BadQuestionException(Require.message(
                         "a label of question '" + question.id() + "'",
                         choice.label().length(),
-                        "at most " + LABEL_CHARACTERS + " characters, one token"));
+                        "at most " + most + " characters" + (whole ? ", one token" : "")));
             }
         }
-        String text = text(question);
+    }
+
+    private void checkLength(Question question, String text) throws BadQuestionException {
         long most = (long) TOKEN_CHARACTERS * config.maxPositions();
         if (text.length() > most) {
             throw new BadQuestionException(Require.message(

@@ -84,8 +84,9 @@ public record BaseModel(
         if (run.getModelDigest().isEmpty()) {
             return;
         }
-        String own = digest(SpecialTokens.changes(directory, tokenizer, true));
-        if (!own.equals(run.getModelDigest()) && !isModelWithoutEnd(run)) {
+        String changes = SpecialTokens.changes(directory, tokenizer, true);
+        String own = digest(changes);
+        if (!own.equals(run.getModelDigest()) && !isModelWithoutEnd(run, changes)) {
             String asked = run.getSettings().get(ReplacedWeights.SETTING);
             String base = "the base model of run '" + run.getRunId() + "', " + run.getModelId() + " ("
                     + run.getModelDigest() + ")";
@@ -125,9 +126,12 @@ public record BaseModel(
                 trained.type() + as);
     }
 
-    /** Where no prompt of a run names the end of sequence, its digest may leave it out. */
-    private boolean isModelWithoutEnd(Run run) {
-        String with = SpecialTokens.changes(directory, tokenizer, true);
+    /**
+     * Where no prompt of a run names the end of sequence, its digest may leave it out.
+     *
+     * @param with what tokenizer_config.json changes, with the end of sequence
+     */
+    private boolean isModelWithoutEnd(Run run, String with) {
         String without = SpecialTokens.changes(directory, tokenizer, false);
         PromptForm form = RunPrompt.of(run);
         boolean named = form.isPaper()

@@ -132,10 +132,12 @@ final class CatalogueChecks {
             return;
         }
         for (Block each : weights(run)) {
+            if (!each.getName().equals(block.getBlock())) {
+                continue;
+            }
             List<Integer> shape = List.of(each.getOutputs(), each.getInputs());
             require(
-                    !each.getName().equals(block.getBlock())
-                            || block.getWeight().getShape().equals(shape),
+                    block.getWeight().getShape().equals(shape),
                     "shape of weight",
                     block.getWeight().getShape(),
                     shape + ", as the run says");

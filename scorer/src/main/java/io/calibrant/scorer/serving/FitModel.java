@@ -1,8 +1,6 @@
 package io.calibrant.scorer.serving;
 
-import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.Require;
-import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.scorer.answering.Answerer;
@@ -13,7 +11,6 @@ import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.answering.TokenizedQuestion;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.scorer.predictive.Predictor;
-import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
 import java.util.List;
@@ -27,21 +24,14 @@ public final class FitModel {
     private final PromptReader prompts;
     private final Answerer answerer;
     private final Probe probe;
-    private final TrainingTexts trained;
 
     private FitModel(
-            Snapshot snapshot,
-            TierPredictors predictors,
-            PromptReader prompts,
-            Answerer answerer,
-            Probe probe,
-            TrainingTexts trained) {
+            Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer, Probe probe) {
         this.snapshot = snapshot;
         this.predictors = predictors;
         this.prompts = prompts;
         this.answerer = answerer;
         this.probe = probe;
-        this.trained = trained;
     }
 
     /**
@@ -52,17 +42,6 @@ public final class FitModel {
      */
     static FitModel of(
             Snapshot snapshot, TierPredictors predictors, PromptReader prompts, Answerer answerer, Probe probe) {
-        TrainingTexts trained = TrainingTexts.read(snapshot.run().getTrainingTexts());
-        return of(snapshot, predictors, prompts, answerer, probe, trained);
-    }
-
-    private static FitModel of(
-            Snapshot snapshot,
-            TierPredictors predictors,
-            PromptReader prompts,
-            Answerer answerer,
-            Probe probe,
-            TrainingTexts trained) {
         boolean done = false;
         try {
             probe.check(answerer, predictors);
@@ -72,7 +51,7 @@ public final class FitModel {
                 predictors.release();
             }
         }
-        return new FitModel(snapshot, predictors, prompts, answerer, probe, trained);
+        return new FitModel(snapshot, predictors, prompts, answerer, probe);
     }
 
     Snapshot snapshot() {
@@ -100,8 +79,7 @@ public final class FitModel {
                 predictors,
                 prompts,
                 answerer.with(posterior),
-                probe,
-                trained);
+                probe);
     }
 
     /**
@@ -111,7 +89,7 @@ public final class FitModel {
      *     on: our own senders leave those out, others need not
      */
     public TokenizedQuestion read(Question question, Purpose purpose) throws BadQuestionException {
-        if (purpose == Purpose.VALIDATION && trained.contains(text(question))) {
+        if (purpose == Purpose.VALIDATION && predictors.weights().trained().contains(Answerer.text(question))) {
             throw new BadQuestionException(Require.message(
                     "validation question '" + question.id() + "'",
                     "the text of a training question",
@@ -136,16 +114,6 @@ public final class FitModel {
                 tier,
                 questions,
                 measured);
-    }
-
-    private static QuestionText text(Question question) {
-        return QuestionText.of(
-                question.question(),
-                question.context(),
-                question.ownChoices(),
-                Choice::label,
-                Choice::text,
-                question.prompt());
     }
 
     private List<Predictive> predict(Predictor predictor, List<EncodedPrompt> prompts, boolean measured) {

@@ -12,14 +12,17 @@ import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.PromptEncoder;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
-/** Makes models of snapshots, all on one base model. */
+/** Makes models of snapshots, all on one base model. Not thread-safe; confined to one thread. */
 final class ModelFactory {
     private final BaseModel base;
     private final Tier tier;
     private final Link link;
+    private final Map<String, Run> checked = new HashMap<>();
 
     /** @param base not closed with this object */
     ModelFactory(BaseModel base, AnsweringSettings answering) {
@@ -28,9 +31,12 @@ final class ModelFactory {
         this.link = answering.newLink();
     }
 
-    /** As {@link BaseModel#requireModelOf}. */
+    /** As {@link BaseModel#requireModelOf}, which reads the whole model: once a run, and again where it has changed. */
     void requireModelOf(Run run) {
-        base.requireModelOf(run);
+        if (!run.equals(checked.get(run.getRunId()))) {
+            base.requireModelOf(run);
+            checked.put(run.getRunId(), run);
+        }
     }
 
     /**

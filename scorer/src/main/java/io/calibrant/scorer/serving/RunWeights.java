@@ -1,5 +1,6 @@
 package io.calibrant.scorer.serving;
 
+import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.scorer.answering.ClassPlaces;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.lora.Adapter;
@@ -11,6 +12,7 @@ import java.util.List;
 final class RunWeights extends RefCounted {
     private final AdaptedModel adapted;
     private final ClassPlaces classes;
+    private final TrainingTexts trained;
 
     /**
      * Copies the adapter to the device.
@@ -23,6 +25,7 @@ final class RunWeights extends RefCounted {
         snapshot.run().getClassTokens().forEach(token -> tokens.add(token.getTokenId()));
         tokens.addAll(more);
         classes = new ClassPlaces(tokens);
+        trained = TrainingTexts.read(snapshot.run().getTrainingTexts());
         adapted = new AdaptedModel(base.model(), adapter(base, snapshot, classes.ids()));
     }
 
@@ -41,6 +44,11 @@ final class RunWeights extends RefCounted {
     /** The tokens whose logits there are. */
     ClassPlaces classes() {
         return classes;
+    }
+
+    /** The texts that the run was trained on. */
+    TrainingTexts trained() {
+        return trained;
     }
 
     @Override

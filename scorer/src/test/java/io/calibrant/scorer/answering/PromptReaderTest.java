@@ -10,7 +10,9 @@ import io.calibrant.trainer.model.ModelSizes;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
+import io.calibrant.trainer.prompts.LabelTokens;
 import io.calibrant.trainer.prompts.PromptEncoder;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import java.io.IOException;
@@ -132,6 +134,23 @@ class PromptReaderTest {
         assertThatThrownBy(() -> reader().read(question("A", "word word"), Purpose.ANSWER))
                 .isInstanceOf(BadQuestionException.class)
                 .hasMessageContaining("label 'word word' of question 'q' must be exactly one token", "got 2 tokens");
+    }
+
+    /** Where the first token stands for a label, that may be a sentence. */
+    @Test
+    void shouldTakeALongLabelWhereItsFirstTokenStandsForIt() throws BadQuestionException {
+        PromptReader first = new PromptReader(
+                new PromptEncoder(PromptForm.PAPER.withLabelTokens(LabelTokens.FIRST), tokenizer, OptionalInt.of(EOS)),
+                config(WORDS.size()),
+                Optional.empty());
+        String sentence = "B" + " word".repeat(30);
+
+        List<Choice> choices = List.of(new Choice("A", ""), new Choice(sentence, ""));
+        Question question = new Question("q", "word", null, choices, null, "word");
+        assertThat(first.read(question, Purpose.VALIDATION).choices()).containsExactly(token("A"), token("B"));
+        assertThatThrownBy(() -> reader().read(question, Purpose.VALIDATION))
+                .isInstanceOf(BadQuestionException.class)
+                .hasMessage("a label of question 'q' must be at most 128 characters, one token, got 151");
     }
 
     @Test

@@ -35,9 +35,10 @@ public final class PromptEncoder {
     /**
      * Labels are rows of a classifier's head.
      *
+     * @param rows its labels
      * @param pad id of the token that does not count at the end of a text; empty for none
      */
-    private record Classifier(OptionalInt pad) {
+    private record Classifier(ClassTokens rows, OptionalInt pad) {
         /** The ids up to the last that is not the padding's, as transformers takes the logits there. */
         long[] read(long[] ids) {
             int length = ids.length;
@@ -55,13 +56,18 @@ public final class PromptEncoder {
      * @param eos the model's end-of-sequence token, if any
      */
     public PromptEncoder(PromptForm form, PromptTokenizer tokenizer, OptionalInt eos) {
-        this(form, tokenizer, eos, List.of(), null);
+        this(form, new PromptTemplate(form.template()), tokenizer, eos, List.of(), null);
     }
 
     private PromptEncoder(
-            PromptForm form, PromptTokenizer tokenizer, OptionalInt eos, List<String> labels, Classifier classifier) {
+            PromptForm form,
+            PromptTemplate template,
+            PromptTokenizer tokenizer,
+            OptionalInt eos,
+            List<String> labels,
+            Classifier classifier) {
         this.form = form;
-        this.template = new PromptTemplate(form.template());
+        this.template = template;
         this.tokenizer = tokenizer;
         this.eos = eos;
         bosToken = template.names(PromptTemplate.BOS) ? tokenizer.bosToken() : "";
@@ -72,7 +78,7 @@ public final class PromptEncoder {
 
     /** The same with the labels of a run, which are the choices of questions that name none. */
     public PromptEncoder withLabels(List<String> ofRun) {
-        return new PromptEncoder(form, tokenizer, eos, ofRun, classifier);
+        return new PromptEncoder(form, template, tokenizer, eos, ofRun, classifier);
     }
 
     /**
@@ -82,7 +88,8 @@ public final class PromptEncoder {
      * @param pad id that does not count at the end of a text; empty for none
      */
     public PromptEncoder ofClassifier(List<String> rows, OptionalInt pad) {
-        return new PromptEncoder(form, tokenizer, eos, rows, new Classifier(pad));
+        return new PromptEncoder(
+                form, template, tokenizer, eos, rows, new Classifier(ClassTokens.ofRows(rows), pad));
     }
 
     private Question withChoices(Question question) {
@@ -137,13 +144,27 @@ public final class PromptEncoder {
      *     begin with, or two labels share one token; also if the prompt ends with a space
      */
     public TokenizedPrompt encode(Question asked) {
+        return encode(asked, text(asked));
+    }
+
+    /**
+     * The same where the text is known.
+     *
+     * @param text what {@link #text} says of the question
+     * @throws IllegalArgumentException as {@link #encode(Question)}
+     */
+    public TokenizedPrompt encode(Question asked, String text) {
         Question question = withChoices(asked);
-        String text = text(question);
         long[] plain = plain(question, text);
         if (classifier != null) {
             long[] ids = prefixed(text, plain, 0);
             return new TokenizedPrompt(
-                    question, text, classifier.read(ids), rows(question), "", ids.length > plain.length);
+                    question,
+                    text,
+                    classifier.read(ids),
+                    classifier.rows().indices(question),
+                    "",
+                    ids.length > plain.length);
         }
         String separator = separator(question, text, plain);
         List<long[]> said = continuations(question, text, plain, separator);
@@ -168,22 +189,6 @@ public final class PromptEncoder {
         long[] ids = Arrays.copyOf(prefix, prefix.length + plain.length + more);
         System.arraycopy(plain, 0, ids, prefix.length, plain.length);
         return ids;
-    }
-
-    /** The rows of a classifier's head that stand for the choices. */
-    private int[] rows(Question question) {
-        int[] rows = new int[question.choices().size()];
-        for (int c = 0; c < rows.length; c++) {
-            String label = question.choices().get(c).label();
-            rows[c] = labels.indexOf(label);
-            if (rows[c] < 0) {
-                throw Refusal.ofText(
-                        "label of question '" + question.id() + "'",
-                        "one of the run's " + String.join(", ", labels),
-                        label);
-            }
-        }
-        return rows;
     }
 
     /**
@@ -259,22 +264,22 @@ public final class PromptEncoder {
      * before it, though some tokenizers begin anew behind it with the token of a space.
      */
     private Stem stem(Question question, String text, long[] plain) {
-        if (form.isPaper() && endsByName(question, text)) {
-            String body = text.substring(0, text.length() - eosToken.length());
-            return new Stem(body, Arrays.copyOf(plain, plain.length - 1));
-        }
-        int cut = text.lastIndexOf(' ', text.length() - TAIL_CHARACTERS);
-        if (cut > 0 && cut >= text.length() - 2 * TAIL_CHARACTERS) {
-            String tail = text.substring(cut);
+        boolean ended = endsByName(question, text);
+        boolean before = ended && form.isPaper();
+        String base = before ? text.substring(0, text.length() - eosToken.length()) : text;
+        long[] whole = before ? Arrays.copyOf(plain, plain.length - 1) : plain;
+        int cut = base.lastIndexOf(' ', base.length() - TAIL_CHARACTERS);
+        if (cut > 0 && cut >= base.length() - 2 * TAIL_CHARACTERS) {
+            String tail = base.substring(cut);
             long[] ids = tokenizer.encodePlain(tail);
             int same = ids.length - TOKENS_AT_A_CUT;
             if (same > TOKENS_AT_A_CUT
-                    && plain.length >= ids.length
-                    && Arrays.equals(plain, plain.length - same, plain.length, ids, ids.length - same, ids.length)) {
+                    && whole.length >= ids.length
+                    && Arrays.equals(whole, whole.length - same, whole.length, ids, ids.length - same, ids.length)) {
                 return new Stem(tail, ids);
             }
         }
-        return new Stem(text, endsByName(question, text) ? tokenizer.encodePlain(text) : plain);
+        return new Stem(base, ended && !before ? tokenizer.encodePlain(base) : whole);
     }
 
     /** What all begin with while each goes on. */
