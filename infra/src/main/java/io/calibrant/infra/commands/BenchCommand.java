@@ -10,6 +10,7 @@ import io.calibrant.infra.bench.StatisticsBytes;
 import io.calibrant.infra.bench.StreamingBench;
 import io.calibrant.infra.bench.TrainerBench;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
+import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
@@ -74,12 +75,8 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--model", paramLabel = "DIR", description = "A Hugging Face model directory.")
     private Path model;
 
-    @Option(
-            names = "--device",
-            paramLabel = "D",
-            defaultValue = "cpu",
-            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Mixin
     private BaseFormatOptions base;
@@ -147,7 +144,7 @@ final class BenchCommand implements Callable<Integer> {
             bench.run(sink, output::note);
             return ExitCode.OK;
         }
-        ComputeDevice where = ComputeDevice.parse(device);
+        ComputeDevice where = device.device();
         where.resolve(); // one that is not there is told before anything is printed
         BenchSettings settings =
                 new BenchSettings(model, base.format(), where, batchSize, length, classes, repetitions, memorySteps);
@@ -175,7 +172,7 @@ final class BenchCommand implements Callable<Integer> {
 
     private String title(String counted) {
         return (model == null ? "random weights of SmolLM-135M's shape" : model.toString())
-                + ", " + device + ", " + base.format().type() + ", " + length + " tokens, " + classes + " choices, "
+                + ", " + device.device() + ", " + base.format().type() + ", " + length + " tokens, " + classes + " choices, "
                 + counted
                 + "; OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)");
     }

@@ -1,10 +1,10 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.BaseFormatOptions;
+import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.output.CheckPrinter;
 import io.calibrant.infra.commands.output.Output;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.service.ModelCheck;
 import io.calibrant.trainer.settings.CheckSettings;
 import java.nio.file.Path;
@@ -63,12 +63,8 @@ final class CheckCommand implements Callable<Integer> {
     @Mixin
     private BaseFormatOptions base;
 
-    @Option(
-            names = "--device",
-            paramLabel = "D",
-            defaultValue = "cpu",
-            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Option(
             names = "--json",
@@ -84,7 +80,7 @@ final class CheckCommand implements Callable<Integer> {
                 questions,
                 promptOptions.form(),
                 limit == null ? OptionalInt.empty() : OptionalInt.of(limit),
-                ComputeDevice.parse(device)));
+                device.device()));
         CheckPrinter printer = new CheckPrinter(new Output(spec), json, check);
         printer.read();
         printer.summary(check.answer(printer::answered));

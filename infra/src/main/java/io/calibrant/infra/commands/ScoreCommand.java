@@ -2,6 +2,7 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
+import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.output.Output;
@@ -16,7 +17,6 @@ import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.serving.ServingSettings;
-import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -111,12 +111,8 @@ final class ScoreCommand implements Callable<Integer> {
                             + " Default: ${DEFAULT-VALUE}.")
     private String tier;
 
-    @Option(
-            names = "--device",
-            paramLabel = "D",
-            defaultValue = "cpu",
-            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Mixin
     private BaseFormatOptions base;
@@ -183,7 +179,7 @@ final class ScoreCommand implements Callable<Integer> {
     ScorerSettings settings() {
         return new ScorerSettings(
                 new ServingSettings(
-                        runs, model, base.format(), fit, ComputeDevice.parse(device), Optional.ofNullable(adapter)),
+                        runs, model, base.format(), fit, device.device(), Optional.ofNullable(adapter)),
                 new AnsweringSettings(link, points, Tier.of("--tier", tier)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }

@@ -1,6 +1,7 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.BaseFormatOptions;
+import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.PromptOptions;
@@ -17,7 +18,6 @@ import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.lora.SequenceClassifier;
-import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
@@ -227,12 +227,8 @@ final class TrainCommand implements Callable<Integer> {
                     "Replace another run's adapter at --output. Default: it is refused; the run's own is replaced.")
     private boolean overwrite;
 
-    @Option(
-            names = "--device",
-            paramLabel = "D",
-            defaultValue = "cpu",
-            description = "cpu, gpu or gpu:N. Default: ${DEFAULT-VALUE}.")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Mixin
     private BaseFormatOptions base;
@@ -370,7 +366,7 @@ final class TrainCommand implements Callable<Integer> {
                         statisticsType,
                         sendBuffer * 1_000_000L),
                 new ExecutionSettings(
-                        ComputeDevice.parse(device),
+                        device.device(),
                         createTopics,
                         replacing(),
                         Optional.ofNullable(stateDir)
