@@ -122,7 +122,7 @@ class FitTopicsTest {
     }
 
     @Test
-    void shouldTakeATopicForDeletedOnlyAfterHalfAMinuteOfLooks() throws Exception {
+    void shouldTakeATopicForDeletedOnlyAfterSomeLooks() throws Exception {
         Map<String, TopicIdentity> gone = now();
         gone.remove("p.calibrant-fitter-questions-changelog");
         Map<String, String> recorded = FitTopics.ids(now());

@@ -69,6 +69,7 @@ class LauncherTest {
         ProcessBuilder builder = new ProcessBuilder(command).directory(dir.toFile());
         builder.environment().remove("JAVA_HOME");
         builder.environment().remove("CALIBRANT_JAVA_OPTS");
+        builder.environment().remove("CALIBRANT_TORCH");
         builder.environment().put("PATH", tools + ":/usr/bin:/bin");
         builder.environment().putAll(environment);
         Path out = Files.createTempFile(dir, "out", "");

@@ -294,7 +294,7 @@ abstract class WholeLoopTests {
                     chosen.getValidationNll(),
                     evidence.getBlocks().get(0).getLambda(),
                     before);
-            // Both integrate over 4,096 scrambled Sobol points, not the same ones: the mean of 50 questions.
+            // Both integrate over 4,096 scrambled Sobol points, not the same ones: the mean of 45 questions.
             assertThat(after).isCloseTo(chosen.getValidationNll(), within(2e-3));
             assertThat(after).isLessThan(before + 1e-3);
         }

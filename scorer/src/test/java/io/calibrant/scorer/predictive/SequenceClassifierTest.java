@@ -25,9 +25,9 @@ import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.LanguageModel;
-import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -160,23 +160,14 @@ class SequenceClassifierTest {
         return new Evidence(spectra, factors.values().iterator().next().logLikelihood());
     }
 
-    private static List<EncodedPrompt> prompts(String file, JsonNode ids, List<String> labels) throws IOException {
-        List<String> lines = Files.readAllLines(ZOO.resolve(file + ".jsonl"));
-        List<Choice> choices =
-                labels.stream().map(label -> new Choice(label, "")).toList();
+    private static List<EncodedPrompt> prompts(String file, JsonNode ids, List<String> labels) {
+        List<Question> questions = QuestionFile.read(ZOO.resolve(file + ".jsonl"));
         List<EncodedPrompt> prompts = new ArrayList<>();
-        for (int i = 0; i < lines.size(); i++) {
-            JsonNode line = new JsonMapper().readTree(lines.get(i));
-            Question question = new Question(
-                    line.path("id").asText(),
-                    line.path("text").asText(),
-                    null,
-                    choices,
-                    line.path("label").asText());
+        for (int i = 0; i < questions.size(); i++) {
             long[] tokens = StreamSupport.stream(ids.path(i).spliterator(), false)
                     .mapToLong(JsonNode::asLong)
                     .toArray();
-            prompts.add(new EncodedPrompt(question, tokens, CLASSES));
+            prompts.add(new EncodedPrompt(questions.get(i).orChoicesOf(labels), tokens, CLASSES));
         }
         return prompts;
     }

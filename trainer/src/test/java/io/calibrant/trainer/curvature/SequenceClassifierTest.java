@@ -22,9 +22,9 @@ import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.TokenBatch;
-import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.Question;
+import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -214,21 +214,12 @@ class SequenceClassifierTest {
         }
     }
 
-    private static List<EncodedPrompt> training() throws IOException {
-        List<String> lines = Files.readAllLines(ZOO.resolve("train.jsonl"));
-        List<Choice> choices =
-                LABELS.stream().map(label -> new Choice(label, "")).toList();
+    private static List<EncodedPrompt> training() {
+        List<Question> questions = QuestionFile.read(ZOO.resolve("train.jsonl"));
         List<long[]> ids = ids("train_ids");
         List<EncodedPrompt> prompts = new ArrayList<>();
         for (int i = 0; i < ids.size(); i++) {
-            JsonNode line = new JsonMapper().readTree(lines.get(i));
-            Question question = new Question(
-                    line.path("id").asText(),
-                    line.path("text").asText(),
-                    null,
-                    choices,
-                    line.path("label").asText());
-            prompts.add(new EncodedPrompt(question, ids.get(i), CLASSES));
+            prompts.add(new EncodedPrompt(questions.get(i).orChoicesOf(LABELS), ids.get(i), CLASSES));
         }
         return prompts;
     }
