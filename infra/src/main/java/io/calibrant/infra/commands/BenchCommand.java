@@ -172,7 +172,8 @@ final class BenchCommand implements Callable<Integer> {
 
     private String title(String counted) {
         return (model == null ? "random weights of SmolLM-135M's shape" : model.toString())
-                + ", " + device.device() + ", " + base.format().type() + ", " + length + " tokens, " + classes + " choices, "
+                + ", " + device.device() + ", " + base.format().type() + ", " + length + " tokens, " + classes
+                + " choices, "
                 + counted
                 + "; OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)");
     }

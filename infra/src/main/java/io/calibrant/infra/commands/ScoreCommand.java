@@ -2,8 +2,8 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
-import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ScoreProgress;
@@ -178,8 +178,7 @@ final class ScoreCommand implements Callable<Integer> {
     /** The settings that the options describe. */
     ScorerSettings settings() {
         return new ScorerSettings(
-                new ServingSettings(
-                        runs, model, base.format(), fit, device.device(), Optional.ofNullable(adapter)),
+                new ServingSettings(runs, model, base.format(), fit, device.device(), Optional.ofNullable(adapter)),
                 new AnsweringSettings(link, points, Tier.of("--tier", tier)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }

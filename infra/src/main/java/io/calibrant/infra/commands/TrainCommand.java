@@ -1,8 +1,8 @@
 package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.BaseFormatOptions;
-import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.options.Usage;

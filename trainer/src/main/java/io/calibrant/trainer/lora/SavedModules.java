@@ -50,7 +50,8 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
             }
         }
         for (String module : modules) {
-            if (found.keySet().stream().noneMatch(base -> LoraTargets.matches(module, base.substring(0, base.lastIndexOf('.'))))) {
+            if (found.keySet().stream()
+                    .noneMatch(base -> LoraTargets.matches(module, base.substring(0, base.lastIndexOf('.'))))) {
                 throw config.refused(
                         "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
             }

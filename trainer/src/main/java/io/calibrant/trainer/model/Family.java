@@ -28,7 +28,8 @@ enum Family {
         }
     },
     /** Ministral 3: a Mistral whose queries grow with their position. */
-    MINISTRAL3("Ministral3ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5).withHeadWidth(128)) {
+    MINISTRAL3(
+            "Ministral3ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5).withHeadWidth(128)) {
         @Override
         int window(ConfigFile file) {
             return windowOr(file, 0);
@@ -92,7 +93,9 @@ enum Family {
         }
     },
     /** Gemma 2: norms before and after, scores and logits capped, a window in every other layer. */
-    GEMMA2("Gemma2ForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withHeadWidth(256).withLayerTypes()) {
+    GEMMA2(
+            "Gemma2ForCausalLM",
+            FamilyDefaults.LLAMA.withTiedHead().withHeadWidth(256).withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -121,7 +124,13 @@ enum Family {
         }
     },
     /** Gemma 3, the models of text alone: norms on heads, a window in most layers, and frequencies of their own. */
-    GEMMA3_TEXT("Gemma3ForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withRotaryBase(1e6).withHeadWidth(256).withLayerTypes()) {
+    GEMMA3_TEXT(
+            "Gemma3ForCausalLM",
+            FamilyDefaults.LLAMA
+                    .withTiedHead()
+                    .withRotaryBase(1e6)
+                    .withHeadWidth(256)
+                    .withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -184,7 +193,9 @@ enum Family {
         }
     },
     /** SmolLM 3: layers without rotary positions; a window, if any, in those. */
-    SMOLLM3("SmolLM3ForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withRotaryBase(2e6).withLayerTypes()) {
+    SMOLLM3(
+            "SmolLM3ForCausalLM",
+            FamilyDefaults.LLAMA.withTiedHead().withRotaryBase(2e6).withLayerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, file.isTrue("mlp_bias")));

@@ -88,8 +88,7 @@ public final class PromptEncoder {
      * @param pad id that does not count at the end of a text; empty for none
      */
     public PromptEncoder ofClassifier(List<String> rows, OptionalInt pad) {
-        return new PromptEncoder(
-                form, template, tokenizer, eos, rows, new Classifier(ClassTokens.ofRows(rows), pad));
+        return new PromptEncoder(form, template, tokenizer, eos, rows, new Classifier(ClassTokens.ofRows(rows), pad));
     }
 
     private Question withChoices(Question question) {
