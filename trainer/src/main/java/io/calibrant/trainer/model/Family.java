@@ -275,6 +275,8 @@ enum Family {
             List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok");
 
     private final String className;
+    /** Primitives alone: immutable, which the checker believes of annotated records only. */
+    @SuppressWarnings("ImmutableEnumChecker")
     private final FamilyDefaults defaults;
 
     Family(String className) {
