@@ -53,11 +53,12 @@ public final class LabelledProbabilities {
     }
 
     /** The largest probability, at most 1. */
-    double confidence() {
+    public double confidence() {
         return Math.min(1, probabilities[argmax()]);
     }
 
-    boolean correct() {
+    /** Whether the largest probability is on the true class. */
+    public boolean correct() {
         return argmax() == label;
     }
 

@@ -1,0 +1,198 @@
+package io.calibrant.fitter.selective;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import org.hipparchus.special.Erf;
+
+/**
+ * All that thresholds of any target need of labelled answers: how many lie between two thresholds of the grid, and how
+ * many of those are wrong. At most one cell a threshold, whatever the number of answers. Immutable.
+ *
+ * <p><b>The guarantee.</b> H_t: of all answers with a confidence of t or more, less than a are right. Given their number
+ * m, the number of wrong ones among the labelled is binomial, so p_t = P(Bin(m, 1 - a) <= wrong) is a p-value of H_t for
+ * any number of labels, also where a higher confidence is less often right. The thresholds are tested from the top, each
+ * at the level that its own weight of delta and that of its predecessors have left it: a threshold that is rejected
+ * hands its level on to the next one, any other loses it (fixed-sequence testing with several starts, Angelopoulos et
+ * al., Learn then Test; with the level handed on it is the fallback procedure, Wiens 2003). The weights are fixed and
+ * sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first that is rejected. The last
+ * true one before it was not, so its level is at most delta times the weights between the two. Summed over the true
+ * ones these weights are 1 at most.
+ *
+ * <p>One start at the top would need enough labelled answers above the very first threshold. The main start, with half of
+ * delta, is where the confidence itself promises the target; others are where it promises fewer errors, for probabilities
+ * that are too high, or more of them, for those that are too low; the last one accepts all.
+ */
+public final class SelectiveCounts {
+    /** No answers. */
+    public static final SelectiveCounts NONE = new SelectiveCounts(new int[ThresholdGrid.size()], new int[ThresholdGrid.size()]);
+
+    /** A start is where the confidence is 1 - (1 - a) x this. */
+    private static final double[] STARTS = {0.02, 0.25, 1, 3, Double.POSITIVE_INFINITY};
+
+    /** What of delta each start has. */
+    private static final double[] WEIGHTS = {0.1, 0.2, 0.5, 0.1, 0.1};
+
+    /** The start that needs the fewest labels. */
+    private static final int MAIN = 2;
+
+    /** Fewer answers than this say nothing about how many are wrong above a threshold. */
+    private static final int FEWEST_TO_ESTIMATE = 10;
+
+    /** Nobody labels more accepted answers than this. */
+    private static final int MOST_LABELS = 1_000_000;
+
+    /** [thresholds]: answers from this threshold up to the one above it. */
+    private final int[] answers;
+
+    private final int[] wrong;
+
+    private SelectiveCounts(int[] answers, int[] wrong) {
+        this.answers = answers;
+        this.wrong = wrong;
+    }
+
+    /**
+     * Answers between two thresholds.
+     *
+     * @param from the lower one, inclusive
+     * @param answers how many
+     * @param wrong how many of them are not right
+     */
+    public record Cell(double from, int answers, int wrong) {
+        /** Checks the counts. @throws IllegalArgumentException if they are none */
+        public Cell {
+            if (!(from >= 0 && from <= 1) || wrong < 0 || wrong > answers) {
+                throw new IllegalArgumentException(
+                        "a cell from " + from + " cannot have " + wrong + " wrong of " + answers + " answers");
+            }
+        }
+    }
+
+    /** The counts of some answers, possibly none. */
+    public static SelectiveCounts of(Collection<GradedAnswer> graded) {
+        int[] answers = new int[ThresholdGrid.size()];
+        int[] wrong = new int[ThresholdGrid.size()];
+        for (GradedAnswer each : graded) {
+            int j = ThresholdGrid.firstAtMost(each.confidence());
+            answers[j]++;
+            wrong[j] += each.right() ? 0 : 1;
+        }
+        return new SelectiveCounts(answers, wrong);
+    }
+
+    /** The counts that were written down, also by somebody with other thresholds: each cell counts from the next lower. */
+    public static SelectiveCounts ofCells(Collection<Cell> cells) {
+        int[] answers = new int[ThresholdGrid.size()];
+        int[] wrong = new int[ThresholdGrid.size()];
+        for (Cell cell : cells) {
+            int j = ThresholdGrid.firstAtMost(cell.from());
+            answers[j] += cell.answers();
+            wrong[j] += cell.wrong();
+        }
+        return new SelectiveCounts(answers, wrong);
+    }
+
+    /** The cells that are not empty, from the top. */
+    public List<Cell> cells() {
+        List<Cell> cells = new ArrayList<>();
+        for (int j = 0; j < answers.length; j++) {
+            if (answers[j] > 0) {
+                cells.add(new Cell(ThresholdGrid.at(j), answers[j], wrong[j]));
+            }
+        }
+        return List.copyOf(cells);
+    }
+
+    /** n. */
+    public int labels() {
+        int n = 0;
+        for (int each : answers) {
+            n += each;
+        }
+        return n;
+    }
+
+    /** The lowest threshold above which the target is kept, or why there is none. */
+    public Acceptance acceptance(TargetAccuracy target) {
+        double[] weights = weights(target.accuracy());
+        double level = 0;
+        int m = 0;
+        int errors = 0;
+        int n = labels();
+        Acceptance found = null;
+        for (int j = 0; j < answers.length; j++) {
+            m += answers[j];
+            errors += wrong[j];
+            level += weights[j] * target.delta();
+            if (level > 0 && BinomialTail.atMost(errors, m, 1 - target.accuracy()) <= level) {
+                found = new Acceptance(
+                        target, n, Acceptance.Verdict.GUARANTEED, ThresholdGrid.at(j), m, errors, 0);
+            } else {
+                level = 0;
+            }
+        }
+        return found == null ? without(target, n) : found;
+    }
+
+    /** What each threshold brings of delta, [thresholds]. */
+    private static double[] weights(double accuracy) {
+        double[] weights = new double[ThresholdGrid.size()];
+        for (int s = 0; s < STARTS.length; s++) {
+            weights[start(s, accuracy)] += WEIGHTS[s];
+        }
+        return weights;
+    }
+
+    private static int start(int s, double accuracy) {
+        // 1e-9: 1 - (1 - .95) is just below .95.
+        return ThresholdGrid.firstAtMost(1 - (1 - accuracy) * STARTS[s] + 1e-9);
+    }
+
+    /** How many labels are too few whatever they say: none of them may be wrong, all of them accepted. */
+    static long fewestLabels(TargetAccuracy target) {
+        return fewest(target, WEIGHTS[MAIN]);
+    }
+
+    private static long fewest(TargetAccuracy target, double weight) {
+        return (long) Math.ceil(Math.log(weight * target.delta()) / Math.log(target.accuracy()) - 1e-9);
+    }
+
+    /** No start has passed. About how many labels one of them takes, if the share of wrong answers stays as it is. */
+    private Acceptance without(TargetAccuracy target, int n) {
+        long fewest = fewestLabels(target);
+        double least = Double.POSITIVE_INFINITY;
+        for (int s = 0; s < STARTS.length; s++) {
+            int m = 0;
+            int errors = 0;
+            for (int j = 0; j <= start(s, target.accuracy()); j++) {
+                m += answers[j];
+                errors += wrong[j];
+            }
+            if (m >= FEWEST_TO_ESTIMATE) {
+                least = Math.min(least, accepted(target, WEIGHTS[s], (double) errors / m) * n / m);
+            }
+        }
+        if (Double.isInfinite(least) && n >= fewest) {
+            return new Acceptance(target, n, Acceptance.Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0);
+        }
+        long needed = Double.isInfinite(least) ? fewest : Math.max(fewest, (long) Math.ceil(least));
+        return new Acceptance(
+                target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
+    }
+
+    /**
+     * About how many accepted answers prove the target at this share of wrong ones, by the normal approximation; infinite
+     * where no number does.
+     */
+    private static double accepted(TargetAccuracy target, double weight, double wrongShare) {
+        double may = 1 - target.accuracy();
+        double z = Math.sqrt(2) * Erf.erfInv(1 - 2 * weight * target.delta());
+        double needed = z * z * may * (1 - may) / Math.pow(may - wrongShare, 2);
+        if (wrongShare >= may || needed > MOST_LABELS) {
+            return Double.POSITIVE_INFINITY;
+        }
+        long fewest = fewest(target, weight);
+        return wrongShare == 0 ? fewest : Math.max(fewest, needed);
+    }
+}
