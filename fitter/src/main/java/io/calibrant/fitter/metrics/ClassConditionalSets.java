@@ -34,8 +34,8 @@ public record ClassConditionalSets(List<ConformalSets> byClass) {
 
     private static void require(double[] probabilities, int classes) {
         if (probabilities.length != classes) {
-            throw new IllegalArgumentException(
-                    "class-conditional sets need " + classes + " classes in every question, got " + probabilities.length);
+            throw new IllegalArgumentException("class-conditional sets need " + classes
+                    + " classes in every question, got " + probabilities.length);
         }
     }
 

@@ -65,8 +65,8 @@ public final class AccuracyCoverage {
     }
 
     /**
-     * Area under the risk-coverage curve: the mean over k = 1 .. n of the share of wrong ones among the first k. Lower is
-     * better; it lies between {@link #bestAurc} and 1.
+     * Area under the risk-coverage curve: the mean over k = 1 .. n of the share of wrong ones among the first k. Lower
+     * is better; it lies between {@link #bestAurc} and 1.
      */
     public double aurc() {
         double sum = 0;

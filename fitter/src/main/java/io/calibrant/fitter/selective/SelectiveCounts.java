@@ -9,23 +9,24 @@ import org.hipparchus.special.Erf;
  * All that thresholds of any target need of labelled answers: how many lie between two thresholds of the grid, and how
  * many of those are wrong. At most one cell a threshold, whatever the number of answers. Immutable.
  *
- * <p><b>The guarantee.</b> H_t: of all answers with a confidence of t or more, less than a are right. Given their number
- * m, the number of wrong ones among the labelled is binomial, so p_t = P(Bin(m, 1 - a) <= wrong) is a p-value of H_t for
- * any number of labels, also where a higher confidence is less often right. The thresholds are tested from the top, each
- * at the level that its own weight of delta and that of its predecessors have left it: a threshold that is rejected
- * hands its level on to the next one, any other loses it (fixed-sequence testing with several starts, Angelopoulos et
- * al., Learn then Test; with the level handed on it is the fallback procedure, Wiens 2003). The weights are fixed and
- * sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first that is rejected. The last
- * true one before it was not, so its level is at most delta times the weights between the two. Summed over the true
- * ones these weights are 1 at most.
+ * <p><b>The guarantee.</b> H_t: of all answers with a confidence of t or more, less than a are right. Given their
+ * number m, the number of wrong ones among the labelled is binomial, so p_t = P(Bin(m, 1 - a) <= wrong) is a p-value of
+ * H_t for any number of labels, also where a higher confidence is less often right. The thresholds are tested from the
+ * top, each at the level that its own weight of delta and that of its predecessors have left it: a threshold that is
+ * rejected hands its level on to the next one, any other loses it (fixed-sequence testing with several starts,
+ * Angelopoulos et al., Learn then Test; with the level handed on it is the fallback procedure, Wiens 2003). The weights
+ * are fixed and sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first that is
+ * rejected. The last true one before it was not, so its level is at most delta times the weights between the two.
+ * Summed over the true ones these weights are 1 at most.
  *
- * <p>One start at the top would need enough labelled answers above the very first threshold. The main start, with half of
- * delta, is where the confidence itself promises the target; others are where it promises fewer errors, for probabilities
- * that are too high, or more of them, for those that are too low; the last one accepts all.
+ * <p>One start at the top would need enough labelled answers above the very first threshold. The main start, with half
+ * of delta, is where the confidence itself promises the target; others are where it promises fewer errors, for
+ * probabilities that are too high, or more of them, for those that are too low; the last one accepts all.
  */
 public final class SelectiveCounts {
     /** No answers. */
-    public static final SelectiveCounts NONE = new SelectiveCounts(new int[ThresholdGrid.size()], new int[ThresholdGrid.size()]);
+    public static final SelectiveCounts NONE =
+            new SelectiveCounts(new int[ThresholdGrid.size()], new int[ThresholdGrid.size()]);
 
     /** A start is where the confidence is 1 - (1 - a) x this. */
     private static final double[] STARTS = {0.02, 0.25, 1, 3, Double.POSITIVE_INFINITY};
@@ -81,7 +82,9 @@ public final class SelectiveCounts {
         return new SelectiveCounts(answers, wrong);
     }
 
-    /** The counts that were written down, also by somebody with other thresholds: each cell counts from the next lower. */
+    /**
+     * The counts that were written down, also by somebody with other thresholds: each cell counts from the next lower.
+     */
     public static SelectiveCounts ofCells(Collection<Cell> cells) {
         int[] answers = new int[ThresholdGrid.size()];
         int[] wrong = new int[ThresholdGrid.size()];
@@ -126,8 +129,7 @@ public final class SelectiveCounts {
             errors += wrong[j];
             level += weights[j] * target.delta();
             if (level > 0 && BinomialTail.atMost(errors, m, 1 - target.accuracy()) <= level) {
-                found = new Acceptance(
-                        target, n, Acceptance.Verdict.GUARANTEED, ThresholdGrid.at(j), m, errors, 0);
+                found = new Acceptance(target, n, Acceptance.Verdict.GUARANTEED, ThresholdGrid.at(j), m, errors, 0);
             } else {
                 level = 0;
             }
@@ -177,13 +179,12 @@ public final class SelectiveCounts {
             return new Acceptance(target, n, Acceptance.Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0);
         }
         long needed = Double.isInfinite(least) ? fewest : Math.max(fewest, (long) Math.ceil(least));
-        return new Acceptance(
-                target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
+        return new Acceptance(target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
     }
 
     /**
-     * About how many accepted answers prove the target at this share of wrong ones, by the normal approximation; infinite
-     * where no number does.
+     * About how many accepted answers prove the target at this share of wrong ones, by the normal approximation;
+     * infinite where no number does.
      */
     private static double accepted(TargetAccuracy target, double weight, double wrongShare) {
         double may = 1 - target.accuracy();

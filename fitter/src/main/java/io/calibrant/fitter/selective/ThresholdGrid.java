@@ -1,8 +1,8 @@
 package io.calibrant.fitter.selective;
 
 /**
- * The thresholds that are tested, from the top: fine where confidences are high, with few digits, and fixed, because the
- * guarantee is that of a sequence that does not depend on the labelled answers. The last one is 0 and accepts all.
+ * The thresholds that are tested, from the top: fine where confidences are high, with few digits, and fixed, because
+ * the guarantee is that of a sequence that does not depend on the labelled answers. The last one is 0 and accepts all.
  */
 final class ThresholdGrid {
     /** In ten thousandths: from, to (both there) and step, descending. */

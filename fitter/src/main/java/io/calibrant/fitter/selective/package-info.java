@@ -14,7 +14,8 @@
  * </pre>
  *
  * <p>Letters: n labelled answers, k of them accepted, t a threshold of the confidence, a the wanted accuracy, delta the
- * probability that a guarantee fails. Everything here depends on the answers alone, and but for ties not on their order.
+ * probability that a guarantee fails. Everything here depends on the answers alone, and but for ties not on their
+ * order.
  *
  * <p>May depend on: {@code io.calibrant.fitter.metrics}, {@code org.hipparchus}.
  */

@@ -25,7 +25,8 @@ class ClassConditionalSetsTest {
             for (LabelledProbabilities one : draw(20, random)) {
                 asked[one.label()]++;
                 covered[one.label()] += sets.of(one.probabilities()).contains(one.label()) ? 1 : 0;
-                missedTogether += one.label() == 2 && !together.of(one.probabilities()).contains(2) ? 1 : 0;
+                missedTogether +=
+                        one.label() == 2 && !together.of(one.probabilities()).contains(2) ? 1 : 0;
             }
         }
         for (int c = 0; c < 3; c++) {
@@ -48,7 +49,8 @@ class ClassConditionalSetsTest {
 
     @Test
     void shouldNameWhatItDoesNotAccept() {
-        assertThatThrownBy(() -> ClassConditionalSets.calibrated(List.of(), 2, 0.1).of(new double[3]))
+        assertThatThrownBy(
+                        () -> ClassConditionalSets.calibrated(List.of(), 2, 0.1).of(new double[3]))
                 .hasMessage("class-conditional sets need 2 classes in every question, got 3");
     }
 

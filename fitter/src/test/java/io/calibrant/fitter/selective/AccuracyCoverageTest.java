@@ -97,8 +97,7 @@ class AccuracyCoverageTest {
     void shouldNameWhatItDoesNotAccept() {
         assertThatThrownBy(() -> AccuracyCoverage.of(List.of()))
                 .hasMessage("a curve needs at least one labelled answer, got none");
-        assertThatThrownBy(() -> new GradedAnswer(Double.NaN, true))
-                .hasMessage("confidence must be 0 to 1, got NaN");
+        assertThatThrownBy(() -> new GradedAnswer(Double.NaN, true)).hasMessage("confidence must be 0 to 1, got NaN");
     }
 
     /** Answers that are right as often as they are sure. */

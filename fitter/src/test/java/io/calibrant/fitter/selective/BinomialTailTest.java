@@ -14,7 +14,9 @@ class BinomialTailTest {
                 double sum = 0;
                 for (int k = 0; k <= n; k++) {
                     sum += pmf[k];
-                    assertThat(BinomialTail.atMost(k, n, p)).as("%d of %d at %s", k, n, p).isEqualTo(sum, within(1e-12));
+                    assertThat(BinomialTail.atMost(k, n, p))
+                            .as("%d of %d at %s", k, n, p)
+                            .isEqualTo(sum, within(1e-12));
                 }
             }
         }

@@ -87,7 +87,8 @@ class SelectiveCountsTest {
             for (double accuracy : new double[] {0.8, 0.9, 0.95, 0.99}) {
                 TargetAccuracy target = new TargetAccuracy(accuracy, 0.9);
                 List<GradedAnswer> answers = world.draw(150, random);
-                assertThat(Double.valueOf(SelectiveCounts.of(answers).acceptance(target).threshold()))
+                assertThat(Double.valueOf(
+                                SelectiveCounts.of(answers).acceptance(target).threshold()))
                         .as("%s, %s", world, accuracy)
                         .isEqualTo(Double.valueOf(oneByOne(answers, target)));
             }
@@ -175,9 +176,11 @@ class SelectiveCountsTest {
         assertThat(counts.labels()).isEqualTo(90);
         assertThat(SelectiveCounts.of(answers).acceptance(TARGET)).isEqualTo(counts.acceptance(TARGET));
         // From somebody with finer thresholds.
-        assertThat(SelectiveCounts.ofCells(List.of(new SelectiveCounts.Cell(0.937, 5, 2))).cells())
+        assertThat(SelectiveCounts.ofCells(List.of(new SelectiveCounts.Cell(0.937, 5, 2)))
+                        .cells())
                 .containsExactly(new SelectiveCounts.Cell(0.935, 5, 2));
-        assertThat(SelectiveCounts.of(Collections.nCopies(100_000, new GradedAnswer(0.4, true))).cells())
+        assertThat(SelectiveCounts.of(Collections.nCopies(100_000, new GradedAnswer(0.4, true)))
+                        .cells())
                 .hasSize(1);
     }
 
