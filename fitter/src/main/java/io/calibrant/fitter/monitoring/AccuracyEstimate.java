@@ -36,8 +36,8 @@ public record AccuracyEstimate(double value, double lower, double upper) {
 
     /**
      * With labels for n of the answers and N without: power-tuned prediction-powered inference (Angelopoulos, Duchi,
-     * Zrnic 2023, PPI++, section 6). Valid whatever the probabilities are worth, where the labelled answers are a random
-     * part of all:
+     * Zrnic 2023, PPI++, section 6). Valid whatever the probabilities are worth, where the labelled answers are a
+     * random part of all:
      *
      * <pre>
      * theta = lambda mean_N f + mean_n (y - lambda f)
@@ -67,11 +67,9 @@ public record AccuracyEstimate(double value, double lower, double upper) {
         double all = sums.answers();
         double mean = sums.confidence() / all;
         double varianceOfAll = Math.max(0, sums.squares() / all - mean * mean) * all / (all - 1);
-        double lambda =
-                varianceOfAll > 0 ? Math.min(1, Math.max(0, covariance / ((1 + n / rest) * varianceOfAll))) : 0;
+        double lambda = varianceOfAll > 0 ? Math.min(1, Math.max(0, covariance / ((1 + n / rest) * varianceOfAll))) : 0;
         double meanOfRest = (sums.confidence() - sums.labelledConfidence()) / rest;
-        double varianceOfRest =
-                Math.max(0, (sums.squares() - sums.labelledSquares()) / rest - meanOfRest * meanOfRest);
+        double varianceOfRest = Math.max(0, (sums.squares() - sums.labelledSquares()) / rest - meanOfRest * meanOfRest);
         double rectifier = Math.max(0, varianceY - 2 * lambda * covariance + lambda * lambda * varianceF);
         double deviation = Math.sqrt(lambda * lambda * varianceOfRest / rest + rectifier / n);
         return Optional.of(around(lambda * meanOfRest + y - lambda * f, deviation));
@@ -79,6 +77,8 @@ public record AccuracyEstimate(double value, double lower, double upper) {
 
     private static AccuracyEstimate around(double value, double deviation) {
         return new AccuracyEstimate(
-                Math.min(1, Math.max(0, value)), Math.max(0, value - Z * deviation), Math.min(1, value + Z * deviation));
+                Math.min(1, Math.max(0, value)),
+                Math.max(0, value - Z * deviation),
+                Math.min(1, value + Z * deviation));
     }
 }

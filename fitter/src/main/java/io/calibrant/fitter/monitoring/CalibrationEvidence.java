@@ -8,17 +8,17 @@ import java.util.TreeMap;
 /**
  * An e-process against "the served probabilities are calibrated" (Arnold, Henzi, Ziegel 2023, Sequentially valid tests
  * for forecast calibration). Under it the label is drawn from p whatever came before, so q(label) / p(label) is 1 on
- * average for any other distribution q, and so is every product of such ratios. Theirs estimate q from the past; here it
- * is one of eight fixed ones: p sharpened or flattened (p^b, normalised), or a part g of it at even odds.
+ * average for any other distribution q, and so is every product of such ratios. Theirs estimate q from the past; here
+ * it is one of eight fixed ones: p sharpened or flattened (p^b, normalised), or a part g of it at even odds.
  *
- * <p>Which of them, and from which day on, nobody knows: the capital 1 is divided equally among them, and a share
- * 1 / (j (j + 1)) begins to bet with the answers of day j, 1 / (j + 1) is left after it. So a change that comes late is
+ * <p>Which of them, and from which day on, nobody knows: the capital 1 is divided equally among them, and a share 1 /
+ * (j (j + 1)) begins to bet with the answers of day j, 1 / (j + 1) is left after it. So a change that comes late is
  * found, too, and the whole is still an e-process: that it ever reaches E has a probability of 1 / E or less (Ville
  * 1939).
  *
- * <p>It is kept as sums of log q(label) / p(label) by day, in fixed point, so that labels may come in any order, and what
- * a label has added can be taken out exactly. Days that are more than {@value #DAYS} before the newest are put together
- * with the first. Immutable.
+ * <p>It is kept as sums of log q(label) / p(label) by day, in fixed point, so that labels may come in any order, and
+ * what a label has added can be taken out exactly. Days that are more than {@value #DAYS} before the newest are put
+ * together with the first. Immutable.
  */
 public final class CalibrationEvidence {
     /** The alarm is on from this value: of 100 fits whose probabilities are right at most one ever reaches it. */
@@ -176,7 +176,8 @@ public final class CalibrationEvidence {
             }
             long day = each.getKey();
             Long before = days.lowerKey(day);
-            double share = 1.0 / (before == null ? 1 : before - days.firstKey() + 2) - 1.0 / (day - days.firstKey() + 2);
+            double share =
+                    1.0 / (before == null ? 1 : before - days.firstKey() + 2) - 1.0 / (day - days.firstKey() + 2);
             values.put(day, share * mean);
         }
         return values;

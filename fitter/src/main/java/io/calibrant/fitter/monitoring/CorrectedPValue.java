@@ -4,8 +4,8 @@ import org.hipparchus.distribution.continuous.BetaDistribution;
 
 /**
  * An upper bound of the tail probability of a question's score that holds, with 99% confidence, for the calibration set
- * at hand. The plain conformal p-value is only right on average over calibration sets, and an alarm that runs for months
- * meets the one it has.
+ * at hand. The plain conformal p-value is only right on average over calibration sets, and an alarm that runs for
+ * months meets the one it has.
  */
 public final class CorrectedPValue {
     private static final double CONFIDENCE = 0.99;

@@ -3,8 +3,8 @@ package io.calibrant.fitter.monitoring;
 import java.util.Arrays;
 
 /**
- * Shiryaev-Roberts sums of step bets against p-values that are not too small too often. Each bet on a threshold q stakes
- * the share a of what is held,
+ * Shiryaev-Roberts sums of step bets against p-values that are not too small too often. Each bet on a threshold q
+ * stakes the share a of what is held,
  *
  * <pre>
  * f(p) = 1 - a + (a / q) [p <= q],    R_t = (1 + R_(t-1)) f(p_t)

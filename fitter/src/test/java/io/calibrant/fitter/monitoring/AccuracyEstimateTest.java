@@ -90,8 +90,7 @@ class AccuracyEstimateTest {
         AccuracyEstimate estimate =
                 AccuracyEstimate.predictionPowered(sums(answers)).orElseThrow();
         assertThat(estimate.value()).isCloseTo(.75, within(1e-8));
-        assertThat(estimate.upper() - estimate.value())
-                .isCloseTo(Z * Math.sqrt(.75 * .25 / 40), within(1e-8));
+        assertThat(estimate.upper() - estimate.value()).isCloseTo(Z * Math.sqrt(.75 * .25 / 40), within(1e-8));
     }
 
     @Test
@@ -196,6 +195,9 @@ class AccuracyEstimateTest {
 
     private static double variance(List<Double> values) {
         double mean = mean(values);
-        return values.stream().mapToDouble(v -> (v - mean) * (v - mean)).average().orElseThrow();
+        return values.stream()
+                .mapToDouble(v -> (v - mean) * (v - mean))
+                .average()
+                .orElseThrow();
     }
 }

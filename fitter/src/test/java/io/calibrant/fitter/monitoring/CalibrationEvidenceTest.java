@@ -1,7 +1,6 @@
 package io.calibrant.fitter.monitoring;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +23,8 @@ class CalibrationEvidenceTest {
             double mean = 0;
             for (int c = 0; c < p.length; c++) {
                 mean += p[c]
-                        * evidence.plus(CalibrationEvidence.of(t / 5 * DAY, p, c)).value();
+                        * evidence.plus(CalibrationEvidence.of(t / 5 * DAY, p, c))
+                                .value();
             }
             assertThat(mean).isBetween(evidence.value() * (1 - ROUNDING), evidence.value());
             evidence = evidence.plus(CalibrationEvidence.of(t / 5 * DAY, p, drawn(random, p)));
@@ -119,8 +119,7 @@ class CalibrationEvidenceTest {
         assertThat(forth).isEqualTo(back).hasSameHashCodeAs(back);
         assertThat(forth.days().size()).isLessThan(30);
         assertThat(CalibrationEvidence.ofDays(forth.days())).isEqualTo(forth);
-        CalibrationEvidence newest =
-                CalibrationEvidence.of(forth.days().lastKey() * DAY, new double[] {.6, .4}, 1);
+        CalibrationEvidence newest = CalibrationEvidence.of(forth.days().lastKey() * DAY, new double[] {.6, .4}, 1);
         assertThat(forth.plus(newest).minus(newest)).isEqualTo(forth);
         assertThat(newest.minus(newest).isEmpty()).isTrue();
     }

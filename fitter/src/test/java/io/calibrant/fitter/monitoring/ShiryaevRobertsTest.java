@@ -59,7 +59,13 @@ class ShiryaevRobertsTest {
     /** The table of method.md, section 7, within the noise of its simulation. */
     @ParameterizedTest
     @CsvSource({
-        "100, .1, 533", "100, .5, 24", "200, .1, 421", "200, .5, 18", "600, .1, 110", "600, .5, 12", "2000, .1, 65",
+        "100, .1, 533",
+        "100, .5, 24",
+        "200, .1, 421",
+        "200, .5, 18",
+        "600, .1, 110",
+        "600, .5, 12",
+        "2000, .1, 65",
         "2000, .5, 9"
     })
     void shouldFindForeignQuestionsAsSoonAsTheMethodSays(int scores, double foreign, int delay) {
