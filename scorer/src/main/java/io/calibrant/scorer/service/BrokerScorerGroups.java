@@ -32,27 +32,22 @@ final class BrokerScorerGroups implements ScorerGroups {
     @Override
     public Set<TopicPartition> partitions() {
         String topic = connection.topics().questions();
-        try (Admin admin = Admin.create(connection.admin())) {
-            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().stream()
-                    .map(info -> new TopicPartition(topic, info.partition()))
-                    .collect(Collectors.toSet());
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        } catch (ExecutionException e) {
-            throw ofQuestions(e);
-        }
+        return ask(ofQuestions(), admin ->
+                admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().stream()
+                        .map(info -> new TopicPartition(topic, info.partition()))
+                        .collect(Collectors.toSet()));
     }
 
     @Override
     public Map<String, Map<TopicPartition, OffsetAndMetadata>> committed(Set<TopicPartition> partitions) {
         String prefix = connection.topicPrefix() + ScorerSettings.GROUP;
-        Map<String, Map<TopicPartition, OffsetAndMetadata>> committed = new HashMap<>();
-        try (Admin admin = Admin.create(connection.admin())) {
+        ListConsumerGroupOffsetsSpec of = new ListConsumerGroupOffsetsSpec().topicPartitions(partitions);
+        return ask("groups of the scorers", admin -> {
             List<String> names = admin.listGroups(ListGroupsOptions.forConsumerGroups()).valid().get().stream()
                     .map(GroupListing::groupId)
                     .filter(group -> group.startsWith(prefix))
                     .toList();
-            ListConsumerGroupOffsetsSpec of = new ListConsumerGroupOffsetsSpec().topicPartitions(partitions);
+            Map<String, Map<TopicPartition, OffsetAndMetadata>> committed = new HashMap<>();
             for (String name : names) {
                 try {
                     Map<TopicPartition, OffsetAndMetadata> offsets = admin.listConsumerGroupOffsets(Map.of(name, of))
@@ -66,23 +61,13 @@ final class BrokerScorerGroups implements ScorerGroups {
                     }
                 }
             }
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        } catch (ExecutionException e) {
-            throw new KafkaException("groups of the scorers: " + e.getCause().getMessage(), e);
-        }
-        return committed;
+            return committed;
+        });
     }
 
     @Override
     public Map<TopicPartition, Long> since(Set<TopicPartition> partitions, long time) {
-        try (Admin admin = Admin.create(connection.admin())) {
-            return since(spec -> offsets(admin, partitions, spec), time);
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        } catch (ExecutionException e) {
-            throw ofQuestions(e);
-        }
+        return ask(ofQuestions(), admin -> since(spec -> offsets(admin, partitions, spec), time));
     }
 
     /** The offsets of partitions; asked one after the other, while questions come. */
@@ -100,32 +85,42 @@ final class BrokerScorerGroups implements ScorerGroups {
 
     @Override
     public Map<TopicPartition, Long> beginnings(Set<TopicPartition> partitions) {
-        try (Admin admin = Admin.create(connection.admin())) {
-            return offsets(admin, partitions, OffsetSpec.earliest());
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        } catch (ExecutionException e) {
-            throw ofQuestions(e);
-        }
+        return ask(ofQuestions(), admin -> offsets(admin, partitions, OffsetSpec.earliest()));
     }
 
     @Override
     public void begin(String group, Map<TopicPartition, OffsetAndMetadata> offsets) {
         String name = connection.topicPrefix() + ScorerSettings.GROUP + group;
+        ask("group " + name, admin -> {
+            try {
+                return admin.alterConsumerGroupOffsets(name, offsets).all().get();
+            } catch (ExecutionException e) {
+                if (e.getCause() instanceof UnknownMemberIdException) {
+                    // Another scorer of the group has begun.
+                    return null;
+                }
+                throw e;
+            }
+        });
+    }
+
+    private String ofQuestions() {
+        return "topic " + connection.topics().questions();
+    }
+
+    /** What is asked of the brokers. */
+    private interface Call<T> {
+        T of(Admin admin) throws InterruptedException, ExecutionException;
+    }
+
+    private <T> T ask(String what, Call<T> call) {
         try (Admin admin = Admin.create(connection.admin())) {
-            admin.alterConsumerGroupOffsets(name, offsets).all().get();
+            return call.of(admin);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
-            if (!(e.getCause() instanceof UnknownMemberIdException)) {
-                throw new KafkaException("group " + name + ": " + e.getCause().getMessage(), e);
-            }
+            throw new KafkaException(what + ": " + e.getCause().getMessage(), e);
         }
-    }
-
-    private KafkaException ofQuestions(ExecutionException e) {
-        return new KafkaException(
-                "topic " + connection.topics().questions() + ": " + e.getCause().getMessage(), e);
     }
 
     private static Map<TopicPartition, Long> offsets(Admin admin, Set<TopicPartition> partitions, OffsetSpec spec)
