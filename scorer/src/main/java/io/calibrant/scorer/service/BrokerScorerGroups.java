@@ -32,8 +32,9 @@ final class BrokerScorerGroups implements ScorerGroups {
     @Override
     public Set<TopicPartition> partitions() {
         String topic = connection.topics().questions();
-        return ask(ofQuestions(), admin ->
-                admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().stream()
+        return ask(
+                ofQuestions(),
+                admin -> admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().stream()
                         .map(info -> new TopicPartition(topic, info.partition()))
                         .collect(Collectors.toSet()));
     }
