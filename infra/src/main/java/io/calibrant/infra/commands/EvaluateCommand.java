@@ -8,10 +8,12 @@ import io.calibrant.infra.commands.output.EvaluationPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.evaluation.Evaluated;
+import io.calibrant.infra.evaluation.EvaluationSettings;
 import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.report.HtmlReport;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
+import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;
@@ -35,7 +37,10 @@ import picocli.CommandLine.Spec;
                     + " are any, else cross-fitted on the questions themselves.",
             "Then differences to MAP with 95%% intervals (paired bootstrap), the coverage and size of conformal"
                     + " sets calibrated on the validation answers, and what entropy, mutual information and novelty"
-                    + " are worth for telling wrong answers, and, with --unfamiliar, unfamiliar questions."
+                    + " are worth for telling wrong answers, and, with --unfamiliar, unfamiliar questions.",
+            "Then the accuracy-coverage curve with its band, the area under the risk-coverage curve, and the thresholds"
+                    + " above which answers may be accepted, by the labels of these questions: they have tuned"
+                    + " nothing. Questions that were asked for validation, too, are left out of this."
         },
         footer = {
             "  calibrant evaluate --questions test.jsonl --run news --html report.html",
@@ -71,6 +76,28 @@ final class EvaluateCommand implements Callable<Integer> {
     private Path unfamiliar;
 
     @Option(
+            names = "--target-accuracy",
+            paramLabel = "A",
+            split = ",",
+            defaultValue = "0.9,0.95,0.99",
+            description = "Look for the thresholds above which this share of the answers is right at least."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private List<Double> targets;
+
+    @Option(
+            names = "--confidence",
+            paramLabel = "P",
+            defaultValue = "0.95",
+            description = "With this probability. Default: ${DEFAULT-VALUE}.")
+    private double confidence;
+
+    @Option(
+            names = "--class-conditional",
+            description = "Conformal sets that keep their promise for every class on its own, where the questions have"
+                    + " one list of choices.")
+    private boolean classConditional;
+
+    @Option(
             names = "--details",
             paramLabel = "FILE",
             description = "Also write one JSON object a question: what every method said, and the scores.")
@@ -96,6 +123,11 @@ final class EvaluateCommand implements Callable<Integer> {
     public Integer call() {
         NameChecks.runAndFit(run, fit);
         Usage.check(spec, () -> Require.atLeast("--timeout", timeout, 1));
+        EvaluationSettings settings = new EvaluationSettings(
+                targets.stream()
+                        .map(target -> AnsweringSettings.target(target, confidence).orElseThrow())
+                        .toList(),
+                classConditional);
         List<Question> labelled = QuestionFile.read(questions);
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);
@@ -112,9 +144,14 @@ final class EvaluateCommand implements Callable<Integer> {
                                 (double) (progress.answered() + progress.refused()) / progress.total(),
                                 progress.remaining()),
                         display::said)
-                .evaluate(labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar));
+                .evaluate(
+                        labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar), settings);
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
+        if (classConditional && !evaluated.evaluation().diagnostics().classConditional()) {
+            output.note("note: --class-conditional: the questions have several lists of choices, so conformal sets are those"
+                    + " of all classes together");
+        }
         EvaluationPrinter.print(output, evaluated.evaluation(), json);
         if (details != null) {
             new DetailsFile(details).write(evaluated);

@@ -1,9 +1,11 @@
 package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.fitter.service.FitCleanup;
 import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.output.AcceptanceFields;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.PosteriorFields;
@@ -21,6 +23,7 @@ import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicRecord;
+import io.calibrant.scorer.answering.AnsweringSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -44,7 +47,8 @@ import picocli.CommandLine.Spec;
             "Shows runs, checkpoints and fits as they are now, or removes a fit: its posteriors, factors and"
                     + " calibration records, its internal topics, its consumer group, its state on this machine, and"
                     + " at last its name.",
-            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more."
+            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more. THRESHOLD: of the top"
+                    + " probability, above which --target-accuracy is kept at tier all, or how many labels that takes."
         },
         footer = {
             "  calibrant fits --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
@@ -66,6 +70,7 @@ final class FitsCommand implements Callable<Integer> {
             "TEMPERATURE",
             "VARIANCE SCALE",
             "LABELS",
+            "THRESHOLD",
             "CALIBRATION",
             "CAPTURED ENERGY",
             "LAST HEARD",
@@ -86,6 +91,20 @@ final class FitsCommand implements Callable<Integer> {
             description = "With --delete: where its fitter had its state. Default: ~/.local/state/calibrant/fitter.")
     private Path stateDir;
 
+    @Option(
+            names = "--target-accuracy",
+            paramLabel = "A",
+            defaultValue = "0.95",
+            description = "The target of the thresholds that are shown. Default: ${DEFAULT-VALUE}.")
+    private double targetAccuracy;
+
+    @Option(
+            names = "--confidence",
+            paramLabel = "P",
+            defaultValue = "0.95",
+            description = "With this probability. Default: ${DEFAULT-VALUE}.")
+    private double confidence;
+
     @Option(names = "--json", description = "One object a fit.")
     private boolean json;
 
@@ -97,6 +116,8 @@ final class FitsCommand implements Callable<Integer> {
         if (delete != null) {
             Require.name("--delete", delete);
         }
+        TargetAccuracy target =
+                AnsweringSettings.target(targetAccuracy, confidence).orElseThrow();
         Output output = new Output(spec);
         Connection connection = connectionOptions.reachable();
         RunsOverview runs = RunsOverview.read(connection, output::note);
@@ -119,14 +140,14 @@ final class FitsCommand implements Callable<Integer> {
         if (json) {
             posteriors.forEach(each -> {
                 Posterior posterior = each.value();
-                ObjectNode object = PosteriorFields.object(posterior);
+                ObjectNode object = PosteriorFields.object(posterior, target);
                 object.put("refit", isRefit(names.get(posterior.getFit())));
                 object.put("lastHeard", Instant.ofEpochMilli(each.timestamp()).toString());
                 object.put("trainer", TrainerFields.state(runs.trainer(posterior.getRunId()), now));
                 output.json(object);
             });
         } else {
-            table(output, runs, posteriors, names, now);
+            table(output, runs, posteriors, names, now, target);
         }
         return ExitCode.OK;
     }
@@ -171,7 +192,8 @@ final class FitsCommand implements Callable<Integer> {
             RunsOverview runs,
             List<TopicRecord<Posterior>> posteriors,
             Map<String, Fit> names,
-            Instant now) {
+            Instant now,
+            TargetAccuracy target) {
         List<List<String>> rows = new ArrayList<>();
         for (TopicRecord<Posterior> record : posteriors) {
             Posterior each = record.value();
@@ -188,6 +210,7 @@ final class FitsCommand implements Callable<Integer> {
                     Output.number(each.getTemperature()),
                     Output.number(each.getVarianceScale()),
                     Long.toString(each.getLabels()),
+                    AcceptanceFields.cell(each, target),
                     CalibrationWords.of(each.getCalibration()),
                     Output.number(each.getCapturedEnergy()),
                     ago(Instant.ofEpochMilli(record.timestamp()), now),

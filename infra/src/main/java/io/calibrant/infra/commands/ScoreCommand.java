@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
             "  calibrant score --run news --model SmolLM2-135M",
             "  calibrant score --run news --model SmolLM2-135M --fit layerwise --link MEAN_FIELD",
             "  calibrant score --run news,sport --model SmolLM2-135M --fit latest-complete --tier last-layer"
-                    + " --threads 2"
+                    + " --threads 2",
+            "  calibrant score --run news --model SmolLM2-135M --target-accuracy 0.95"
         })
 final class ScoreCommand implements Callable<Integer> {
     @Spec
@@ -111,6 +112,20 @@ final class ScoreCommand implements Callable<Integer> {
                             + " Default: ${DEFAULT-VALUE}.")
     private String tier;
 
+    @Option(
+            names = "--target-accuracy",
+            paramLabel = "A",
+            description =
+                    "Answers carry a decision: ACCEPT where this share of those that say so is right at least, else"
+                            + " UNSURE; UNFAMILIAR; NO_GUARANTEE while labels are too few. Default: no decision.")
+    private Double targetAccuracy;
+
+    @Option(
+            names = "--confidence",
+            paramLabel = "P",
+            description = "With --target-accuracy: with this probability. Default: 0.95.")
+    private Double confidence;
+
     @Mixin
     private DeviceOptions device;
 
@@ -156,7 +171,7 @@ final class ScoreCommand implements Callable<Integer> {
         if (createTopics) {
             TopicAdmin.createMissing(connection).forEach(lines::warn);
         }
-        try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(lines::info))) {
+        try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(lines::info, settings.answering()))) {
             scorer.requireAccess();
             return UntilInterrupted.run(
                     scorer,
@@ -179,7 +194,11 @@ final class ScoreCommand implements Callable<Integer> {
     ScorerSettings settings() {
         return new ScorerSettings(
                 new ServingSettings(runs, model, base.format(), fit, device.device(), Optional.ofNullable(adapter)),
-                new AnsweringSettings(link, points, Tier.of("--tier", tier)),
+                new AnsweringSettings(
+                        link,
+                        points,
+                        Tier.of("--tier", tier),
+                        AnsweringSettings.target(targetAccuracy, confidence)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }
 }

@@ -147,6 +147,10 @@ final class Comparison {
                 .toList());
     }
 
+    static LabelledLogits logits(ValidationAnswer one) {
+        return logits(one.answer(), one.truth());
+    }
+
     private static LabelledLogits logits(Answer answer, int truth) {
         return LabelledLogits.ofContrasts(array(answer.getContrastMean()), truth);
     }

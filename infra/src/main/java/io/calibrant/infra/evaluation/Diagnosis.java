@@ -3,6 +3,7 @@ package io.calibrant.infra.evaluation;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.Auroc;
+import io.calibrant.fitter.metrics.ClassConditionalSets;
 import io.calibrant.fitter.metrics.ConformalSets;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.TemperatureScaling;
@@ -15,16 +16,19 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.answering.CalibratedPrediction;
 import io.calibrant.scorer.answering.Tier;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** Conformal sets, and how well the scores of an answer tell wrong from right and unfamiliar from familiar. Pure. */
 final class Diagnosis {
     /** Sets miss the true class of at most this share of questions. */
     private static final double ALPHA = 0.1;
+
+    private static final int FOLDS = 10;
+    private static final long SEED = 0;
 
     private Diagnosis() {}
 
@@ -36,13 +40,16 @@ final class Diagnosis {
      * @param posterior that served; the validation answers are served anew with it
      * @param validation labelled validation answers, possibly none
      * @param unfamiliar answers to the questions of the second file, possibly none
+     * @param classConditional whether sets are to hold for every class on its own, where the questions have one list of
+     *     classes
      */
     static Diagnostics of(
             List<EvaluatedQuestion> questions,
             Map<String, Answer> answers,
             Posterior posterior,
             List<ValidationAnswer> validation,
-            Collection<Answer> unfamiliar) {
+            Collection<Answer> unfamiliar,
+            boolean classConditional) {
         Map<Score, Double> wrong = new EnumMap<>(Score.class);
         Map<Score, Double> strange = new EnumMap<>(Score.class);
         List<Answer> right = new ArrayList<>();
@@ -60,36 +67,76 @@ final class Diagnosis {
                 strange.put(score, Auroc.of(values(score, unfamiliar), values(score, familiar)));
             }
         }
+        boolean byClass = classConditional && haveOneListOfClasses(questions, validation);
         return new Diagnostics(
-                validation.size(), ALPHA, sets(questions, posterior, validation), wrong, strange, unfamiliar.size());
+                validation.size(),
+                ALPHA,
+                sets(questions, posterior, validation, byClass),
+                wrong,
+                strange,
+                unfamiliar.size(),
+                byClass);
     }
 
     private static Map<Method, Diagnostics.Sets> sets(
-            List<EvaluatedQuestion> questions, Posterior posterior, List<ValidationAnswer> validation) {
+            List<EvaluatedQuestion> questions,
+            Posterior posterior,
+            List<ValidationAnswer> validation,
+            boolean byClass) {
         Map<Method, Diagnostics.Sets> sets = new EnumMap<>(Method.class);
         if (validation.isEmpty()) {
             return sets;
         }
-        double temperature = Comparison.temperature(validation);
         Link link = Link.monteCarlo();
         for (Method method : Method.values()) {
-            List<LabelledProbabilities> known = validation.stream()
-                    .map(one -> new LabelledProbabilities(
-                            switch (method) {
-                                case MAP -> scaled(one.answer(), 1);
-                                case TEMPERATURE -> scaled(one.answer(), temperature);
-                                case LAPLACE -> Comparison.integrated(one.answer(), link);
-                                case CALIBRATED -> served(one.answer(), posterior, link);
-                            },
-                            one.truth()))
-                    .toList();
-            ConformalSets conformal = ConformalSets.calibrated(known, ALPHA);
+            List<LabelledProbabilities> known = known(method, posterior, validation, link);
+            Function<double[], List<Integer>> conformal = byClass
+                    ? ClassConditionalSets.calibrated(known, questions.get(0).labels().size(), ALPHA)::of
+                    : ConformalSets.calibrated(known, ALPHA)::of;
             List<LabelledProbabilities> asked = questions.stream()
                     .map(question -> new LabelledProbabilities(Comparison.array(question.of(method)), question.truth()))
                     .toList();
-            sets.put(method, new Diagnostics.Sets(conformal.coverage(asked), conformal.meanSize(asked)));
+            sets.put(method, measured(conformal, asked));
         }
         return sets;
+    }
+
+    /** Probabilities whose labels tuned nothing: where labels tune a method, those of the other folds. */
+    private static List<LabelledProbabilities> known(
+            Method method, Posterior posterior, List<ValidationAnswer> validation, Link link) {
+        return switch (method) {
+            case MAP -> each(validation, Diagnosis::map);
+            case TEMPERATURE -> TemperatureScaling.crossFitted(
+                    validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
+            case LAPLACE -> each(validation, answer -> Comparison.integrated(answer, link));
+            case CALIBRATED -> each(validation, answer -> served(answer, posterior, link));
+        };
+    }
+
+    private static List<LabelledProbabilities> each(
+            List<ValidationAnswer> validation, Function<Answer, double[]> probabilities) {
+        return validation.stream()
+                .map(one -> new LabelledProbabilities(probabilities.apply(one.answer()), one.truth()))
+                .toList();
+    }
+
+    private static Diagnostics.Sets measured(
+            Function<double[], List<Integer>> sets, List<LabelledProbabilities> questions) {
+        double covered = 0;
+        double size = 0;
+        for (LabelledProbabilities question : questions) {
+            List<Integer> set = sets.apply(question.probabilities());
+            covered += set.contains(question.label()) ? 1 : 0;
+            size += set.size();
+        }
+        return new Diagnostics.Sets(covered / questions.size(), size / questions.size());
+    }
+
+    /** Else the first class of one question is another one than that of the next. */
+    private static boolean haveOneListOfClasses(List<EvaluatedQuestion> questions, List<ValidationAnswer> validation) {
+        List<String> labels = questions.get(0).labels();
+        return questions.stream().allMatch(each -> each.labels().equals(labels))
+                && validation.stream().allMatch(each -> each.answer().getLabels().equals(labels));
     }
 
     /** The prediction of this posterior for an answer that another version of it gave. */
@@ -103,9 +150,8 @@ final class Diagnosis {
                 .probabilities();
     }
 
-    private static double[] scaled(Answer answer, double temperature) {
-        double[] mean = Comparison.array(answer.getContrastMean());
-        return TemperatureScaling.probabilities(Arrays.copyOf(mean, mean.length + 1), temperature);
+    private static double[] map(Answer answer) {
+        return Softmax.ofContrasts(Comparison.array(answer.getContrastMean()));
     }
 
     private static double[] values(Score score, Collection<Answer> answers) {

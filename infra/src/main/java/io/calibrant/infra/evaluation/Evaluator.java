@@ -1,6 +1,9 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.fitter.records.SelectiveRecords;
+import io.calibrant.fitter.selective.SelectiveCounts;
 import io.calibrant.infra.report.Evaluation;
+import io.calibrant.infra.report.Selection;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
@@ -77,7 +80,7 @@ public final class Evaluator {
      * @throws IllegalStateException if a topic does not exist
      */
     public Evaluated evaluate(List<Question> questions) {
-        return evaluate(questions, List.of());
+        return evaluate(questions, List.of(), EvaluationSettings.TABLE);
     }
 
     /**
@@ -85,10 +88,11 @@ public final class Evaluator {
      *
      * @param questions with their answers; at least one
      * @param unfamiliar need no answers; their ids differ from those of {@code questions}
+     * @param settings what is said beyond the table
      * @throws EvaluationFailure as {@link #evaluate(List)}, or if an id occurs in both or stands for another question
      *     on the topic
      */
-    public Evaluated evaluate(List<Question> questions, List<Question> unfamiliar) {
+    public Evaluated evaluate(List<Question> questions, List<Question> unfamiliar, EvaluationSettings settings) {
         Set<String> known = new HashSet<>();
         questions.forEach(question -> known.add(question.id()));
         for (Question question : unfamiliar) {
@@ -133,11 +137,42 @@ public final class Evaluator {
                 ? Map.of()
                 : answers(run.getRunId(), unfamiliar, refused).answers();
         return new Evaluated(
-                evaluation.with(Diagnosis.of(evaluation.questions(), answers, posterior, validation, strange.values())),
+                evaluation
+                        .with(selection(settings, posterior, first, answers, validation))
+                        .with(Diagnosis.of(
+                                evaluation.questions(),
+                                answers,
+                                posterior,
+                                validation,
+                                strange.values(),
+                                settings.classConditional())),
                 run,
                 posterior,
                 refused,
                 answers);
+    }
+
+    /** A question whose text is that of a validation question has tuned what is served. */
+    private static Selection selection(
+            EvaluationSettings settings,
+            Posterior posterior,
+            Answer first,
+            Map<String, Answer> answers,
+            List<ValidationAnswer> validation) {
+        Set<String> texts = new HashSet<>();
+        validation.forEach(one -> texts.add(one.answer().getTextDigest()));
+        texts.remove(null);
+        Set<String> tuned = new HashSet<>();
+        answers.forEach((id, answer) -> {
+            if (texts.contains(answer.getTextDigest())) {
+                tuned.add(id);
+            }
+        });
+        SelectiveCounts counts = SelectiveRecords.of(posterior, first.getTier());
+        return new Selection(
+                settings.targets(),
+                tuned,
+                settings.targets().stream().map(counts::acceptance).toList());
     }
 
     private void requireFreeIds(AskedQuestions asked, Run run, List<Question> questions) {

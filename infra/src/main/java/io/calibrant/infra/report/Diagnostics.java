@@ -2,6 +2,7 @@ package io.calibrant.infra.report;
 
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -14,6 +15,7 @@ import java.util.Map;
  *     the same
  * @param unfamiliar the same for telling the questions of a second file from these; empty without one
  * @param unfamiliarQuestions answered questions of the second file
+ * @param classConditional whether the sets promise it for every class on its own
  */
 public record Diagnostics(
         int validation,
@@ -21,9 +23,10 @@ public record Diagnostics(
         Map<Method, Sets> conformal,
         Map<Score, Double> wrong,
         Map<Score, Double> unfamiliar,
-        int unfamiliarQuestions) {
+        int unfamiliarQuestions,
+        boolean classConditional) {
     /** No diagnostics. */
-    public static final Diagnostics NONE = new Diagnostics(0, 0.1, Map.of(), Map.of(), Map.of(), 0);
+    public static final Diagnostics NONE = new Diagnostics(0, 0.1, Map.of(), Map.of(), Map.of(), 0, false);
 
     /**
      * Split-conformal sets on the evaluated questions.
@@ -32,6 +35,17 @@ public record Diagnostics(
      * @param size mean number of classes in a set
      */
     public record Sets(double coverage, double size) {}
+
+    /** What the sets promise, a sentence. */
+    String promise() {
+        return String.format(
+                Locale.ROOT,
+                classConditional
+                        ? "Promise: of the new questions of each class, %.0f%% or more have their true choice in the set."
+                        : "Promise: of all new questions like these, %.0f%% or more have their true choice in the set;"
+                                + " of a single class it may be fewer.",
+                100 * (1 - alpha));
+    }
 
     /** Copies the maps, in the order of the enums. */
     public Diagnostics {

@@ -4,9 +4,15 @@ import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
+import io.calibrant.fitter.selective.AccuracyCoverage;
+import io.calibrant.fitter.selective.Acceptance;
+import io.calibrant.fitter.selective.GradedAnswer;
+import io.calibrant.fitter.selective.SelectiveCounts;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Labelled questions with the predictions of all methods.
@@ -14,8 +20,10 @@ import java.util.Optional;
  * @param questions at least one
  * @param temperatureNote how the temperature was found, a sentence
  * @param diagnostics conformal sets, and what the scores of an answer are worth
+ * @param selection what is looked for in selective prediction
  */
-public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNote, Diagnostics diagnostics) {
+public record Evaluation(
+        List<EvaluatedQuestion> questions, String temperatureNote, Diagnostics diagnostics, Selection selection) {
     /** Copies the list. @throws IllegalArgumentException if there is no question */
     public Evaluation {
         questions = List.copyOf(questions);
@@ -26,12 +34,68 @@ public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNo
 
     /** Without diagnostics. */
     public Evaluation(List<EvaluatedQuestion> questions, String temperatureNote) {
-        this(questions, temperatureNote, Diagnostics.NONE);
+        this(questions, temperatureNote, Diagnostics.NONE, Selection.NONE);
     }
 
     /** The same with diagnostics. */
     public Evaluation with(Diagnostics known) {
-        return new Evaluation(questions, temperatureNote, known);
+        return new Evaluation(questions, temperatureNote, known, selection);
+    }
+
+    /** The same with selective prediction. */
+    public Evaluation with(Selection wanted) {
+        return new Evaluation(questions, temperatureNote, diagnostics, wanted);
+    }
+
+    /** Answers of one method to the questions whose labels tuned nothing; possibly none. */
+    List<GradedAnswer> graded(Method method) {
+        return labelled(questions.stream().filter(each -> !selection.tuned().contains(each.id())), method)
+                .map(GradedAnswer::of)
+                .toList();
+    }
+
+    /** The accuracy-coverage curve of one method; empty without questions whose labels tuned nothing. */
+    public Optional<AccuracyCoverage> curve(Method method) {
+        List<GradedAnswer> graded = graded(method);
+        return graded.isEmpty() ? Optional.empty() : Optional.of(AccuracyCoverage.of(graded));
+    }
+
+    /** What may be accepted of the served answers, by the labels of these questions, one for each target. */
+    public List<Acceptance> acceptances() {
+        SelectiveCounts counts = SelectiveCounts.of(graded(Method.CALIBRATED));
+        return selection.targets().stream().map(counts::acceptance).toList();
+    }
+
+    /**
+     * What became of the thresholds that the posterior itself carries, one sentence each: their labels are other ones
+     * than these questions, so this is a test of them.
+     */
+    public List<String> posteriorSentences() {
+        List<GradedAnswer> graded = graded(Method.CALIBRATED);
+        List<String> sentences = new ArrayList<>();
+        for (Acceptance found : selection.ofPosterior()) {
+            List<GradedAnswer> accepted = graded.stream()
+                    .filter(each -> found.accepts(each.confidence()))
+                    .toList();
+            if (found.verdict() == Acceptance.Verdict.GUARANTEED && !graded.isEmpty()) {
+                long right = accepted.stream().filter(GradedAnswer::right).count();
+                sentences.add(String.format(
+                        Locale.ROOT,
+                        "score --target-accuracy %s accepts above %s, by %d labels of its own: here %d of %d, %s right",
+                        AcceptanceWords.number(found.target().accuracy()),
+                        AcceptanceWords.number(found.threshold()),
+                        found.labels(),
+                        accepted.size(),
+                        graded.size(),
+                        accepted.isEmpty()
+                                ? "none"
+                                : String.format(Locale.ROOT, "%.1f%%", 100.0 * right / accepted.size())));
+            } else {
+                sentences.add("score --target-accuracy " + AcceptanceWords.number(found.target().accuracy())
+                        + ": " + AcceptanceWords.sentence(found));
+            }
+        }
+        return List.copyOf(sentences);
     }
 
     /** A method's figures minus MAP's, with 95% intervals over resampled questions. */
@@ -86,12 +150,11 @@ public record Evaluation(List<EvaluatedQuestion> questions, String temperatureNo
     }
 
     private List<LabelledProbabilities> labelled(Method method) {
-        return questions.stream()
-                .map(question -> new LabelledProbabilities(
-                        question.of(method).stream()
-                                .mapToDouble(Double::doubleValue)
-                                .toArray(),
-                        question.truth()))
-                .toList();
+        return labelled(questions.stream(), method).toList();
+    }
+
+    private static Stream<LabelledProbabilities> labelled(Stream<EvaluatedQuestion> questions, Method method) {
+        return questions.map(question -> new LabelledProbabilities(
+                question.of(method).stream().mapToDouble(Double::doubleValue).toArray(), question.truth()));
     }
 }

@@ -3,6 +3,7 @@ package io.calibrant.infra.report;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
+import io.calibrant.fitter.selective.AccuracyCoverage;
 import io.calibrant.schemas.text.Printable;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * An evaluation as one HTML file that needs nothing else: no network, no script; it follows the reader's light or dark
@@ -27,6 +29,9 @@ import java.util.Map;
  */
 public record HtmlReport(String title, Map<String, String> facts, Evaluation evaluation) {
     private static final List<Method> DRAWN = List.of(Method.MAP, Method.TEMPERATURE, Method.LAPLACE);
+
+    /** Methods with an accuracy-coverage curve; the last one has the band. */
+    private static final List<Method> CURVES = List.of(Method.MAP, Method.CALIBRATED);
 
     /** Copies the facts. */
     public HtmlReport {
@@ -64,6 +69,7 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         differences(page);
         diagrams(page);
         histogram(page);
+        selection(page);
         diagnostics(page);
         examples(page);
         facts(page);
@@ -184,6 +190,54 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         page.append("</td>");
     }
 
+    private void selection(StringBuilder page) {
+        Optional<AccuracyCoverage> served = evaluation.curve(Method.CALIBRATED);
+        if (!evaluation.selection().isKnown() || served.isEmpty()) {
+            return;
+        }
+        page.append("<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest, ask about the"
+                        + " others: how many of the answered ones are right. The band is the exact 95% interval at each"
+                        + " point. ")
+                .append(served.get().answers())
+                .append(" questions whose labels tuned nothing.</p><div class='split'><figure><figcaption"
+                        + " class='legend'>");
+        for (Method method : CURVES) {
+            page.append("<span class='")
+                    .append(method.key())
+                    .append("'><span class='dot'></span>")
+                    .append(method.title())
+                    .append("</span>");
+        }
+        page.append("</figcaption>")
+                .append(Svg.curves(
+                        CURVES,
+                        CURVES.stream().map(method -> evaluation.curve(method).orElseThrow()).toList(),
+                        Method.CALIBRATED,
+                        evaluation.acceptances()))
+                .append("</figure><div><table><thead><tr><th>Area under the risk-coverage curve</th><th>AURC</th></tr>"
+                        + "</thead><tbody>");
+        for (Method method : Method.values()) {
+            area(page, method.title(), evaluation.curve(method).orElseThrow().aurc());
+        }
+        area(page, "best order", served.get().bestAurc());
+        area(page, "random order", served.get().randomAurc());
+        page.append("</tbody></table><p class='small'>Lower is better. Best and random: for the answers as served.</p>"
+                + "<ul>");
+        evaluation.acceptances().forEach(found -> page.append("<li>")
+                .append(escape(AcceptanceWords.sentence(found)))
+                .append("</li>"));
+        evaluation.posteriorSentences().forEach(said -> page.append("<li class='small'>")
+                .append(escape(said))
+                .append("</li>"));
+        page.append("</ul></div></div></section>");
+    }
+
+    private static void area(StringBuilder page, String name, double value) {
+        page.append("<tr><th>")
+                .append(name)
+                .append(String.format(Locale.ROOT, "</th><td>%.4f</td></tr>", value));
+    }
+
     private void diagnostics(StringBuilder page) {
         Diagnostics known = evaluation.diagnostics();
         if (!known.conformal().isEmpty()) {
@@ -192,7 +246,9 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                     .append(percent(1 - known.alpha()))
                     .append(" of the questions, calibrated on ")
                     .append(known.validation())
-                    .append(" validation answers.</p><div class='scroll'><table><thead><tr><th>Method</th>")
+                    .append(" validation answers. ")
+                    .append(escape(known.promise()))
+                    .append("</p><div class='scroll'><table><thead><tr><th>Method</th>")
                     .append("<th>True one in the set</th><th>Choices a set</th></tr></thead><tbody>");
             known.conformal()
                     .forEach((method, sets) -> page.append(String.format(

@@ -1,6 +1,8 @@
 package io.calibrant.infra.report;
 
 import io.calibrant.fitter.metrics.Reliability;
+import io.calibrant.fitter.selective.Acceptance;
+import io.calibrant.fitter.selective.AccuracyCoverage;
 import java.util.List;
 import java.util.Locale;
 
@@ -11,6 +13,9 @@ final class Svg {
     private static final double TOP = 8;
     private static final double COUNTS = 46;
     private static final double GAP = 30;
+
+    /** Most points of an accuracy-coverage curve. */
+    private static final int POINTS = 120;
 
     private Svg() {}
 
@@ -105,6 +110,69 @@ final class Svg {
         }
         text(svg, "label", left + width / 2, TOP + height + 30, "middle", "confidence of the answer");
         return svg.append("</svg>").toString();
+    }
+
+    /**
+     * Accuracy against coverage, a line a method, with the band of one of them and a mark at each threshold that is
+     * guaranteed.
+     *
+     * @param curves one a method, each of at least one answer
+     * @param banded the method whose band and thresholds are drawn
+     */
+    static String curves(
+            List<Method> methods, List<AccuracyCoverage> curves, Method banded, List<Acceptance> acceptances) {
+        double width = 420;
+        double height = 240;
+        List<List<AccuracyCoverage.Point>> points =
+                curves.stream().map(curve -> curve.points(POINTS)).toList();
+        // Single wrong answers at the left end would take most of the height: what is below the floor lies on it.
+        double least = curves.stream()
+                .mapToDouble(curve -> Math.min(curve.accuracy(0.1), curve.accuracy(1)))
+                .min()
+                .orElse(0);
+        double floor = Math.max(0, Math.floor(10 * least - 1) / 10);
+        StringBuilder svg = open("curves", LEFT + width + 16, TOP + height + 36, "Accuracy-coverage curve");
+        for (int tick = 0; tick <= 4; tick++) {
+            double y = TOP + height * (4 - tick) / 4;
+            svg.append(
+                    format("<line class='grid' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f'/>", LEFT, y, LEFT + width, y));
+            text(svg, "tick", LEFT - 5, y + 3, "end", format("%.3f", floor + (1 - floor) * tick / 4));
+            text(svg, "tick", LEFT + width * tick / 4, TOP + height + 14, "middle", 25 * tick + "%");
+        }
+        for (int m = 0; m < methods.size(); m++) {
+            StringBuilder line = new StringBuilder();
+            StringBuilder upper = new StringBuilder();
+            StringBuilder lower = new StringBuilder();
+            for (AccuracyCoverage.Point point : points.get(m)) {
+                String start = line.isEmpty() ? "M" : "L";
+                double x = LEFT + point.coverage() * width;
+                line.append(format("%s%.1f %.1f", start, x, y(point.accuracy(), floor, height)));
+                upper.append(format("%s%.1f %.1f", start, x, y(point.upper(), floor, height)));
+                lower.insert(0, format("L%.1f %.1f", x, y(point.lower(), floor, height)));
+            }
+            String key = methods.get(m).key();
+            if (methods.get(m) == banded) {
+                svg.append(format("<path class='band %s' d='%s%sZ'/>", key, upper, lower));
+            }
+            svg.append(format("<path class='step %s' d='%s'/>", key, line));
+        }
+        AccuracyCoverage served = curves.get(methods.indexOf(banded));
+        for (Acceptance found : acceptances) {
+            if (found.verdict() == Acceptance.Verdict.GUARANTEED) {
+                svg.append(format(
+                        "<circle class='mark %s' cx='%.1f' cy='%.1f' r='5'><title>%s</title></circle>",
+                        banded.key(),
+                        LEFT + found.coverage() * width,
+                        y(served.accuracy(found.coverage()), floor, height),
+                        AcceptanceWords.sentence(found)));
+            }
+        }
+        text(svg, "label", LEFT + width / 2, TOP + height + 30, "middle", "coverage: share of the questions answered");
+        return svg.append("</svg>").toString();
+    }
+
+    private static double y(double accuracy, double floor, double height) {
+        return TOP + height * (1 - (Math.max(accuracy, floor) - floor) / (1 - floor));
     }
 
     private static void grid(StringBuilder svg) {

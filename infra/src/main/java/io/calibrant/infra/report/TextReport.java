@@ -2,15 +2,20 @@ package io.calibrant.infra.report;
 
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
+import io.calibrant.fitter.selective.AccuracyCoverage;
 import io.calibrant.schemas.text.Printable;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** An evaluation as plain text for a terminal. */
 public final class TextReport {
     private static final int BAR = 20;
+
+    /** Of the table of the accuracy-coverage curve. */
+    private static final int ROWS = 10;
 
     private TextReport() {}
 
@@ -42,6 +47,7 @@ public final class TextReport {
         text.append(evaluation.temperatureNote()).append(System.lineSeparator());
         differences(text, evaluation);
         evaluation.warning().ifPresent(said -> text.append(String.format("%n%s%n", said)));
+        selection(text, evaluation);
         diagnostics(text, evaluation.diagnostics());
         return text.toString();
     }
@@ -74,6 +80,43 @@ public final class TextReport {
                 : String.format(Locale.ROOT, "%+.3f", interval.estimate());
     }
 
+    private static void selection(StringBuilder text, Evaluation evaluation) {
+        Optional<AccuracyCoverage> served = evaluation.curve(Method.CALIBRATED);
+        if (!evaluation.selection().isKnown() || served.isEmpty()) {
+            return;
+        }
+        AccuracyCoverage curve = served.get();
+        text.append(String.format(
+                Locale.ROOT,
+                "%nSelective prediction, served answers to %d questions whose labels tuned nothing:%n"
+                        + "%-10s %-8s %-7s %s%n",
+                curve.answers(),
+                "coverage",
+                "above",
+                "right",
+                "95% band"));
+        for (AccuracyCoverage.Point point : curve.points(ROWS)) {
+            text.append(String.format(
+                    Locale.ROOT,
+                    "%-10s %-8.4f %-7.3f [%.3f, %.3f]%n",
+                    Math.round(100 * point.coverage()) + "%",
+                    point.confidence(),
+                    point.accuracy(),
+                    point.lower(),
+                    point.upper()));
+        }
+        text.append(String.format(
+                Locale.ROOT,
+                "Area under the risk-coverage curve %.4f (best order %.4f, random %.4f); MAP %.4f%n",
+                curve.aurc(),
+                curve.bestAurc(),
+                curve.randomAurc(),
+                evaluation.curve(Method.MAP).orElseThrow().aurc()));
+        evaluation.acceptances().forEach(found -> text.append(AcceptanceWords.sentence(found))
+                .append(System.lineSeparator()));
+        evaluation.posteriorSentences().forEach(said -> text.append(said).append(System.lineSeparator()));
+    }
+
     private static void diagnostics(StringBuilder text, Diagnostics diagnostics) {
         if (!diagnostics.conformal().isEmpty()) {
             text.append(String.format(
@@ -89,6 +132,7 @@ public final class TextReport {
                             method.title(),
                             sets.coverage(),
                             sets.size())));
+            text.append(diagnostics.promise()).append(System.lineSeparator());
         }
         auroc(text, "wrong from right answers", diagnostics.wrong());
         auroc(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.calibrant.fitter.evidence.PriorStructure;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.PriorMean;
@@ -124,7 +125,7 @@ class OptionsTest {
                 new ScoreCommand(),
                 "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer"
                         + " --device gpu:2 --base-dtype F16 --base-quantization nf4-single"
-                        + " --linger-ms 7 --threads 2 --adapter a");
+                        + " --linger-ms 7 --threads 2 --adapter a --target-accuracy 0.9 --confidence 0.99");
 
         assertThat(command.settings())
                 .returns(List.of("r", "s"), settings -> settings.serving().runs())
@@ -140,6 +141,9 @@ class OptionsTest {
                 .returns(64, settings -> settings.answering().points())
                 .returns(3, settings -> settings.poll().batchSize())
                 .returns(Tier.LAST_LAYER, settings -> settings.answering().tier())
+                .returns(
+                        Optional.of(new TargetAccuracy(0.9, 0.99)),
+                        settings -> settings.answering().target())
                 .returns("gpu:2", settings -> settings.serving().device().toString())
                 .returns(Duration.ofMillis(7), settings -> settings.poll().linger())
                 .returns(2, settings -> settings.poll().threads());

@@ -74,7 +74,7 @@ class DiagnosisTest {
 
     private Diagnostics diagnose(Posterior posterior, List<ValidationAnswer> validation, List<Answer> unfamiliar) {
         Evaluation evaluation = Comparison.of(questions, answers, validation);
-        return Diagnosis.of(evaluation.questions(), answers, posterior, validation, unfamiliar);
+        return Diagnosis.of(evaluation.questions(), answers, posterior, validation, unfamiliar, false);
     }
 
     @Test

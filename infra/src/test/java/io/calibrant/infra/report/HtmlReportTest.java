@@ -3,6 +3,9 @@ package io.calibrant.infra.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calibrant.fitter.selective.Acceptance;
+import io.calibrant.fitter.selective.AccuracyCoverage;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -121,14 +125,55 @@ class HtmlReportTest {
                 Map.of(Method.MAP, new Diagnostics.Sets(0.912, 2.34)),
                 Map.of(Score.ENTROPY, 0.713),
                 Map.of(Score.NOVELTY, 0.998),
-                100));
+                100,
+                false));
         assertThat(report(known).html())
                 .contains("0.912", "2.34", "0.713", "0.998", "Unfamiliar from familiar")
                 .containsOnlyOnce("<table class='figures'>"); // the one whose second column a phone does without
         assertThat(TextReport.table(known))
-                .contains("at least 90% promised, calibrated on 40 validation answers", "in the set 0.912")
+                .contains("at least 90% promised, calibrated on 40 validation answers", "in the set 0.912", "Promise: of all new questions")
                 .contains("wrong from right answers: entropy as served 0.713")
                 .contains("the 100 unfamiliar questions from these: novelty 0.998");
+    }
+
+    @Test
+    void shouldDrawTheCurveAndSayWhatMayBeAccepted() {
+        Evaluation silent = evaluation(400);
+        assertThat(report(silent).html()).doesNotContain("Selective prediction");
+        assertThat(TextReport.table(silent)).doesNotContain("Selective prediction");
+
+        TargetAccuracy low = new TargetAccuracy(0.55, 0.95);
+        Acceptance own = new Acceptance(low, 90, Acceptance.Verdict.GUARANTEED, 0.5, 60, 2, 0);
+        Evaluation known = silent.with(new Selection(List.of(low, TargetAccuracy.DEFAULT), Set.of(), List.of(own)));
+        String said = AcceptanceWords.sentence(known.acceptances().get(0));
+        assertThat(said).startsWith("answers above .");
+        AccuracyCoverage curve = known.curve(Method.CALIBRATED).orElseThrow();
+        String area = String.format(Locale.ROOT, "%.4f", curve.aurc());
+        assertThat(report(known).html())
+                .contains("<h2>Selective prediction</h2>", "aria-label='Accuracy-coverage curve'", area)
+                .contains("<li>" + said + "</li>", "<title>" + said + "</title>", "<path class='band calibrated'")
+                .contains("score --target-accuracy .55 accepts above .5, by 90 labels of its own: here ");
+        assertThat(TextReport.table(known))
+                .contains("Selective prediction, served answers to 400 questions whose labels tuned nothing:")
+                .contains("curve " + area + " (best order ", said + System.lineSeparator());
+        assertThat(TextReport.table(known).lines().filter(line -> line.matches("\\d+% +[01]\\.\\d{4} .*")))
+                .hasSize(10);
+    }
+
+    /** Their labels have tuned what is served: no guarantee may rest on them. */
+    @Test
+    void shouldLeaveOutWhatHasTunedTheCalibration() {
+        Evaluation evaluation = evaluation(60);
+        Set<String> tuned = Set.of("test-003", "test-017");
+        Selection selection = new Selection(List.of(TargetAccuracy.DEFAULT), tuned, List.of());
+        Evaluation left = evaluation.with(selection);
+        assertThat(left.curve(Method.CALIBRATED).orElseThrow().answers()).isEqualTo(58);
+        assertThat(left.acceptances().get(0).labels()).isEqualTo(58);
+        assertThat(left.metrics(Method.CALIBRATED).n()).isEqualTo(60);
+        Evaluation none = new Evaluation(evaluation.questions().subList(3, 4), "").with(selection);
+        assertThat(none.curve(Method.MAP)).isEmpty();
+        assertThat(TextReport.table(none)).doesNotContain("Selective prediction");
+        assertThat(report(none).html()).doesNotContain("Selective prediction");
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.calibrant.scorer.answering;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
@@ -19,21 +20,32 @@ import java.util.function.Function;
 public final class Answerer {
     private final Posterior posterior;
     private final Link link;
+    private final Optional<TargetAccuracy> target;
+    private final DecisionRule decisions;
+
+    /** Answers without decisions. */
+    public Answerer(Posterior posterior, Link link) {
+        this(posterior, link, Optional.empty());
+    }
 
     /**
-     * Computes nothing yet.
+     * Answers nothing yet.
      *
      * @param posterior whose calibration is served, and which answers name
      * @param link from the Gaussian over logits to probabilities
+     * @param target that decisions are to keep; empty: answers carry none
+     * @throws IllegalArgumentException if there is a target, and the posterior's counts of labelled answers are none
      */
-    public Answerer(Posterior posterior, Link link) {
+    public Answerer(Posterior posterior, Link link, Optional<TargetAccuracy> target) {
         this.posterior = posterior;
         this.link = link;
+        this.target = target;
+        this.decisions = new DecisionRule(posterior, target);
     }
 
-    /** The same link with another posterior. */
+    /** The same link and target with another posterior. */
     public Answerer with(Posterior other) {
-        return new Answerer(other, link);
+        return new Answerer(other, link, target);
     }
 
     /**
@@ -121,7 +133,8 @@ public final class Answerer {
                 predictive.novelty(),
                 tier.label(),
                 coverage(posterior),
-                text(question.question()).digest());
+                text(question.question()).digest(),
+                decisions.decide(tier, served.probabilities(), false));
     }
 
     /** Whoever joins an answer with a label sees by it that both are of one text. */

@@ -2,9 +2,11 @@ package io.calibrant.scorer.answering;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Require;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * How a question's Gaussian becomes probabilities.
@@ -13,11 +15,12 @@ import java.util.Objects;
  * @param points Sobol points of the link
  * @param tier for questions that name none; validation questions that name none are answered with all blocks, since (T,
  *     c) are those of all blocks
+ * @param target of the decisions that answers carry; empty: they carry none
  */
-public record AnsweringSettings(LinkFunction link, int points, Tier tier) {
+public record AnsweringSettings(LinkFunction link, int points, Tier tier, Optional<TargetAccuracy> target) {
     /** Unless told otherwise: Monte Carlo integration, and all blocks. */
     public static final AnsweringSettings DEFAULTS =
-            new AnsweringSettings(LinkFunction.MC, Link.DEFAULT_POINTS, Tier.ALL);
+            new AnsweringSettings(LinkFunction.MC, Link.DEFAULT_POINTS, Tier.ALL, Optional.empty());
 
     /**
      * Checks the number of points.
@@ -27,6 +30,7 @@ public record AnsweringSettings(LinkFunction link, int points, Tier tier) {
     public AnsweringSettings {
         Objects.requireNonNull(tier, "tier");
         Objects.requireNonNull(link, "link");
+        Objects.requireNonNull(target, "target");
         Require.between("--points", points, 1, Link.MOST_POINTS);
     }
 
@@ -37,16 +41,43 @@ public record AnsweringSettings(LinkFunction link, int points, Tier tier) {
 
     /** The same settings with another link. */
     public AnsweringSettings withLink(LinkFunction value) {
-        return new AnsweringSettings(value, points, tier);
+        return new AnsweringSettings(value, points, tier, target);
     }
 
     /** The same settings with another number of Sobol points. */
     public AnsweringSettings withPoints(int value) {
-        return new AnsweringSettings(link, value, tier);
+        return new AnsweringSettings(link, value, tier, target);
     }
 
     /** The same settings with another default tier. */
     public AnsweringSettings withTier(Tier value) {
-        return new AnsweringSettings(link, points, value);
+        return new AnsweringSettings(link, points, value, target);
+    }
+
+    /** The same settings with decisions for a target. */
+    public AnsweringSettings withTarget(TargetAccuracy value) {
+        return new AnsweringSettings(link, points, tier, Optional.of(value));
+    }
+
+    /**
+     * A target as it is asked for.
+     *
+     * @param accuracy null: none
+     * @param confidence of the target; null: {@link TargetAccuracy#DEFAULT_CONFIDENCE}
+     * @throws ConfigurationException naming flag, value and what is accepted
+     */
+    public static Optional<TargetAccuracy> target(Double accuracy, Double confidence) {
+        if (accuracy == null) {
+            Require.that(confidence == null, "--confidence", confidence, "given with --target-accuracy");
+            return Optional.empty();
+        }
+        double sure = confidence == null ? TargetAccuracy.DEFAULT_CONFIDENCE : confidence;
+        requireShare("--target-accuracy", accuracy);
+        requireShare("--confidence", sure);
+        return Optional.of(new TargetAccuracy(accuracy, sure));
+    }
+
+    private static void requireShare(String flag, double value) {
+        Require.that(TargetAccuracy.isShare(value), flag, value, "above 0 and below 1");
     }
 }

@@ -73,12 +73,13 @@ public final class FitModel {
 
     /** A model on the same predictors, for a posterior that differs in its calibration only; throws as {@link #of}. */
     FitModel with(Posterior posterior) {
+        Answerer other = answerer.with(posterior);
         predictors.hold();
         return of(
                 new Snapshot(snapshot.run(), posterior, snapshot.adapter(), snapshot.blocks()),
                 predictors,
                 prompts,
-                answerer.with(posterior),
+                other,
                 probe);
     }
 

@@ -1,6 +1,7 @@
 package io.calibrant.scorer.serving;
 
 import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.scorer.answering.Answerer;
 import io.calibrant.scorer.answering.AnsweringSettings;
@@ -23,12 +24,14 @@ final class ModelFactory {
     private final Tier tier;
     private final Link link;
     private final Map<String, Run> checked = new HashMap<>();
+    private final Optional<TargetAccuracy> target;
 
     /** @param base not closed with this object */
     ModelFactory(BaseModel base, AnsweringSettings answering) {
         this.base = base;
         this.tier = answering.tier();
         this.link = answering.newLink();
+        this.target = answering.target();
     }
 
     /** As {@link BaseModel#requireModelOf}, which reads the whole model: once a run, and again where it has changed. */
@@ -64,11 +67,13 @@ final class ModelFactory {
     private FitModel holding(RunWeights weights, Snapshot snapshot) {
         PromptReader prompts;
         Probe probe;
+        Answerer answerer;
         TierPredictors predictors;
         boolean done = false;
         try {
             prompts = prompts(snapshot.run());
             probe = Probe.of(base, snapshot.run(), tier);
+            answerer = new Answerer(snapshot.posterior(), link, target);
             predictors = new TierPredictors(weights, snapshot.blocks(), tier);
             done = true;
         } finally {
@@ -76,7 +81,7 @@ final class ModelFactory {
                 weights.release();
             }
         }
-        return FitModel.of(snapshot, predictors, prompts, new Answerer(snapshot.posterior(), link), probe);
+        return FitModel.of(snapshot, predictors, prompts, answerer, probe);
     }
 
     private PromptReader prompts(Run run) {

@@ -66,6 +66,7 @@ class AnswererTest {
         expected.put("novelty", 0.25);
         expected.put("tier", "last-layer");
         expected.put("coverage", 0.75);
+        expected.put("decision", null);
         Question asked = question("q", 70, 71, 72).question();
         expected.put(
                 "textDigest",

@@ -42,6 +42,7 @@ public final class AnswerPrinter {
                 digits(answer.getNovelty()),
                 Printable.name(answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit()) + " version "
                         + answer.getPosteriorVersion() + ", " + CalibrationWords.of(answer.getCalibration())
+                        + (answer.getDecision() == null ? "" : ", " + answer.getDecision())
                         + (answer.getTier().equals(Tier.ALL.label())
                                 ? ""
                                 : ", tier " + Printable.name(answer.getTier()))
@@ -53,7 +54,7 @@ public final class AnswerPrinter {
 
     /**
      * The fields of the contract, in its order; temperatureProbabilities is absent until labels are known, coverage
-     * unless it is below 1.
+     * unless it is below 1, decision where no target was asked.
      */
     private static ObjectNode object(Answer answer) {
         ObjectNode object = Output.object();
@@ -75,6 +76,9 @@ public final class AnswerPrinter {
         object.put("expectedEntropy", answer.getExpectedEntropy());
         object.put("mutualInformation", answer.getMutualInformation());
         object.put("novelty", answer.getNovelty());
+        if (answer.getDecision() != null) {
+            object.put("decision", answer.getDecision().toString());
+        }
         object.put("tier", answer.getTier());
         if (answer.getCoverage() < 1) {
             object.put("coverage", answer.getCoverage());

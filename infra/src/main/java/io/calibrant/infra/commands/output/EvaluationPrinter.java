@@ -1,17 +1,22 @@
 package io.calibrant.infra.commands.output;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
+import io.calibrant.fitter.selective.AccuracyCoverage;
 import io.calibrant.infra.report.Diagnostics;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.Score;
 import io.calibrant.infra.report.TextReport;
 import java.util.Map;
+import java.util.Optional;
 
 /** The figures of an evaluation: a table, or one JSON object a method. */
 public final class EvaluationPrinter {
+    private static final int POINTS = 20;
+
     private EvaluationPrinter() {}
 
     /** The figures: a table, or one object a method. */
@@ -37,13 +42,41 @@ public final class EvaluationPrinter {
                 conformal.put("validation", diagnostics.validation());
                 conformal.put("coverage", sets.coverage());
                 conformal.put("size", sets.size());
+                conformal.put("classConditional", diagnostics.classConditional());
             }
+            selection(object, evaluation, method);
             if (method == Method.CALIBRATED) {
                 areas(object, "aurocWrong", diagnostics.wrong());
                 areas(object, "aurocUnfamiliar", diagnostics.unfamiliar());
             }
             output.json(object);
         }
+    }
+
+    /** The curve of a method with its area, and of what is served the thresholds. */
+    private static void selection(ObjectNode object, Evaluation evaluation, Method method) {
+        Optional<AccuracyCoverage> known = evaluation.curve(method);
+        if (!evaluation.selection().isKnown() || known.isEmpty()) {
+            return;
+        }
+        AccuracyCoverage curve = known.get();
+        object.put("aurc", curve.aurc());
+        object.put("aurcBest", curve.bestAurc());
+        object.put("aurcRandom", curve.randomAurc());
+        if (method != Method.CALIBRATED) {
+            return;
+        }
+        ArrayNode points = object.putArray("curve");
+        for (AccuracyCoverage.Point point : curve.points(POINTS)) {
+            ObjectNode each = points.addObject();
+            each.put("coverage", point.coverage());
+            each.put("confidence", point.confidence());
+            each.put("accuracy", point.accuracy());
+            each.put("lower", point.lower());
+            each.put("upper", point.upper());
+        }
+        ArrayNode thresholds = object.putArray("thresholds");
+        evaluation.acceptances().forEach(found -> AcceptanceFields.put(thresholds.addObject(), found));
     }
 
     /** How many questions, and what is measured on them. */

@@ -2,9 +2,12 @@ package io.calibrant.infra.commands.output;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.fitter.selective.Acceptance;
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorStructure;
+import io.calibrant.scorer.answering.Tier;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 
@@ -45,8 +48,18 @@ public final class PosteriorFields {
         return expected == null || expected == 0 ? null : (Double) ((double) posterior.getBatches() / expected);
     }
 
-    /** The fields of the contract, in its order, then what labels decided. */
+    /** {@link #object(Posterior, TargetAccuracy)} for the usual target. */
     public static ObjectNode object(Posterior posterior) {
+        return object(posterior, TargetAccuracy.DEFAULT);
+    }
+
+    /**
+     * The fields of the contract, in its order, then what labels decided.
+     *
+     * @param target of the threshold at tier all
+     */
+    public static ObjectNode object(Posterior posterior, TargetAccuracy target) {
+        Acceptance accepted = AcceptanceFields.of(posterior, Tier.ALL, target);
         ObjectNode object = Output.object();
         object.put("run", posterior.getRunId());
         object.put("checkpoint", posterior.getCheckpoint());
@@ -69,6 +82,7 @@ public final class PosteriorFields {
         object.put("effectiveParameters", posterior.getEffectiveParameters());
         object.put("temperature", posterior.getTemperature());
         object.put("varianceScale", posterior.getVarianceScale());
+        object.put("threshold", AcceptanceFields.threshold(accepted));
         object.put("capturedEnergy", posterior.getCapturedEnergy());
         object.put("labels", posterior.getLabels());
         object.put("calibration", posterior.getCalibration().toString());
@@ -78,6 +92,7 @@ public final class PosteriorFields {
         object.put("nllStandardError", posterior.getNllStandardError());
         object.put("objective", posterior.getObjective().toString());
         object.put("validationNll", posterior.getValidationNll());
+        AcceptanceFields.put(object.putObject("selective"), accepted);
         ArrayNode waitsFor = object.putArray("waitsFor");
         posterior.getWaitsFor().forEach(waitsFor::add);
         object.put("coverage", coverage(posterior));

@@ -1,8 +1,10 @@
 package io.calibrant.infra.commands.output;
 
+import io.calibrant.infra.report.AcceptanceWords;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.text.Printable;
+import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.service.ScorerListener;
 import java.util.HashSet;
 import java.util.Locale;
@@ -12,6 +14,7 @@ import java.util.function.Consumer;
 /** Progress of a scorer as lines for people: what it serves, and how much it has answered. */
 public final class ScoreProgress implements ScorerListener {
     private final Consumer<String> lines;
+    private final AnsweringSettings answering;
     private final Set<String> measured = new HashSet<>();
     private boolean warned;
     private boolean waiting;
@@ -20,9 +23,20 @@ public final class ScoreProgress implements ScorerListener {
     private long tokens;
     private long padding;
 
-    /** @param lines takes each line of text */
+    /** Of answers that carry no decisions. */
     public ScoreProgress(Consumer<String> lines) {
+        this(lines, AnsweringSettings.DEFAULTS);
+    }
+
+    /**
+     * Nothing has happened yet.
+     *
+     * @param lines takes each line of text
+     * @param answering tells the tier, and the target of decisions
+     */
+    public ScoreProgress(Consumer<String> lines, AnsweringSettings answering) {
         this.lines = lines;
+        this.answering = answering;
     }
 
     /** Once: what is missed changes with every record that comes, until all is there. */
@@ -46,6 +60,8 @@ public final class ScoreProgress implements ScorerListener {
                 + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
                 + CalibrationWords.partial(posterior) + ", "
                 + CalibrationWords.of(posterior));
+        answering.target().ifPresent(target -> lines.accept("decisions for " + AcceptanceWords.target(target) + ": "
+                + AcceptanceFields.sentence(posterior, answering.tier(), target)));
         if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
             warned = true;
             lines.accept(CalibrationWords.RISK);

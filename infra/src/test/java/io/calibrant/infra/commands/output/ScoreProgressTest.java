@@ -2,9 +2,13 @@ package io.calibrant.infra.commands.output;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.ConfidenceCell;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.TierConfidences;
+import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.service.ScorerListener.Committed;
 import java.util.ArrayList;
 import java.util.List;
@@ -77,6 +81,29 @@ class ScoreProgressTest {
                 .containsExactly(
                         "run r: predictive statistics of a validation question take 150.0 KB",
                         "run s: predictive statistics of a validation question take 2.0 KB");
+    }
+
+    @Test
+    void shouldSayWhatDecisionsRestOn() {
+        ScoreProgress deciding = new ScoreProgress(
+                lines::add, AnsweringSettings.DEFAULTS.withTarget(new TargetAccuracy(0.95, 0.95)));
+        Posterior few = posterior(1, Calibration.TEMPERATURE);
+        few.setSelective(List.of(new TierConfidences("all", List.of(new ConfidenceCell(0.99, 60, 0)))));
+        deciding.serving(few);
+        Posterior enough = posterior(2, Calibration.TEMPERATURE);
+        enough.setSelective(List.of(new TierConfidences(
+                "all", List.of(new ConfidenceCell(0.99, 120, 1), new ConfidenceCell(0.5, 80, 40)))));
+        deciding.serving(enough);
+        enough.setSelective(List.of());
+        deciding.serving(enough);
+        assertThat(lines.stream().filter(line -> line.startsWith("decisions ")))
+                .containsExactly(
+                        "decisions for 95% right with 95% confidence: no threshold for 95% yet: 60 labels, about 72"
+                                + " are needed",
+                        "decisions for 95% right with 95% confidence: answers above .51: 95% right or better with 95%"
+                                + " confidence, 60% of the questions",
+                        "decisions for 95% right with 95% confidence: no threshold at tier all: the labelled"
+                                + " answers of the posterior say nothing of it");
     }
 
     private static Posterior posterior(long version, Calibration calibration) {

@@ -1,0 +1,30 @@
+package io.calibrant.infra.report;
+
+import io.calibrant.fitter.selective.Acceptance;
+import io.calibrant.fitter.selective.TargetAccuracy;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What an evaluation says of accepting answers.
+ *
+ * @param targets that thresholds are looked for; empty: nothing is said
+ * @param tuned ids of the questions whose labels the calibration has seen: they are left out
+ * @param ofPosterior what the posterior's own labels guarantee, one for each target
+ */
+public record Selection(List<TargetAccuracy> targets, Set<String> tuned, List<Acceptance> ofPosterior) {
+    /** Nothing is said. */
+    public static final Selection NONE = new Selection(List.of(), Set.of(), List.of());
+
+    /** Copies. */
+    public Selection {
+        targets = List.copyOf(targets);
+        tuned = Set.copyOf(tuned);
+        ofPosterior = List.copyOf(ofPosterior);
+    }
+
+    /** Whether anything is said. */
+    public boolean isKnown() {
+        return !targets.isEmpty();
+    }
+}
