@@ -125,7 +125,8 @@ final class EvaluateCommand implements Callable<Integer> {
         Usage.check(spec, () -> Require.atLeast("--timeout", timeout, 1));
         EvaluationSettings settings = new EvaluationSettings(
                 targets.stream()
-                        .map(target -> AnsweringSettings.target(target, confidence).orElseThrow())
+                        .map(target ->
+                                AnsweringSettings.target(target, confidence).orElseThrow())
                         .toList(),
                 classConditional);
         List<Question> labelled = QuestionFile.read(questions);
@@ -144,13 +145,13 @@ final class EvaluateCommand implements Callable<Integer> {
                                 (double) (progress.answered() + progress.refused()) / progress.total(),
                                 progress.remaining()),
                         display::said)
-                .evaluate(
-                        labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar), settings);
+                .evaluate(labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar), settings);
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
         if (classConditional && !evaluated.evaluation().diagnostics().classConditional()) {
-            output.note("note: --class-conditional: the questions have several lists of choices, so conformal sets are those"
-                    + " of all classes together");
+            output.note(
+                    "note: --class-conditional: the questions have several lists of choices, so conformal sets are those"
+                            + " of all classes together");
         }
         EvaluationPrinter.print(output, evaluated.evaluation(), json);
         if (details != null) {

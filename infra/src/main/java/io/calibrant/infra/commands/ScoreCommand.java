@@ -195,10 +195,7 @@ final class ScoreCommand implements Callable<Integer> {
         return new ScorerSettings(
                 new ServingSettings(runs, model, base.format(), fit, device.device(), Optional.ofNullable(adapter)),
                 new AnsweringSettings(
-                        link,
-                        points,
-                        Tier.of("--tier", tier),
-                        AnsweringSettings.target(targetAccuracy, confidence)),
+                        link, points, Tier.of("--tier", tier), AnsweringSettings.target(targetAccuracy, confidence)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }
 }

@@ -91,7 +91,8 @@ final class Diagnosis {
         for (Method method : Method.values()) {
             List<LabelledProbabilities> known = known(method, posterior, validation, link);
             Function<double[], List<Integer>> conformal = byClass
-                    ? ClassConditionalSets.calibrated(known, questions.get(0).labels().size(), ALPHA)::of
+                    ? ClassConditionalSets.calibrated(
+                            known, questions.get(0).labels().size(), ALPHA)::of
                     : ConformalSets.calibrated(known, ALPHA)::of;
             List<LabelledProbabilities> asked = questions.stream()
                     .map(question -> new LabelledProbabilities(Comparison.array(question.of(method)), question.truth()))
@@ -106,8 +107,9 @@ final class Diagnosis {
             Method method, Posterior posterior, List<ValidationAnswer> validation, Link link) {
         return switch (method) {
             case MAP -> each(validation, Diagnosis::map);
-            case TEMPERATURE -> TemperatureScaling.crossFitted(
-                    validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
+            case TEMPERATURE ->
+                TemperatureScaling.crossFitted(
+                        validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
             case LAPLACE -> each(validation, answer -> Comparison.integrated(answer, link));
             case CALIBRATED -> each(validation, answer -> served(answer, posterior, link));
         };
@@ -136,7 +138,8 @@ final class Diagnosis {
     private static boolean haveOneListOfClasses(List<EvaluatedQuestion> questions, List<ValidationAnswer> validation) {
         List<String> labels = questions.get(0).labels();
         return questions.stream().allMatch(each -> each.labels().equals(labels))
-                && validation.stream().allMatch(each -> each.answer().getLabels().equals(labels));
+                && validation.stream()
+                        .allMatch(each -> each.answer().getLabels().equals(labels));
     }
 
     /** The prediction of this posterior for an answer that another version of it gave. */

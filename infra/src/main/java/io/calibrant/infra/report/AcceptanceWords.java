@@ -18,8 +18,8 @@ public final class AcceptanceWords {
                         + percent(found.target().confidence()) + " confidence, "
                         + percent(Math.round(100 * found.coverage()) / 100.0) + " of the questions";
             case TOO_FEW_LABELS ->
-                "no threshold for " + percent(found.target().accuracy()) + " yet: " + found.labels()
-                        + " labels, about " + rounded(found.labelsNeeded()) + " are needed";
+                "no threshold for " + percent(found.target().accuracy()) + " yet: " + found.labels() + " labels, about "
+                        + rounded(found.labelsNeeded()) + " are needed";
             case OUT_OF_REACH ->
                 "no threshold for " + percent(found.target().accuracy()) + ": at every one too many of "
                         + found.labels() + " labelled answers are wrong";

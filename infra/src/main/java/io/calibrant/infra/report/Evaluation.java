@@ -4,8 +4,8 @@ import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.metrics.PairedBootstrap;
 import io.calibrant.fitter.metrics.Reliability;
-import io.calibrant.fitter.selective.AccuracyCoverage;
 import io.calibrant.fitter.selective.Acceptance;
+import io.calibrant.fitter.selective.AccuracyCoverage;
 import io.calibrant.fitter.selective.GradedAnswer;
 import io.calibrant.fitter.selective.SelectiveCounts;
 import java.util.ArrayList;
@@ -91,8 +91,8 @@ public record Evaluation(
                                 ? "none"
                                 : String.format(Locale.ROOT, "%.1f%%", 100.0 * right / accepted.size())));
             } else {
-                sentences.add("score --target-accuracy " + AcceptanceWords.number(found.target().accuracy())
-                        + ": " + AcceptanceWords.sentence(found));
+                sentences.add("score --target-accuracy "
+                        + AcceptanceWords.number(found.target().accuracy()) + ": " + AcceptanceWords.sentence(found));
             }
         }
         return List.copyOf(sentences);

@@ -195,9 +195,10 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         if (!evaluation.selection().isKnown() || served.isEmpty()) {
             return;
         }
-        page.append("<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest, ask about the"
-                        + " others: how many of the answered ones are right. The band is the exact 95% interval at each"
-                        + " point. ")
+        page.append(
+                        "<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest, ask about the"
+                                + " others: how many of the answered ones are right. The band is the exact 95% interval at each"
+                                + " point. ")
                 .append(served.get().answers())
                 .append(" questions whose labels tuned nothing.</p><div class='split'><figure><figcaption"
                         + " class='legend'>");
@@ -211,7 +212,9 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         page.append("</figcaption>")
                 .append(Svg.curves(
                         CURVES,
-                        CURVES.stream().map(method -> evaluation.curve(method).orElseThrow()).toList(),
+                        CURVES.stream()
+                                .map(method -> evaluation.curve(method).orElseThrow())
+                                .toList(),
                         Method.CALIBRATED,
                         evaluation.acceptances()))
                 .append("</figure><div><table><thead><tr><th>Area under the risk-coverage curve</th><th>AURC</th></tr>"
@@ -223,19 +226,20 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         area(page, "random order", served.get().randomAurc());
         page.append("</tbody></table><p class='small'>Lower is better. Best and random: for the answers as served.</p>"
                 + "<ul>");
-        evaluation.acceptances().forEach(found -> page.append("<li>")
-                .append(escape(AcceptanceWords.sentence(found)))
-                .append("</li>"));
-        evaluation.posteriorSentences().forEach(said -> page.append("<li class='small'>")
-                .append(escape(said))
-                .append("</li>"));
+        evaluation
+                .acceptances()
+                .forEach(found -> page.append("<li>")
+                        .append(escape(AcceptanceWords.sentence(found)))
+                        .append("</li>"));
+        evaluation
+                .posteriorSentences()
+                .forEach(said ->
+                        page.append("<li class='small'>").append(escape(said)).append("</li>"));
         page.append("</ul></div></div></section>");
     }
 
     private static void area(StringBuilder page, String name, double value) {
-        page.append("<tr><th>")
-                .append(name)
-                .append(String.format(Locale.ROOT, "</th><td>%.4f</td></tr>", value));
+        page.append("<tr><th>").append(name).append(String.format(Locale.ROOT, "</th><td>%.4f</td></tr>", value));
     }
 
     private void diagnostics(StringBuilder page) {

@@ -112,8 +112,9 @@ public final class TextReport {
                 curve.bestAurc(),
                 curve.randomAurc(),
                 evaluation.curve(Method.MAP).orElseThrow().aurc()));
-        evaluation.acceptances().forEach(found -> text.append(AcceptanceWords.sentence(found))
-                .append(System.lineSeparator()));
+        evaluation
+                .acceptances()
+                .forEach(found -> text.append(AcceptanceWords.sentence(found)).append(System.lineSeparator()));
         evaluation.posteriorSentences().forEach(said -> text.append(said).append(System.lineSeparator()));
     }
 

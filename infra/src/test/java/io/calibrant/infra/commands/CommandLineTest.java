@@ -159,7 +159,8 @@ class CommandLineTest {
                 .isEqualTo("calibrant score: --threads must be 1 to 64, got 0\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--linger-ms", "-1")).err())
                 .isEqualTo("calibrant score: --linger-ms must be 0 to 10000, got -1\n");
-        assertThat(Ran.calibrant(Map.of(), with(score, "--target-accuracy", "95")).err())
+        assertThat(Ran.calibrant(Map.of(), with(score, "--target-accuracy", "95"))
+                        .err())
                 .isEqualTo("calibrant score: --target-accuracy must be above 0 and below 1, got 95\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--confidence", "0.9")).err())
                 .isEqualTo("calibrant score: --confidence must be given with --target-accuracy, got 0.9\n");

@@ -24,13 +24,11 @@ class AcceptanceWordsTest {
     @Test
     void shouldSayWhyNothingMay() {
         Acceptance few = new Acceptance(TARGET, 40, Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, 72);
-        assertThat(AcceptanceWords.sentence(few))
-                .isEqualTo("no threshold for 95% yet: 40 labels, about 72 are needed");
+        assertThat(AcceptanceWords.sentence(few)).isEqualTo("no threshold for 95% yet: 40 labels, about 72 are needed");
         assertThat(AcceptanceWords.cell(few)).isEqualTo("72 labels needed");
         Acceptance many = new Acceptance(TARGET, 400, Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, 1234);
         assertThat(AcceptanceWords.cell(many)).isEqualTo("1300 labels needed");
-        assertThat(AcceptanceWords.sentence(
-                        new Acceptance(TARGET, 600, Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0)))
+        assertThat(AcceptanceWords.sentence(new Acceptance(TARGET, 600, Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0)))
                 .isEqualTo("no threshold for 95%: at every one too many of 600 labelled answers are wrong");
     }
 }

@@ -131,7 +131,9 @@ class HtmlReportTest {
                 .contains("0.912", "2.34", "0.713", "0.998", "Unfamiliar from familiar")
                 .containsOnlyOnce("<table class='figures'>"); // the one whose second column a phone does without
         assertThat(TextReport.table(known))
-                .contains("at least 90% promised, calibrated on 40 validation answers", "in the set 0.912", "Promise: of all new questions")
+                .contains(
+                        "at least 90% promised, calibrated on 40 validation answers",
+                        "in the set 0.912", "Promise: of all new questions")
                 .contains("wrong from right answers: entropy as served 0.713")
                 .contains("the 100 unfamiliar questions from these: novelty 0.998");
     }

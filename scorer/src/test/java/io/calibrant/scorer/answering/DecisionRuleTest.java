@@ -33,7 +33,8 @@ class DecisionRuleTest {
         DecisionRule rule = new DecisionRule(posterior(KNOWN), TARGET);
         assertThat(decide(rule, Tier.ALL, 0.97)).isEqualTo(Decision.ACCEPT);
         assertThat(decide(rule, Tier.ALL, 0.7)).isEqualTo(Decision.UNSURE);
-        assertThat(rule.decide(Tier.ALL, new double[] {0.01, 0.97, 0.02}, false)).isEqualTo(Decision.ACCEPT);
+        assertThat(rule.decide(Tier.ALL, new double[] {0.01, 0.97, 0.02}, false))
+                .isEqualTo(Decision.ACCEPT);
     }
 
     @Test

@@ -58,7 +58,9 @@ public record DetailsFile(Path file) {
         object.put("mutualInformation", answer.getMutualInformation());
         object.put("novelty", answer.getNovelty());
         object.put("calibration", answer.getCalibration().toString());
-        object.put("decision", answer.getDecision() == null ? null : answer.getDecision().toString());
+        object.put(
+                "decision",
+                answer.getDecision() == null ? null : answer.getDecision().toString());
         object.put("checkpoint", answer.getCheckpoint());
         object.put("fit", answer.getFit());
         object.put("posteriorVersion", answer.getPosteriorVersion());

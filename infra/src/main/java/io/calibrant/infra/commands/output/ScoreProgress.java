@@ -60,8 +60,10 @@ public final class ScoreProgress implements ScorerListener {
                 + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
                 + CalibrationWords.partial(posterior) + ", "
                 + CalibrationWords.of(posterior));
-        answering.target().ifPresent(target -> lines.accept("decisions for " + AcceptanceWords.target(target) + ": "
-                + AcceptanceFields.sentence(posterior, answering.tier(), target)));
+        answering
+                .target()
+                .ifPresent(target -> lines.accept("decisions for " + AcceptanceWords.target(target) + ": "
+                        + AcceptanceFields.sentence(posterior, answering.tier(), target)));
         if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
             warned = true;
             lines.accept(CalibrationWords.RISK);

@@ -85,8 +85,8 @@ class ScoreProgressTest {
 
     @Test
     void shouldSayWhatDecisionsRestOn() {
-        ScoreProgress deciding = new ScoreProgress(
-                lines::add, AnsweringSettings.DEFAULTS.withTarget(new TargetAccuracy(0.95, 0.95)));
+        ScoreProgress deciding =
+                new ScoreProgress(lines::add, AnsweringSettings.DEFAULTS.withTarget(new TargetAccuracy(0.95, 0.95)));
         Posterior few = posterior(1, Calibration.TEMPERATURE);
         few.setSelective(List.of(new TierConfidences("all", List.of(new ConfidenceCell(0.99, 60, 0)))));
         deciding.serving(few);
