@@ -59,7 +59,7 @@ class FoldedGradientsGoldenTest {
             for (int b = 0; b < BATCHES; b++) {
                 TokenBatch batch = batch(inputs, b);
                 try (Pass pass = adapted.forward(batch, Mode.PROBED)) {
-                    rows(pass, Arrays.copyOfRange(labels, batch.size() * b, batch.size() * (b + 1)));
+                    rows(pass, adapted.settings().scaling(), Arrays.copyOfRange(labels, batch.size() * b, batch.size() * (b + 1)));
                 }
             }
         }
@@ -86,7 +86,7 @@ class FoldedGradientsGoldenTest {
     }
 
     /** Backward from sqrt(p_c) (p - e_c) for every class, then from the mean loss of the stored sampled labels. */
-    private static void rows(Pass pass, int[] labels) {
+    private static void rows(Pass pass, double scaling, int[] labels) {
         int size = labels.length;
         double[] p = probabilities(pass.logits().toDoubleArray());
         Map<String, List<double[]>> rows = new LinkedHashMap<>();
@@ -96,7 +96,7 @@ class FoldedGradientsGoldenTest {
                 int label = c < CLASSES ? c : labels[i];
                 double weight = c < CLASSES ? Math.sqrt(p[i * CLASSES + c]) : 1.0 / size;
                 for (int e = 0; e < CLASSES; e++) {
-                    cotangent[i * CLASSES + e] = pass.scaling() * weight * (p[i * CLASSES + e] - (e == label ? 1 : 0));
+                    cotangent[i * CLASSES + e] = scaling * weight * (p[i * CLASSES + e] - (e == label ? 1 : 0));
                 }
             }
             try (NDArray start =

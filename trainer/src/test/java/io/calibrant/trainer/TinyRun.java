@@ -2,6 +2,7 @@ package io.calibrant.trainer;
 
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
@@ -24,6 +25,14 @@ public final class TinyRun implements AutoCloseable {
     /** Letters that are one token of the committed tokenizer. */
     private static final String LABELS = "ABCDF";
 
+    /** What its adapter is. */
+    public enum Kind {
+        LORA,
+        DORA,
+        /** A sequence classifier whose head is a block. */
+        CLASSIFIER
+    }
+
     private final LanguageModel llama;
     private final AdaptedModel model;
     private final ClassTokens classTokens;
@@ -31,6 +40,11 @@ public final class TinyRun implements AutoCloseable {
 
     /** Writes the model into a directory and loads it. */
     public TinyRun(Path directory, double dropout, int questions) throws IOException {
+        this(directory, dropout, questions, Kind.LORA);
+    }
+
+    /** The same with an adapter of some kind. */
+    public TinyRun(Path directory, double dropout, int questions, Kind kind) throws IOException {
         TinyDirectory.write(directory, 1);
         List<Question> asked = questions(questions);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(directory)) {
@@ -40,7 +54,8 @@ public final class TinyRun implements AutoCloseable {
             prompts = classTokens.place(encoder.encode(asked));
         }
         llama = LanguageModel.load(directory, TestDevice.get());
-        LoraSettings settings = new LoraSettings(4, 8, dropout, false, LoraTargets.parse("q_proj,down_proj,lm_head"));
+        String targets = kind == Kind.CLASSIFIER ? "q_proj,down_proj" : "q_proj,down_proj,lm_head";
+        LoraSettings settings = new LoraSettings(4, 8, dropout, false, LoraTargets.parse(targets));
         Adapter untrained = Adapter.initialise(llama.config(), settings, classTokens.ids(), 3);
         Random random = new Random(4);
         List<LoraMatrices> matrices = new ArrayList<>();
@@ -49,9 +64,24 @@ public final class TinyRun implements AutoCloseable {
             for (int i = 0; i < b.length; i++) {
                 b[i] = (float) (0.3 * random.nextGaussian());
             }
-            matrices.add(new LoraMatrices(m.linear(), m.rank(), m.a(), b));
+            float[] magnitude = kind == Kind.DORA ? uniform(random, m.linear().outputs()) : null;
+            matrices.add(new LoraMatrices(m.linear(), m.rank(), m.a(), b, magnitude));
         }
-        model = new AdaptedModel(llama, Adapter.of(llama.config(), settings, classTokens.ids(), matrices));
+        Adapter adapter = Adapter.of(llama.config(), settings, classTokens.ids(), matrices);
+        if (kind == Kind.CLASSIFIER) {
+            int classes = classTokens.size();
+            float[] weight = uniform(random, classes * llama.config().width());
+            adapter = adapter.withClassifier(new ClassifierHead(weight, classes, true));
+        }
+        model = new AdaptedModel(llama, adapter);
+    }
+
+    private static float[] uniform(Random random, int size) {
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = 0.5f + random.nextFloat();
+        }
+        return values;
     }
 
     /** Questions of 2, 3, 4, 5, 2, ... choices and of different lengths, all labelled. */

@@ -47,7 +47,6 @@ public final class Predictor implements AutoCloseable {
     private final long mostRows;
     private final LongAdder covarianceNanos = new LongAdder();
     private final Map<String, Blocks> blocks = new LinkedHashMap<>();
-    private final NDArray unscaled;
 
     /** The two blocks of one adapted linear map; the head of a classifier has only the first, and it is its own. */
     private record Blocks(BlockProjection a, BlockProjection b) {}
@@ -119,8 +118,6 @@ public final class Predictor implements AutoCloseable {
                         ModelConfig.SCORE,
                         new Blocks(projection(given, ModelConfig.SCORE, head.classes(), head.width(), type), null));
             }
-            unscaled = Constants.array(
-                    manager, new double[] {1 / adapted.settings().scaling()}, new Shape(1), type);
             done = true;
         } finally {
             if (!done) {
@@ -284,11 +281,10 @@ public final class Predictor implements AutoCloseable {
         }
     }
 
-    /** dz/dW of a classifier's head: the outer product of contrast and input, [B, S, K, D]; s is taken out again. */
-    private NDArray headJacobian(LinearGradient gradient) {
+    /** dz/dW of a classifier's head: the outer product of contrast and input, [B, S, K, D]. */
+    private static NDArray headJacobian(LinearGradient gradient) {
         Shape shape = gradient.output().getShape(); // S, B, 1, K
         return gradient.output()
-                .mul(unscaled)
                 .transpose(1, 0, 3, 2)
                 .reshape(shape.get(1), shape.get(0) * shape.get(3), 1)
                 .batchMatMul(gradient.input())

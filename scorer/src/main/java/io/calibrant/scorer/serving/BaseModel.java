@@ -7,6 +7,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.BaseWeights;
 import io.calibrant.trainer.lora.Peft;
+import io.calibrant.trainer.lora.SavedModules;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.ComputeDevice;
@@ -64,14 +65,20 @@ public record BaseModel(
         PromptTokenizer tokenizer = PromptTokenizer.load(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
-            adapter.ifPresent(from -> BaseWeights.requireUnchanged(from, directory));
-            ReplacedWeights replaced = adapter.map(Peft::replaced).orElse(ReplacedWeights.NONE);
+            ReplacedWeights replaced =
+                    adapter.map(from -> replaced(from, directory)).orElse(ReplacedWeights.NONE);
             LanguageModel model = LanguageModel.load(directory, device, format, replaced);
             return new BaseModel(directory, format, model, tokenizer, special, replaced);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
         }
+    }
+
+    private static ReplacedWeights replaced(Path adapter, Path directory) {
+        SavedModules saved = Peft.saved(adapter);
+        BaseWeights.requireUnchanged(adapter, saved, directory);
+        return saved.weights();
     }
 
     /**

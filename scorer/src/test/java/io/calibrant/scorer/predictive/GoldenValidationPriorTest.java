@@ -217,12 +217,12 @@ class GoldenValidationPriorTest {
                 blocks.computeIfAbsent(path + ".lora_A", key -> new double[3][])[c] = gradient.matMul(b)
                         .transpose(0, 2, 1)
                         .matMul(pass.input(path))
-                        .mul(pass.scaling())
+                        .mul(pass.scaling(path))
                         .toDoubleArray();
                 blocks.computeIfAbsent(path + ".lora_B", key -> new double[3][])[c] = pass.lowRank(path)
                         .transpose(0, 2, 1)
                         .matMul(gradient)
-                        .mul(pass.scaling())
+                        .mul(pass.scaling(path))
                         .toDoubleArray();
             }
         }

@@ -60,7 +60,7 @@ class BaseModelTest {
                     .isInstanceOf(ConfigurationException.class)
                     .hasMessage("--base-quantization must be nf4, in which run 'r' was trained, got none");
         }
-        BaseFormat nf4 = BaseFormat.F32.withQuantization(BaseQuantization.NF4);
+        BaseFormat nf4 = new BaseFormat(BaseType.F32, BaseQuantization.NF4);
         try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU, nf4)) {
             assertThatThrownBy(() -> model.requireModelOf(rounded))
                     .hasMessage("--base-dtype must be BF16, in which run 'r' was trained, got F32");
@@ -80,7 +80,7 @@ class BaseModelTest {
         Run run = Run.newBuilder()
                 .setRunId("r")
                 .setModelId("tiny")
-                .setModelDigest(ModelDigest.of(directory, Peft.replaced(adapter).changes()))
+                .setModelDigest(ModelDigest.of(directory, Peft.saved(adapter).weights().changes()))
                 .setSettings(Map.of(ReplacedWeights.SETTING, "lm_head.weight"))
                 .build();
         Run plain = Run.newBuilder(run)

@@ -29,7 +29,6 @@ public final class AdaptedModel implements AutoCloseable {
     private final LoraWeights weights;
     private final NDArray classRows;
     private final boolean ofVocabulary;
-    private final boolean dora;
     private final NDArray scaling;
     private final Optional<ClassifierHead> headBlock;
     private final RowScales rowScales = new RowScales();
@@ -38,13 +37,9 @@ public final class AdaptedModel implements AutoCloseable {
     public AdaptedModel(LanguageModel model, Adapter adapter) {
         this.model = model;
         settings = adapter.settings();
-        dora = adapter.isDora();
         manager = model.newManager();
         weights = new LoraWeights(adapter, manager, model.dataType());
-        classRows = adapter.classifier()
-                .map(head -> Constants.array(
-                        manager, head.weight(), new Shape(head.classes(), head.width()), model.dataType()))
-                .orElseGet(() -> model.classRows(manager, adapter.classTokens()));
+        classRows = weights.head().orElseGet(() -> model.classRows(manager, adapter.classTokens()));
         ofVocabulary = adapter.classifier().isEmpty();
         headBlock = adapter.classifier().filter(ClassifierHead::isBlock);
         scaling = Constants.array(manager, new double[] {settings.scaling()}, new Shape(1), model.dataType());
@@ -83,28 +78,29 @@ public final class AdaptedModel implements AutoCloseable {
      * Runs a batch forward.
      *
      * @throws IllegalArgumentException if the batch is longer than the model's positions or a token is unknown
-     * @throws IllegalStateException if a DoRA is to be trained: its magnitudes would have to be trained, too
      */
     public Pass forward(TokenBatch batch, Mode mode) {
-        if (mode.isTraining() && dora) {
-            throw new IllegalStateException("the magnitudes of a DoRA are not trained");
-        }
         if (mode.isTraining()) {
             weights.setTrainable(true);
         }
         NDManager pass = manager.newSubManager();
         boolean done = false;
         try {
-            LoraHook hook = new LoraHook(weights, settings, rowScales, mode, pass);
+            LoraHook hook = new LoraHook(weights, settings, rowScales, mode, headBlock.isPresent(), pass);
             Supplier<NDArray> forward = () -> model.logits(batch, classRows, ofVocabulary, hook, pass);
             NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
             done = true;
-            return new Pass(batch, logits, hook.captures(), settings, pass);
+            return new Pass(batch, logits, hook.captures(), hook.headInput(), settings, pass);
         } finally {
             if (!done) {
                 pass.close();
             }
         }
+    }
+
+    /** To be called when the weights were changed in place: what was computed of them is computed anew. */
+    public void weightsChanged() {
+        rowScales.forget();
     }
 
     /** {@link #stacked(TokenBatch, Set)} for all {@link #maps}. */

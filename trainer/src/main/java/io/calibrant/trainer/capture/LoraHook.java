@@ -9,14 +9,17 @@ import ai.djl.nn.norm.Dropout;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.LinearHook;
+import io.calibrant.trainer.model.ModelConfig;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured; DoRA multiplies the
- * rows of all this by f ({@link RowScales}), and then the probe is within. One per pass.
+ * rows of all this by f ({@link RowScales}), and then the probe is within. Of an x that dropout makes x~, DoRA sees x~
+ * alone, as in PEFT: h = W0 x + (f - 1) W0 x~ + f s B (A x~). One per pass.
  */
 final class LoraHook implements LinearHook {
 
@@ -24,7 +27,9 @@ final class LoraHook implements LinearHook {
     private final LoraSettings settings;
     private final RowScales rowScales;
     private final Mode mode;
+    private final boolean keepsHead;
     private final NDManager pass;
+    private NDArray headInput;
     private final Map<String, Capture> captures = new LinkedHashMap<>();
     private final Map<Shape, NDArray> zeros = new HashMap<>();
 
@@ -37,17 +42,30 @@ final class LoraHook implements LinearHook {
      */
     record Capture(NDArray input, NDArray lowRank, NDArray probe) {}
 
-    LoraHook(LoraWeights weights, LoraSettings settings, RowScales rowScales, Mode mode, NDManager pass) {
+    /** @param keepsHead whether the input of a classifier's head is captured, too */
+    LoraHook(
+            LoraWeights weights,
+            LoraSettings settings,
+            RowScales rowScales,
+            Mode mode,
+            boolean keepsHead,
+            NDManager pass) {
         this.weights = weights;
         this.settings = settings;
         this.rowScales = rowScales;
         this.mode = mode;
+        this.keepsHead = keepsHead;
         this.pass = pass;
     }
 
     /** What was captured, in the order of the forward pass; empty if the mode does not probe. */
     Map<String, Capture> captures() {
         return Collections.unmodifiableMap(captures);
+    }
+
+    /** h of a classifier's head, [B, D]; empty where it was not captured. */
+    Optional<NDArray> headInput() {
+        return Optional.ofNullable(headInput);
     }
 
     @Override
@@ -64,14 +82,14 @@ final class LoraHook implements LinearHook {
     public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
         LoraWeights.Pair pair = weights.pairs().get(path);
         if (pair == null) {
-            return LinearHook.linear(x, weight, base);
+            return LinearHook.linear(x, path.equals(ModelConfig.HEAD) ? head(x, weight) : weight, base);
         }
         boolean drop = mode.isTraining() && settings.dropout() > 0;
         NDArray seen =
                 drop ? Dropout.dropout(x, (float) settings.dropout(), true).singletonOrThrow() : x;
         NDArray lowRank =
                 LinearHook.linear(seen, mode.isTraining() ? pair.a() : pair.a().stopGradient(), null);
-        NDArray scale = rowScales.of(pair, weight);
+        NDArray scale = mode.isTraining() ? RowScales.trained(pair, weight) : rowScales.of(pair, weight);
         NDArray target = scale == null ? base : null;
         if (mode.isProbed()) {
             NDArray probe = probe(new Shape(x.getShape().get(0), pair.linear().outputs()), x.getDataType());
@@ -79,12 +97,24 @@ final class LoraHook implements LinearHook {
             target = target == null ? probe : probe.add(target);
         }
         NDArray b = mode.isTraining() ? pair.b() : pair.b().stopGradient();
-        NDArray h = LinearHook.linear(x, weight, LinearHook.linear(lowRank.mul(pair.scaling()), b, target));
+        NDArray update = LinearHook.linear(lowRank.mul(pair.scaling()), b, target);
         if (scale == null) {
-            return h;
+            return LinearHook.linear(x, weight, update);
         }
-        NDArray scaled = h.mul(scale);
+        NDArray scaled = LinearHook.linear(seen, weight, update).mul(scale);
+        if (drop) { // f - 1 multiplies what LoRA sees of W0 x
+            return LinearHook.linear(x.sub(seen), weight, base).add(scaled);
+        }
         return base == null ? scaled : scaled.add(base);
+    }
+
+    /** The head as this mode has it; that of a classifier collects gradients in training alone. */
+    private NDArray head(NDArray x, NDArray weight) {
+        if (keepsHead && mode.isProbed()) {
+            headInput = x;
+            NDScope.unregister(x);
+        }
+        return mode == Mode.PROBED ? weight.stopGradient() : weight;
     }
 
     /** A leaf of its own; its zeros, which nothing writes to, are those of all probes of its shape. */

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.model.TokenBatch;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -16,6 +17,7 @@ public final class Pass implements AutoCloseable {
     private final TokenBatch batch;
     private final NDArray logits;
     private final Map<String, LoraHook.Capture> captures;
+    private final Optional<NDArray> headInput;
     private final LoraSettings settings;
     private final NDManager manager;
 
@@ -23,11 +25,13 @@ public final class Pass implements AutoCloseable {
             TokenBatch batch,
             NDArray logits,
             Map<String, LoraHook.Capture> captures,
+            Optional<NDArray> headInput,
             LoraSettings settings,
             NDManager manager) {
         this.batch = batch;
         this.logits = logits;
         this.captures = captures;
+        this.headInput = headInput;
         this.settings = settings;
         this.manager = manager;
     }
@@ -42,12 +46,7 @@ public final class Pass implements AutoCloseable {
         return logits;
     }
 
-    /** s of the adapter, which stands between dL/dh and the gradients of the LoRA blocks. */
-    public double scaling() {
-        return settings.scaling();
-    }
-
-    /** s of a map, where maps have their own. */
+    /** s of a map, which stands between dL/dh and the gradients of its LoRA blocks. */
     public double scaling(String path) {
         return settings.scaling(path);
     }
@@ -72,6 +71,14 @@ public final class Pass implements AutoCloseable {
      */
     public NDArray input(String path) {
         return threeDimensional(capture(path).input());
+    }
+
+    /**
+     * Input of a classifier's head, [B, 1, D] (the last real token); empty unless the head is a block and the mode
+     * probes. No graph.
+     */
+    public Optional<NDArray> headInput() {
+        return headInput.map(this::threeDimensional);
     }
 
     /** A x of a captured map, in training after dropout: [B, T, r], for lm_head [B, 1, r]. No graph. */

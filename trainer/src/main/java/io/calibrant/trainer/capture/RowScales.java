@@ -12,22 +12,26 @@ import java.util.concurrent.ConcurrentHashMap;
  *
  * <pre>f = m / |W0 + s B A|, row by row</pre>
  *
- * <p>a constant in backward passes, as PEFT has it. Each map's is computed once, when its frozen weight is first seen,
- * so that the adapter's weights must not change. Thread-safe.
+ * <p>with a norm that is a constant in backward passes, as PEFT has it. Each map's is computed once, when its frozen
+ * weight is first seen, and again after {@link #forget}. Thread-safe.
  */
 final class RowScales {
     private final Map<String, NDArray> scales = new ConcurrentHashMap<>();
 
     /**
-     * The scales of a map.
+     * The scales of a map, without a graph.
      *
      * @param weight W0 [Dout, Din]
-     * @return f [Dout], which lives as long as the adapter's weights; null for a map of plain LoRA
+     * @return f [Dout], which lives until it is forgotten; null for a map of plain LoRA
      */
     NDArray of(LoraWeights.Pair pair, NDArray weight) {
         return pair.magnitude() == null
                 ? null
-                : scales.computeIfAbsent(pair.linear().path(), path -> Autograd.unrecorded(() -> scales(pair, weight)));
+                : scales.computeIfAbsent(pair.linear().path(), path -> Autograd.unrecorded(() -> {
+                    NDArray found = trained(pair, weight);
+                    NDScope.unregister(found);
+                    return found;
+                }));
     }
 
     /** Those of a map whose weight was seen; null for a map of plain LoRA. */
@@ -35,15 +39,35 @@ final class RowScales {
         return pair.magnitude() == null ? null : scales.get(pair.linear().path());
     }
 
-    private static NDArray scales(LoraWeights.Pair pair, NDArray weight) {
+    /**
+     * The scales of a map with the weights of this moment, in which m collects a gradient where it is to.
+     *
+     * @param weight W0 [Dout, Din]
+     * @return f [Dout], which belongs to the scope; null for a map of plain LoRA
+     */
+    static NDArray trained(LoraWeights.Pair pair, NDArray weight) {
+        if (pair.magnitude() == null) {
+            return null;
+        }
+        NDArray norms = Autograd.unrecorded(() -> norms(pair, weight));
+        NDScope.register(norms);
+        return pair.magnitude().div(norms);
+    }
+
+    /** The adapter's weights are others than they were. */
+    void forget() {
+        scales.values().forEach(NDArray::close);
+        scales.clear();
+    }
+
+    private static NDArray norms(LoraWeights.Pair pair, NDArray weight) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray wide = HalfPrecision.widened(weight, pair.a().getDataType());
             NDArray adapted = pair.b().mul(pair.scaling()).matMul(pair.a()).add(wide);
             NDArray norms = adapted.mul(adapted).sum(new int[] {1}).sqrt();
-            NDArray scales = pair.magnitude().div(norms);
-            NDScope.unregister(scales);
-            return scales;
+            NDScope.unregister(norms);
+            return norms;
         }
     }
 }

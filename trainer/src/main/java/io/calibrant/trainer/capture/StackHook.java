@@ -102,7 +102,7 @@ final class StackHook implements LinearHook, BackwardHook {
                     ModelConfig.SCORE,
                     shaped(headInput, batchSize, 1),
                     null,
-                    cotangents.reshape(shape[0], shape[1], 1, shape[2]),
+                    cotangents.div(scaling).reshape(shape[0], shape[1], 1, shape[2]),
                     null));
         }
     }

@@ -8,7 +8,6 @@ import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
-import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.ModelConfig;
@@ -19,7 +18,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -98,12 +96,10 @@ public final class KfacEstimator {
                 : List.of(Cotangent.ofLabels(classes, fisherLabels));
         boolean[][] active = cotangents.stream().map(Cotangent::active).toArray(boolean[][]::new);
         BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, path -> 1);
-        double scaling = model.settings().scaling();
-        pass.backward(stacked(cotangents, pass, scaling), gradient -> {
+        pass.backward(stacked(cotangents, pass, model.settings().scaling()), gradient -> {
             TokenRows of = rows.of(gradient.path());
             if (gradient.path().equals(ModelConfig.SCORE)) {
-                rows.head(
-                        of.inputs(flat(gradient.input())), of.gradients(flat(gradient.output()), active), 1 / scaling);
+                rows.head(of.inputs(flat(gradient.input())), of.gradients(flat(gradient.output()), active));
                 return;
             }
             rows.input(gradient.path(), () -> of.inputs(flat(gradient.input())));
@@ -114,7 +110,7 @@ public final class KfacEstimator {
                     of.gradients(flat(gradient.projected()), active));
         });
         return new BatchCurvature(
-                rows.blocks(model.weights(), model.headBlock()),
+                rows.blocks(model.weights(), classes.classCount()),
                 labels.length,
                 classes.logLikelihood(labels),
                 classes.right(labels));
@@ -145,8 +141,9 @@ public final class KfacEstimator {
         readers.values().forEach(paths -> pieces.add(scoped(() -> input(pass, weights, paths, rows))));
         threads.run(pieces);
         ClassProbabilities classes = ClassProbabilities.of(pass.logits(), prompts);
+        pass.headInput().ifPresent(h -> head(pass, h, classes.lossCotangent(labels, 1), rows));
         return new BatchCurvature(
-                rows.blocks(weights, Optional.empty()),
+                rows.blocks(weights, classes.classCount()),
                 labels.length,
                 classes.logLikelihood(labels),
                 classes.right(labels));
@@ -159,6 +156,15 @@ public final class KfacEstimator {
                 work.run();
             }
         };
+    }
+
+    /** A classifier's head in a training pass: its output gradient is that of the logits. */
+    private static void head(Pass pass, NDArray input, float[] gradient, BatchRows rows) {
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            NDArray dz = Constants.array(pass.manager(), gradient, pass.logits().getShape(), DataType.FLOAT32);
+            rows.head(rows.of(ModelConfig.SCORE).inputs(flat(input)), dz);
+        }
     }
 
     /** The output gradient of one map of a training pass. */
@@ -257,11 +263,10 @@ public final class KfacEstimator {
          *
          * @param x rows of the input [n, D]
          * @param dz rows of the gradient by the logits [rows, K]
-         * @param times what {@code dz} is still to be multiplied by
          */
-        void head(NDArray x, NDArray dz, double times) {
+        void head(NDArray x, NDArray dz) {
             large.put(ModelConfig.SCORE, reduce(x, ModelConfig.SCORE, 1));
-            small.put(ModelConfig.SCORE, small(dz, times));
+            small.put(ModelConfig.SCORE, small(dz, 1));
         }
 
         private FactorRows reduce(NDArray rows, String name, double times) {
@@ -285,8 +290,12 @@ public final class KfacEstimator {
             }
         }
 
-        /** In the order of the forward pass. */
-        List<BlockStatistics> blocks(LoraWeights weights, Optional<ClassifierHead> head) {
+        /**
+         * In the order of the forward pass; with the head, where it was taken.
+         *
+         * @param classes K
+         */
+        List<BlockStatistics> blocks(LoraWeights weights, int classes) {
             List<BlockStatistics> blocks = new ArrayList<>();
             weights.pairs().forEach((path, pair) -> {
                 int r = pair.rank();
@@ -296,12 +305,14 @@ public final class KfacEstimator {
                 blocks.add(new BlockStatistics(path + LORA_A, inputs, small.get(path + LORA_A), r, n));
                 blocks.add(new BlockStatistics(path + LORA_B, gradients, small.get(path + LORA_B), r, n));
             });
-            head.ifPresent(score -> blocks.add(new BlockStatistics(
-                    ModelConfig.SCORE,
-                    large.get(ModelConfig.SCORE),
-                    small.get(ModelConfig.SCORE),
-                    score.classes(),
-                    last.count())));
+            if (large.containsKey(ModelConfig.SCORE)) {
+                blocks.add(new BlockStatistics(
+                        ModelConfig.SCORE,
+                        large.get(ModelConfig.SCORE),
+                        small.get(ModelConfig.SCORE),
+                        classes,
+                        last.count()));
+            }
             return blocks;
         }
     }

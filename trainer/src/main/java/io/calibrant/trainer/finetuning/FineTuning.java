@@ -10,7 +10,6 @@ import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.curvature.ClassProbabilities;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -18,7 +17,8 @@ import java.util.SplittableRandom;
 
 /**
  * Fine-tunes the adapter of a model in place: AdamW on the mean cross-entropy over each question's class logits at its
- * last token, linear schedule, no clipping of gradients. The frozen weights stay as they are.
+ * last token, linear schedule, no clipping of gradients. Of a DoRA the magnitudes are trained, too, and of a sequence
+ * classifier the head; the frozen weights stay as they are.
  *
  * <p>What a step draws depends on seed and step alone: fine-tuning that resumes from a {@link FineTuningState} takes
  * the very steps that it would have taken.
@@ -38,7 +38,7 @@ public final class FineTuning implements AutoCloseable {
     private final FineTuningSettings settings;
     private final QuestionOrder order;
     private final LinearSchedule schedule;
-    private final List<NDArray> parameters = new ArrayList<>();
+    private final List<NDArray> parameters;
     private final NDManager manager;
     private final AdamW optimizer;
     private int done;
@@ -65,10 +65,7 @@ public final class FineTuning implements AutoCloseable {
         this.settings = settings;
         order = new QuestionOrder(prompts.size(), settings.batchSize(), settings.seed());
         schedule = new LinearSchedule(settings.learningRate(), settings.steps());
-        model.weights().pairs().values().forEach(pair -> {
-            parameters.add(pair.a());
-            parameters.add(pair.b());
-        });
+        parameters = model.weights().parameters();
         manager = model.model().newManager();
         optimizer = from.map(state -> new AdamW(parameters, manager, settings.weightDecay(), state))
                 .orElseGet(() -> new AdamW(parameters, manager, settings.weightDecay()));
@@ -165,6 +162,7 @@ public final class FineTuning implements AutoCloseable {
                         rate);
                 return null;
             });
+            model.weightsChanged();
             parameters.forEach(Autograd::zeroGradient);
             return -classes.logLikelihood(labels) / labels.length;
         }

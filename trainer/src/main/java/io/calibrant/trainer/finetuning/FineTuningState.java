@@ -9,7 +9,7 @@ import java.util.List;
  *
  * @param step steps done
  * @param adapter the weights
- * @param first AdamW's first moments, A and B of each map in the adapter's order; empty where no step follows
+ * @param first AdamW's first moments, of the adapter's parameters in their order; empty where no step follows
  * @param second AdamW's second moments, alike
  */
 public record FineTuningState(int step, Adapter adapter, List<float[]> first, List<float[]> second) {

@@ -1,10 +1,12 @@
 package io.calibrant.trainer.lora;
 
+import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -150,18 +152,64 @@ public final class Adapter {
     }
 
     /**
-     * The same adapter with other weights.
-     *
-     * @param other one element for each of its maps
-     * @throws IllegalArgumentException if they are of other maps
+     * Everything that fine-tuning changes, in one order: of each map A [r, Din], B [Dout, r] and, of a DoRA, m [Dout];
+     * then the head of a sequence classifier, [K, D].
      */
-    public Adapter with(List<LoraMatrices> other) {
-        Map<String, LoraMatrices> ordered = new LinkedHashMap<>();
-        other.forEach(m -> ordered.put(m.linear().path(), m));
-        if (!ordered.keySet().equals(matrices.keySet())) {
-            throw new IllegalArgumentException("other maps: " + ordered.keySet());
+    public List<Parameter> parameters() {
+        List<Parameter> all = new ArrayList<>();
+        matrices.forEach((path, m) -> {
+            long rank = m.rank();
+            long outputs = m.linear().outputs();
+            all.add(new Parameter(path + "." + AdapterTensors.A, m.a(), rank, m.linear().inputs()));
+            all.add(new Parameter(path + "." + AdapterTensors.B, m.b(), outputs, rank));
+            m.magnitude()
+                    .ifPresent(values ->
+                            all.add(new Parameter(path + "." + AdapterTensors.MAGNITUDE, values, outputs)));
+        });
+        classifier()
+                .ifPresent(head -> all.add(new Parameter(
+                        ModelConfig.SCORE, head.weight().clone(), head.classes(), head.width())));
+        return all;
+    }
+
+    /**
+     * The same adapter with other numbers.
+     *
+     * @param values those of its {@link #parameters}, in their order
+     * @throws IllegalArgumentException if they are not as many, or of other sizes
+     */
+    public Adapter with(List<float[]> values) {
+        int count = 2 * matrices.size() + (classifier == null ? 0 : 1);
+        count += (int) matrices.values().stream().filter(LoraMatrices::hasMagnitude).count();
+        if (values.size() != count) {
+            throw new IllegalArgumentException("values for " + values.size() + " of " + count + " parameters");
         }
-        return new Adapter(settings, classTokens, ordered, fullHead, saved, classifier);
+        Iterator<float[]> next = values.iterator();
+        Map<String, LoraMatrices> ordered = new LinkedHashMap<>();
+        matrices.forEach((path, m) -> ordered.put(
+                path, m.with(next.next(), next.next(), m.hasMagnitude() ? next.next() : null)));
+        ClassifierHead head = classifier == null ? null : classifier.with(next.next());
+        return new Adapter(settings, classTokens, ordered, fullHead, saved, head);
+    }
+
+    /** How many numbers its parameters have. */
+    public long size() {
+        long size = classifier == null ? 0 : classifier.weight().length;
+        for (LoraMatrices m : matrices.values()) {
+            long inputs = m.linear().inputs();
+            long outputs = m.linear().outputs();
+            size += m.rank() * (inputs + outputs) + (m.hasMagnitude() ? outputs : 0);
+        }
+        return size;
+    }
+
+    /** Adds its parameters to a digest. */
+    public void addTo(Digest digest) {
+        matrices.forEach((path, m) -> {
+            digest.add(path).add(m.a()).add(m.b());
+            m.magnitude().ifPresent(digest::add);
+        });
+        classifier().ifPresent(head -> digest.add(ModelConfig.SCORE).add(head.weight()));
     }
 
     /**
@@ -194,6 +242,6 @@ public final class Adapter {
 
     /** Whether it is a DoRA: the rows of its adapted weights have lengths of their own. */
     public boolean isDora() {
-        return matrices.values().stream().anyMatch(m -> m.magnitude().isPresent());
+        return matrices.values().stream().anyMatch(LoraMatrices::hasMagnitude);
     }
 }

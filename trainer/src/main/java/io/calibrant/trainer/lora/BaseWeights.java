@@ -7,6 +7,7 @@ import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -27,18 +28,18 @@ public final class BaseWeights {
      * Checks an adapter that was read against its base model.
      *
      * @param adapter its directory
+     * @param saved what was found there beside LoRA
      * @param model the base model's directory
      * @throws ModelFileException naming file and tensor of the first weight that the base model does not have, or has
      *     otherwise; a difference that its narrower type makes does not count, nor do the numbers of a weight that was
      *     trained
      */
-    public static void requireUnchanged(Path adapter, Path model) {
-        Set<String> trained = Set.copyOf(Peft.replaced(adapter).tensors().values());
-        boolean classifier = Peft.isClassifier(adapter); // its head is read
+    public static void requireUnchanged(Path adapter, SavedModules saved, Path model) {
+        Set<String> trained = Set.copyOf(saved.weights().tensors().values());
         try (SafetensorsReader own = SafetensorsReader.open(adapter.resolve(Peft.WEIGHTS));
                 SafetensorsReader base = SafetensorsReader.open(model)) {
             for (String name : own.names()) {
-                if (!name.contains(".lora_") && !(classifier && SequenceClassifier.isHead(name))) {
+                if (!name.contains(".lora_") && !saved.head().equals(Optional.of(name))) {
                     TensorEntry original = sameKind(own.entry(name), base);
                     if (!trained.contains(name)) {
                         requireUnchanged(own, own.entry(name), base, original);

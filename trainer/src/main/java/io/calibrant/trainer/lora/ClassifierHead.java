@@ -31,4 +31,16 @@ public record ClassifierHead(float[] weight, int classes, boolean isBlock) {
     public ClassifierHead asBlock() {
         return new ClassifierHead(weight, classes, true);
     }
+
+    /**
+     * The same head with other weights.
+     *
+     * @throws IllegalArgumentException if they are not as many
+     */
+    ClassifierHead with(float[] other) {
+        if (other.length != weight.length) {
+            throw new IllegalArgumentException("score must have " + weight.length + " numbers, got " + other.length);
+        }
+        return new ClassifierHead(other, classes, isBlock);
+    }
 }

@@ -56,10 +56,11 @@ public final class LoraMatrices {
     /**
      * The same map with other matrices.
      *
+     * @param newMagnitude null for plain LoRA
      * @throws IllegalArgumentException if sizes do not fit
      */
-    public LoraMatrices with(float[] newA, float[] newB) {
-        return new LoraMatrices(linear, rank, newA, newB, magnitude);
+    LoraMatrices with(float[] newA, float[] newB, float[] newMagnitude) {
+        return new LoraMatrices(linear, rank, newA, newB, newMagnitude);
     }
 
     /** The adapted map; for the head its outputs are the class tokens. */
@@ -80,6 +81,11 @@ public final class LoraMatrices {
     /** A copy of lora_B, [Dout, r]. */
     public float[] b() {
         return b.clone();
+    }
+
+    /** Whether there is m: whether it is a DoRA. */
+    boolean hasMagnitude() {
+        return magnitude != null;
     }
 
     /** A copy of m, the lengths that DoRA gives the rows of the adapted weight, [Dout]; empty for plain LoRA. */

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * An adapter's weights on the device: leaves of the graph in training, which an optimizer changes in place. They own
@@ -22,6 +23,8 @@ public final class LoraWeights implements AutoCloseable {
     private final NDManager manager;
     private final Adapter origin;
     private final Map<String, Pair> pairs;
+    private final NDArray head;
+    private final List<NDArray> parameters = new ArrayList<>();
 
     /**
      * The weights of one map.
@@ -67,6 +70,19 @@ public final class LoraWeights implements AutoCloseable {
                             own == common ? null : number(own / common, dataType)));
         });
         pairs = Collections.unmodifiableMap(made);
+        head = adapter.classifier()
+                .map(of -> Constants.array(manager, of.weight(), new Shape(of.classes(), of.width()), dataType))
+                .orElse(null);
+        pairs.values().forEach(pair -> {
+            parameters.add(pair.a);
+            parameters.add(pair.b);
+            if (pair.magnitude != null) {
+                parameters.add(pair.magnitude);
+            }
+        });
+        if (head != null) {
+            parameters.add(head);
+        }
     }
 
     private NDArray number(double value, DataType dataType) {
@@ -78,6 +94,16 @@ public final class LoraWeights implements AutoCloseable {
         return pairs;
     }
 
+    /** The head of a sequence classifier, [K, D]; empty where there is none. */
+    public Optional<NDArray> head() {
+        return Optional.ofNullable(head);
+    }
+
+    /** What an optimizer changes, in the order of {@link Adapter#parameters}. */
+    public List<NDArray> parameters() {
+        return List.copyOf(parameters);
+    }
+
     /** The lowest adapted layer; the largest integer if only the head is adapted. */
     public int lowestLayer() {
         return pairs.values().stream().mapToInt(p -> p.linear.layer()).min().orElseThrow();
@@ -85,17 +111,12 @@ public final class LoraWeights implements AutoCloseable {
 
     /** Whether passes in training mode collect gradients in these weights. */
     public void setTrainable(boolean trainable) {
-        pairs.values().forEach(p -> {
-            p.a.setRequiresGradient(trainable);
-            p.b.setRequiresGradient(trainable);
-        });
+        parameters.forEach(parameter -> parameter.setRequiresGradient(trainable));
     }
 
     /** The weights as they are now, copied to the host. */
     public Adapter snapshot() {
-        List<LoraMatrices> now = new ArrayList<>();
-        pairs.forEach((path, p) -> now.add(origin.matrices().get(path).with(host(p.a), host(p.b))));
-        return origin.with(now);
+        return origin.with(parameters.stream().map(LoraWeights::host).toList());
     }
 
     private static float[] host(NDArray array) {

@@ -4,7 +4,6 @@ import io.calibrant.trainer.files.MissingFile;
 import io.calibrant.trainer.model.ConfigFile;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
-import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
@@ -93,15 +92,15 @@ public final class Peft {
     }
 
     /**
-     * The weights of the base model that an adapter was trained with and brings along.
+     * What an adapter was trained with beside LoRA, and brings along.
      *
      * @throws ModelFileException if a file is missing or damaged, or the adapter is of a kind that is not supported
      */
-    public static ReplacedWeights replaced(Path directory) {
+    public static SavedModules saved(Path directory) {
         PeftConfig peft = PeftConfig.read(directory);
         Path file = weights(directory);
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
-            return SavedModules.find(peft, AdapterTensors.of(reader), file).weights();
+            return SavedModules.find(peft, AdapterTensors.of(reader), file);
         }
     }
 
@@ -196,6 +195,20 @@ public final class Peft {
 
     private static void write(
             Path directory, Adapter adapter, ModelConfig config, String baseModel, SafetensorsWriter writer) {
+        SavedModules saved = adapter.saved();
+        try (SafetensorsReader beside =
+                saved.weights().isEmpty() ? null : SafetensorsReader.open(saved.weights().file())) {
+            add(writer, adapter, config);
+            saved.weights().tensors().forEach((base, stored) -> writer.add(saved.saved(base), beside, stored));
+            Files.createDirectories(directory);
+            writer.write(directory.resolve(WEIGHTS));
+            Files.writeString(directory.resolve(PeftConfig.NAME), PeftConfig.describe(adapter, baseModel));
+        } catch (IOException e) {
+            throw new ModelFileException(directory + ": cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    private static void add(SafetensorsWriter writer, Adapter adapter, ModelConfig config) {
         for (LoraMatrices m : adapter.matrices().values()) {
             String path = m.linear().path();
             LoraMatrices all = path.equals(ModelConfig.HEAD) ? fullHead(adapter, m, config) : m;
@@ -210,34 +223,12 @@ public final class Peft {
                     .ifPresent(magnitude ->
                             writer.add(AdapterTensors.saved(path, AdapterTensors.MAGNITUDE), magnitude, outputs));
         }
-        copySaved(adapter.saved(), writer);
         adapter.classifier()
                 .ifPresent(head -> writer.add(
                         AdapterTensors.PREFIX + ModelConfig.SCORE + ".weight",
                         head.weight(),
                         head.classes(),
                         head.width()));
-        try {
-            Files.createDirectories(directory);
-            writer.write(directory.resolve(WEIGHTS));
-            Files.writeString(directory.resolve(PeftConfig.NAME), PeftConfig.describe(adapter, baseModel));
-        } catch (IOException e) {
-            throw new ModelFileException(directory + ": cannot be written: " + e.getMessage(), e);
-        }
-    }
-
-    private static void copySaved(SavedModules saved, SafetensorsWriter writer) {
-        if (saved.weights().isEmpty()) {
-            return;
-        }
-        try (SafetensorsReader reader = SafetensorsReader.open(saved.weights().file())) {
-            saved.weights().tensors().forEach((base, stored) -> {
-                long[] shape = reader.entry(stored).shape().stream()
-                        .mapToLong(Long::longValue)
-                        .toArray();
-                writer.add(saved.saved(base), reader.finiteFloats(stored), shape);
-            });
-        }
     }
 
     /**

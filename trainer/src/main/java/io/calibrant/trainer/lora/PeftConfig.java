@@ -199,6 +199,11 @@ final class PeftConfig {
         return NARROWING.stream().anyMatch(this::isGiven) || !modulesToSave().isEmpty();
     }
 
+    /** Whether the adapter is that of a sequence classifier. */
+    boolean isClassifier() {
+        return isClassifier(file);
+    }
+
     static boolean isClassifier(ConfigFile file) {
         return file.text("task_type").orElse("").equals(CLASSIFIER);
     }
@@ -222,7 +227,7 @@ final class PeftConfig {
         }
         return names.stream()
                 .distinct()
-                .filter(name -> !(isClassifier(file) && HEADS.contains(name)))
+                .filter(name -> !(isClassifier() && HEADS.contains(name)))
                 .toList();
     }
 

@@ -5,6 +5,7 @@ import io.calibrant.trainer.safetensors.ModelFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -14,11 +15,12 @@ import java.util.TreeMap;
  *
  * @param modules names or paths of the modules that were trained whole
  * @param biases whether the biases of the adapted maps were trained
- * @param weights where the weights are, by the base model's names
+ * @param head name in the adapter's file of the head of a sequence classifier, which {@link SequenceClassifier} reads
+ * @param weights where the other weights are, by the base model's names
  */
-public record SavedModules(List<String> modules, boolean biases, ReplacedWeights weights) {
+public record SavedModules(List<String> modules, boolean biases, Optional<String> head, ReplacedWeights weights) {
     /** Nothing but LoRA. */
-    static final SavedModules NONE = new SavedModules(List.of(), false, ReplacedWeights.NONE);
+    static final SavedModules NONE = new SavedModules(List.of(), false, Optional.empty(), ReplacedWeights.NONE);
 
     private static final String BIAS = ".bias";
 
@@ -57,7 +59,16 @@ public record SavedModules(List<String> modules, boolean biases, ReplacedWeights
             }
         }
         return new SavedModules(
-                modules, biases, found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
+                modules,
+                biases,
+                head(config, tensors),
+                found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
+    }
+
+    private static Optional<String> head(PeftConfig config, AdapterTensors tensors) {
+        return tensors.others().stream()
+                .filter(name -> config.isClassifier() && SequenceClassifier.isHead(name))
+                .findFirst();
     }
 
     /** The name under which PEFT stores a tensor that it takes the place of. */

@@ -136,6 +136,6 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
 
     /** Whether a tensor of an adapter's file is its head. */
     static boolean isHead(String name) {
-        return name.replaceFirst("\\.modules_to_save(\\.default)?\\.", ".").equals(AdapterTensors.PREFIX + WEIGHT);
+        return AdapterTensors.nameInBase(name).equals(WEIGHT) && !AdapterTensors.isOriginal(name);
     }
 }

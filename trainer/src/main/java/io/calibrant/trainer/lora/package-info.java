@@ -4,7 +4,8 @@
  * adapter on the host, its weights on the device, and PEFT's directory format in and out. Letters: r rank, Din and Dout
  * the widths of the adapted map, K class tokens (the rows that lm_head.lora_B is trimmed to).
  *
- * <p>May depend on: {@code io.calibrant.trainer.files}, {@code io.calibrant.trainer.model},
- * {@code io.calibrant.trainer.safetensors}, {@code ai.djl.ndarray}, {@code com.fasterxml.jackson.databind}.
+ * <p>May depend on: {@code io.calibrant.trainer.digest}, {@code io.calibrant.trainer.files},
+ * {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.safetensors}, {@code ai.djl.ndarray},
+ * {@code com.fasterxml.jackson.databind}.
  */
 package io.calibrant.trainer.lora;

@@ -22,11 +22,6 @@ public record BaseFormat(BaseType type, BaseQuantization quantization) {
         return new BaseFormat(other, quantization);
     }
 
-    /** The same type with another quantisation. */
-    public BaseFormat withQuantization(BaseQuantization other) {
-        return new BaseFormat(type, other);
-    }
-
     /** What a run's record says of it: nothing of {@link #F32}, as in records from before there was a choice. */
     public Map<String, String> settings() {
         Map<String, String> settings = new TreeMap<>();

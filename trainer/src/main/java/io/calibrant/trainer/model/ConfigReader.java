@@ -1,7 +1,6 @@
 package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -22,8 +21,8 @@ final class ConfigReader {
         family = Family.of(file);
     }
 
-    static ModelConfig read(Path file) {
-        return new ConfigReader(ConfigFile.read(file)).config();
+    static ModelConfig read(ConfigFile file) {
+        return new ConfigReader(file).config();
     }
 
     private ModelConfig config() {

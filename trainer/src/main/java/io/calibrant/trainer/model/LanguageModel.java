@@ -160,9 +160,9 @@ public final class LanguageModel implements AutoCloseable {
         if (dataType != DataType.FLOAT32 && dataType != DataType.FLOAT64) {
             throw new IllegalArgumentException("data type must be one of FLOAT32, FLOAT64, got " + dataType);
         }
-        ModelConfig config = ModelConfig.read(directory);
-        Optional<StoredQuantization> stored =
-                StoredQuantization.read(ConfigFile.read(directory.resolve("config.json")));
+        ConfigFile file = ConfigFile.read(directory.resolve(ModelConfig.FILE));
+        ModelConfig config = ConfigReader.read(file);
+        Optional<StoredQuantization> stored = StoredQuantization.read(file);
         try (SafetensorsReader reader = SafetensorsReader.open(directory);
                 SafetensorsReader replacing = replaced.isEmpty() ? null : SafetensorsReader.open(replaced.file())) {
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");

@@ -29,6 +29,9 @@ public record ModelConfig(
     /** The module path of the head of a sequence classifier, which stands in the place of {@link #HEAD}. */
     public static final String SCORE = "score";
 
+    /** The name of its file. */
+    static final String FILE = "config.json";
+
     private static final String LAYERS = "model.layers.";
 
     private static final Set<String> FEED_FORWARD = Set.of("gate_proj", "up_proj", "gate_up_proj", "down_proj");
@@ -62,7 +65,7 @@ public record ModelConfig(
      *     is not supported; names the file, the key, what was found and what is accepted
      */
     public static ModelConfig read(Path directory) {
-        return ConfigReader.read(directory.resolve("config.json"));
+        return ConfigReader.read(ConfigFile.read(directory.resolve(FILE)));
     }
 
     /** Tokens in the vocabulary. */

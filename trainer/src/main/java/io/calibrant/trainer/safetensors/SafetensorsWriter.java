@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -24,14 +25,16 @@ public final class SafetensorsWriter {
 
     private static final JsonMapper JSON = new JsonMapper();
 
-    private static final class Tensor {
-        final List<Long> shape;
-        final float[] data;
-
-        Tensor(List<Long> shape, float[] data) {
-            this.shape = shape;
-            this.data = data;
+    /** A tensor that is to be written: where its numbers come from, a piece at a time. */
+    private record Tensor(List<Long> shape, Source source) {
+        long size() {
+            return shape.stream().reduce(1L, Math::multiplyExact);
         }
+    }
+
+    private interface Source {
+        /** Puts numbers {@code from, from + 1, ...} into a chunk until that is full; its position stays at 0. */
+        void read(long from, ByteBuffer chunk);
     }
 
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -61,7 +64,30 @@ public final class SafetensorsWriter {
             throw new IllegalArgumentException(
                     name + ": shape " + TensorEntry.describe(dimensions) + " for " + data.length + " numbers");
         }
-        if (tensors.putIfAbsent(name, new Tensor(dimensions, data)) != null) {
+        return add(name, new Tensor(dimensions, (from, chunk) -> {
+            FloatBuffer target = chunk.asFloatBuffer();
+            target.put(data, Math.toIntExact(from), target.remaining());
+        }));
+    }
+
+    /**
+     * Adds a tensor of another file as float32. {@link #write} copies it a piece at a time, so it may be larger than an
+     * array; until then the reader must stay open.
+     *
+     * @param stored its name in that file
+     * @throws IllegalArgumentException if it is of no floating-point type, or the name is taken
+     * @throws ModelFileException if there is none of that name; by {@link #write} also where a number is not finite
+     */
+    public SafetensorsWriter add(String name, SafetensorsReader reader, String stored) {
+        TensorEntry entry = reader.entry(stored);
+        if (!entry.type().isFloatingPoint()) {
+            throw new IllegalArgumentException(stored + " is " + entry.type() + ", not floating-point");
+        }
+        return add(name, new Tensor(entry.shape(), (from, chunk) -> reader.readFinite(entry, from, chunk)));
+    }
+
+    private SafetensorsWriter add(String name, Tensor tensor) {
+        if (tensors.putIfAbsent(name, tensor) != null) {
             throw new IllegalArgumentException(name + " was added before");
         }
         return this;
@@ -88,11 +114,11 @@ public final class SafetensorsWriter {
             writeFully(channel, header());
             ByteBuffer chunk = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             for (Tensor tensor : tensors.values()) {
-                for (int from = 0; from < tensor.data.length; from += CHUNK) {
-                    int count = Math.min(CHUNK, tensor.data.length - from);
-                    chunk.clear();
-                    chunk.asFloatBuffer().put(tensor.data, from, count);
-                    writeFully(channel, chunk.limit(count * Float.BYTES));
+                for (long from = 0; from < tensor.size(); from += CHUNK) {
+                    int count = (int) Math.min(CHUNK, tensor.size() - from);
+                    chunk.clear().limit(count * Float.BYTES);
+                    tensor.source().read(from, chunk);
+                    writeFully(channel, chunk);
                 }
             }
             channel.force(true);
@@ -107,8 +133,8 @@ public final class SafetensorsWriter {
         for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
             ObjectNode node = root.putObject(entry.getKey());
             node.put("dtype", ElementType.F32.name());
-            entry.getValue().shape.forEach(node.putArray("shape")::add);
-            long end = at + (long) entry.getValue().data.length * Float.BYTES;
+            entry.getValue().shape().forEach(node.putArray("shape")::add);
+            long end = at + entry.getValue().size() * Float.BYTES;
             node.putArray("data_offsets").add(at).add(end);
             at = end;
         }

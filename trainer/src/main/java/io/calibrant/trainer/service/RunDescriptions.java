@@ -3,7 +3,6 @@ package io.calibrant.trainer.service;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
-import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
@@ -28,7 +27,9 @@ final class RunDescriptions {
         record.put("optimizer", "AdamW");
         record.put("schedule", "linear");
         record.put("questionsDigest", set.digest());
-        record.put("adapterDigest", digest(adapter));
+        Digest of = new Digest();
+        adapter.addTo(of);
+        record.put("adapterDigest", of.hex());
         record.put("statisticsEvery", Integer.toString(settings.streaming().every()));
         record.put(
                 "halfLife",
@@ -60,15 +61,5 @@ final class RunDescriptions {
                 record,
                 set.texts(),
                 0);
-    }
-
-    private static String digest(Adapter adapter) {
-        Digest digest = new Digest();
-        adapter.matrices().forEach((path, matrices) -> {
-            digest.add(path).add(matrices.a()).add(matrices.b());
-            matrices.magnitude().ifPresent(digest::add);
-        });
-        adapter.classifier().ifPresent(head -> digest.add(ModelConfig.SCORE).add(head.weight()));
-        return digest.hex();
     }
 }

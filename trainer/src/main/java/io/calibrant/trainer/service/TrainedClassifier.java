@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
 
-/** The sequence classifier that a trainer is given to measure, if its adapter is one. */
+/** The sequence classifier that a trainer is given, if its adapter is one. */
 final class TrainedClassifier {
     private TrainedClassifier() {}
 
@@ -25,8 +25,7 @@ final class TrainedClassifier {
      * Reads head and labels.
      *
      * @return empty where the adapter is of another kind, or a new one
-     * @throws io.calibrant.schemas.ConfigurationException if it is to be fine-tuned, or a flag is given that only a
-     *     classifier has
+     * @throws io.calibrant.schemas.ConfigurationException if a flag is given that only a classifier has
      * @throws io.calibrant.trainer.safetensors.ModelFileException if head or labels are missing, or do not fit
      */
     static Optional<SequenceClassifier> read(TrainerSettings settings, ModelConfig config) {
@@ -39,11 +38,6 @@ final class TrainedClassifier {
                 "--head-block",
                 true,
                 "left out: --adapter is none of a sequence classifier (task_type SEQ_CLS)");
-        Require.that(
-                found.isEmpty() || settings.optimisation().steps() == 0,
-                "--steps",
-                settings.optimisation().steps(),
-                "0 for the adapter of a sequence classifier: its head is not trained here");
         return found;
     }
 

@@ -4,7 +4,6 @@ import ai.djl.Device;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.ReachabilityCheck;
-import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Pass;
@@ -81,12 +80,9 @@ public final class Trainer implements AutoCloseable {
         ModelConfig config = ModelConfig.read(settings.model());
         TrainingSet set = TrainingSet.read(settings, config, listener::warned);
         Adapter initial = adapter(config, set);
-        settings.adapter().from().ifPresent(from -> BaseWeights.requireUnchanged(from, settings.model()));
-        Require.that(
-                !initial.isDora() || settings.optimisation().steps() == 0,
-                "--steps",
-                settings.optimisation().steps(),
-                "0 for an adapter with DoRA, whose magnitudes are not trained here");
+        settings.adapter()
+                .from()
+                .ifPresent(from -> BaseWeights.requireUnchanged(from, initial.saved(), settings.model()));
         Device device = settings.execution().device().resolve();
         ReachabilityCheck.check(connection);
         if (settings.execution().createTopics()) {
@@ -224,7 +220,7 @@ public final class Trainer implements AutoCloseable {
                 ? TrainedClassifier.adapter(
                         wanted.from().get(),
                         config,
-                        TrainedClassifier.read(settings, config),
+                        set.classifier(),
                         classTokens,
                         wanted.headBlock())
                 : Adapter.initialise(config, wanted.lora(), classTokens, settings.seed());

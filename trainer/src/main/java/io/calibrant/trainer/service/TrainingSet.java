@@ -36,6 +36,7 @@ import java.util.function.Function;
  * @param prompts the training questions, in file order
  * @param validation the questions that are not trained on, in file order; may be empty
  * @param seen questions that are left out of the validation, because one that is trained on has their text
+ * @param classifier of the adapter that the run starts from; empty where labels are tokens
  * @param classTokens all labels of both
  * @param pad id that fills batches
  * @param form how questions are asked
@@ -45,6 +46,7 @@ record TrainingSet(
         List<EncodedPrompt> prompts,
         List<Question> validation,
         int seen,
+        Optional<SequenceClassifier> classifier,
         ClassTokens classTokens,
         int pad,
         PromptForm form,
@@ -98,6 +100,7 @@ record TrainingSet(
                     classTokens.place(training),
                     questions(validation),
                     seen,
+                    classifier,
                     classTokens,
                     special.pad(),
                     form,

@@ -4,7 +4,7 @@ import io.calibrant.schemas.Require;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.finetuning.FineTuningState;
 import io.calibrant.trainer.lora.Adapter;
-import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.lora.Parameter;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
@@ -116,26 +116,19 @@ public final class StateFile {
     }
 
     private static TrainerState state(SafetensorsReader reader, Map<String, String> header, Adapter initial) {
-        List<LoraMatrices> matrices = new ArrayList<>();
+        List<float[]> weights = new ArrayList<>();
         List<float[]> first = new ArrayList<>();
         List<float[]> second = new ArrayList<>();
         boolean moments = reader.names().stream().anyMatch(name -> name.endsWith(FIRST));
-        initial.matrices().forEach((path, m) -> {
-            String a = path + ".lora_A";
-            String b = path + ".lora_B";
-            long r = m.rank();
-            float[] weightsA = floats(reader, a, r, m.linear().inputs());
-            float[] weightsB = floats(reader, b, m.linear().outputs(), r);
-            matrices.add(m.with(weightsA, weightsB));
+        for (Parameter parameter : initial.parameters()) {
+            weights.add(floats(reader, parameter.name(), parameter.shape()));
             if (moments) {
-                first.add(floats(reader, a + FIRST, r, m.linear().inputs()));
-                first.add(floats(reader, b + FIRST, m.linear().outputs(), r));
-                second.add(floats(reader, a + SECOND, r, m.linear().inputs()));
-                second.add(floats(reader, b + SECOND, m.linear().outputs(), r));
+                first.add(floats(reader, parameter.name() + FIRST, parameter.shape()));
+                second.add(floats(reader, parameter.name() + SECOND, parameter.shape()));
             }
-        });
+        }
         return new TrainerState(
-                new FineTuningState(Integer.parseInt(header.get(STEP)), initial.with(matrices), first, second),
+                new FineTuningState(Integer.parseInt(header.get(STEP)), initial.with(weights), first, second),
                 new PassProgress(
                         Long.parseLong(header.get(PASS_BATCHES)),
                         Long.parseLong(header.get(PASS_EXAMPLES)),
@@ -159,20 +152,13 @@ public final class StateFile {
         header.forEach(writer::describe);
         writer.describe(DIGEST, digest(header, state));
         FineTuningState tuning = state.tuning();
-        List<LoraMatrices> matrices = List.copyOf(tuning.adapter().matrices().values());
-        for (int i = 0; i < matrices.size(); i++) {
-            LoraMatrices m = matrices.get(i);
-            String a = m.linear().path() + ".lora_A";
-            String b = m.linear().path() + ".lora_B";
-            int inputs = m.linear().inputs();
-            int outputs = m.linear().outputs();
-            writer.add(a, m.a(), m.rank(), inputs);
-            writer.add(b, m.b(), outputs, m.rank());
+        List<Parameter> parameters = tuning.adapter().parameters();
+        for (int i = 0; i < parameters.size(); i++) {
+            Parameter parameter = parameters.get(i);
+            writer.add(parameter.name(), parameter.values(), parameter.shape());
             if (!tuning.first().isEmpty()) {
-                writer.add(a + FIRST, tuning.first().get(2 * i), m.rank(), inputs);
-                writer.add(b + FIRST, tuning.first().get(2 * i + 1), outputs, m.rank());
-                writer.add(a + SECOND, tuning.second().get(2 * i), m.rank(), inputs);
-                writer.add(b + SECOND, tuning.second().get(2 * i + 1), outputs, m.rank());
+                writer.add(parameter.name() + FIRST, tuning.first().get(i), parameter.shape());
+                writer.add(parameter.name() + SECOND, tuning.second().get(i), parameter.shape());
             }
         }
         try {
@@ -221,10 +207,7 @@ public final class StateFile {
                 digest.add(name).add(value);
             }
         });
-        state.tuning()
-                .adapter()
-                .matrices()
-                .forEach((path, m) -> digest.add(path).add(m.a()).add(m.b()));
+        state.tuning().adapter().addTo(digest);
         state.tuning().first().forEach(digest::add);
         state.tuning().second().forEach(digest::add);
         return digest.hex();

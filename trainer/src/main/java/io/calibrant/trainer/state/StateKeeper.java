@@ -64,10 +64,6 @@ public final class StateKeeper {
     }
 
     private static long bytes(FineTuningState tuning) {
-        long weights = tuning.adapter().matrices().values().stream()
-                .mapToLong(
-                        m -> (long) m.rank() * (m.linear().inputs() + m.linear().outputs()))
-                .sum();
-        return Float.BYTES * weights * (tuning.first().isEmpty() ? 1 : 3);
+        return Float.BYTES * tuning.adapter().size() * (tuning.first().isEmpty() ? 1 : 3);
     }
 }

@@ -1,20 +1,23 @@
 package io.calibrant.trainer.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.norm.Dropout;
 import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraPatterns;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.lora.LoraWeights;
 import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.TinyModel;
 import io.calibrant.trainer.model.TokenBatch;
@@ -164,7 +167,7 @@ class AdapterKindsTest {
                 StackedPass stacked = adapted.stacked(batch())) {
             probed.backward(Constants.array(probed.manager(), cotangent, new Shape(3, 3), DataType.FLOAT64), false);
             stacked.backward(Constants.array(stacked.manager(), cotangent, new Shape(1, 3, 3), DataType.FLOAT64), g -> {
-                double ratio = probed.scaling(g.path()) / probed.scaling();
+                double ratio = probed.scaling(g.path()) / adapted.settings().scaling();
                 double[] expected = Arrays.stream(
                                 probed.outputGradient(g.path()).toDoubleArray())
                         .map(value -> ratio * value)
@@ -180,11 +183,12 @@ class AdapterKindsTest {
         }
     }
 
-    @Test
-    void shouldTrainMapsOfDifferentScalingsAndNoDora() {
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("kinds")
+    void shouldTrainEveryParameter(String kind, LoraPatterns patterns, boolean rootScaling, boolean dora) {
         Path model = model();
-        ModelConfig config = ModelConfig.read(model);
-        Adapter adapter = adapter(config, PATTERNS, false, false);
+        Adapter adapter = adapter(ModelConfig.read(model), patterns, rootScaling, dora);
+        NaiveModel twin = new NaiveModel(model, adapter);
         double[] cotangent = new Random(7).doubles(9, -1, 1).toArray();
         try (LanguageModel llama = LanguageModel.load(model, TestDevice.get(), DataType.FLOAT64);
                 AdaptedModel adapted = new AdaptedModel(llama, adapter);
@@ -192,6 +196,7 @@ class AdapterKindsTest {
                 StackedPass stacked = adapted.stacked(batch())) {
             pass.backward(Constants.array(pass.manager(), cotangent, new Shape(3, 3), DataType.FLOAT64), false);
             Map<String, double[]> gradients = gradients(stacked, adapted, cotangent);
+            Random random = new Random(5);
             adapted.weights().pairs().forEach((path, pair) -> {
                 assertThat(pair.a().getGradient().toDoubleArray())
                         .as(path)
@@ -199,11 +204,94 @@ class AdapterKindsTest {
                 assertThat(pair.b().getGradient().toDoubleArray())
                         .as(path)
                         .containsExactly(gradients.get(path + ".lora_B"), within(1e-12));
+                if (dora) {
+                    float[] magnitude = adapter.matrices().get(path).magnitude().orElseThrow();
+                    int o = random.nextInt(magnitude.length);
+                    assertThat(pair.magnitude().getGradient().toDoubleArray()[o])
+                            .as(path)
+                            .isCloseTo(derivative(twin, path, o, magnitude[o], cotangent), within(2e-6));
+                }
             });
         }
-        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
-                AdaptedModel adapted = new AdaptedModel(llama, adapter(config, PATTERNS, false, true))) {
-            assertThatThrownBy(() -> adapted.forward(batch(), Mode.TRAINING)).isInstanceOf(IllegalStateException.class);
+    }
+
+    /** dL/dm of one row by finite differences: the norm of the row is a constant. */
+    private static double derivative(NaiveModel twin, String path, int row, double magnitude, double[] cotangent) {
+        double[] scales = twin.rowScales.get(path);
+        double before = scales[row];
+        double[] losses = new double[2];
+        for (int side = 0; side < 2; side++) {
+            scales[row] = before * (magnitude + (side == 0 ? -STEP : STEP)) / magnitude;
+            losses[side] = loss(twin, cotangent);
         }
+        scales[row] = before;
+        return (losses[1] - losses[0]) / (2 * STEP);
+    }
+
+    @Test
+    void shouldComputeTheScalesOfADoraAnewWhenItsWeightsHaveChanged() {
+        Path model = model();
+        Adapter adapter = adapter(ModelConfig.read(model), LoraPatterns.NONE, false, true);
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
+                AdaptedModel changing = new AdaptedModel(llama, adapter)) {
+            float[] before = logits(changing);
+            changing.weights().parameters().forEach(parameter -> parameter.addi(0.25f));
+            changing.weightsChanged();
+            float[] after = logits(changing);
+            assertThat(after).isNotEqualTo(before);
+            try (AdaptedModel fresh =
+                    new AdaptedModel(llama, changing.weights().snapshot())) {
+                assertThat(logits(fresh)).isEqualTo(after);
+            }
+        }
+    }
+
+    private static float[] logits(AdaptedModel model) {
+        try (Pass pass = model.forward(batch(), Mode.PLAIN)) {
+            return pass.logits().toFloatArray();
+        }
+    }
+
+    /** DoraLinearVariant of PEFT: what dropout takes from LoRA, it takes from what DoRA changes of W0 x, too. */
+    @Test
+    void shouldDropOfADoraWhatPeftDrops() {
+        Path model = model();
+        LinearShape linear = new LinearShape("model.layers.0.self_attn.q_proj", 20, 24);
+        LoraSettings settings = new LoraSettings(2, 4, 0.4, false, LoraTargets.of(linear.path()));
+        Random random = new Random(3);
+        LoraMatrices q = new LoraMatrices(
+                linear, 2, floats(random, 40), floats(random, 48), floats(random, 24));
+        try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
+                NDManager manager = llama.newManager();
+                LoraWeights weights =
+                        new LoraWeights(Adapter.of(llama.config(), settings, CLASSES, List.of(q)), manager, DataType.FLOAT32)) {
+            NDArray x = Constants.array(manager, floats(random, 100), new Shape(5, 20), DataType.FLOAT32);
+            NDArray w = Constants.array(manager, floats(random, 480), new Shape(24, 20), DataType.FLOAT32);
+            NDArray bias = Constants.array(manager, floats(random, 24), new Shape(24), DataType.FLOAT32);
+            LoraWeights.Pair pair = weights.pairs().get(linear.path());
+            manager.getEngine().setRandomSeed(9);
+            NDArray seen = Dropout.dropout(x, 0.4f, true).singletonOrThrow();
+            NDArray ba = pair.b().matMul(pair.a()).mul(pair.scaling());
+            NDArray adapted = w.add(ba);
+            NDArray f = pair.magnitude().div(adapted.mul(adapted).sum(new int[] {1}).sqrt());
+            NDArray frozen = x.matMul(w.transpose()).add(bias);
+            NDArray expected = frozen.add(seen.matMul(w.transpose()).mul(f.sub(1)))
+                    .add(seen.matMul(ba.transpose()).mul(f));
+            assertThat(seen.toFloatArray()).as("something is dropped").isNotEqualTo(x.toFloatArray());
+
+            LoraHook hook = new LoraHook(weights, settings, new RowScales(), Mode.TRAINING, false, manager);
+            manager.getEngine().setRandomSeed(9);
+            NDArray found = hook.apply(linear.path(), x, w, bias);
+
+            assertThat(found.toFloatArray()).containsExactly(expected.toFloatArray(), within(1e-4f));
+        }
+    }
+
+    private static float[] floats(Random random, int size) {
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
     }
 }

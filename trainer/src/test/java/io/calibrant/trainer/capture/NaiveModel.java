@@ -26,11 +26,13 @@ final class NaiveModel {
     private final SafetensorsReader weights;
     private final Map<String, double[]> cache = new HashMap<>();
     private final Map<String, Double> scalings = new HashMap<>();
-    private final Map<String, double[]> rowScales = new HashMap<>();
     private final int[] classTokens;
 
     /** The adapter's matrices by block name; changed in place by tests. */
     final Map<String, double[]> lora = new HashMap<>();
+
+    /** What DoRA multiplies the rows of a map by, by path; changed in place by tests. */
+    final Map<String, double[]> rowScales = new HashMap<>();
 
     /** Added to the output of a map: path to [T][Dout]. */
     final Map<String, double[][]> shift = new HashMap<>();

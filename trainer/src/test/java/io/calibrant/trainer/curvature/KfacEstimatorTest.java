@@ -287,7 +287,7 @@ class KfacEstimatorTest {
                         double[][] gA = new double[dh.length][b[0].length];
                         for (int t = 0; t < dh.length; t++) {
                             for (int o = 0; o < dh[t].length; o++) {
-                                gB[t][o] = pass.scaling() * dh[t][o];
+                                gB[t][o] = pass.scaling(path) * dh[t][o];
                                 for (int r = 0; r < gA[t].length; r++) {
                                     gA[t][r] += gB[t][o] * b[o][r];
                                 }

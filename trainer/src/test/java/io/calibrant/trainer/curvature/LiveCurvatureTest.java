@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.within;
 import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.MathThreads;
+import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.finetuning.FineTuning;
 import io.calibrant.trainer.finetuning.FineTuningListener;
 import io.calibrant.trainer.finetuning.FineTuningSettings;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -17,6 +19,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Statistics from the training loop's own passes. */
 class LiveCurvatureTest {
@@ -26,6 +30,35 @@ class LiveCurvatureTest {
     Path directory;
 
     /** The first map's input does not depend on what is dropped before it: there evaluation mode is the naive twin. */
+    @ParameterizedTest
+    @EnumSource
+    void shouldBeThatOfThePassThatMeasures(TinyRun.Kind kind) throws IOException {
+        try (TinyRun run = new TinyRun(directory, 0, 4, kind);
+                MathThreads threads = MathThreads.on(TestDevice.get())) {
+            KfacEstimator curvature = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EMPIRICAL, null, "r", 0);
+            TokenBatch tokens = TokenBatch.leftPadded(
+                    run.prompts().stream().map(EncodedPrompt::ids).toList(), PAD);
+            Sums live = new Sums();
+            Sums measured = new Sums();
+            measured.add(curvature.measure(run.model(), run.prompts(), PAD, 0));
+            try (Pass pass = run.model().forward(tokens, Mode.TRAINING_PROBED)) {
+                ClassProbabilities classes = ClassProbabilities.of(pass.logits(), run.prompts());
+                int[] labels = run.prompts().stream()
+                        .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
+                        .toArray();
+                float[] cotangent = classes.lossCotangent(labels, 1.0 / labels.length);
+                pass.backward(pass.manager().create(cotangent, pass.logits().getShape()), false);
+                live.add(curvature.ofTraining(pass, run.model().weights(), run.prompts(), 0, threads));
+            }
+            assertThat(live.blocks.keySet()).isEqualTo(measured.blocks.keySet());
+            assertThat(live.blocks.containsKey("score")).isEqualTo(kind == TinyRun.Kind.CLASSIFIER);
+            measured.blocks.forEach((block, of) -> {
+                assertThat(Sums.distance(live.blocks.get(block).large, of.large)).as(block).isLessThan(1e-5);
+                assertThat(Sums.distance(live.blocks.get(block).small, of.small)).as(block).isLessThan(1e-5);
+            });
+        }
+    }
+
     @Test
     void shouldCaptureInputsBeforeTheDropout() throws IOException {
         try (TinyRun run = new TinyRun(directory, 0.5, 4);

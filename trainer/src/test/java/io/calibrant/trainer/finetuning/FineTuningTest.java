@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.AdaptedModel;
-import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.lora.Parameter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class FineTuningTest {
     private static final int PAD = 2;
@@ -43,15 +45,17 @@ class FineTuningTest {
         assertThat(other.get(0)).isNotEqualTo(first.get(0));
     }
 
-    @Test
-    void shouldTakeTheVerySameStepsFromAnyOfItsStates() throws IOException {
+    @ParameterizedTest
+    @EnumSource
+    void shouldTakeTheVerySameStepsFromAnyOfItsStates(TinyRun.Kind kind) throws IOException {
         FineTuningSettings settings = new FineTuningSettings(12, 3, 1e-2, 0.01, 7);
         List<Double> losses = new ArrayList<>();
         List<Long> examples = new ArrayList<>();
         List<FineTuningState> states = new ArrayList<>();
         List<float[]> last;
-        try (TinyRun run = new TinyRun(directory.resolve("whole"), 0.3, 8);
+        try (TinyRun run = new TinyRun(directory.resolve("whole"), 0.3, 8, kind);
                 FineTuning whole = new FineTuning(run.model(), run.prompts(), PAD, settings, Optional.empty())) {
+            List<float[]> before = weights(run.model());
             whole.run((step, loss, rate, n) -> {
                 losses.add(loss);
                 examples.add(n);
@@ -59,6 +63,9 @@ class FineTuningTest {
                 return true;
             });
             last = weights(run.model());
+            for (int i = 0; i < last.size(); i++) {
+                assertThat(last.get(i)).as("parameter " + i).isNotEqualTo(before.get(i));
+            }
         }
 
         for (int begun : new int[] {1, 4, 11}) { // within an epoch of 3, 3 and 2 questions, and at the start of one
@@ -66,7 +73,7 @@ class FineTuningTest {
             assertThat(from.step()).isEqualTo(begun);
             List<Double> after = new ArrayList<>();
             List<Long> examplesAfter = new ArrayList<>();
-            try (TinyRun run = new TinyRun(directory.resolve("from" + begun), 0.3, 8);
+            try (TinyRun run = new TinyRun(directory.resolve("from" + begun), 0.3, 8, kind);
                     AdaptedModel model = new AdaptedModel(run.model().model(), from.adapter());
                     FineTuning rest = new FineTuning(model, run.prompts(), PAD, settings, Optional.of(from))) {
                 assertThat(rest.run((step, loss, rate, n) -> {
@@ -114,9 +121,10 @@ class FineTuningTest {
         }
     }
 
-    @Test
-    void shouldKeepMemoryFlat() throws IOException {
-        try (TinyRun run = new TinyRun(directory, 0.1, 8)) {
+    @ParameterizedTest
+    @EnumSource
+    void shouldKeepMemoryFlat(TinyRun.Kind kind) throws IOException {
+        try (TinyRun run = new TinyRun(directory, 0.1, 8, kind)) {
             var weights = run.model().weights();
             var manager = weights.pairs().values().iterator().next().a().getManager();
             train(run, 2, 1e-3, 1);
@@ -158,12 +166,9 @@ class FineTuningTest {
     }
 
     private static List<float[]> weights(AdaptedModel model) {
-        List<float[]> weights = new ArrayList<>();
-        for (LoraMatrices matrices : model.weights().snapshot().matrices().values()) {
-            weights.add(matrices.a());
-            weights.add(matrices.b());
-        }
-        return weights;
+        return model.weights().snapshot().parameters().stream()
+                .map(Parameter::values)
+                .toList();
     }
 
     private static List<Double> train(TinyRun run, int steps, double rate, long seed) {

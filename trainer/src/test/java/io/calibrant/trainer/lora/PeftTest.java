@@ -297,10 +297,10 @@ class PeftTest {
                             .add(q + "lora_A.weight", random(40), 2, 20)
                             .add(q + "lora_B.weight", random(48), 24, 2)
                             .add(head + form, random(740), 37, 20));
-            BaseWeights.requireUnchanged(directory, base);
+            BaseWeights.requireUnchanged(directory, Peft.saved(directory), base);
             SavedModules saved = Peft.read(directory, config, CLASSES).saved();
             assertThat(saved.weights().tensors()).isEqualTo(Map.of("lm_head.weight", head + form));
-            assertThat(saved.weights()).isEqualTo(Peft.replaced(directory));
+            assertThat(saved.weights()).isEqualTo(Peft.saved(directory).weights());
             assertThat(saved.weights().changes()).matches("replaced weights sha256:[0-9a-f]{64}");
         }
         store(
@@ -314,8 +314,8 @@ class PeftTest {
                         .add(head + "modules_to_save.default.weight", random(740), 37, 20));
         assertChanged(base, "original_module.weight", "differs");
         Path other = new TinyModel().write(directory.resolve("other"), 4);
-        assertThat(Peft.replaced(directory).isEmpty()).isFalse();
-        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, other))
+        assertThat(Peft.saved(directory).weights().isEmpty()).isFalse();
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, Peft.saved(directory), other))
                 .hasMessageContaining("original_module");
     }
 
@@ -363,7 +363,7 @@ class PeftTest {
         }
         String name = "base_model.model.lm_head.";
         store(Map.of(), new SafetensorsWriter().add(name + "base_layer.weight", head, 37, 20));
-        BaseWeights.requireUnchanged(directory, base);
+        BaseWeights.requireUnchanged(directory, Peft.saved(directory), base);
         for (int bits : new int[] {16, 13}) { // cast to BF16 or F16, and back
             float[] cast = head.clone();
             for (int i = 0; i < cast.length; i++) {
@@ -375,7 +375,7 @@ class PeftTest {
             }
             assertThat(cast).isNotEqualTo(head);
             store(Map.of(), new SafetensorsWriter().add(name + "weight", cast, 37, 20));
-            BaseWeights.requireUnchanged(directory, base);
+            BaseWeights.requireUnchanged(directory, Peft.saved(directory), base);
         }
         float[] other = head.clone();
         other[5] += 1e-6f;
@@ -390,7 +390,7 @@ class PeftTest {
     }
 
     private void assertChanged(Path base, String... parts) {
-        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, base))
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, Peft.saved(directory), base))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContaining("adapter_model.safetensors: tensor ")
                 .hasMessageContainingAll(parts);

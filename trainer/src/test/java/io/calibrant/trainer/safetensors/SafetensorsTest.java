@@ -1,15 +1,18 @@
 package io.calibrant.trainer.safetensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -71,6 +74,52 @@ class SafetensorsTest {
             new SafetensorsWriter().add("t", random(100, 3), 10, 10).write(directory.resolve(name));
         }
         assertThat(directory.resolve("a")).hasSameBinaryContentAs(directory.resolve("b"));
+    }
+
+    @Test
+    void shouldCopyTensorsOfAnotherFileAsFloat32() throws IOException {
+        float[] values = random(700_000, 5); // several chunks, the last one partial
+        Path from = directory.resolve("from.safetensors");
+        Path to = directory.resolve("to.safetensors");
+        new SafetensorsWriter().add("t", values, 7, 100_000).write(from);
+        try (SafetensorsReader reader = SafetensorsReader.open(from)) {
+            new SafetensorsWriter()
+                    .add("own", new float[] {1, 2}, 2)
+                    .add("copy", reader, "t")
+                    .write(to);
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(to)) {
+            assertThat(reader.entry("copy", 7, 100_000).type()).isEqualTo(ElementType.F32);
+            assertThat(Arrays.equals(reader.floats("copy"), values)).isTrue();
+            assertThat(reader.floats("own")).containsExactly(1, 2);
+        }
+        Path half = file(
+                "{\"h\": {\"dtype\": \"BF16\", \"shape\": [2], \"data_offsets\": [0, 4]}}",
+                new byte[] {0, 0x40, (byte) 0x80, 0x3f});
+        try (SafetensorsReader reader = SafetensorsReader.open(half)) {
+            new SafetensorsWriter().add("h", reader, "h").write(to);
+            assertThatThrownBy(() -> new SafetensorsWriter().add("h", reader, "none"))
+                    .hasMessageContaining("no tensor none");
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(to)) {
+            assertThat(reader.floats("h")).containsExactly(2, 1);
+        }
+    }
+
+    /** An embedding of a large vocabulary: no array of bytes holds it. */
+    @Test
+    void shouldTakeATensorOfMoreNumbersThanAnArrayHolds() throws IOException {
+        long numbers = 600_000_000;
+        Path large = file(
+                "{\"t\": {\"dtype\": \"F32\", \"shape\": [" + numbers + "], \"data_offsets\": [0, " + 4 * numbers
+                        + "]}}",
+                new byte[0]);
+        try (FileChannel channel = FileChannel.open(large, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(new byte[1]), Files.size(large) + 4 * numbers - 1); // a hole before it
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(large)) {
+            assertThatCode(() -> new SafetensorsWriter().add("t", reader, "t")).doesNotThrowAnyException();
+        }
     }
 
     @Test

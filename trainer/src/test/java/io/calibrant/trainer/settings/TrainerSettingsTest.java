@@ -74,7 +74,7 @@ class TrainerSettingsTest {
         TrainerSettings other = new TrainerSettings(
                 "r",
                 Path.of("n"),
-                BaseFormat.F32.withType(BaseType.BF16).withQuantization(BaseQuantization.NF4),
+                new BaseFormat(BaseType.BF16, BaseQuantization.NF4),
                 QuestionSettings.of(Path.of("p")).withMaxLength(7).withValidation(ValidationSource.heldOut(0.5)),
                 new AdapterSettings(
                         Optional.of(Path.of("a")),

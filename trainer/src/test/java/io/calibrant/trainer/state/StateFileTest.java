@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.finetuning.FineTuningState;
 import io.calibrant.trainer.lora.Adapter;
-import io.calibrant.trainer.lora.LoraMatrices;
+import io.calibrant.trainer.lora.Parameter;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import java.io.IOException;
@@ -20,6 +20,8 @@ import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class StateFileTest {
     private static final Map<String, String> SETTINGS = Map.of("run", "r", "batchSize", "4");
@@ -34,11 +36,15 @@ class StateFileTest {
 
     @BeforeEach
     void adapter() throws IOException {
-        try (TinyRun run = new TinyRun(directory.resolve("model"), 0, 2)) {
-            initial = run.model().weights().snapshot();
-        }
+        initial = adapter(TinyRun.Kind.LORA);
         path = directory.resolve("states").resolve("r-0-of-1.safetensors");
         file = new StateFile(path, SETTINGS);
+    }
+
+    private Adapter adapter(TinyRun.Kind kind) throws IOException {
+        try (TinyRun run = new TinyRun(Files.createTempDirectory(directory, "model"), 0, 2, kind)) {
+            return run.model().weights().snapshot();
+        }
     }
 
     @Test
@@ -46,8 +52,10 @@ class StateFileTest {
         assertThat(file.read(initial)).isEmpty();
     }
 
-    @Test
-    void shouldReadToTheBitWhatItWrote() {
+    @ParameterizedTest
+    @EnumSource
+    void shouldReadToTheBitWhatItWrote(TinyRun.Kind kind) throws IOException {
+        initial = adapter(kind);
         TrainerState state = state(41, true, new PassProgress(3, 11, -Math.PI));
         file.prepare();
 
@@ -156,21 +164,18 @@ class StateFileTest {
 
     private TrainerState state(int step, boolean moments, PassProgress pass) {
         Random random = new Random(step);
-        List<LoraMatrices> matrices = new ArrayList<>();
+        List<float[]> weights = new ArrayList<>();
         List<float[]> first = new ArrayList<>();
         List<float[]> second = new ArrayList<>();
-        initial.matrices().values().forEach(m -> {
-            float[] a = random(random, m.a().length);
-            float[] b = random(random, m.b().length);
-            matrices.add(new LoraMatrices(m.linear(), m.rank(), a, b));
+        for (Parameter parameter : initial.parameters()) {
+            int length = parameter.values().length;
+            weights.add(random(random, length));
             if (moments) {
-                first.add(random(random, a.length));
-                first.add(random(random, b.length));
-                second.add(random(random, a.length));
-                second.add(random(random, b.length));
+                first.add(random(random, length));
+                second.add(random(random, length));
             }
-        });
-        return new TrainerState(new FineTuningState(step, initial.with(matrices), first, second), pass, !moments);
+        }
+        return new TrainerState(new FineTuningState(step, initial.with(weights), first, second), pass, !moments);
     }
 
     private static float[] random(Random random, int length) {
@@ -191,10 +196,8 @@ class StateFileTest {
         assertThat(found.tuning().second())
                 .usingRecursiveComparison()
                 .isEqualTo(expected.tuning().second());
-        expected.tuning().adapter().matrices().forEach((name, m) -> {
-            LoraMatrices there = found.tuning().adapter().matrices().get(name);
-            assertThat(there.a()).isEqualTo(m.a());
-            assertThat(there.b()).isEqualTo(m.b());
-        });
+        assertThat(found.tuning().adapter().parameters())
+                .usingRecursiveComparison()
+                .isEqualTo(expected.tuning().adapter().parameters());
     }
 }
