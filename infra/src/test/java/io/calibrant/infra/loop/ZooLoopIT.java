@@ -42,7 +42,7 @@ class ZooLoopIT {
     }
 
     static Stream<ZooMember> members() {
-        return Stream.of(ZooMember.adapted("gemma2"), ZooMember.adapted("phi3"), ZooMember.form("rslora"));
+        return Stream.of(ZooMember.adapted("gemma2"), ZooMember.adapted("phi3"), ZooMember.form("dora"));
     }
 
     @ParameterizedTest

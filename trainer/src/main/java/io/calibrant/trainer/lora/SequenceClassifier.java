@@ -61,7 +61,7 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
                 throw new ModelFileException("--" + e.getMessage(), e);
             }
         }
-        ConfigFile file = ConfigFile.read(labelled(adapter).orElse(model.resolve(CONFIG)));
+        ConfigFile file = labelled(adapter).orElseGet(() -> ConfigFile.read(model.resolve(CONFIG)));
         try {
             return Optional.of(new SequenceClassifier(head, named(file, head.classes())));
         } catch (IllegalArgumentException e) {
@@ -83,9 +83,11 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
         return file.has(PAD) ? OptionalInt.of(file.integer(PAD)) : OptionalInt.empty();
     }
 
-    private static Optional<Path> labelled(Path adapter) {
-        Path file = adapter.resolve(CONFIG);
-        return Files.isRegularFile(file) && ConfigFile.read(file).has(LABELS) ? Optional.of(file) : Optional.empty();
+    private static Optional<ConfigFile> labelled(Path adapter) {
+        return Optional.of(adapter.resolve(CONFIG))
+                .filter(Files::isRegularFile)
+                .map(ConfigFile::read)
+                .filter(file -> file.has(LABELS));
     }
 
     private static List<String> named(ConfigFile file, int classes) {

@@ -3,6 +3,7 @@ package io.calibrant.trainer.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
 import io.calibrant.schemas.Connection;
@@ -37,6 +38,7 @@ import io.calibrant.trainer.prompts.PromptEncoder;
 import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.prompts.SpecialTokens;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.CurvatureSettings;
 import io.calibrant.trainer.settings.ExecutionSettings;
@@ -44,6 +46,7 @@ import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
+import io.calibrant.trainer.statistics.Checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,6 +68,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The golden model, adapter and questions through broker and registry. */
 class TrainerIT extends GoldenTraining {
@@ -282,6 +287,49 @@ class TrainerIT extends GoldenTraining {
         assertThat(read(connection.topics().progress(), Progress.class))
                 .extracting(record -> record.value().getPhase())
                 .contains(Phase.FINE_TUNING, Phase.DONE);
+    }
+
+    /** What is trained beside LoRA has to be on the topics and in the directory, and a classifier's block in every step. */
+    @ParameterizedTest
+    @CsvSource({"adapters/base, adapters/dora, questions.jsonl, false", "seqcls/model, seqcls/adapter, train.jsonl, true"})
+    void shouldTrainADoraAndAClassifierFurther(String base, String from, String file, boolean classifier)
+            throws IOException {
+        Path zoo = Path.of("..", "..", "shared", "zoo");
+        assumeTrue(Files.isDirectory(zoo), zoo + " is not here: its adapters are not trained further");
+        Path output = directory.resolve("further-" + classifier);
+        Path model = zoo.resolve(base);
+        AdapterSettings adapter =
+                AdapterSettings.DEFAULT.withFrom(zoo.resolve(from)).withOutput(output);
+        Path questions = (classifier ? zoo.resolve("seqcls") : zoo).resolve(file);
+
+        Trainer.run(
+                TrainerSettings.of("further", model, questions)
+                        .withQuestions(QuestionSettings.of(questions).withValidation(ValidationSource.NONE))
+                        .withAdapter(classifier ? adapter.withHeadBlock() : adapter)
+                        .withOptimisation(new OptimisationSettings(2, 4, 5e-3))
+                        .withExecution(ExecutionSettings.DEFAULT.creatingTopics()),
+                connection,
+                e -> {});
+
+        String block = classifier ? "score" : "model.layers.2.self_attn.v_proj.lora_B";
+        String tensor = "base_model.model." + (classifier ? "score.weight" : block.replace("lora_B", "lora_magnitude_vector"));
+        AdapterBlock sent = read(connection.topics().adapters(), AdapterBlock.class).stream()
+                .map(ConsumerRecord::value)
+                .filter(each -> each.getBlock().equals(block) && each.getCheckpoint().equals("step-2"))
+                .findFirst()
+                .orElseThrow();
+        float[] weights = Tensors.floats(classifier ? sent.getWeight() : sent.getMagnitude());
+        assertThat(weights).isEqualTo(tensor(output, tensor)).isNotEqualTo(tensor(zoo.resolve(from), tensor));
+        assertThat(read(connection.topics().statistics(), Statistics.class))
+                .filteredOn(record -> record.value().getCheckpoint().equals(Checkpoint.LIVE))
+                .filteredOn(record -> record.value().getBlock().equals("score"))
+                .hasSize(classifier ? 2 : 0);
+    }
+
+    private static float[] tensor(Path adapter, String name) {
+        try (SafetensorsReader reader = SafetensorsReader.open(adapter.resolve("adapter_model.safetensors"))) {
+            return reader.floats(name);
+        }
     }
 
     /** A scorer of the older checkpoint would answer them with that. */
