@@ -4,7 +4,7 @@
  *
  * <p>May depend on: {@code io.calibrant.schemas}, {@code io.calibrant.trainer.curvature},
  * {@code io.calibrant.trainer.digest}, {@code io.calibrant.trainer.finetuning}, {@code io.calibrant.trainer.lora},
- * {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.safetensors}, {@code io.calibrant.trainer.settings},
+ * {@code io.calibrant.trainer.safetensors}, {@code io.calibrant.trainer.settings},
  * {@code io.calibrant.trainer.statistics}.
  */
 package io.calibrant.trainer.state;
