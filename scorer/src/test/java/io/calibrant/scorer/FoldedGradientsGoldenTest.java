@@ -59,7 +59,10 @@ class FoldedGradientsGoldenTest {
             for (int b = 0; b < BATCHES; b++) {
                 TokenBatch batch = batch(inputs, b);
                 try (Pass pass = adapted.forward(batch, Mode.PROBED)) {
-                    rows(pass, adapted.settings().scaling(), Arrays.copyOfRange(labels, batch.size() * b, batch.size() * (b + 1)));
+                    rows(
+                            pass,
+                            adapted.settings().scaling(),
+                            Arrays.copyOfRange(labels, batch.size() * b, batch.size() * (b + 1)));
                 }
             }
         }

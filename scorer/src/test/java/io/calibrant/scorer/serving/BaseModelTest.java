@@ -80,7 +80,8 @@ class BaseModelTest {
         Run run = Run.newBuilder()
                 .setRunId("r")
                 .setModelId("tiny")
-                .setModelDigest(ModelDigest.of(directory, Peft.saved(adapter).weights().changes()))
+                .setModelDigest(
+                        ModelDigest.of(directory, Peft.saved(adapter).weights().changes()))
                 .setSettings(Map.of(ReplacedWeights.SETTING, "lm_head.weight"))
                 .build();
         Run plain = Run.newBuilder(run)

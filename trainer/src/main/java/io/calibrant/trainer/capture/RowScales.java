@@ -27,11 +27,13 @@ final class RowScales {
     NDArray of(LoraWeights.Pair pair, NDArray weight) {
         return pair.magnitude() == null
                 ? null
-                : scales.computeIfAbsent(pair.linear().path(), path -> Autograd.unrecorded(() -> {
-                    NDArray found = trained(pair, weight);
-                    NDScope.unregister(found);
-                    return found;
-                }));
+                : scales.computeIfAbsent(
+                        pair.linear().path(),
+                        path -> Autograd.unrecorded(() -> {
+                            NDArray found = trained(pair, weight);
+                            NDScope.unregister(found);
+                            return found;
+                        }));
     }
 
     /** Those of a map whose weight was seen; null for a map of plain LoRA. */

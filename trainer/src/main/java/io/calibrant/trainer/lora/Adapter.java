@@ -160,15 +160,16 @@ public final class Adapter {
         matrices.forEach((path, m) -> {
             long rank = m.rank();
             long outputs = m.linear().outputs();
-            all.add(new Parameter(path + "." + AdapterTensors.A, m.a(), rank, m.linear().inputs()));
+            all.add(new Parameter(
+                    path + "." + AdapterTensors.A, m.a(), rank, m.linear().inputs()));
             all.add(new Parameter(path + "." + AdapterTensors.B, m.b(), outputs, rank));
             m.magnitude()
-                    .ifPresent(values ->
-                            all.add(new Parameter(path + "." + AdapterTensors.MAGNITUDE, values, outputs)));
+                    .ifPresent(
+                            values -> all.add(new Parameter(path + "." + AdapterTensors.MAGNITUDE, values, outputs)));
         });
         classifier()
-                .ifPresent(head -> all.add(new Parameter(
-                        ModelConfig.SCORE, head.weight().clone(), head.classes(), head.width())));
+                .ifPresent(head ->
+                        all.add(new Parameter(ModelConfig.SCORE, head.weight().clone(), head.classes(), head.width())));
         return all;
     }
 
@@ -180,14 +181,15 @@ public final class Adapter {
      */
     public Adapter with(List<float[]> values) {
         int count = 2 * matrices.size() + (classifier == null ? 0 : 1);
-        count += (int) matrices.values().stream().filter(LoraMatrices::hasMagnitude).count();
+        count += (int)
+                matrices.values().stream().filter(LoraMatrices::hasMagnitude).count();
         if (values.size() != count) {
             throw new IllegalArgumentException("values for " + values.size() + " of " + count + " parameters");
         }
         Iterator<float[]> next = values.iterator();
         Map<String, LoraMatrices> ordered = new LinkedHashMap<>();
-        matrices.forEach((path, m) -> ordered.put(
-                path, m.with(next.next(), next.next(), m.hasMagnitude() ? next.next() : null)));
+        matrices.forEach((path, m) ->
+                ordered.put(path, m.with(next.next(), next.next(), m.hasMagnitude() ? next.next() : null)));
         ClassifierHead head = classifier == null ? null : classifier.with(next.next());
         return new Adapter(settings, classTokens, ordered, fullHead, saved, head);
     }

@@ -196,8 +196,9 @@ public final class Peft {
     private static void write(
             Path directory, Adapter adapter, ModelConfig config, String baseModel, SafetensorsWriter writer) {
         SavedModules saved = adapter.saved();
-        try (SafetensorsReader beside =
-                saved.weights().isEmpty() ? null : SafetensorsReader.open(saved.weights().file())) {
+        try (SafetensorsReader beside = saved.weights().isEmpty()
+                ? null
+                : SafetensorsReader.open(saved.weights().file())) {
             add(writer, adapter, config);
             saved.weights().tensors().forEach((base, stored) -> writer.add(saved.saved(base), beside, stored));
             Files.createDirectories(directory);

@@ -120,8 +120,8 @@ public final class ModelCheck {
                     .ifPresent(from -> AdapterTokenizer.requireSame(from, settings.model(), encoders, prompts));
             Optional<Adapter> adapter = settings.adapter()
                     .map(from -> TrainedClassifier.adapter(from, config, classifier, classTokens.ids(), false));
-            adapter.ifPresent(read -> BaseWeights.requireUnchanged(
-                    settings.adapter().orElseThrow(), read.saved(), settings.model()));
+            adapter.ifPresent(read ->
+                    BaseWeights.requireUnchanged(settings.adapter().orElseThrow(), read.saved(), settings.model()));
             return new ModelCheck(settings, config, classTokens, prompts, adapter);
         }
     }

@@ -218,11 +218,7 @@ public final class Trainer implements AutoCloseable {
         AdapterSettings wanted = settings.adapter();
         return wanted.from().isPresent()
                 ? TrainedClassifier.adapter(
-                        wanted.from().get(),
-                        config,
-                        set.classifier(),
-                        classTokens,
-                        wanted.headBlock())
+                        wanted.from().get(), config, set.classifier(), classTokens, wanted.headBlock())
                 : Adapter.initialise(config, wanted.lora(), classTokens, settings.seed());
     }
 

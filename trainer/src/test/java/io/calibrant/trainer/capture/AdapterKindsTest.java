@@ -239,8 +239,7 @@ class AdapterKindsTest {
             changing.weightsChanged();
             float[] after = logits(changing);
             assertThat(after).isNotEqualTo(before);
-            try (AdaptedModel fresh =
-                    new AdaptedModel(llama, changing.weights().snapshot())) {
+            try (AdaptedModel fresh = new AdaptedModel(llama, changing.weights().snapshot())) {
                 assertThat(logits(fresh)).isEqualTo(after);
             }
         }
@@ -259,12 +258,11 @@ class AdapterKindsTest {
         LinearShape linear = new LinearShape("model.layers.0.self_attn.q_proj", 20, 24);
         LoraSettings settings = new LoraSettings(2, 4, 0.4, false, LoraTargets.of(linear.path()));
         Random random = new Random(3);
-        LoraMatrices q = new LoraMatrices(
-                linear, 2, floats(random, 40), floats(random, 48), floats(random, 24));
+        LoraMatrices q = new LoraMatrices(linear, 2, floats(random, 40), floats(random, 48), floats(random, 24));
         try (LanguageModel llama = LanguageModel.load(model, TestDevice.get());
                 NDManager manager = llama.newManager();
-                LoraWeights weights =
-                        new LoraWeights(Adapter.of(llama.config(), settings, CLASSES, List.of(q)), manager, DataType.FLOAT32)) {
+                LoraWeights weights = new LoraWeights(
+                        Adapter.of(llama.config(), settings, CLASSES, List.of(q)), manager, DataType.FLOAT32)) {
             NDArray x = Constants.array(manager, floats(random, 100), new Shape(5, 20), DataType.FLOAT32);
             NDArray w = Constants.array(manager, floats(random, 480), new Shape(24, 20), DataType.FLOAT32);
             NDArray bias = Constants.array(manager, floats(random, 24), new Shape(24), DataType.FLOAT32);
@@ -273,7 +271,8 @@ class AdapterKindsTest {
             NDArray seen = Dropout.dropout(x, 0.4f, true).singletonOrThrow();
             NDArray ba = pair.b().matMul(pair.a()).mul(pair.scaling());
             NDArray adapted = w.add(ba);
-            NDArray f = pair.magnitude().div(adapted.mul(adapted).sum(new int[] {1}).sqrt());
+            NDArray f =
+                    pair.magnitude().div(adapted.mul(adapted).sum(new int[] {1}).sqrt());
             NDArray frozen = x.matMul(w.transpose()).add(bias);
             NDArray expected = frozen.add(seen.matMul(w.transpose()).mul(f.sub(1)))
                     .add(seen.matMul(ba.transpose()).mul(f));

@@ -53,8 +53,12 @@ class LiveCurvatureTest {
             assertThat(live.blocks.keySet()).isEqualTo(measured.blocks.keySet());
             assertThat(live.blocks.containsKey("score")).isEqualTo(kind == TinyRun.Kind.CLASSIFIER);
             measured.blocks.forEach((block, of) -> {
-                assertThat(Sums.distance(live.blocks.get(block).large, of.large)).as(block).isLessThan(1e-5);
-                assertThat(Sums.distance(live.blocks.get(block).small, of.small)).as(block).isLessThan(1e-5);
+                assertThat(Sums.distance(live.blocks.get(block).large, of.large))
+                        .as(block)
+                        .isLessThan(1e-5);
+                assertThat(Sums.distance(live.blocks.get(block).small, of.small))
+                        .as(block)
+                        .isLessThan(1e-5);
             });
         }
     }

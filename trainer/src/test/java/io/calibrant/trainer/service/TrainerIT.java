@@ -289,9 +289,14 @@ class TrainerIT extends GoldenTraining {
                 .contains(Phase.FINE_TUNING, Phase.DONE);
     }
 
-    /** What is trained beside LoRA has to be on the topics and in the directory, and a classifier's block in every step. */
+    /**
+     * What is trained beside LoRA has to be on the topics and in the directory, and a classifier's block in every step.
+     */
     @ParameterizedTest
-    @CsvSource({"adapters/base, adapters/dora, questions.jsonl, false", "seqcls/model, seqcls/adapter, train.jsonl, true"})
+    @CsvSource({
+        "adapters/base, adapters/dora, questions.jsonl, false",
+        "seqcls/model, seqcls/adapter, train.jsonl, true"
+    })
     void shouldTrainADoraAndAClassifierFurther(String base, String from, String file, boolean classifier)
             throws IOException {
         Path zoo = Path.of("..", "..", "shared", "zoo");
@@ -312,10 +317,12 @@ class TrainerIT extends GoldenTraining {
                 e -> {});
 
         String block = classifier ? "score" : "model.layers.2.self_attn.v_proj.lora_B";
-        String tensor = "base_model.model." + (classifier ? "score.weight" : block.replace("lora_B", "lora_magnitude_vector"));
+        String tensor =
+                "base_model.model." + (classifier ? "score.weight" : block.replace("lora_B", "lora_magnitude_vector"));
         AdapterBlock sent = read(connection.topics().adapters(), AdapterBlock.class).stream()
                 .map(ConsumerRecord::value)
-                .filter(each -> each.getBlock().equals(block) && each.getCheckpoint().equals("step-2"))
+                .filter(each ->
+                        each.getBlock().equals(block) && each.getCheckpoint().equals("step-2"))
                 .findFirst()
                 .orElseThrow();
         float[] weights = Tensors.floats(classifier ? sent.getWeight() : sent.getMagnitude());
