@@ -8,6 +8,7 @@ import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.service.ModelCheck;
 import io.calibrant.trainer.settings.CheckSettings;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -31,6 +32,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  calibrant check --model Llama-2-7b --adapter my-adapter --questions test.jsonl --limit 4",
             "  calibrant check --model Llama-2-7b --adapter my-adapter --prompt chat.mustache --questions test.jsonl",
+            "  calibrant check --model Llama-2-7b --adapter topics --labels sport,politics --questions texts.jsonl",
             "  calibrant check --model Llama-2-7b --questions test.jsonl --json   # one object a question"
         })
 final class CheckCommand implements Callable<Integer> {
@@ -57,6 +59,14 @@ final class CheckCommand implements Callable<Integer> {
     @Mixin
     private PromptOptions promptOptions;
 
+    @Option(
+            names = "--labels",
+            paramLabel = "A,B,...",
+            split = ",",
+            description = "Choices of questions that name none; of a sequence classifier in the order of its logits."
+                    + " Default: id2label of config.json beside the adapter, else of the model.")
+    private List<String> labels = List.of();
+
     @Option(names = "--limit", paramLabel = "N", description = "Ask the first N questions only. Default: all.")
     private Integer limit;
 
@@ -79,6 +89,7 @@ final class CheckCommand implements Callable<Integer> {
                 Optional.ofNullable(adapter),
                 questions,
                 promptOptions.form(),
+                labels,
                 limit == null ? OptionalInt.empty() : OptionalInt.of(limit),
                 device.device()));
         CheckPrinter printer = new CheckPrinter(new Output(spec), json, check);

@@ -112,6 +112,23 @@ class CheckCommandTest {
     }
 
     @Test
+    void shouldGiveTextsTheLabelsThatAreNamed() throws IOException {
+        Path texts = Files.writeString(
+                directory.resolve("texts.jsonl"), "{\"id\": \"1\", \"text\": \"Which colour?\", \"label\": \"B\"}\n");
+        Path own = Files.writeString(
+                directory.resolve("q.jsonl"),
+                question("1", "B").replace("Red.", "").replace("Blue.", ""));
+
+        assertThat(check(texts, "--json", "--labels", "A,B").out())
+                .isEqualTo(check(own, "--json").out());
+        assertThat(refused(texts)).contains("(or --labels A,B of train and check").hasLineCount(1);
+        assertThat(refused(texts, "--labels", "A,C")).contains("answer must be one of A, C").hasLineCount(1);
+        assertThat(refused(texts, "--labels", "A"))
+                .isEqualTo("calibrant check: --labels must be two labels or more, distinct, with commas between them,"
+                        + " got 'A'\n");
+    }
+
+    @Test
     void shouldMeasureTheQuestionsThatHaveAnswers() throws IOException {
         Path file = Files.writeString(directory.resolve("q.jsonl"), question("1", "A") + question("2", null));
 

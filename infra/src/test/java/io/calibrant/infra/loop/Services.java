@@ -30,34 +30,40 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/** A fitter and a scorer of one run in this JVM, with nothing between them but the broker. */
+/** A fitter and a scorer of a run, or of several, in this JVM, with nothing between them but the broker. */
 final class Services implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofMinutes(15);
 
     private final Connection connection;
-    private final String run;
+    private final List<String> runs;
     private final Fitter fitter;
     private final Scorer scorer;
     private final CompletableFuture<Void> scoring;
 
-    private Services(Connection connection, String run, Fitter fitter, Scorer scorer) {
+    private Services(Connection connection, List<String> runs, Fitter fitter, Scorer scorer) {
         this.connection = connection;
-        this.run = run;
+        this.runs = runs;
         this.fitter = fitter;
         this.scorer = scorer;
-        scoring = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer of " + run).start());
+        scoring = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer of " + runs).start());
     }
 
     static Services start(Connection connection, String run, Path model, int points, Path state) {
+        return start(connection, List.of(run), model, points, state, PollSettings.DEFAULTS);
+    }
+
+    /** With a scorer of several runs, which takes its questions as {@code poll} says. */
+    static Services start(
+            Connection connection, List<String> runs, Path model, int points, Path state, PollSettings poll) {
         FitterSettings defaults = FitterSettings.defaults();
         FitterSettings fitting = defaults.withStateDir(state);
         Fitter fitter = new Fitter(connection, fitting, posterior -> {});
         fitter.start();
         ScorerSettings settings = new ScorerSettings(
-                ServingSettings.of(run, model).withFit(defaults.fit()),
+                ServingSettings.of(runs.get(0), model).withRuns(runs).withFit(defaults.fit()),
                 AnsweringSettings.DEFAULTS.withLink(LinkFunction.MC).withPoints(points),
-                PollSettings.DEFAULTS);
-        return new Services(connection, run, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
+                poll);
+        return new Services(connection, runs, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
     }
 
     /** Runs a trainer to its end. */
@@ -67,11 +73,16 @@ final class Services implements AutoCloseable {
 
     /** Asks, and waits for the answers. */
     Map<String, Answer> ask(List<Question> questions) {
-        return ask(questions, null);
+        return ask(runs.get(0), questions, null);
     }
 
     /** Asks with a fit, and waits for the answers. */
     Map<String, Answer> ask(List<Question> questions, String fit) {
+        return ask(runs.get(0), questions, fit);
+    }
+
+    /** Asks with a run and a fit, or the default one where that is null, and waits for the answers. */
+    Map<String, Answer> ask(String run, List<Question> questions, String fit) {
         Map<String, Answer> answers = new HashMap<>();
         try (TopicReader reader = TopicReading.of(connection)
                 .badRecords(line -> {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.metrics.Metrics;
 import io.calibrant.fitter.service.Fitter;
@@ -25,8 +26,10 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
+import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.prompts.Choice;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
@@ -38,6 +41,7 @@ import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -133,6 +137,114 @@ abstract class WholeLoopTests {
             assertThat(worstP).isLessThanOrEqualTo(tolerance.probability());
             assertThat(worstNovelty).isLessThanOrEqualTo(tolerance.novelty());
         }
+    }
+
+    /**
+     * One adapter, asked in the paper's form, through the same form as a template of one's own, and with prompts that
+     * questions bring along: one run each, from the curvature pass to the answer. Everything that an answer says of its
+     * question is the same double, and so are lambda and log evidence. Prompts go through the model one by one, since
+     * whom one shares a batch with decides its last bits.
+     */
+    @Test
+    void shouldAnswerToTheBitTheSameInThePapersFormByATemplateOfOnesOwnAndVerbatim() throws Exception {
+        assumeTrue(Files.isDirectory(GOLDEN), "the reference data of ../shared/golden is not here");
+        List<Question> training =
+                QuestionFile.read(GOLDEN.resolve("data_mcq/train.jsonl")).subList(0, 16);
+        List<Question> test =
+                QuestionFile.read(GOLDEN.resolve("data_mcq/test.jsonl")).subList(0, 5);
+        List<Question> verbatim =
+                test.stream().map(WholeLoopTests::bringingItsPrompt).toList();
+        Path template = Files.writeString(
+                dir.resolve("own.mustache"),
+                "Select one of the choices that answers the following question: {{{question}}}"
+                        + " Choices: {{#choices}}{{label}}. {{&text}} {{/choices}}Answer:");
+        Path plain = write(dir.resolve("plain.jsonl"), training);
+        Path brought = write(
+                dir.resolve("verbatim.jsonl"),
+                training.stream().map(WholeLoopTests::bringingItsPrompt).toList());
+        Path model = GOLDEN.resolve("model");
+        List<String> runs = List.of("prompt-paper", "prompt-own", "prompt-verbatim");
+        PollSettings oneByOne = PollSettings.DEFAULTS.withBatchSize(1);
+        try (Services services =
+                Services.start(connection(), runs, model, 256, dir.resolve("state"), oneByOne)) {
+            for (String run : runs) {
+                TrainerSettings settings = training(
+                        run,
+                        model,
+                        run.equals("prompt-verbatim") ? brought : plain,
+                        Optional.of(GOLDEN.resolve("adapter_mcq")),
+                        0,
+                        Optional.of(10),
+                        ValidationSource.NONE);
+                services.train(
+                        run.equals("prompt-own")
+                                ? settings.withQuestions(
+                                        settings.questions().withPrompt(PromptForm.read(template.toString())))
+                                : settings);
+            }
+            List<Object> paper = figures(services, services.ask("prompt-paper", test, null), test);
+
+            assertThat(figures(services, services.ask("prompt-own", test, null), test))
+                    .isEqualTo(paper);
+            assertThat(figures(services, services.ask("prompt-verbatim", verbatim, null), verbatim))
+                    .isEqualTo(paper);
+            List<Question> others = again(verbatim, "-verbatim");
+            assertThat(figures(services, services.ask("prompt-paper", others, null), others))
+                    .as("beside plain ones in one run")
+                    .isEqualTo(paper);
+        }
+    }
+
+    /** What answers say, but for the names of question and run; and what their posterior rests on. */
+    private static List<Object> figures(Services services, Map<String, Answer> answers, List<Question> questions) {
+        List<Object> figures = new ArrayList<>();
+        for (Question question : questions) {
+            Answer answer = answers.get(question.id());
+            figures.add(List.of(
+                    answer.getLabels(),
+                    answer.getProbabilities(),
+                    answer.getMapProbabilities(),
+                    answer.getContrastMean(),
+                    answer.getContrastCovariance(),
+                    answer.getEntropy(),
+                    answer.getExpectedEntropy(),
+                    answer.getMutualInformation(),
+                    answer.getNovelty()));
+        }
+        Posterior posterior = services.posterior(answers.get(questions.get(0).id()));
+        figures.add(List.of(posterior.getBlocks().get(0).getLambda(), posterior.getLogEvidence()));
+        return figures;
+    }
+
+    /** The question with the paper's prompt for its own. */
+    private static Question bringingItsPrompt(Question question) {
+        return new Question(
+                question.id(),
+                question.question(),
+                question.context(),
+                question.choices(),
+                question.answer(),
+                PromptForm.PAPER.text(question));
+    }
+
+    private static Path write(Path file, List<Question> questions) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        StringBuilder lines = new StringBuilder();
+        for (Question question : questions) {
+            ObjectNode node = json.createObjectNode()
+                    .put("id", question.id())
+                    .put("question", question.question())
+                    .put("answer", question.answer());
+            question.choices().forEach(choice -> node.withArray("choices")
+                    .addObject()
+                    .put("label", choice.label())
+                    .put("text", choice.text()));
+            if (question.prompt() != null) {
+                node.put("prompt", question.prompt());
+            }
+            lines.append(node).append('\n');
+        }
+        return Files.writeString(file, lines);
     }
 
     /** Without a block for the head on a causal model as base, with one on a base that has another head. */
@@ -303,7 +415,12 @@ abstract class WholeLoopTests {
     private static List<Question> again(List<Question> questions, String suffix) {
         return questions.stream()
                 .map(each -> new Question(
-                        each.id() + suffix, each.question(), each.context(), each.choices(), each.answer()))
+                        each.id() + suffix,
+                        each.question(),
+                        each.context(),
+                        each.choices(),
+                        each.answer(),
+                        each.prompt()))
                 .toList();
     }
 

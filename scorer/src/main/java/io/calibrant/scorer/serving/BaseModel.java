@@ -62,7 +62,7 @@ public record BaseModel(
      */
     public static BaseModel load(Path directory, ComputeDevice where, BaseFormat format, Optional<Path> adapter) {
         Device device = where.resolve();
-        PromptTokenizer tokenizer = PromptTokenizer.load(directory);
+        PromptTokenizer tokenizer = PromptTokenizer.loadWithEnd(directory);
         try {
             SpecialTokens special = SpecialTokens.read(directory);
             ReplacedWeights replaced =
@@ -85,13 +85,17 @@ public record BaseModel(
      * Checks that the run was trained on this model.
      *
      * @throws ConfigurationException naming both digests if it was not; a run without a digest is not checked
+     * @throws MisfitException naming the tokenizer's file if it ends every text, where labels have to follow
      */
     void requireModelOf(Run run) {
         requireFormatOf(run);
+        if (!RunAdapter.isClassifier(run)) {
+            requireOpenEnd();
+        }
         if (run.getModelDigest().isEmpty()) {
             return;
         }
-        String changes = SpecialTokens.changes(directory, tokenizer, true);
+        String changes = SpecialTokens.changes(directory, tokenizer, namesEnd(run));
         String own = digest(changes);
         if (!own.equals(run.getModelDigest()) && !isModelWithoutEnd(run, changes)) {
             String asked = run.getSettings().get(ReplacedWeights.SETTING);
@@ -114,6 +118,14 @@ public record BaseModel(
         }
     }
 
+    private void requireOpenEnd() {
+        try {
+            tokenizer.requireOpenEnd();
+        } catch (IllegalArgumentException e) {
+            throw new MisfitException(e);
+        }
+    }
+
     /**
      * Rounded to four bits a model is another one, and so it is where it is rounded from another type. Otherwise the
      * type is the scorer's choice.
@@ -133,12 +145,20 @@ public record BaseModel(
                 trained.type() + as);
     }
 
+    /** Whether the end of sequence is a part of a digest: it is none where no prompt of the run names it. */
+    private static boolean namesEnd(Run run) {
+        return Boolean.parseBoolean(run.getSettings().getOrDefault(PromptForm.NAMES_END, "true"));
+    }
+
     /**
-     * Where no prompt of a run names the end of sequence, its digest may leave it out.
+     * Records from before the trainer said so: where labels and template do not name it, the digest may leave it out.
      *
      * @param with what tokenizer_config.json changes, with the end of sequence
      */
     private boolean isModelWithoutEnd(Run run, String with) {
+        if (run.getSettings().containsKey(PromptForm.NAMES_END)) {
+            return false;
+        }
         String without = SpecialTokens.changes(directory, tokenizer, false);
         PromptForm form = RunPrompt.of(run);
         boolean named = form.isPaper()

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.TaskType;
 import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.TinyModel;
 import io.calibrant.trainer.digest.ModelDigest;
@@ -17,6 +18,7 @@ import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ReplacedWeights;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -160,7 +162,31 @@ class BaseModelTest {
             assertThat(model.special().eos()).hasValue(2);
             assertThatCode(() -> model.requireModelOf(run)).doesNotThrowAnyException();
             run.setClassTokens(List.of(new ClassToken("False", 6), new ClassToken("True", 5)));
+            // The trainer knows whether one does, and says so: labels True and False may stand behind other prompts.
+            run.setSettings(Map.of(PromptForm.NAMES_END, "false"));
+            assertThatCode(() -> model.requireModelOf(run)).doesNotThrowAnyException();
+            run.setClassTokens(List.of(new ClassToken("A", 7), new ClassToken("B", 8)));
+            run.setSettings(Map.of(PromptForm.NAMES_END, "true"));
             assertThatThrownBy(() -> model.requireModelOf(run)).hasMessageContaining("the base model of run 'r'");
+        }
+    }
+
+    /** A classifier reads what stands behind a text; a label could not follow it. */
+    @Test
+    void shouldTakeATokenizerThatEndsTextsForASequenceClassifierOnly() throws IOException {
+        TinyModel.write(directory);
+        Files.writeString(
+                directory.resolve("tokenizer_config.json"), "{\"add_eos_token\": true, \"eos_token\": \"</s>\"}");
+        Run run = Run.newBuilder()
+                .setRunId("r")
+                .setTaskType(TaskType.SEQ_CLS)
+                .build();
+        try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU)) {
+            assertThatCode(() -> model.requireModelOf(run)).doesNotThrowAnyException();
+            run.setTaskType(TaskType.CAUSAL_LM);
+            assertThatThrownBy(() -> model.requireModelOf(run))
+                    .isInstanceOf(MisfitException.class)
+                    .hasMessageContaining("tokenizer_config.json: add_eos_token must be false");
         }
     }
 }

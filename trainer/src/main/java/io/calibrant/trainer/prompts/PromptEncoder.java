@@ -96,7 +96,7 @@ public final class PromptEncoder {
             throw Refusal.of(
                     "choices of question '" + question.id() + "'",
                     Question.MIN_CHOICES + " to " + Question.MAX_CHOICES
-                            + " (or train --labels A,B for all that name none)",
+                            + " (or --labels A,B of train and check, for all that name none)",
                     "none");
         }
         return question.orChoicesOf(labels);
@@ -156,7 +156,7 @@ public final class PromptEncoder {
         Question question = withChoices(asked);
         long[] plain = plain(question, text);
         if (classifier != null) {
-            long[] ids = prefixed(text, plain, 0);
+            long[] ids = surrounded(text, plain);
             return new TokenizedPrompt(
                     question,
                     text,
@@ -187,6 +187,14 @@ public final class PromptEncoder {
         long[] prefix = adds(text, plain) ? tokenizer.prefix() : new long[0];
         long[] ids = Arrays.copyOf(prefix, prefix.length + plain.length + more);
         System.arraycopy(plain, 0, ids, prefix.length, plain.length);
+        return ids;
+    }
+
+    /** With the tokenizer's special tokens at both ends, if they are added: a classifier reads behind them. */
+    private long[] surrounded(String text, long[] plain) {
+        long[] suffix = adds(text, plain) ? tokenizer.suffix() : new long[0];
+        long[] ids = prefixed(text, plain, suffix.length);
+        System.arraycopy(suffix, 0, ids, ids.length - suffix.length, suffix.length);
         return ids;
     }
 

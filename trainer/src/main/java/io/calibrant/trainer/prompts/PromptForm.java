@@ -26,6 +26,9 @@ public record PromptForm(
     /** Names {@link #PAPER} where a file is expected. */
     public static final String PAPER_NAME = "paper";
 
+    /** Setting of a run: whether a prompt of its questions may hold the end of sequence by its name. */
+    public static final String NAMES_END = "promptsNameEnd";
+
     /** A longer one has no place in the record of a run. */
     private static final long MOST_BYTES = 1L << 19;
 

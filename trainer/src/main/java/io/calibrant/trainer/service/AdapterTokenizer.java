@@ -23,6 +23,7 @@ final class AdapterTokenizer {
     /**
      * Compares the tokens of all questions.
      *
+     * @param tokenizers loads the tokenizer of the adapter's directory
      * @param encoders make what reads questions with a tokenizer, as the model's did
      * @param prompts as the model's tokenizer made them
      * @throws IllegalArgumentException naming both files and the first question of which they make other tokens
@@ -30,13 +31,14 @@ final class AdapterTokenizer {
     static void requireSame(
             Path adapter,
             Path model,
+            Function<Path, PromptTokenizer> tokenizers,
             Function<PromptTokenizer, PromptEncoder> encoders,
             List<TokenizedPrompt> prompts) {
         if (!Files.exists(adapter.resolve(TOKENIZER))
                 || (isSame(adapter, model, TOKENIZER) && isSame(adapter, model, SETTINGS))) {
             return;
         }
-        try (PromptTokenizer own = PromptTokenizer.loadOfAdapter(adapter)) {
+        try (PromptTokenizer own = tokenizers.apply(adapter)) {
             PromptEncoder encoder = encoders.apply(own);
             for (TokenizedPrompt prompt : prompts) {
                 TokenizedPrompt other = encoder.encode(prompt.question());

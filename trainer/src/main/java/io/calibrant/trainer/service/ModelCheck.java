@@ -101,10 +101,10 @@ public final class ModelCheck {
                 all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
         Optional<SequenceClassifier> classifier =
-                settings.adapter().flatMap(from -> SequenceClassifier.read(from, settings.model(), config, List.of()));
+                settings.adapter().flatMap(from -> SequenceClassifier.read(from, settings.model(), config, settings.labels()));
         Function<PromptTokenizer, PromptEncoder> encoders =
-                TrainedClassifier.encoders(classifier, settings.model(), settings.prompt(), special.eos(), List.of());
-        try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
+                TrainedClassifier.encoders(classifier, settings.model(), settings.prompt(), special.eos(), settings.labels());
+        try (PromptTokenizer tokenizer = TrainedClassifier.tokenizer(classifier, settings.model())) {
             List<TokenizedPrompt> prompts = encoders.apply(tokenizer).encode(questions);
             ClassTokens classTokens = TrainedClassifier.classTokens(classifier, prompts);
             prompts.forEach(prompt -> requireFitting(prompt, settings, config));
@@ -117,7 +117,12 @@ public final class ModelCheck {
                             settings.model(),
                             config.vocabularySize()));
             settings.adapter()
-                    .ifPresent(from -> AdapterTokenizer.requireSame(from, settings.model(), encoders, prompts));
+                    .ifPresent(from -> AdapterTokenizer.requireSame(
+                            from,
+                            settings.model(),
+                            TrainedClassifier.tokenizerOfAdapter(classifier),
+                            encoders,
+                            prompts));
             Optional<Adapter> adapter = settings.adapter()
                     .map(from -> TrainedClassifier.adapter(from, config, classifier, classTokens.ids(), false));
             adapter.ifPresent(read ->

@@ -4,6 +4,7 @@ import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.ReplacedWeights;
+import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.RunDescription;
@@ -40,6 +41,7 @@ final class RunDescriptions {
         record.put("statisticsType", settings.streaming().rowType().name());
         record.put("checkpointEvery", Integer.toString(settings.curvature().checkpointEvery()));
         record.put("validationQuestions", Integer.toString(set.validation().size()));
+        record.put(PromptForm.NAMES_END, Boolean.toString(set.namesEnd()));
         record.putAll(settings.base().settings());
         ReplacedWeights replaced = adapter.saved().weights();
         if (!replaced.isEmpty()) {

@@ -60,6 +60,16 @@ final class TrainedClassifier {
                 .orElseGet(() -> new PromptEncoder(form, tokenizer, eos).withLabels(labels));
     }
 
+    /** The tokenizer of a directory: a classifier reads what it puts behind a text, where no label could follow. */
+    static PromptTokenizer tokenizer(Optional<SequenceClassifier> classifier, Path model) {
+        return classifier.isPresent() ? PromptTokenizer.loadWithEnd(model) : PromptTokenizer.load(model);
+    }
+
+    /** The same of an adapter's directory, to compare the tokens. */
+    static Function<Path, PromptTokenizer> tokenizerOfAdapter(Optional<SequenceClassifier> classifier) {
+        return classifier.isPresent() ? PromptTokenizer::loadWithEnd : PromptTokenizer::loadOfAdapter;
+    }
+
     /** How questions are asked: the paper's form is none of a classifier. */
     static PromptForm form(Optional<SequenceClassifier> classifier, PromptForm asked) {
         return classifier.isPresent() && asked.isPaper() ? PromptForm.TEXT : asked;

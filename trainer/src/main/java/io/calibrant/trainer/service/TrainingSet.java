@@ -40,6 +40,7 @@ import java.util.function.Function;
  * @param classTokens all labels of both
  * @param pad id that fills batches
  * @param form how questions are asked
+ * @param namesEnd whether a prompt may hold the end of sequence by its name
  * @param tokenizerChanges what the model's tokenizer_config.json changes, for the model's digest
  */
 record TrainingSet(
@@ -50,6 +51,7 @@ record TrainingSet(
         ClassTokens classTokens,
         int pad,
         PromptForm form,
+        boolean namesEnd,
         String tokenizerChanges) {
     /**
      * Reads all of it.
@@ -69,7 +71,7 @@ record TrainingSet(
         PromptForm form = TrainedClassifier.form(classifier, wanted.prompt());
         Function<PromptTokenizer, PromptEncoder> encoders =
                 TrainedClassifier.encoders(classifier, settings.model(), form, special.eos(), wanted.labels());
-        try (PromptTokenizer tokenizer = PromptTokenizer.load(settings.model())) {
+        try (PromptTokenizer tokenizer = TrainedClassifier.tokenizer(classifier, settings.model())) {
             PromptLengths lengths = new PromptLengths(settings, config, encoders.apply(tokenizer), notes);
             List<TokenizedPrompt> training = new ArrayList<>(lengths.fitting(wanted.file(), labelled));
             List<TokenizedPrompt> validation = others.isPresent()
@@ -91,11 +93,17 @@ record TrainingSet(
                         "label '" + token.label() + "'", token.tokenId(), settings.model(), config.vocabularySize());
             }
             if (settings.adapter().from().isPresent()) {
-                AdapterTokenizer.requireSame(settings.adapter().from().get(), settings.model(), encoders, all);
+                AdapterTokenizer.requireSame(
+                        settings.adapter().from().get(),
+                        settings.model(),
+                        TrainedClassifier.tokenizerOfAdapter(classifier),
+                        encoders,
+                        all);
             }
             if (classifier.isEmpty()) {
                 PromptEnd.note(form, all.get(0)).ifPresent(notes);
             }
+            boolean namesEnd = form.namesEnd(questions(all));
             return new TrainingSet(
                     classTokens.place(training),
                     questions(validation),
@@ -104,7 +112,8 @@ record TrainingSet(
                     classTokens,
                     special.pad(),
                     form,
-                    SpecialTokens.changes(settings.model(), tokenizer, form.namesEnd(questions(all))));
+                    namesEnd,
+                    SpecialTokens.changes(settings.model(), tokenizer, namesEnd));
         }
     }
 

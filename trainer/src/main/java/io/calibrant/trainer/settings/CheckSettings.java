@@ -5,6 +5,7 @@ import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.ComputeDevice;
 import io.calibrant.trainer.prompts.PromptForm;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -16,6 +17,7 @@ import java.util.OptionalInt;
  * @param adapter PEFT directory; empty for the model alone
  * @param questions with or without answers
  * @param prompt how they are asked
+ * @param labels choices of the questions that name none, as {@link QuestionSettings#labels}
  * @param limit how many questions are asked, from the first; empty for all
  * @param device where the model is computed
  */
@@ -25,10 +27,12 @@ public record CheckSettings(
         Optional<Path> adapter,
         Path questions,
         PromptForm prompt,
+        List<String> labels,
         OptionalInt limit,
         ComputeDevice device) {
     /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public CheckSettings {
+        labels = QuestionSettings.distinct(labels);
         limit.ifPresent(most -> Require.atLeast("--limit", most, 1));
     }
 }

@@ -27,12 +27,17 @@ public record QuestionSettings(
     /** @throws io.calibrant.schemas.ConfigurationException naming the flag, its value and what is accepted */
     public QuestionSettings {
         Require.atLeast("--max-length", maxLength, 1);
-        labels = List.copyOf(labels);
+        labels = distinct(labels);
+    }
+
+    /** A copy of {@code --labels}, checked; none is well, too. */
+    static List<String> distinct(List<String> labels) {
         Require.that(
                 labels.isEmpty() || (labels.size() > 1 && new HashSet<>(labels).size() == labels.size()),
                 "--labels",
                 String.join(",", labels),
                 "two labels or more, distinct, with commas between them");
+        return List.copyOf(labels);
     }
 
     /** Of questions that name their choices. */

@@ -36,6 +36,9 @@ public final class PublishedRun {
      */
     private static final Set<String> NAMES = Set.of("runId", "createdAt", "modelId", "trainingTexts", "generation");
 
+    /** What questions and template decide: a run from before it was recorded can be resumed. */
+    private static final Set<String> DECIDED = Set.of(PromptForm.NAMES_END);
+
     /**
      * What becomes of the name of a run.
      *
@@ -157,6 +160,7 @@ public final class PublishedRun {
             }
         }
         settings.putAll(new TreeMap<>(run.getSettings()));
+        settings.keySet().removeAll(DECIDED);
         return settings;
     }
 

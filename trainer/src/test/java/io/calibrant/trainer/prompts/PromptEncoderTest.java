@@ -3,6 +3,9 @@ package io.calibrant.trainer.prompts;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -10,6 +13,7 @@ import java.util.OptionalInt;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class PromptEncoderTest {
     private static final List<Choice> AB = List.of(new Choice("A", "13."), new Choice("B", "10."));
@@ -52,6 +56,38 @@ class PromptEncoderTest {
         assertThat(PromptEncoder.paper(tokenizer, OptionalInt.of(EOS))
                         .text(new Question("q", "is it", "", FALSE_TRUE, null)))
                 .isEqualTo("Answer the question with only True or False: is it</s>");
+    }
+
+    /** As a tokenizer of transformers with add_eos_token reads a text; logits are those at the last token that counts. */
+    @Test
+    void shouldReadTheEndBehindTheTextOfAClassifierOnly(@TempDir Path directory) throws IOException {
+        Files.copy(Path.of("src", "test", "resources", "golden", "tokenizer.json"), directory.resolve("tokenizer.json"));
+        Files.writeString(
+                directory.resolve("tokenizer_config.json"), "{\"add_eos_token\": true, \"eos_token\": \"</s>\"}");
+        Question question = new Question("q", "It is red.", null, List.of(), null);
+        Question begun = new Question("q", null, null, List.of(), null, "<s>It is red.");
+        try (PromptTokenizer ending = PromptTokenizer.loadWithEnd(directory)) {
+            long[] text = tokenizer.encode("It is red.");
+            PromptEncoder encoder = new PromptEncoder(PromptForm.TEXT, ending, OptionalInt.of(EOS));
+            List<String> labels = List.of("red", "green");
+            PromptEncoder classifier = encoder.ofClassifier(labels, OptionalInt.empty());
+
+            assertThat(classifier.encode(question).ids())
+                    .startsWith(text)
+                    .endsWith(EOS)
+                    .hasSize(text.length + 1);
+            assertThat(encoder.ofClassifier(labels, OptionalInt.of(EOS))
+                            .encode(question)
+                            .ids())
+                    .as("an end that is the padding's token does not count")
+                    .isEqualTo(text);
+            assertThat(new PromptEncoder(PromptForm.of("{{{question}}}"), ending, OptionalInt.of(EOS))
+                            .ofClassifier(labels, OptionalInt.empty())
+                            .encode(begun)
+                            .ids())
+                    .as("a text that begins with the special tokens has its own")
+                    .isEqualTo(text);
+        }
     }
 
     @Test

@@ -132,6 +132,40 @@ class PromptTokenizerTest {
         }
     }
 
+    /** What transformers puts behind a text; the class token of a causal model cannot follow it. */
+    @Test
+    void shouldKeepTheEndOfATextForWhoeverReadsItThere() throws IOException {
+        String appends = golden().replaceFirst(
+                        "(?s)(\"single\": \\[.*?\"Sequence\".*?\\}\\s*\\})",
+                        "$1, {\"SpecialToken\": {\"id\": \"<s>\", \"type_id\": 0}}");
+        Files.writeString(directory.resolve("tokenizer.json"), appends);
+        Path settings = directory.resolve("tokenizer_config.json");
+        assertEnds("post_processor must be one that adds nothing", true, 0);
+        Files.writeString(settings, "{\"add_eos_token\": true, \"eos_token\": \"</s>\"}");
+        assertEnds("add_eos_token must be false", false, 1);
+        Files.writeString(settings, "{\"add_eos_token\": true}");
+        assertEnds("add_eos_token must be false", true, 0);
+        Files.writeString(settings, "{\"add_eos_token\": false}");
+        assertEnds("", false);
+        Files.writeString(directory.resolve("tokenizer.json"), golden());
+        assertEnds("", true);
+        Files.writeString(settings, "{\"add_eos_token\": true, \"eos_token\": \"<end>\"}");
+        assertThatThrownBy(() -> PromptTokenizer.loadWithEnd(directory))
+                .hasMessageContaining("tokenizer_config.json: eos_token must be a token of tokenizer.json, got '<end>'");
+    }
+
+    private void assertEnds(String refusal, boolean isAsInTheFile, long... suffix) {
+        try (PromptTokenizer tokenizer = PromptTokenizer.loadWithEnd(directory)) {
+            assertThat(tokenizer.suffix()).containsExactly(suffix);
+            assertThat(tokenizer.changes().isEmpty()).isEqualTo(isAsInTheFile);
+            if (refusal.isEmpty()) {
+                tokenizer.requireOpenEnd();
+            } else {
+                assertThatThrownBy(tokenizer::requireOpenEnd).hasMessageContaining(refusal);
+            }
+        }
+    }
+
     @Test
     void shouldSayHowToMakeATokenizerJson() throws IOException {
         Files.createFile(directory.resolve("tokenizer.model"));

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.calibrant.trainer.TinyDirectory;
 import io.calibrant.trainer.TinyQuestions;
 import io.calibrant.trainer.TinyRun;
+import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.model.BaseQuantization;
 import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.prompts.LabelTokens;
 import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.StreamingSettings;
@@ -17,11 +19,16 @@ import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.RowType;
 import io.calibrant.trainer.statistics.RunDescription;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class RunDescriptionsTest {
     @TempDir
@@ -83,6 +90,31 @@ class RunDescriptionsTest {
         assertThat(run.settings()).containsEntry("baseDtype", "BF16").containsEntry("baseQuantization", "nf4");
         assertThat(BaseFormat.of(run.settings())).isEqualTo(format);
         assertThat(BaseFormat.of(describe(settings).settings())).isEqualTo(BaseFormat.F32);
+    }
+
+    /** Whether a prompt names the end of sequence decides the digest, and no scorer can tell it from the labels. */
+    @ParameterizedTest
+    @CsvSource({"A B, '', false", "True False, '', true", "True False, prompt, false", "True False Unknown, '', false"})
+    void shouldSayWhetherAPromptNamesTheEndOfSequence(String labels, String prompt, boolean named) throws IOException {
+        Path model = settings.model();
+        Path config = model.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replace("\"eos_token_id\": 1", "\"eos_token_id\": [2, 1]"));
+        Files.writeString(model.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
+        String choices = Stream.of(labels.split(" "))
+                .map(label -> "{\"label\": \"" + label + "\", \"text\": \"\"}")
+                .collect(Collectors.joining(", ", "\"choices\": [", "]"));
+        Files.writeString(
+                settings.questions().file(),
+                "{\"id\": \"1\", \"question\": \"Is it?\", " + choices + ", \"answer\": \"" + labels.split(" ")[0] + "\""
+                        + (prompt.isEmpty() ? "" : ", \"prompt\": \"Is it? Answer:\"") + "}\n");
+
+        RunDescription run = describe(settings.withQuestions(settings.questions()
+                .withPrompt(PromptForm.PAPER.withLabelTokens(LabelTokens.FIRST))));
+
+        assertThat(run.settings()).containsEntry(PromptForm.NAMES_END, Boolean.toString(named));
+        assertThat(run.modelDigest().equals(ModelDigest.of(model)))
+                .as("the digest of the files alone")
+                .isEqualTo(!named);
     }
 
     private static RunDescription describe(TrainerSettings settings) {

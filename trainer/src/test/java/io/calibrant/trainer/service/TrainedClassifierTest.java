@@ -14,12 +14,14 @@ import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.QuestionSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.RunDescription;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** A run of a sequence classifier, from its directories. */
 class TrainedClassifierTest {
@@ -35,9 +37,13 @@ class TrainedClassifierTest {
         assumeTrue(Files.isDirectory(ZOO), ZOO + " is not here");
     }
 
+    private static TrainingSet read(TrainerSettings settings) {
+        return TrainingSet.read(settings, ModelConfig.read(settings.model()), note -> {});
+    }
+
     private static RunDescription describe(TrainerSettings settings) {
         ModelConfig config = ModelConfig.read(settings.model());
-        TrainingSet set = TrainingSet.read(settings, config, note -> {});
+        TrainingSet set = read(settings);
         Optional<SequenceClassifier> classifier = TrainedClassifier.read(settings, config);
         Adapter adapter = TrainedClassifier.adapter(
                 settings.adapter().from().orElseThrow(),
@@ -81,6 +87,36 @@ class TrainedClassifierTest {
                         .classTokens()
                         .size())
                 .isEqualTo(3);
+    }
+
+    /** The tokens that the classifier was trained with, also behind its texts. */
+    @Test
+    void shouldReadTheTokensThatTheTokenizerPutsBehindATextAndMissThoseOfTheAdaptersOwn(@TempDir Path directory)
+            throws IOException {
+        Path adapter = Files.createDirectory(directory.resolve("adapter"));
+        Path model = Files.createDirectory(directory.resolve("model"));
+        for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+            Files.copy(ZOO.resolve("adapter").resolve(name), adapter.resolve(name));
+        }
+        for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")) {
+            Files.copy(ZOO.resolve("model").resolve(name), model.resolve(name));
+        }
+        TrainerSettings own = settings.withModel(model).withAdapter(AdapterSettings.DEFAULT.withFrom(adapter));
+        String ending = "{\"add_eos_token\": true, \"eos_token\": \"</s>\"}";
+        Files.copy(model.resolve("tokenizer.json"), adapter.resolve("tokenizer.json"));
+        Files.writeString(adapter.resolve("tokenizer_config.json"), ending);
+        TrainingSet plain = read(settings);
+
+        assertThatThrownBy(() -> read(own))
+                .hasMessageContainingAll("of the adapter must make the tokens", "the adapter was trained with its own");
+        Files.writeString(model.resolve("tokenizer_config.json"), ending);
+        TrainingSet ended = read(own);
+
+        for (int i = 0; i < plain.prompts().size(); i++) {
+            long[] ids = plain.prompts().get(i).ids();
+            assertThat(ended.prompts().get(i).ids()).startsWith(ids).endsWith(1).hasSize(ids.length + 1);
+        }
+        assertThat(ended.tokenizerChanges()).isNotEqualTo(plain.tokenizerChanges());
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.calibrant.schemas.avro.FisherType;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.registry.TrustedRecords;
+import io.calibrant.trainer.prompts.PromptForm;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -37,6 +38,14 @@ class PublishedRunTest {
         earlier.keySet().removeAll(List.of("scalings", "savedWeights"));
         assertThat(earlier).hasSize(here.size() - 2);
         assertThat(PublishedRun.difference(earlier, here)).isEmpty();
+    }
+
+    @Test
+    void shouldNotMindWhatAnEarlierVersionDidNotRecord() {
+        Run here = Run.newBuilder(THERE)
+                .setSettings(Map.of("steps", "400", "batchSize", "4", PromptForm.NAMES_END, "true"))
+                .build();
+        assertThat(PublishedRun.difference(THERE, here)).isEmpty();
     }
 
     @Test
