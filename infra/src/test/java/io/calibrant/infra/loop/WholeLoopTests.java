@@ -143,7 +143,8 @@ abstract class WholeLoopTests {
      * One adapter, asked in the paper's form, through the same form as a template of one's own, and with prompts that
      * questions bring along: one run each, from the curvature pass to the answer. Everything that an answer says of its
      * question is the same double, and so are lambda and log evidence. Prompts go through the model one by one, since
-     * whom one shares a batch with decides its last bits.
+     * whom one shares a batch with decides its last bits; and factors are kept in full, since the name of a run decides
+     * what is drawn for fewer columns.
      */
     @Test
     void shouldAnswerToTheBitTheSameInThePapersFormByATemplateOfOnesOwnAndVerbatim() throws Exception {
@@ -174,7 +175,7 @@ abstract class WholeLoopTests {
                         run.equals("prompt-verbatim") ? brought : plain,
                         Optional.of(GOLDEN.resolve("adapter_mcq")),
                         0,
-                        Optional.of(10),
+                        Optional.empty(),
                         ValidationSource.NONE);
                 services.train(
                         run.equals("prompt-own")
@@ -216,13 +217,15 @@ abstract class WholeLoopTests {
         return figures;
     }
 
-    /** The question with the paper's prompt for its own. */
+    /** The question with the paper's prompt for its own, and with nothing else that could be rendered. */
     private static Question bringingItsPrompt(Question question) {
         return new Question(
                 question.id(),
-                question.question(),
-                question.context(),
-                question.choices(),
+                null,
+                null,
+                question.choices().stream()
+                        .map(choice -> new Choice(choice.label(), ""))
+                        .toList(),
                 question.answer(),
                 PromptForm.PAPER.text(question));
     }
