@@ -121,8 +121,12 @@ class CheckCommandTest {
 
         assertThat(check(texts, "--json", "--labels", "A,B").out())
                 .isEqualTo(check(own, "--json").out());
-        assertThat(refused(texts)).contains("(or --labels A,B of train and check").hasLineCount(1);
-        assertThat(refused(texts, "--labels", "A,C")).contains("answer must be one of A, C").hasLineCount(1);
+        assertThat(refused(texts))
+                .contains("(or --labels A,B of train and check")
+                .hasLineCount(1);
+        assertThat(refused(texts, "--labels", "A,C"))
+                .contains("answer must be one of A, C")
+                .hasLineCount(1);
         assertThat(refused(texts, "--labels", "A"))
                 .isEqualTo("calibrant check: --labels must be two labels or more, distinct, with commas between them,"
                         + " got 'A'\n");

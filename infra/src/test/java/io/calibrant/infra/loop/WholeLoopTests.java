@@ -166,8 +166,7 @@ abstract class WholeLoopTests {
         Path model = GOLDEN.resolve("model");
         List<String> runs = List.of("prompt-paper", "prompt-own", "prompt-verbatim");
         PollSettings oneByOne = PollSettings.DEFAULTS.withBatchSize(1);
-        try (Services services =
-                Services.start(connection(), runs, model, 256, dir.resolve("state"), oneByOne)) {
+        try (Services services = Services.start(connection(), runs, model, 256, dir.resolve("state"), oneByOne)) {
             for (String run : runs) {
                 TrainerSettings settings = training(
                         run,
@@ -238,10 +237,11 @@ abstract class WholeLoopTests {
                     .put("id", question.id())
                     .put("question", question.question())
                     .put("answer", question.answer());
-            question.choices().forEach(choice -> node.withArray("choices")
-                    .addObject()
-                    .put("label", choice.label())
-                    .put("text", choice.text()));
+            question.choices()
+                    .forEach(choice -> node.withArray("choices")
+                            .addObject()
+                            .put("label", choice.label())
+                            .put("text", choice.text()));
             if (question.prompt() != null) {
                 node.put("prompt", question.prompt());
             }

@@ -177,10 +177,7 @@ class BaseModelTest {
         TinyModel.write(directory);
         Files.writeString(
                 directory.resolve("tokenizer_config.json"), "{\"add_eos_token\": true, \"eos_token\": \"</s>\"}");
-        Run run = Run.newBuilder()
-                .setRunId("r")
-                .setTaskType(TaskType.SEQ_CLS)
-                .build();
+        Run run = Run.newBuilder().setRunId("r").setTaskType(TaskType.SEQ_CLS).build();
         try (BaseModel model = BaseModel.load(directory, ComputeDevice.CPU)) {
             assertThatCode(() -> model.requireModelOf(run)).doesNotThrowAnyException();
             run.setTaskType(TaskType.CAUSAL_LM);

@@ -142,7 +142,13 @@ public final class PromptTokenizer implements AutoCloseable {
         if (end == End.KEPT) {
             suffix = settings.addEos().isEmpty()
                     ? behind
-                    : named(behind, file, settings.file(), "eos", settings.addEos().get(), settings.eos());
+                    : named(
+                            behind,
+                            file,
+                            settings.file(),
+                            "eos",
+                            settings.addEos().get(),
+                            settings.eos());
         }
         String changes = Arrays.equals(prefix, before) && Arrays.equals(suffix, behind)
                 ? ""

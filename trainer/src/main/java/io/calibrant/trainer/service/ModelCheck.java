@@ -100,10 +100,10 @@ public final class ModelCheck {
         List<Question> questions =
                 all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
-        Optional<SequenceClassifier> classifier =
-                settings.adapter().flatMap(from -> SequenceClassifier.read(from, settings.model(), config, settings.labels()));
-        Function<PromptTokenizer, PromptEncoder> encoders =
-                TrainedClassifier.encoders(classifier, settings.model(), settings.prompt(), special.eos(), settings.labels());
+        Optional<SequenceClassifier> classifier = settings.adapter()
+                .flatMap(from -> SequenceClassifier.read(from, settings.model(), config, settings.labels()));
+        Function<PromptTokenizer, PromptEncoder> encoders = TrainedClassifier.encoders(
+                classifier, settings.model(), settings.prompt(), special.eos(), settings.labels());
         try (PromptTokenizer tokenizer = TrainedClassifier.tokenizer(classifier, settings.model())) {
             List<TokenizedPrompt> prompts = encoders.apply(tokenizer).encode(questions);
             ClassTokens classTokens = TrainedClassifier.classTokens(classifier, prompts);

@@ -58,10 +58,13 @@ class PromptEncoderTest {
                 .isEqualTo("Answer the question with only True or False: is it</s>");
     }
 
-    /** As a tokenizer of transformers with add_eos_token reads a text; logits are those at the last token that counts. */
+    /**
+     * As a tokenizer of transformers with add_eos_token reads a text; logits are those at the last token that counts.
+     */
     @Test
     void shouldReadTheEndBehindTheTextOfAClassifierOnly(@TempDir Path directory) throws IOException {
-        Files.copy(Path.of("src", "test", "resources", "golden", "tokenizer.json"), directory.resolve("tokenizer.json"));
+        Files.copy(
+                Path.of("src", "test", "resources", "golden", "tokenizer.json"), directory.resolve("tokenizer.json"));
         Files.writeString(
                 directory.resolve("tokenizer_config.json"), "{\"add_eos_token\": true, \"eos_token\": \"</s>\"}");
         Question question = new Question("q", "It is red.", null, List.of(), null);

@@ -151,7 +151,8 @@ class PromptTokenizerTest {
         assertEnds("", true);
         Files.writeString(settings, "{\"add_eos_token\": true, \"eos_token\": \"<end>\"}");
         assertThatThrownBy(() -> PromptTokenizer.loadWithEnd(directory))
-                .hasMessageContaining("tokenizer_config.json: eos_token must be a token of tokenizer.json, got '<end>'");
+                .hasMessageContaining(
+                        "tokenizer_config.json: eos_token must be a token of tokenizer.json, got '<end>'");
     }
 
     private void assertEnds(String refusal, boolean isAsInTheFile, long... suffix) {

@@ -105,11 +105,11 @@ class RunDescriptionsTest {
                 .collect(Collectors.joining(", ", "\"choices\": [", "]"));
         Files.writeString(
                 settings.questions().file(),
-                "{\"id\": \"1\", \"question\": \"Is it?\", " + choices + ", \"answer\": \"" + labels.split(" ")[0] + "\""
-                        + (prompt.isEmpty() ? "" : ", \"prompt\": \"Is it? Answer:\"") + "}\n");
+                "{\"id\": \"1\", \"question\": \"Is it?\", " + choices + ", \"answer\": \"" + labels.split(" ")[0]
+                        + "\"" + (prompt.isEmpty() ? "" : ", \"prompt\": \"Is it? Answer:\"") + "}\n");
 
-        RunDescription run = describe(settings.withQuestions(settings.questions()
-                .withPrompt(PromptForm.PAPER.withLabelTokens(LabelTokens.FIRST))));
+        RunDescription run = describe(settings.withQuestions(
+                settings.questions().withPrompt(PromptForm.PAPER.withLabelTokens(LabelTokens.FIRST))));
 
         assertThat(run.settings()).containsEntry(PromptForm.NAMES_END, Boolean.toString(named));
         assertThat(run.modelDigest().equals(ModelDigest.of(model)))
