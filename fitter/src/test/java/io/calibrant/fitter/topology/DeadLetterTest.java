@@ -32,6 +32,9 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.streams.errors.StreamsException;
 import org.apache.kafka.streams.test.TestRecord;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,8 +42,33 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every bad statistic: once in the dead-letter topic, as it came, with the reason; the good ones around it folded. */
 class DeadLetterTest {
+    /** Of what needs no driver of its own: starting one costs more than all that is asked of it. */
+    private static Driver shared;
+
+    private static int runs;
+
+    @TempDir
+    private static Path sharedStateDir;
+
     @TempDir
     Path stateDir;
+
+    @BeforeAll
+    static void startShared() {
+        shared = new Driver(Driver.settings(), sharedStateDir, Map.of());
+    }
+
+    @AfterAll
+    static void closeShared() {
+        shared.close();
+    }
+
+    /** Tests share the driver, and each has a run to itself; what a test that failed left unread is passed over. */
+    @BeforeEach
+    void passOver() {
+        shared.deadLetters();
+        shared.updates();
+    }
 
     private record Bad(String reason, Consumer<Statistics> spoil) {
         @Override
@@ -129,27 +157,23 @@ class DeadLetterTest {
     @ParameterizedTest
     @MethodSource("spoilt")
     void shouldPutABadStatisticAwayAndFoldTheRest(Bad bad) {
-        try (Driver driver = driver(Driver.settings())) {
-            driver.send(Pass.A, 0, 4L);
-            Statistics value = Pass.statistic(Pass.A, 1, 4L);
-            bad.spoil.accept(value);
-            String key = Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock());
-            byte[] sent = driver.send(key, value);
-            for (long batch = 1; batch < 4; batch++) {
-                driver.send(Pass.A, batch, 4L);
-            }
-            shouldBeTheOneDeadLetter(driver, Driver.bytes(key), sent, bad.reason);
-            shouldHaveFoldedAll(driver);
+        String run = newRun();
+        send(run, 0);
+        Statistics value = statistic(run, 1);
+        bad.spoil.accept(value);
+        String key = Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock());
+        byte[] sent = shared.send(key, value);
+        for (long batch = 1; batch < 4; batch++) {
+            send(run, batch);
         }
+        shouldBeTheOneDeadLetter(shared, Driver.bytes(key), sent, bad.reason);
+        shouldHaveFoldedAll(run);
     }
 
     @Test
     void shouldDeadLetterWhatCannotBeDecoded() {
-        byte[] good;
+        byte[] good = shared.encode(Statistics.class, "statistics", statistic("any", 0));
         List<byte[]> values = new ArrayList<>();
-        try (Driver driver = driver(Driver.settings())) {
-            good = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 0, 4L));
-        }
         byte[] magic = good.clone();
         magic[0] = 7;
         byte[] unknown = good.clone();
@@ -160,36 +184,33 @@ class DeadLetterTest {
         values.add(new byte[0]);
         values.add("hello".getBytes(StandardCharsets.UTF_8));
         for (byte[] value : values) {
-            try (Driver driver = driver(Driver.settings())) {
-                driver.send(Pass.A, 0, 4L);
-                driver.sendRaw(Driver.bytes(Pass.key(Pass.A)), value);
-                for (long batch = 1; batch < 4; batch++) {
-                    driver.send(Pass.A, batch, 4L);
-                }
-                shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), value, "topic statistics");
-                shouldHaveFoldedAll(driver);
+            String run = newRun();
+            byte[] key = Driver.bytes(key(run, Pass.A));
+            send(run, 0);
+            shared.sendRaw(key, value);
+            for (long batch = 1; batch < 4; batch++) {
+                send(run, batch);
             }
+            shouldBeTheOneDeadLetter(shared, key, value, "topic statistics");
+            shouldHaveFoldedAll(run);
         }
     }
 
     @Test
     void shouldDeadLetterNullKeysNullValuesAndKeysOfOthers() {
-        shouldDeadLetterTheKey(null, "without a key");
-        shouldDeadLetterTheKey(Driver.bytes(Pass.key(Pass.B)), "does not name it");
-        shouldDeadLetterTheKey(new byte[] {(byte) 0xff, 1}, "does not name it");
-        try (Driver driver = driver(Driver.settings())) {
-            driver.send(Pass.key(Pass.A), null);
-            shouldBeTheOneDeadLetter(
-                    driver, Driver.bytes(Pass.key(Pass.A)), null, "null value: statistics cannot be retracted");
-        }
+        String run = newRun();
+        shouldDeadLetterTheKey(run, null, "without a key");
+        shouldDeadLetterTheKey(run, Driver.bytes(key(run, Pass.B)), "does not name it");
+        shouldDeadLetterTheKey(run, new byte[] {(byte) 0xff, 1}, "does not name it");
+        shared.send(key(run, Pass.A), null);
+        shouldBeTheOneDeadLetter(
+                shared, Driver.bytes(key(run, Pass.A)), null, "null value: statistics cannot be retracted");
     }
 
-    private void shouldDeadLetterTheKey(byte[] key, String reason) {
-        try (Driver driver = driver(Driver.settings())) {
-            byte[] value = driver.encode(Statistics.class, "statistics", Pass.statistic(Pass.A, 0, 4L));
-            driver.sendRaw(key, value);
-            shouldBeTheOneDeadLetter(driver, key, value, reason);
-        }
+    private static void shouldDeadLetterTheKey(String run, byte[] key, String reason) {
+        byte[] value = shared.encode(Statistics.class, "statistics", statistic(run, 0));
+        shared.sendRaw(key, value);
+        shouldBeTheOneDeadLetter(shared, key, value, reason);
     }
 
     @Test
@@ -206,21 +227,19 @@ class DeadLetterTest {
 
     @Test
     void shouldRefuseAFactorThatNoRecordCanHold() {
-        try (Driver driver = new Driver(Driver.settings(), stateDir, Map.of())) {
-            Block wide = new Block("wide.lora_A", 1, 5000, Side.INPUT);
-            driver.run(Run.newBuilder()
-                    .setRunId(Pass.RUN)
-                    .setBlocks(List.of(wide))
-                    .setRank(null)
-                    .build());
-            Statistics value = Pass.statistic(Pass.A, 0, 4L);
-            value.setBlock("wide.lora_A");
-            value.setRows(tensor(1, 1, 5000));
-            value.setSmall(tensor(1, 1, 1));
-            String key = Keys.block(Pass.RUN, Pass.CHECKPOINT, "wide.lora_A");
-            byte[] sent = driver.send(key, value);
-            shouldBeTheOneDeadLetter(driver, Driver.bytes(key), sent, "takes 100000000 bytes");
-        }
+        String run = newId();
+        Block wide = new Block("wide.lora_A", 1, 5000, Side.INPUT);
+        shared.run(Run.newBuilder()
+                .setRunId(run)
+                .setBlocks(List.of(wide))
+                .setRank(null)
+                .build());
+        Statistics value = statistic(run, 0);
+        value.setBlock("wide.lora_A");
+        value.setRows(tensor(1, 1, 5000));
+        value.setSmall(tensor(1, 1, 1));
+        byte[] sent = shared.send(key(run, wide), value);
+        shouldBeTheOneDeadLetter(shared, Driver.bytes(key(run, wide)), sent, "takes 100000000 bytes");
     }
 
     @Test
@@ -234,42 +253,38 @@ class DeadLetterTest {
                 5, List.of(Pass.A, new Block("x".repeat(1001), 1, 1, Side.INPUT)), "the name of a block must be");
     }
 
-    private void shouldRefuseTheRun(int rank, List<Block> blocks, String reason) {
-        try (Driver driver =
-                new Driver(Driver.settings(), stateDir.resolve(String.valueOf(System.nanoTime())), Map.of())) {
-            driver.run(Run.newBuilder()
-                    .setRunId(Pass.RUN)
-                    .setBlocks(blocks)
-                    .setRank(rank)
-                    .build());
-            byte[] sent = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 0, 4L));
-            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), sent, reason);
-        }
+    private static void shouldRefuseTheRun(int rank, List<Block> blocks, String reason) {
+        String run = newId();
+        shared.run(Run.newBuilder()
+                .setRunId(run)
+                .setBlocks(blocks)
+                .setRank(rank)
+                .build());
+        byte[] sent = send(run, 0);
+        shouldBeTheOneDeadLetter(shared, Driver.bytes(key(run, Pass.A)), sent, reason);
     }
 
     @Test
     void shouldRefuseWhatComesAfterTheRunCameAgainWithASmallerRank() {
-        try (Driver driver = driver(Driver.settings())) {
-            driver.send(Pass.A, 0, 4L);
-            driver.run(Pass.run(2));
-            byte[] sent = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 1, 4L));
-            shouldBeTheOneDeadLetter(
-                    driver, Driver.bytes(Pass.key(Pass.A)), sent, "the rank of a run cannot become smaller");
-            driver.run(Pass.run(Pass.RANK));
-            for (long batch = 1; batch < 4; batch++) {
-                driver.send(Pass.A, batch, 4L);
-            }
-            shouldHaveFoldedAll(driver);
+        String run = newRun();
+        send(run, 0);
+        shared.run(run(run, 2));
+        byte[] sent = send(run, 1);
+        shouldBeTheOneDeadLetter(
+                shared, Driver.bytes(key(run, Pass.A)), sent, "the rank of a run cannot become smaller");
+        shared.run(run(run, Pass.RANK));
+        for (long batch = 1; batch < 4; batch++) {
+            send(run, batch);
         }
+        shouldHaveFoldedAll(run);
     }
 
     @Test
     void shouldRefuseStatisticsOfAnUnreadableRun() {
-        try (Driver driver = new Driver(Driver.settings(), stateDir, Map.of())) {
-            driver.runRaw(Pass.RUN, new byte[] {0, 0, 0, 0, 99, 1});
-            byte[] sent = driver.send(Pass.key(Pass.A), Pass.statistic(Pass.A, 0, 4L));
-            shouldBeTheOneDeadLetter(driver, Driver.bytes(Pass.key(Pass.A)), sent, "topic runs");
-        }
+        String run = newId();
+        shared.runRaw(run, new byte[] {0, 0, 0, 0, 99, 1});
+        byte[] sent = send(run, 0);
+        shouldBeTheOneDeadLetter(shared, Driver.bytes(key(run, Pass.A)), sent, "topic runs");
     }
 
     @Test
@@ -327,11 +342,43 @@ class DeadLetterTest {
         return driver;
     }
 
-    private static void shouldHaveFoldedAll(Driver driver) {
-        Factor factor = driver.factors().get(Pass.factorKey(Pass.A));
+    private static String newId() {
+        return "run-" + ++runs;
+    }
+
+    /** Its id; the shared driver knows it. */
+    private static String newRun() {
+        String id = newId();
+        shared.run(run(id, Pass.RANK));
+        return id;
+    }
+
+    private static Run run(String id, int rank) {
+        Run run = Pass.run(rank);
+        run.setRunId(id);
+        return run;
+    }
+
+    private static Statistics statistic(String run, long batch) {
+        Statistics value = Pass.statistic(Pass.A, batch, 4L);
+        value.setRunId(run);
+        return value;
+    }
+
+    private static String key(String run, Block block) {
+        return Keys.block(run, Pass.CHECKPOINT, block.getName());
+    }
+
+    private static byte[] send(String run, long batch) {
+        return shared.send(key(run, Pass.A), statistic(run, batch));
+    }
+
+    /** Every batch of the run, and nothing else since the test began. */
+    private static void shouldHaveFoldedAll(String run) {
+        Factor factor = shared.factors().get(Keys.blockFit(run, Pass.CHECKPOINT, Pass.A.getName(), "default"));
         assertThat(factor.getBatches()).isEqualTo(4);
         assertThat(factor.getN()).isEqualTo(4 * 28);
-        assertThat(driver.updates()).hasSize(4);
+        assertThat(shared.updates()).hasSize(4);
     }
 
     private static void shouldBeTheOneDeadLetter(Driver driver, byte[] key, byte[] value, String reason) {
