@@ -167,6 +167,8 @@ class RefitPageIT extends OnOneCluster {
     private void start(String command, Path model) throws IOException {
         List<String> words = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
                 "-Dai.djl.offline=true",
                 "-cp",
                 System.getProperty("java.class.path"),
