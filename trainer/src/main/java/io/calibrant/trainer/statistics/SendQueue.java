@@ -28,6 +28,7 @@ public final class SendQueue implements AutoCloseable {
     private final Receiver receiver;
     private final BooleanSupplier stopping;
     private final Consumer<String> lines;
+    private final Duration lastPatience;
     private final Queue<Entry> entries = new ArrayDeque<>();
     private final Thread thread;
     private long bytes;
@@ -59,6 +60,17 @@ public final class SendQueue implements AutoCloseable {
      * @param lines hears that the caller waits, and that it goes on
      */
     SendQueue(long capacity, Receiver receiver, BooleanSupplier stopping, Consumer<String> lines) {
+        this(capacity, receiver, stopping, lines, LAST_PATIENCE);
+    }
+
+    /** @param lastPatience how long closing waits for what is not sent yet */
+    SendQueue(
+            long capacity,
+            Receiver receiver,
+            BooleanSupplier stopping,
+            Consumer<String> lines,
+            Duration lastPatience) {
+        this.lastPatience = lastPatience;
         this.capacity = capacity;
         this.receiver = receiver;
         this.stopping = stopping;
@@ -183,7 +195,7 @@ public final class SendQueue implements AutoCloseable {
             notifyAll();
         }
         try {
-            thread.join(LAST_PATIENCE.toMillis());
+            thread.join(lastPatience.toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

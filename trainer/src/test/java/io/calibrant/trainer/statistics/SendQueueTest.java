@@ -3,6 +3,7 @@ package io.calibrant.trainer.statistics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -22,6 +23,10 @@ class SendQueueTest {
     private final CountDownLatch broker = new CountDownLatch(1);
 
     private SendQueue open(long capacity) {
+        return open(capacity, Duration.ofSeconds(10));
+    }
+
+    private SendQueue open(long capacity, Duration lastPatience) {
         SendQueue.Receiver receiver = new SendQueue.Receiver() {
             @Override
             public String address() {
@@ -39,12 +44,17 @@ class SendQueueTest {
                 broker.countDown();
             }
         };
-        return new SendQueue(capacity, receiver, stopping::get, line -> {
+        return new SendQueue(
+                capacity,
+                receiver,
+                stopping::get,
+                line -> {
             lines.add(line);
             if (line.startsWith("waiting")) {
                 broker.countDown(); // it comes back once we have said that we wait
             }
-        });
+                },
+                lastPatience);
     }
 
     @Test
@@ -118,7 +128,8 @@ class SendQueueTest {
 
     @Test
     void shouldLetAnAskerGoThatIsStoppedAndSayWhatIsNotSent() {
-        SendQueue queue = open(10);
+        Duration patience = Duration.ofMillis(300);
+        SendQueue queue = open(10, patience);
         CountDownLatch begun = new CountDownLatch(1);
         queue.send(10, () -> {
             begun.countDown();
@@ -132,7 +143,9 @@ class SendQueueTest {
 
         assertThat(asked.join()).isFalse();
         assertThat(queue.send(0, () -> {})).as("what comes after a gap").isFalse();
-        queue.close(); // waits its ten seconds
+        long closing = System.nanoTime();
+        queue.close();
+        assertThat(Duration.ofNanos(System.nanoTime() - closing)).isGreaterThanOrEqualTo(patience);
         assertThat(givenUp).isTrue();
         assertThat(lines).last().asString().contains("1 batches").contains("are not sent");
     }
