@@ -255,11 +255,8 @@ class DeadLetterTest {
 
     private static void shouldRefuseTheRun(int rank, List<Block> blocks, String reason) {
         String run = newId();
-        shared.run(Run.newBuilder()
-                .setRunId(run)
-                .setBlocks(blocks)
-                .setRank(rank)
-                .build());
+        shared.run(
+                Run.newBuilder().setRunId(run).setBlocks(blocks).setRank(rank).build());
         byte[] sent = send(run, 0);
         shouldBeTheOneDeadLetter(shared, Driver.bytes(key(run, Pass.A)), sent, reason);
     }

@@ -88,8 +88,7 @@ class Bfloat16GoldenTest {
                 if (rank == RANK && inF32 == null) {
                     measureInF32();
                 }
-                List<BatchCurvature> pass =
-                        rank == RANK ? passInF32 : pass(model, prompts("train", tokenizer), kept);
+                List<BatchCurvature> pass = rank == RANK ? passInF32 : pass(model, prompts("train", tokenizer), kept);
                 List<EncodedPrompt> test = prompts("test", tokenizer);
                 Fitted exact = rank == RANK ? inF32 : fit(model, adapter, pass, kept, test, Tensors::of);
                 Fitted rounded = fit(model, adapter, pass, kept, test, Tensors::bfloat16);

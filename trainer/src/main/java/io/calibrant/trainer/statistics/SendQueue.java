@@ -65,11 +65,7 @@ public final class SendQueue implements AutoCloseable {
 
     /** @param lastPatience how long closing waits for what is not sent yet */
     SendQueue(
-            long capacity,
-            Receiver receiver,
-            BooleanSupplier stopping,
-            Consumer<String> lines,
-            Duration lastPatience) {
+            long capacity, Receiver receiver, BooleanSupplier stopping, Consumer<String> lines, Duration lastPatience) {
         this.lastPatience = lastPatience;
         this.capacity = capacity;
         this.receiver = receiver;

@@ -49,10 +49,10 @@ class SendQueueTest {
                 receiver,
                 stopping::get,
                 line -> {
-            lines.add(line);
-            if (line.startsWith("waiting")) {
-                broker.countDown(); // it comes back once we have said that we wait
-            }
+                    lines.add(line);
+                    if (line.startsWith("waiting")) {
+                        broker.countDown(); // it comes back once we have said that we wait
+                    }
                 },
                 lastPatience);
     }
