@@ -2,10 +2,12 @@ package io.calibrant.fitter.labels;
 
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.MetricSums;
+import io.calibrant.fitter.monitoring.CalibrationEvidence;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Purpose;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
@@ -135,30 +137,50 @@ public record AnswerSummary(
 
     /** What it adds to its window and to the total of its fit. */
     public CalibrationCounts counts(String label, long contradicting) {
-        if (label == null) {
-            return counted(1, 0, contradicting, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE);
-        }
-        int index = labels.indexOf(label);
+        int index = label == null ? -1 : labels.indexOf(label);
         if (index < 0) {
-            return counted(0, 1, contradicting, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE);
+            return counted(label == null ? 1 : 0, label == null ? 0 : 1, contradicting, -1, MetricSums.NONE);
         }
-        return counted(
-                0,
-                0,
-                contradicting,
-                sums(map, index),
-                temperature == null ? MetricSums.NONE : sums(temperature, index),
-                sums(served, index));
+        return counted(0, 0, contradicting, index, sums(served, index));
     }
 
     private CalibrationCounts counted(
-            long waiting, long unusable, long contradicting, MetricSums ofMap, MetricSums ofTemperature, MetricSums s) {
-        return new CalibrationCounts(waiting, unusable, contradicting, 0, ofMap, ofTemperature, s, timestamp, 0);
+            long waiting, long unusable, long contradicting, int index, MetricSums ofServed) {
+        double[] probabilities = array(served);
+        boolean labelled = index >= 0;
+        return new CalibrationCounts(
+                waiting,
+                unusable,
+                contradicting,
+                0,
+                labelled ? sums(map, index) : MetricSums.NONE,
+                labelled && temperature != null ? sums(temperature, index) : MetricSums.NONE,
+                ofServed,
+                timestamp,
+                0,
+                !isForValidation()
+                        ? AccuracyParts.of(confidence(probabilities), ofServed, null)
+                        : AccuracyParts.ofValidation(ofServed),
+                labelled && !isForValidation()
+                        ? CalibrationEvidence.of(timestamp, probabilities, index)
+                        : CalibrationEvidence.NONE);
+    }
+
+    private static double confidence(double[] probabilities) {
+        return Math.min(1, Arrays.stream(probabilities).max().orElse(0));
+    }
+
+    /** Whether it is one for validation, or has replaced one. */
+    boolean isForValidation() {
+        return mean != null;
     }
 
     private static MetricSums sums(List<Double> probabilities, int index) {
-        return MetricSums.of(new LabelledProbabilities(
-                probabilities.stream().mapToDouble(Double::doubleValue).toArray(), index));
+        return MetricSums.of(new LabelledProbabilities(array(probabilities), index));
+    }
+
+    private static double[] array(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
     }
 
     /** What it contributes to the calibration; null for nothing. */

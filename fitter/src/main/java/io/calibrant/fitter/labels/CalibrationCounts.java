@@ -1,7 +1,10 @@
 package io.calibrant.fitter.labels;
 
 import io.calibrant.fitter.metrics.MetricSums;
+import io.calibrant.fitter.monitoring.AccuracySums;
+import io.calibrant.fitter.monitoring.CalibrationEvidence;
 import java.io.IOException;
+import java.util.Arrays;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.kafka.common.serialization.Serde;
@@ -18,6 +21,8 @@ import org.apache.kafka.common.serialization.Serde;
  * @param served figures of the probabilities as served
  * @param newest timestamp of the newest answer that was ever part of it, milliseconds
  * @param otherTexts answers and labels that were refused, because their id stands for another text
+ * @param accuracy what estimates of accuracy need besides
+ * @param evidence what the labels say against the probabilities as served
  */
 public record CalibrationCounts(
         long waiting,
@@ -28,17 +33,41 @@ public record CalibrationCounts(
         MetricSums temperature,
         MetricSums served,
         long newest,
-        long otherTexts) {
-    public static final CalibrationCounts NONE =
-            new CalibrationCounts(0, 0, 0, 0, MetricSums.NONE, MetricSums.NONE, MetricSums.NONE, 0, 0);
+        long otherTexts,
+        AccuracyParts accuracy,
+        CalibrationEvidence evidence) {
+    public static final CalibrationCounts NONE = of(0, 0, 0, 0, 0);
 
     public static final Serde<CalibrationCounts> SERDE =
             BinaryForm.serde(CalibrationCounts::write, CalibrationCounts::read);
 
     private static final int COUNTS = 4;
+    private static final int OTHER_TEXTS = COUNTS + 3 * MetricSums.LENGTH;
+    private static final int LENGTH = OTHER_TEXTS + 1 + AccuracyParts.LENGTH;
 
     /** In place of a time: no answer comes, what was counted is forgotten. */
     private static final long FORGOTTEN = -1;
+
+    /** Without any figures. */
+    static CalibrationCounts of(long waiting, long unusable, long contradicting, long unanswered, long otherTexts) {
+        return new CalibrationCounts(
+                waiting,
+                unusable,
+                contradicting,
+                unanswered,
+                MetricSums.NONE,
+                MetricSums.NONE,
+                MetricSums.NONE,
+                0,
+                otherTexts,
+                AccuracyParts.NONE,
+                CalibrationEvidence.NONE);
+    }
+
+    /** The sums that estimates of accuracy are made of. */
+    public AccuracySums accuracySums() {
+        return accuracy.sums(served);
+    }
 
     public CalibrationCounts plus(CalibrationCounts other) {
         return new CalibrationCounts(
@@ -50,7 +79,9 @@ public record CalibrationCounts(
                 temperature.plus(other.temperature),
                 served.plus(other.served),
                 Math.max(newest, other.newest),
-                otherTexts + other.otherTexts);
+                otherTexts + other.otherTexts,
+                accuracy.plus(other.accuracy),
+                evidence.plus(other.evidence));
     }
 
     /** What takes it out of a window for good: a window that is empty after it is deleted. */
@@ -65,7 +96,9 @@ public record CalibrationCounts(
                 gone.temperature,
                 gone.served,
                 FORGOTTEN,
-                gone.otherTexts);
+                gone.otherTexts,
+                gone.accuracy,
+                gone.evidence);
     }
 
     boolean isForgetting() {
@@ -82,7 +115,9 @@ public record CalibrationCounts(
                 temperature.minus(other.temperature),
                 served.minus(other.served),
                 Math.max(newest, other.newest),
-                otherTexts - other.otherTexts);
+                otherTexts - other.otherTexts,
+                accuracy.minus(other.accuracy),
+                evidence.minus(other.evidence));
     }
 
     /** Whether nothing is counted. */
@@ -94,11 +129,13 @@ public record CalibrationCounts(
                 && otherTexts == 0
                 && map.equals(MetricSums.NONE)
                 && temperature.equals(MetricSums.NONE)
-                && served.equals(MetricSums.NONE);
+                && served.equals(MetricSums.NONE)
+                && accuracy.equals(AccuracyParts.NONE)
+                && evidence.isEmpty();
     }
 
     static void write(CalibrationCounts counts, BinaryEncoder out) throws IOException {
-        long[] all = new long[COUNTS + 3 * MetricSums.LENGTH + 1];
+        long[] all = new long[LENGTH];
         all[0] = counts.waiting;
         all[1] = counts.unusable;
         all[2] = counts.contradicting;
@@ -107,21 +144,38 @@ public record CalibrationCounts(
         for (int i = 0; i < sums.length; i++) {
             System.arraycopy(sums[i].toLongs(), 0, all, COUNTS + i * MetricSums.LENGTH, MetricSums.LENGTH);
         }
-        all[all.length - 1] = counts.otherTexts; // the last, so that what an earlier version wrote keeps its places
+        // At the end, so that what an earlier version wrote keeps its places.
+        all[OTHER_TEXTS] = counts.otherTexts;
+        System.arraycopy(counts.accuracy.toLongs(), 0, all, OTHER_TEXTS + 1, AccuracyParts.LENGTH);
         out.writeLong(counts.newest);
         BinaryForm.sparse(all, out);
+        ServedEvidence.write(counts.evidence, out);
     }
 
     static CalibrationCounts read(BinaryDecoder in) throws IOException {
         long newest = in.readLong();
-        long[] all = BinaryForm.sparse(COUNTS + 3 * MetricSums.LENGTH + 1, in);
+        long[] all = BinaryForm.sparse(LENGTH, in);
         MetricSums[] sums = new MetricSums[3];
         for (int i = 0; i < sums.length; i++) {
             long[] own = new long[MetricSums.LENGTH];
             System.arraycopy(all, COUNTS + i * MetricSums.LENGTH, own, 0, MetricSums.LENGTH);
             sums[i] = MetricSums.ofLongs(own);
         }
+        // What an earlier version counted tells nothing of accuracy, and is left out of it.
+        boolean earlier = in.isEnd();
         return new CalibrationCounts(
-                all[0], all[1], all[2], all[3], sums[0], sums[1], sums[2], newest, all[all.length - 1]);
+                all[0],
+                all[1],
+                all[2],
+                all[3],
+                sums[0],
+                sums[1],
+                sums[2],
+                newest,
+                all[OTHER_TEXTS],
+                earlier
+                        ? AccuracyParts.ofValidation(sums[2])
+                        : AccuracyParts.ofLongs(Arrays.copyOfRange(all, OTHER_TEXTS + 1, LENGTH)),
+                earlier ? CalibrationEvidence.NONE : ServedEvidence.read(in));
     }
 }

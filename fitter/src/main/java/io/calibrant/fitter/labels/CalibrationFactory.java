@@ -1,7 +1,10 @@
 package io.calibrant.fitter.labels;
 
 import io.calibrant.fitter.metrics.MetricSums;
+import io.calibrant.fitter.monitoring.AccuracySums;
+import io.calibrant.fitter.monitoring.FamiliarityAlarm;
 import io.calibrant.fitter.records.CalibrationRecords;
+import io.calibrant.fitter.records.MonitoringRecords;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import java.time.Instant;
 
@@ -9,7 +12,11 @@ import java.time.Instant;
 public final class CalibrationFactory {
     private CalibrationFactory() {}
 
-    public static CalibrationMetrics metrics(String key, CalibrationCounts counts) {
+    /** @param expectedRunLength questions expected until a false alarm */
+    public static CalibrationMetrics metrics(String key, CalibrationState state, double expectedRunLength) {
+        CalibrationCounts counts = state.counts();
+        AccuracySums accuracy = counts.accuracySums();
+        FamiliarityAlarm familiarity = state.familiarity();
         String[] names = key.split("/", 4);
         CalibrationWindow window = CalibrationWindow.named(names[3]);
         return CalibrationMetrics.newBuilder()
@@ -31,6 +38,11 @@ public final class CalibrationFactory {
                 .setContradictingLabels(counts.contradicting())
                 .setUnusableLabels(counts.unusable())
                 .setOtherTexts(counts.otherTexts())
+                .setAccuracy(MonitoringRecords.accuracy(accuracy))
+                .setRecentQuestions(familiarity.recent())
+                .setRecentUnfamiliar(familiarity.recentlyUnfamiliar())
+                .setFamiliarityAlarm(MonitoringRecords.familiarity(familiarity, expectedRunLength))
+                .setCalibrationAlarm(MonitoringRecords.calibration(counts.evidence(), accuracy.labels()))
                 .setTimestamp(Instant.ofEpochMilli(counts.newest()))
                 .build();
     }

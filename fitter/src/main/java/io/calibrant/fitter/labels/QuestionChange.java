@@ -8,16 +8,26 @@ public sealed interface QuestionChange {
      * A change of one record of topic calibration, by its key.
      *
      * @param difference to be added; null, as an earlier version sent it, where the record is deleted
+     * @param asked the question that was answered for the first time; null for none, or where its familiarity is not
+     *     known
      */
-    record OfCounts(CalibrationCounts difference) implements QuestionChange {
+    record OfCounts(CalibrationCounts difference, AskedQuestion asked) implements QuestionChange {
         public static final Serde<OfCounts> SERDE = BinaryForm.serde(
                 (change, out) -> {
                     out.writeBoolean(change.difference != null);
                     if (change.difference != null) {
                         CalibrationCounts.write(change.difference, out);
                     }
+                    AskedQuestion.optional(change.asked, out);
                 },
-                in -> new OfCounts(in.readBoolean() ? CalibrationCounts.read(in) : null));
+                in -> new OfCounts(
+                        in.readBoolean() ? CalibrationCounts.read(in) : null,
+                        in.isEnd() ? null : AskedQuestion.optional(in))); // an earlier version ends here
+
+        /** A change of counts alone. */
+        public OfCounts(CalibrationCounts difference) {
+            this(difference, null);
+        }
 
         /**
          * The record after it; null for none. What ever held an answer stays until that is forgotten, so that its time

@@ -1,6 +1,5 @@
 package io.calibrant.fitter.labels;
 
-import io.calibrant.fitter.metrics.MetricSums;
 import io.calibrant.schemas.Keys;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -63,16 +62,7 @@ public record RunQuestion(String run, QuestionState own, QuestionState shared) {
                 ? Map.of()
                 : Map.of(
                         Keys.calibration(run, "", fit, CalibrationWindow.TOTAL),
-                        new CalibrationCounts(
-                                0,
-                                0,
-                                contradicting,
-                                unanswered,
-                                MetricSums.NONE,
-                                MetricSums.NONE,
-                                MetricSums.NONE,
-                                0,
-                                state.otherTexts()));
+                        CalibrationCounts.of(0, 0, contradicting, unanswered, state.otherTexts()));
     }
 
     /** What the question contributes to the calibration of each fit, by the key of the fit. */

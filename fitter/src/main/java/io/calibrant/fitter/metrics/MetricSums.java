@@ -91,13 +91,27 @@ public final class MetricSums {
         return n;
     }
 
+    /** Number of questions whose largest probability is on the true class. */
+    public long right() {
+        long right = 0;
+        for (int bin = 0; bin < COARSE; bin++) {
+            right += sums[at(COARSE, bin) + 1];
+        }
+        return right;
+    }
+
+    /** Sum of the largest probabilities, in units of 2^-32. */
+    public long confidence() {
+        long confidence = 0;
+        for (int bin = 0; bin < COARSE; bin++) {
+            confidence += sums[at(COARSE, bin) + 2];
+        }
+        return confidence;
+    }
+
     /** Share of questions whose largest probability is on the true class; 0 without questions. */
     public double accuracy() {
-        long correct = 0;
-        for (int bin = 0; bin < COARSE; bin++) {
-            correct += sums[at(COARSE, bin) + 1];
-        }
-        return (double) correct / Math.max(1, n());
+        return (double) right() / Math.max(1, n());
     }
 
     /** Mean of -log p of the true class, nats; 0 without questions. */

@@ -10,8 +10,12 @@ import java.time.Duration;
  * @param window length of a window of topic calibration, 1 minute to 1 day
  * @param retention for how long an answer waits for its label and a label for its answer, 1 day or more; best that of
  *     the topics
+ * @param driftExpectedRunLength questions expected until a false alarm that they are unfamiliar, 1,000 or more
  */
-public record LabelSettings(Duration window, Duration retention) {
+public record LabelSettings(Duration window, Duration retention, long driftExpectedRunLength) {
+    /** One false alarm in so many questions. */
+    public static final long DEFAULT_EXPECTED_RUN_LENGTH = 1_000_000;
+
     /**
      * Checks every value.
      *
@@ -24,6 +28,16 @@ public record LabelSettings(Duration window, Duration retention) {
                 window.toMinutes(),
                 "1 to 1440 (minutes)");
         Require.that(retention.toDays() >= 1, "--retention", retention.toDays(), "1 or more (days)");
+        Require.that(
+                driftExpectedRunLength >= 1000,
+                "--drift-expected-run-length",
+                driftExpectedRunLength,
+                "1000 or more (questions)");
+    }
+
+    /** With one false alarm in {@value #DEFAULT_EXPECTED_RUN_LENGTH} questions. */
+    public LabelSettings(Duration window, Duration retention) {
+        this(window, retention, DEFAULT_EXPECTED_RUN_LENGTH);
     }
 
     /** Windows of an hour, and the retention of the topics. */

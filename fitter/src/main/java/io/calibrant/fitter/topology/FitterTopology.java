@@ -2,9 +2,9 @@ package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.folding.FoldResult;
 import io.calibrant.fitter.labels.CalibrationAnswer;
-import io.calibrant.fitter.labels.CalibrationCounts;
 import io.calibrant.fitter.labels.CalibrationFactory;
 import io.calibrant.fitter.labels.CalibrationInput;
+import io.calibrant.fitter.labels.CalibrationState;
 import io.calibrant.fitter.labels.QuestionChange;
 import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.posteriors.LabelCalibration;
@@ -155,7 +155,7 @@ public final class FitterTopology {
                                 .withName("factors-sink"));
         KStream<String, QuestionChange> joined =
                 join(builder, inputs, topics, settings, runs, partitions.questions(), clock);
-        measure(builder, joined, connection);
+        measure(builder, joined, connection, settings.labels().driftExpectedRunLength());
 
         builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
         builder.addStateStore(persistent(StoreNames.SPECTRA, connection.serde(FactorUpdate.class)));
@@ -239,7 +239,11 @@ public final class FitterTopology {
     }
 
     /** Counts the joined answers and labels for topic calibration. */
-    private static void measure(StreamsBuilder builder, KStream<String, QuestionChange> joined, Connection connection) {
+    private static void measure(
+            StreamsBuilder builder,
+            KStream<String, QuestionChange> joined,
+            Connection connection,
+            double expectedRunLength) {
         builder.addStateStore(persistent(StoreNames.COUNTED, Serdes.Long()));
         of(QuestionChange.OfCounts.class, joined, "tally")
                 .repartition(Repartitioned.with(Serdes.String(), QuestionChange.OfCounts.SERDE)
@@ -247,18 +251,23 @@ public final class FitterTopology {
                 .processValues(CountedOnce::new, Named.as("counted-once"), StoreNames.COUNTED)
                 .groupByKey(Grouped.with(Serdes.String(), QuestionChange.OfCounts.SERDE))
                 .aggregate(
-                        () -> CalibrationCounts.NONE,
-                        (key, change, counts) -> change.appliedTo(counts),
+                        () -> CalibrationState.NONE,
+                        (key, change, state) -> {
+                            CalibrationState after = state.after(change, expectedRunLength);
+                            AlarmLog.compare(key, state, after);
+                            return after;
+                        },
                         Named.as("calibration"),
-                        Materialized.<String, CalibrationCounts>as(
+                        Materialized.<String, CalibrationState>as(
                                         Stores.persistentKeyValueStore(StoreNames.CALIBRATION))
                                 .withKeySerde(Serdes.String())
-                                .withValueSerde(CalibrationCounts.SERDE)
+                                .withValueSerde(CalibrationState.SERDE)
                                 .withCachingEnabled()
                                 .withLoggingEnabled(Map.of()))
                 .toStream(Named.as("counted"))
                 .mapValues(
-                        (key, counts) -> counts == null ? null : CalibrationFactory.metrics(key, counts),
+                        (key, state) ->
+                                state == null ? null : CalibrationFactory.metrics(key, state, expectedRunLength),
                         Named.as("figures"))
                 .to(
                         connection.topics().calibration(),

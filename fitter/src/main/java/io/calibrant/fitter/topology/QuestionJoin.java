@@ -1,6 +1,7 @@
 package io.calibrant.fitter.topology;
 
 import io.calibrant.fitter.labels.AnswerSummary;
+import io.calibrant.fitter.labels.AskedQuestion;
 import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.labels.CalibrationCounts;
 import io.calibrant.fitter.labels.CalibrationWindow;
@@ -218,16 +219,16 @@ final class QuestionJoin {
         }
 
         void waiting(QuestionState before, QuestionState after) {
-            counts(RunQuestion.waiting("", before, fit), RunQuestion.waiting("", after, fit));
+            counts(RunQuestion.waiting("", before, fit), RunQuestion.waiting("", after, fit), Map.of());
         }
 
         /** What waited in a deleted run is not waited for any more; what that had counted was deleted with it. */
         void reset(String run, QuestionState before, QuestionState after) {
-            counts(RunQuestion.waiting(run, before, fit), RunQuestion.waiting(run, after, fit));
+            counts(RunQuestion.waiting(run, before, fit), RunQuestion.waiting(run, after, fit), Map.of());
         }
 
         void of(String questionId, RunQuestion before, RunQuestion after) {
-            counts(before.counts(fit), after.counts(fit));
+            counts(before.counts(fit), after.counts(fit), Map.of());
             Map<String, CalibrationAnswer> answersBefore = before.calibrationAnswers(fit);
             Map<String, CalibrationAnswer> answersAfter = after.calibrationAnswers(fit);
             Set<String> keys = new TreeSet<>(answersBefore.keySet());
@@ -242,7 +243,10 @@ final class QuestionJoin {
             }
         }
 
-        private void counts(Map<String, CalibrationCounts> before, Map<String, CalibrationCounts> after) {
+        private void counts(
+                Map<String, CalibrationCounts> before,
+                Map<String, CalibrationCounts> after,
+                Map<String, AskedQuestion> asked) {
             Set<String> keys = new TreeSet<>(before.keySet());
             keys.addAll(after.keySet());
             for (String key : keys) {
@@ -250,7 +254,7 @@ final class QuestionJoin {
                 CalibrationCounts now = after.getOrDefault(key, CalibrationCounts.NONE);
                 CalibrationCounts difference = now.minus(old);
                 if (!difference.isEmpty() || now.newest() > old.newest()) {
-                    add(key, new QuestionChange.OfCounts(difference));
+                    add(key, new QuestionChange.OfCounts(difference, asked.get(key)));
                 }
             }
         }

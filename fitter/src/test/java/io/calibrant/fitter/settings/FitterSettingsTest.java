@@ -32,6 +32,9 @@ class FitterSettingsTest {
                 () -> new LabelSettings(Duration.ofSeconds(59), day),
                 "--calibration-window must be 1 to 1440 (minutes), got 0");
         shouldRefuse(() -> new LabelSettings(hour, hour), "--retention must be 1 or more (days), got 0");
+        shouldRefuse(
+                () -> new LabelSettings(hour, day, 999),
+                "--drift-expected-run-length must be 1000 or more (questions), got 999");
     }
 
     private static void shouldRefuse(ThrowingCallable made, String message) {

@@ -84,6 +84,15 @@ final class FitCommand implements Callable<Integer> {
     private long retention;
 
     @Option(
+            names = "--drift-expected-run-length",
+            paramLabel = "QUESTIONS",
+            defaultValue = "" + LabelSettings.DEFAULT_EXPECTED_RUN_LENGTH,
+            description =
+                    "Questions expected until the alarm that they are of another kind is raised without cause."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private long driftExpectedRunLength;
+
+    @Option(
             names = "--compression",
             defaultValue = "TRUNCATE",
             description =
@@ -138,7 +147,8 @@ final class FitCommand implements Callable<Integer> {
                 fit,
                 compression,
                 new PriorSettings(priorOptions.structure(), priorOptions.mean(), objective, !noResidual),
-                new LabelSettings(Duration.ofMinutes(calibrationWindow), Duration.ofDays(retention)),
+                new LabelSettings(
+                        Duration.ofMinutes(calibrationWindow), Duration.ofDays(retention), driftExpectedRunLength),
                 StreamsSettings.defaults()
                         .withStateDir(stateDir == null ? StreamsSettings.defaultStateDir() : stateDir)
                         .withThreads(threads)

@@ -69,6 +69,7 @@ class CommandLineTest {
                         "bootstrap.servers = k:9092  (flag --bootstrap-server)",
                         "calibrant.calibration.window = 60  (built-in)",
                         "calibrant.compression = TRUNCATE  (built-in)",
+                        "calibrant.drift.expected.run.length = 1000000  (built-in)",
                         "calibrant.fit = environment  (environment CALIBRANT_FIT)",
                         "calibrant.prior = SCALAR  (built-in)",
                         "calibrant.prior.mean = ZERO  (built-in)",

@@ -37,6 +37,7 @@ class OptionsTest {
                 new FitCommand(),
                 "--fit other --state-dir /state --threads 3 --prior layerwise --prior-mean initial --no-residual"
                         + " --prior-objective validation --calibration-window 5 --retention 7 --create-topics"
+                        + " --drift-expected-run-length 5000"
                         + " --compression frequent_directions");
 
         assertThat(command.settings())
@@ -50,6 +51,7 @@ class OptionsTest {
                 .returns(PriorObjective.VALIDATION, settings -> settings.prior().objective())
                 .returns(Duration.ofMinutes(5), settings -> settings.labels().window())
                 .returns(Duration.ofDays(7), settings -> settings.labels().retention())
+                .returns(5000L, settings -> settings.labels().driftExpectedRunLength())
                 .returns(true, settings -> settings.streaming().createTopics());
     }
 

@@ -1,0 +1,64 @@
+package io.calibrant.fitter.labels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
+import org.junit.jupiter.api.Test;
+
+class CalibrationStateTest {
+    @Test
+    void shouldReadWhatItWroteAndGoOn() {
+        CalibrationState state = CalibrationState.NONE;
+        for (int i = 0; i < 100; i++) {
+            state = state.after(asked(i, i < 80 ? 200 : 0), 1e6);
+        }
+        assertThat(state.familiarity().alarm().isOn()).isTrue();
+        CalibrationState read = again(state);
+        assertThat(read).isEqualTo(state);
+        assertThat(read.after(asked(100, 7), 1e6)).isEqualTo(state.after(asked(100, 7), 1e6));
+    }
+
+    @Test
+    void shouldCountNothingOfAnEarlierVersionForAccuracy() throws IOException {
+        // Three answers as served, two of them right: the sums of the first coarse bin, as they were written down.
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.write(1);
+        BinaryEncoder out = EncoderFactory.get().directBinaryEncoder(bytes, null);
+        long[] all = new long[5 + 3 * io.calibrant.fitter.metrics.MetricSums.LENGTH];
+        int served = 4 + 2 * io.calibrant.fitter.metrics.MetricSums.LENGTH;
+        all[served + 2] = 3;
+        all[served + 3] = 2;
+        all[served + 4] = 1L << 32;
+        all[all.length - 1] = 9;
+        out.writeLong(1234);
+        BinaryForm.sparse(all, out);
+        out.flush();
+
+        CalibrationState state = CalibrationState.SERDE.deserializer().deserialize("", bytes.toByteArray());
+
+        assertThat(state.counts().served().n()).isEqualTo(3);
+        assertThat(state.counts().otherTexts()).isEqualTo(9);
+        assertThat(state.counts().accuracySums().answers()).isZero();
+        assertThat(state.counts().accuracySums().labels()).isZero();
+        assertThat(state.familiarity().questions()).isZero();
+        assertThat(again(state)).isEqualTo(state);
+    }
+
+    private static QuestionChange.OfCounts asked(long time, int exceeding) {
+        QuestionChange.OfCounts change = new QuestionChange.OfCounts(
+                CalibrationCounts.of(1, 0, 0, 0, 0), new AskedQuestion(time, new FamiliarityRank(exceeding, 400)));
+        byte[] bytes = QuestionChange.OfCounts.SERDE.serializer().serialize("", change);
+        assertThat(QuestionChange.OfCounts.SERDE.deserializer().deserialize("", bytes))
+                .isEqualTo(change);
+        return change;
+    }
+
+    private static CalibrationState again(CalibrationState state) {
+        return CalibrationState.SERDE
+                .deserializer()
+                .deserialize("", CalibrationState.SERDE.serializer().serialize("", state));
+    }
+}

@@ -1,0 +1,111 @@
+package io.calibrant.fitter.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calibrant.fitter.monitoring.CalibrationEvidence;
+import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.CalibrationMetrics;
+import io.calibrant.schemas.avro.EstimatedAccuracy;
+import io.calibrant.schemas.avro.SequentialAlarm;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collections;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What topic calibration says of accuracy and of alarms, against the same arithmetic on the answers themselves. */
+class AlarmsTest {
+    private static final String FIT = Pass.RUN + "/" + Pass.CHECKPOINT + "/default";
+    private static final String TOTAL = FIT + "/total";
+    private static final Instant TEN = Instant.parse("2026-11-25T10:00:00Z");
+    private static final long AT_TEN = TEN.toEpochMilli();
+
+    @TempDir
+    Path stateDir;
+
+    @Test
+    void shouldEstimateAccuracyInTotalAndByTheHour() {
+        try (Driver driver = driver("accuracy")) {
+            double confidence = 0;
+            int right = 0;
+            for (int i = 0; i < 80; i++) {
+                Answer answer = Answers.of("q" + i, i);
+                driver.answer(answer, AT_TEN + (i % 2) * Duration.ofHours(1).toMillis());
+                confidence += top(answer);
+                if (i < 40) {
+                    String best = best(answer);
+                    String label = i % 4 == 0 ? (best.equals("A") ? "B" : "A") : best;
+                    driver.label("q" + i, "A", AT_TEN); // replaced
+                    driver.label("q" + i, label, AT_TEN);
+                    right += label.equals(best) ? 1 : 0;
+                }
+                driver.answer(Answers.validation("v" + i, 1, i), AT_TEN);
+                driver.label("v" + i, "A", AT_TEN);
+            }
+            Map<String, CalibrationMetrics> metrics = driver.calibration();
+            EstimatedAccuracy found = metrics.get(TOTAL).getAccuracy();
+            assertThat(found.getAnswers()).isEqualTo(80);
+            assertThat(found.getLabels()).isEqualTo(40);
+            assertThat(found.getWithoutLabels().getValue()).isCloseTo(confidence / 80, within(1e-9));
+            assertThat(found.getWithLabels().getValue()).isCloseTo(right / 40.0, within(.1));
+            assertThat(found.getWithLabels().getLower()).isLessThan(right / 40.0);
+            assertThat(found.getRealised()).isNull();
+            assertThat(found.getHolds()).isTrue();
+            EstimatedAccuracy hour =
+                    metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
+            assertThat(hour.getAnswers()).isEqualTo(40);
+            assertThat(hour.getLabels()).isEqualTo(20);
+            for (int i = 40; i < 80; i++) {
+                driver.label("q" + i, "A", AT_TEN);
+                right += best(Answers.of("q" + i, i)).equals("A") ? 1 : 0;
+            }
+            found = driver.calibration().get(TOTAL).getAccuracy();
+            assertThat(found.getRealised()).isEqualTo(right / 80.0);
+        }
+    }
+
+    @Test
+    void shouldSayWhatLabelsSayAgainstTheServedProbabilities() {
+        try (Driver driver = driver("labels")) {
+            CalibrationEvidence evidence = CalibrationEvidence.NONE;
+            for (int i = 0; i < 30; i++) {
+                Answer answer = Answers.of("q" + i, i);
+                int worst = answer.getProbabilities().indexOf(Collections.min(answer.getProbabilities()));
+                driver.label("q" + i, answer.getLabels().get((worst + 1) % 4), AT_TEN); // replaced
+                driver.answer(answer, AT_TEN);
+                driver.label("q" + i, answer.getLabels().get(worst), AT_TEN);
+                evidence = evidence.plus(CalibrationEvidence.of(
+                        AT_TEN,
+                        answer.getProbabilities().stream()
+                                .mapToDouble(Double::doubleValue)
+                                .toArray(),
+                        worst));
+            }
+            Map<String, CalibrationMetrics> found = driver.calibration();
+            SequentialAlarm alarm = found.get(TOTAL).getCalibrationAlarm();
+            assertThat(alarm.getValue()).isEqualTo(evidence.value()).isGreaterThan(100);
+            assertThat(alarm.getN()).isEqualTo(30);
+            assertThat(alarm.getSince()).isEqualTo(Instant.parse("2026-11-25T00:00:00Z"));
+            assertThat(found.get(FIT + "/2026-11-25T10:00:00Z").getCalibrationAlarm())
+                    .isEqualTo(alarm);
+        }
+    }
+
+    private Driver driver(String name) {
+        return new Driver(Driver.settings(), stateDir.resolve(name), new InputPartitions(1, 1));
+    }
+
+    private static double top(Answer answer) {
+        return answer.getProbabilities().stream()
+                .mapToDouble(Double::doubleValue)
+                .max()
+                .orElseThrow();
+    }
+
+    private static String best(Answer answer) {
+        return answer.getLabels().get(answer.getProbabilities().indexOf(top(answer)));
+    }
+}
