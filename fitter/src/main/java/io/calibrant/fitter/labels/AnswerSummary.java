@@ -144,8 +144,7 @@ public record AnswerSummary(
         return counted(0, 0, contradicting, index, sums(served, index));
     }
 
-    private CalibrationCounts counted(
-            long waiting, long unusable, long contradicting, int index, MetricSums ofServed) {
+    private CalibrationCounts counted(long waiting, long unusable, long contradicting, int index, MetricSums ofServed) {
         double[] probabilities = array(served);
         boolean labelled = index >= 0;
         return new CalibrationCounts(

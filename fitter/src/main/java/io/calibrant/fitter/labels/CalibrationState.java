@@ -37,7 +37,10 @@ public record CalibrationState(CalibrationCounts counts, FamiliarityAlarm famili
                 asked == null
                         ? familiarity
                         : familiarity.next(
-                                asked.time(), asked.rank().exceeding(), asked.rank().scores(), expectedRunLength));
+                                asked.time(),
+                                asked.rank().exceeding(),
+                                asked.rank().scores(),
+                                expectedRunLength));
     }
 
     private static void write(CalibrationState state, BinaryEncoder out) throws IOException {

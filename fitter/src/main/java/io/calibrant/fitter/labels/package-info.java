@@ -7,7 +7,7 @@
  *
  * <p>May depend on: {@code io.calibrant.fitter.calibration}, {@code io.calibrant.fitter.linalg},
  * {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics}, {@code io.calibrant.fitter.monitoring},
- * {@code io.calibrant.fitter.records}, {@code io.calibrant.schemas}, {@code org.apache.avro.io}, {@code org.apache.kafka.common.errors},
- * {@code org.apache.kafka.common.serialization}.
+ * {@code io.calibrant.fitter.records}, {@code io.calibrant.schemas}, {@code org.apache.avro.io},
+ * {@code org.apache.kafka.common.errors}, {@code org.apache.kafka.common.serialization}.
  */
 package io.calibrant.fitter.labels;

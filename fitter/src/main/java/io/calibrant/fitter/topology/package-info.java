@@ -8,8 +8,7 @@
  * clock, so that the same topic replayed gives the same bytes.
  *
  * <p>May depend on: {@code io.calibrant.fitter.folding}, {@code io.calibrant.fitter.labels},
- * {@code io.calibrant.fitter.monitoring}, {@code io.calibrant.fitter.posteriors},
- * {@code io.calibrant.fitter.settings}, {@code io.calibrant.schemas},
- * {@code org.apache.avro.specific}, {@code org.apache.kafka}, {@code org.slf4j}.
+ * {@code io.calibrant.fitter.monitoring}, {@code io.calibrant.fitter.posteriors}, {@code io.calibrant.fitter.settings},
+ * {@code io.calibrant.schemas}, {@code org.apache.avro.specific}, {@code org.apache.kafka}, {@code org.slf4j}.
  */
 package io.calibrant.fitter.topology;

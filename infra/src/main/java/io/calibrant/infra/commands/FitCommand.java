@@ -87,9 +87,8 @@ final class FitCommand implements Callable<Integer> {
             names = "--drift-expected-run-length",
             paramLabel = "QUESTIONS",
             defaultValue = "" + LabelSettings.DEFAULT_EXPECTED_RUN_LENGTH,
-            description =
-                    "Questions expected until the alarm that they are of another kind is raised without cause."
-                            + " Default: ${DEFAULT-VALUE}.")
+            description = "Questions expected until the alarm that they are of another kind is raised without cause."
+                    + " Default: ${DEFAULT-VALUE}.")
     private long driftExpectedRunLength;
 
     @Option(
