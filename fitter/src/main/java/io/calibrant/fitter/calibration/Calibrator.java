@@ -4,31 +4,22 @@ import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.metrics.LabelledLogits;
 import io.calibrant.fitter.metrics.TemperatureScaling;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.IntPredicate;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * Fits temperature and (T, c) on labelled answers and decides which of them serves (method.md section 5): (T, c) where
- * its 10-fold cross-validated NLL beats temperature's by more than one standard error of the paired difference, else
- * temperature. With fewer than 10 labels temperature, without any the evidence. What makes its own labels less likely
- * than the model as it was is never chosen: then temperature serves instead of (T, c), and T = 1 instead of another
- * one. Immutable but for the cache of its points; safe for use by several threads.
+ * Fits temperature and (T, c) on labelled answers and weighs them, and the members that need no label, by how likely
+ * they make the labels (method.md section 5): each label by a fit that has not seen it, in 10 folds. No rule picks a
+ * winner: with few labels the weights are nearly equal, with many the best has all of it. Immutable but for the cache of
+ * its points; safe for use by several threads.
  */
 public final class Calibrator {
-    /** Parts of the cross-validation. */
+    /** Parts of the cross-validation; no more than there are labels are made. */
     static final int FOLDS = 10;
-
-    /**
-     * With fewer labels than parts there is no cross-validation: temperature serves. (The over-fitted real model, mean
-     * of 1,500 random splits: with 5 labels the rule would cost .0036 of NLL against temperature, with 10 it costs
-     * .0013, and from one label on temperature is far better than the evidence.)
-     */
-    static final int FEWEST = FOLDS;
 
     /**
      * Points of the fit: on real answers they move the NLL of other questions by 7e-4 at most against 16,384; 256 by
@@ -49,13 +40,67 @@ public final class Calibrator {
     }
 
     /**
+     * An answer as the fits see it.
+     *
+     * @param own the points of its own covariance; null where it has none
+     * @param noisy the points of the noise of a logit; null where that is not known
+     */
+    record Sampled(LabelledLogits logits, SampledAnswer own, SampledAnswer noisy) {
+        /** -log of the members' average at the label, nats; MAP's without members. */
+        double negativeLogLikelihood(List<Member> members) {
+            if (members.isEmpty()) {
+                return logits.negativeLogLikelihood(1);
+            }
+            double sum = 0;
+            for (Member member : members) {
+                sum += member.weight() * Math.exp(-negativeLogLikelihood(member));
+            }
+            return -Math.log(Math.max(Double.MIN_VALUE, sum));
+        }
+
+        private double negativeLogLikelihood(Member member) {
+            if (member.scale() == 0) {
+                return logits.negativeLogLikelihood(member.temperature());
+            }
+            return (member.variance() == null ? own : noisy)
+                    .negativeLogLikelihood(member.temperature(), member.scale());
+        }
+    }
+
+    /** A member that was fitted, and its T and c. */
+    private record Fitted(Member member, VarianceScaling scaling) {}
+
+    /**
      * What the answers decide, whatever their order.
      *
      * @param answers one for each question, possibly none; not modified
+     * @param labelFree what is known without labels
      * @throws IllegalArgumentException naming the question, if there are two answers to one or a covariance is
      *     indefinite
      */
+    public CalibrationResult calibrate(Collection<LabelledContrasts> answers, LabelFree labelFree) {
+        List<LabelledContrasts> sorted = sorted(answers);
+        return calibrate(sample(sorted, labelFree.variance()), folds(sorted), labelFree);
+    }
+
+    /** The same where nothing is known without labels. */
     public CalibrationResult calibrate(Collection<LabelledContrasts> answers) {
+        return calibrate(answers, LabelFree.NONE);
+    }
+
+    /** What answers without a covariance decide: temperature, at every tier. */
+    public CalibrationResult calibrateMeans(Collection<LabelledContrasts> answers) {
+        List<LabelledContrasts> sorted = sorted(answers);
+        List<LabelledLogits> logits =
+                sorted.stream().map(LabelledContrasts::logits).toList();
+        double temperature = TemperatureScaling.fit(logits);
+        List<Member> alone = sorted.isEmpty()
+                ? List.of()
+                : PseudoBma.weighted(List.of(temperature(logits, folds(sorted), temperature)));
+        return new CalibrationResult(sorted.size(), temperature, fit.fit(List.of()), alone, alone, alone);
+    }
+
+    private static List<LabelledContrasts> sorted(Collection<LabelledContrasts> answers) {
         List<LabelledContrasts> sorted = answers.stream()
                 .sorted(Comparator.comparing(LabelledContrasts::questionId))
                 .toList();
@@ -65,89 +110,100 @@ public final class Calibrator {
                         "question " + sorted.get(i).questionId() + ": labelled answers must be 1, got 2 or more");
             }
         }
-        List<LabelledLogits> logits =
-                sorted.stream().map(LabelledContrasts::logits).toList();
-        List<SampledAnswer> samples = sorted.stream()
-                .map(answer -> SampledAnswer.of(answer.sample(link), answer.label()))
-                .toList();
-        VarianceScaling variance = fit.fit(samples);
-        Optional<CrossValidation> validation = sorted.size() < FEWEST
-                ? Optional.empty()
-                : Optional.of(crossValidate(
-                        Folds.of(
-                                sorted.stream()
-                                        .map(LabelledContrasts::questionId)
-                                        .toList(),
-                                FOLDS),
-                        logits,
-                        samples,
-                        variance));
-        double asItWas = mean(logits, each -> each.negativeLogLikelihood(1));
-        double fitted = TemperatureScaling.fit(logits);
-        double temperature = mean(logits, each -> each.negativeLogLikelihood(fitted)) <= asItWas ? fitted : 1;
-        double scaled = mean(samples, each -> each.negativeLogLikelihood(variance.temperature(), variance.scale()));
-        return new CalibrationResult(
-                sorted.size(), temperature, variance, validation, serving(sorted.size(), validation, scaled, asItWas));
+        return sorted;
     }
 
-    /**
-     * What serves.
-     *
-     * @param scaled mean NLL of (T, c) on the labels, nats
-     * @param asItWas mean NLL of the model as it was, MAP, on the labels, nats
-     */
-    private static ServedCalibration serving(
-            int labels, Optional<CrossValidation> validation, double scaled, double asItWas) {
-        if (labels == 0) {
-            return ServedCalibration.EVIDENCE;
+    private static int[] folds(List<LabelledContrasts> answers) {
+        return Folds.of(answers.stream().map(LabelledContrasts::questionId).toList(), FOLDS);
+    }
+
+    /** @param variance v of every logit; null where it is not known */
+    List<Sampled> sample(List<LabelledContrasts> answers, Double variance) {
+        return answers.stream()
+                .map(answer -> new Sampled(
+                        answer.logits(),
+                        SampledAnswer.of(answer.sample(link), answer.label()),
+                        variance == null ? null : SampledAnswer.of(answer.sample(link, variance), answer.label())))
+                .toList();
+    }
+
+    /** @param fold of each answer, 0, 1, ... */
+    CalibrationResult calibrate(List<Sampled> answers, int[] fold, LabelFree labelFree) {
+        List<LabelledLogits> logits = answers.stream().map(Sampled::logits).toList();
+        List<SampledAnswer> own = answers.stream().map(Sampled::own).toList();
+        List<SampledAnswer> noisy = answers.stream().map(Sampled::noisy).toList();
+        Double c0 = labelFree.scale();
+        Double v = labelFree.variance();
+        double temperature = TemperatureScaling.fit(logits);
+        Fitted variance = fitted(Member.TEMPERATURE_VARIANCE, own, fold, null);
+        List<Member> all = new ArrayList<>();
+        List<Member> forward = new ArrayList<>();
+        if (c0 != null) {
+            all.add(fixed(Member.SCALED, own, c0, null));
         }
-        boolean helps = validation
-                .filter(CrossValidation::varianceHelps)
-                .filter(figures -> figures.varianceNll() <= asItWas && scaled <= asItWas)
-                .isPresent();
-        return helps ? ServedCalibration.TEMPERATURE_VARIANCE : ServedCalibration.TEMPERATURE;
+        if (c0 != null && v != null) {
+            Member noise = fixed(Member.NOISE, noisy, c0, v);
+            all.add(noise);
+            forward.add(noise);
+        }
+        List<Member> map = List.of();
+        if (!answers.isEmpty()) {
+            map = List.of(temperature(logits, fold, temperature));
+            all.addAll(map);
+            all.add(variance.member);
+            forward.addAll(map);
+            if (v != null) {
+                forward.add(fitted(Member.TEMPERATURE_NOISE, noisy, fold, v).member);
+            }
+        }
+        return new CalibrationResult(
+                answers.size(),
+                temperature,
+                variance.scaling,
+                PseudoBma.weighted(all),
+                PseudoBma.weighted(forward),
+                PseudoBma.weighted(map));
     }
 
-    private static <T> double mean(List<T> all, ToDoubleFunction<T> value) {
-        return all.stream().mapToDouble(value).average().orElse(0);
+    /** Of what no label has chosen, the cross-validated log likelihood is the plain one. */
+    private static Member fixed(String name, List<SampledAnswer> answers, double scale, Double variance) {
+        double sum = 0;
+        for (SampledAnswer answer : answers) {
+            sum -= answer.negativeLogLikelihood(1, scale);
+        }
+        return new Member(name, 1, scale, variance, 0, answers.isEmpty() ? null : sum);
     }
 
-    private CrossValidation crossValidate(
-            int[] fold, List<LabelledLogits> logits, List<SampledAnswer> samples, VarianceScaling all) {
-        List<List<SampledAnswer>> parts = IntStream.range(0, FOLDS)
-                .mapToObj(part -> chosen(samples, i -> fold[i] == part))
-                .toList();
-        List<VarianceScaling> variances = fit.withoutEach(parts, all);
-        double[] temperatures = IntStream.range(0, FOLDS)
+    private static Member temperature(List<LabelledLogits> logits, int[] fold, double temperature) {
+        double[] without = IntStream.range(0, parts(fold))
                 .mapToDouble(part -> TemperatureScaling.fit(chosen(logits, i -> fold[i] != part)))
                 .toArray();
-        double[] temperatureNll = new double[fold.length];
-        double[] varianceNll = new double[fold.length];
+        double sum = 0;
         for (int i = 0; i < fold.length; i++) {
-            VarianceScaling variance = variances.get(fold[i]);
-            temperatureNll[i] = logits.get(i).negativeLogLikelihood(temperatures[fold[i]]);
-            varianceNll[i] = samples.get(i).negativeLogLikelihood(variance.temperature(), variance.scale());
+            sum -= logits.get(i).negativeLogLikelihood(without[fold[i]]);
         }
-        return paired(temperatureNll, varianceNll);
+        return new Member(Member.TEMPERATURE, temperature, 0, null, 0, sum);
+    }
+
+    private Fitted fitted(String name, List<SampledAnswer> answers, int[] fold, Double variance) {
+        VarianceScaling all = fit.fit(answers);
+        List<List<SampledAnswer>> parts = IntStream.range(0, parts(fold))
+                .mapToObj(part -> chosen(answers, i -> fold[i] == part))
+                .toList();
+        List<VarianceScaling> without = fit.withoutEach(parts, all);
+        double sum = 0;
+        for (int i = 0; i < fold.length; i++) {
+            VarianceScaling at = without.get(fold[i]);
+            sum -= answers.get(i).negativeLogLikelihood(at.temperature(), at.scale());
+        }
+        return new Fitted(new Member(name, all.temperature(), all.scale(), variance, 0, sum), all);
+    }
+
+    private static int parts(int[] fold) {
+        return IntStream.of(fold).max().orElse(-1) + 1;
     }
 
     private static <T> List<T> chosen(List<T> all, IntPredicate who) {
         return IntStream.range(0, all.size()).filter(who).mapToObj(all::get).toList();
-    }
-
-    private static CrossValidation paired(double[] temperatureNll, double[] varianceNll) {
-        int n = temperatureNll.length;
-        double temperature = 0;
-        double variance = 0;
-        for (int i = 0; i < n; i++) {
-            temperature += temperatureNll[i] / n;
-            variance += varianceNll[i] / n;
-        }
-        double squares = 0;
-        for (int i = 0; i < n; i++) {
-            double off = temperatureNll[i] - varianceNll[i] - (temperature - variance);
-            squares += off * off;
-        }
-        return new CrossValidation(temperature, variance, Math.sqrt(squares / (n - 1) / n));
     }
 }

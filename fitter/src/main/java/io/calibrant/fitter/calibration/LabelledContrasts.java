@@ -89,4 +89,9 @@ public final class LabelledContrasts {
             throw new IllegalArgumentException("question " + questionId + ": " + e.getMessage(), e);
         }
     }
+
+    /** The points with a variance of every logit in place of the covariance. */
+    SampledLogits sample(Link link, double variance) {
+        return link.sample(mean, LogitNoise.covariance(mean.length, variance));
+    }
 }

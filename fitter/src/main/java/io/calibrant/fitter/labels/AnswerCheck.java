@@ -132,8 +132,11 @@ public final class AnswerCheck {
         if (value.getTemperatureProbabilities() != null) {
             distribution(value, "temperatureProbabilities", value.getTemperatureProbabilities());
         }
-        if (value.getPurpose() == Purpose.VALIDATION) {
+        if (value.getPurpose() != Purpose.ANSWER) {
             contrasts(value, labels.size());
+        }
+        if (value.getPurpose() == Purpose.NOISE && !restsOnAllBlocks(value)) {
+            throw bad(value, "tier is " + value.getTier() + ", expected all of an answer for the noise of a logit");
         }
     }
 

@@ -182,12 +182,15 @@ public record AnswerSummary(
         return values.stream().mapToDouble(Double::doubleValue).toArray();
     }
 
-    /** What it contributes to the calibration; null for nothing. */
+    /** What it contributes to the calibration with a label; without one its covariance; null for nothing. */
     CalibrationAnswer calibrationAnswer(String label, long labelled) {
         int index = label == null || mean == null ? -1 : labels.indexOf(label);
-        return index < 0
+        if (index >= 0) {
+            return new CalibrationAnswer(version, index, mean, covariance, Math.max(timestamp, labelled));
+        }
+        return mean == null || covariance == null
                 ? null
-                : new CalibrationAnswer(version, index, mean, covariance, Math.max(timestamp, labelled));
+                : new CalibrationAnswer(version, CalibrationAnswer.UNLABELLED, mean, covariance, timestamp);
     }
 
     /** But for its text, which an earlier version did not have. */

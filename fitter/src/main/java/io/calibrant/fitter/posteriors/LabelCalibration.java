@@ -2,21 +2,29 @@ package io.calibrant.fitter.posteriors;
 
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
-import io.calibrant.fitter.calibration.CrossValidation;
+import io.calibrant.fitter.calibration.LabelFree;
 import io.calibrant.fitter.calibration.LabelledContrasts;
-import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.fitter.calibration.LogitNoise;
+import io.calibrant.fitter.calibration.Member;
+import io.calibrant.fitter.labels.CalibrationAnswer;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.avro.TierMembers;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiPredicate;
+import java.util.stream.IntStream;
 
 /**
- * Calibrates a posterior on labels (method.md section 5c): temperature, (T, c), which of them serves, and where asked
- * the prior. A function of its input set alone: not of the order in which that came, nor of the time.
+ * Calibrates a posterior (method.md section 5c and d): temperature, (T, c), the weights of what is averaged, the noise of
+ * a logit, and where asked the prior.
+ * A function of its input set alone: not of the order in which that came, nor of the time.
  */
 public final class LabelCalibration {
     private static final double ROUNDING = 1e-9;
@@ -76,25 +84,99 @@ public final class LabelCalibration {
      *
      * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is fitted to, at that
      * prior. Otherwise the answers count that were made with the factors and the prior of the base. Where some of them
-     * rest on all blocks, only these do; where none does there is no covariance to scale, and (T, c) is left out.
+     * rest on all blocks, only these do; where none does there is no covariance to scale, and temperature is alone.
+     *
+     * <p>Answers without a label count for the noise of a logit, v: those for validation, and where these are too few
+     * with them those for the noise.
      */
     public Posterior of(CalibrationSet set) {
+        Double scale = PosteriorMembers.labelFreeScale(set.spectra());
         PriorCalibration.Found found = objective == PriorObjective.VALIDATION ? priors.of(set) : null;
         if (found != null) {
-            return calibrated(found.posterior(), found.answers(), true, set);
+            Noise noise = Noise.of(found.answers().stream()
+                    .mapToDouble(answer -> LogitNoise.variance(answer.covariance()))
+                    .toArray());
+            LabelFree labelFree = new LabelFree(scale, noise.variance());
+            return calibrated(
+                    found.posterior(),
+                    calibrator.calibrate(found.answers(), labelFree),
+                    labelFree,
+                    noise,
+                    newest(found.posterior(), set, found.answers()));
         }
         Posterior base = atTheEvidence(set);
+        if (!samePrior(base, set.base())) {
+            return PosteriorFactory.usable(PosteriorMembers.withoutLabels(
+                            Posterior.newBuilder(base), new LabelFree(scale, null), 0)
+                    .build());
+        }
         List<LabelledContrasts> whole = new ArrayList<>();
         List<LabelledContrasts> meansOnly = new ArrayList<>();
-        if (samePrior(base, set.base())) {
-            set.answers().forEach((id, answer) -> {
-                if (answer.version() >= base.getVersion()) {
-                    (answer.covariance() == null ? meansOnly : whole).add(answer.labelled(id));
-                }
-            });
+        set.answers().forEach((id, answer) -> {
+            if (answer.isLabelled() && answer.version() >= base.getVersion()) {
+                (answer.covariance() == null ? meansOnly : whole).add(answer.labelled(id));
+            }
+        });
+        Noise noise = Noise.of(set, base.getVersion());
+        LabelFree labelFree = new LabelFree(scale, noise.variance());
+        if (whole.isEmpty() && !meansOnly.isEmpty()) {
+            return calibrated(
+                    base,
+                    calibrator.calibrateMeans(meansOnly),
+                    labelFree,
+                    noise,
+                    newest(base, set, meansOnly));
         }
-        boolean scaled = !whole.isEmpty() || meansOnly.isEmpty();
-        return calibrated(base, scaled ? whole : meansOnly, scaled, set);
+        return calibrated(
+                base,
+                calibrator.calibrate(whole, labelFree),
+                labelFree,
+                noise,
+                Math.max(noise.newest(), newest(base, set, whole)));
+    }
+
+    private static long newest(Posterior base, CalibrationSet set, List<LabelledContrasts> answers) {
+        long newest = base.getTimestamp().toEpochMilli();
+        for (LabelledContrasts answer : answers) {
+            newest = Math.max(newest, set.answers().get(answer.questionId()).timestamp());
+        }
+        return newest;
+    }
+
+    /**
+     * The noise of a logit.
+     *
+     * @param variance v; null where there are too few questions
+     * @param questions that it rests on; 0 where it is not known
+     * @param newest time of the newest answer that it rests on, milliseconds; 0 where it is not known
+     */
+    private record Noise(Double variance, long questions, long newest) {
+        static Noise of(CalibrationSet set, long version) {
+            List<CalibrationAnswer> usable = set.answers().values().stream()
+                    .filter(answer -> answer.version() >= version
+                            && answer.covariance() != null)
+                    .toList();
+            List<CalibrationAnswer> validation =
+                    usable.stream().filter(answer -> !answer.isForNoise()).toList();
+            List<CalibrationAnswer> all = validation.size() < LogitNoise.FEWEST ? usable : validation;
+            Noise noise = of(all.stream()
+                    .mapToDouble(answer -> LogitNoise.variance(answer.sigma()))
+                    .toArray());
+            return noise.variance == null
+                    ? noise
+                    : new Noise(
+                            noise.variance,
+                            noise.questions,
+                            all.stream()
+                                    .mapToLong(CalibrationAnswer::timestamp)
+                                    .max()
+                                    .orElse(0));
+        }
+
+        static Noise of(double[] variances) {
+            OptionalDouble median = LogitNoise.median(variances);
+            return median.isPresent() ? new Noise(median.getAsDouble(), variances.length, 0) : new Noise(null, 0, 0);
+        }
     }
 
     /** The base, or where labels have chosen its prior under another setting, the one whose evidence is largest. */
@@ -104,42 +186,40 @@ public final class LabelCalibration {
                 : factory.with(factory.evidence(set.spectra()).lambdas(), set.base(), set.spectra());
     }
 
-    private Posterior calibrated(
-            Posterior uncalibrated, List<LabelledContrasts> answers, boolean scaled, CalibrationSet set) {
-        long newest = uncalibrated.getTimestamp().toEpochMilli();
-        for (LabelledContrasts answer : answers) {
-            newest = Math.max(newest, set.answers().get(answer.questionId()).timestamp());
-        }
-        CalibrationResult calibrated = calibrator.calibrate(answers);
-        Posterior.Builder posterior = Posterior.newBuilder(uncalibrated)
-                .setLabels(calibrated.labels())
-                .setCalibration(
-                        scaled ? Calibration.valueOf(calibrated.serving().name()) : Calibration.TEMPERATURE)
+    private static Posterior calibrated(
+            Posterior uncalibrated, CalibrationResult result, LabelFree labelFree, Noise noise, long newest) {
+        Posterior.Builder posterior = PosteriorMembers.with(
+                        Posterior.newBuilder(uncalibrated), result, labelFree, noise.questions())
                 .setTimestamp(Instant.ofEpochMilli(newest));
-        if (calibrated.labels() > 0) {
-            posterior.setTemperature(calibrated.temperature());
-            calibrated.crossValidation().map(CrossValidation::temperatureNll).ifPresent(posterior::setTemperatureNll);
+        if (result.labels() > 0) {
+            posterior.setTemperature(result.temperature());
+            posterior.setTemperatureNll(nll(result, Member.TEMPERATURE));
         }
-        if (calibrated.labels() > 0 && scaled) {
-            posterior.setVarianceTemperature(calibrated.variance().temperature());
-            posterior.setVarianceScale(calibrated.variance().scale());
-            calibrated.crossValidation().map(CrossValidation::varianceNll).ifPresent(posterior::setVarianceNll);
-            calibrated.crossValidation().map(CrossValidation::standardError).ifPresent(posterior::setNllStandardError);
+        if (result.all().stream().anyMatch(member -> member.name().equals(Member.TEMPERATURE_VARIANCE))) {
+            posterior.setVarianceTemperature(result.variance().temperature());
+            posterior.setVarianceScale(result.variance().scale());
+            posterior.setVarianceNll(nll(result, Member.TEMPERATURE_VARIANCE));
         }
         return PosteriorFactory.usable(posterior.build());
     }
 
+    private static Double nll(CalibrationResult result, String name) {
+        return result.all().stream()
+                .filter(member -> member.name().equals(name))
+                .map(member -> -member.logLikelihood() / result.labels())
+                .findFirst()
+                .orElse(null);
+    }
+
     /** A posterior as it was before its calibration. */
     public static Posterior uncalibrated(Posterior calibrated) {
-        return Posterior.newBuilder(calibrated)
-                .setLabels(0)
-                .setCalibration(Calibration.EVIDENCE)
+        return PosteriorMembers.withoutLabels(
+                        Posterior.newBuilder(calibrated), new LabelFree(calibrated.getLabelFreeScale(), null), 0)
                 .setTemperature(null)
                 .setTemperatureNll(null)
                 .setVarianceTemperature(null)
                 .setVarianceScale(null)
                 .setVarianceNll(null)
-                .setNllStandardError(null)
                 .build();
     }
 
@@ -154,9 +234,33 @@ public final class LabelCalibration {
                 && near(one.getVarianceScale(), other.getVarianceScale())
                 && near(one.getTemperatureNll(), other.getTemperatureNll())
                 && near(one.getVarianceNll(), other.getVarianceNll())
-                && near(one.getNllStandardError(), other.getNllStandardError())
-                && near(one.getValidationNll(), other.getValidationNll());
+                && near(one.getValidationNll(), other.getValidationNll())
+                && near(one.getLabelFreeScale(), other.getLabelFreeScale())
+                && near(one.getLogitVariance(), other.getLogitVariance())
+                && sameTiers(one.getTiers(), other.getTiers());
         return same && samePrior(one, other);
+    }
+
+    private static boolean sameTiers(List<TierMembers> one, List<TierMembers> other) {
+        return allMatch(
+                one,
+                other,
+                (a, b) -> a.getTier().equals(b.getTier())
+                        && allMatch(a.getMembers(), b.getMembers(), LabelCalibration::sameMember));
+    }
+
+    private static boolean sameMember(CalibrationMember one, CalibrationMember other) {
+        return one.getName().equals(other.getName())
+                && near(one.getTemperature(), other.getTemperature())
+                && near(one.getScale(), other.getScale())
+                && near(one.getVariance(), other.getVariance())
+                && Math.abs(one.getWeight() - other.getWeight()) <= ROUNDING
+                && near(one.getLogLikelihood(), other.getLogLikelihood());
+    }
+
+    private static <T> boolean allMatch(List<T> one, List<T> other, BiPredicate<T, T> same) {
+        return one.size() == other.size()
+                && IntStream.range(0, one.size()).allMatch(i -> same.test(one.get(i), other.get(i)));
     }
 
     /** Whether two posteriors have the same prior precisions, up to rounding. */

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.posteriors;
 
+import io.calibrant.fitter.calibration.LabelFree;
 import io.calibrant.fitter.evidence.BlockSpectrum;
 import io.calibrant.fitter.evidence.Evidence;
 import io.calibrant.fitter.linalg.Spectrum;
@@ -68,7 +69,7 @@ public final class PosteriorFactory {
                     optimum.lambdas()[i],
                     updates.get(i).getBatches()));
         }
-        return usable(Posterior.newBuilder()
+        Posterior.Builder posterior = Posterior.newBuilder()
                 .setRunId(first.getRunId())
                 .setCheckpoint(first.getCheckpoint())
                 .setFit(first.getFit())
@@ -89,8 +90,9 @@ public final class PosteriorFactory {
                 .setEffectiveParameters(optimum.effectiveParameters())
                 .setParameters(parameters)
                 .setCapturedEnergy(traces > 0 ? kept / traces : 1)
-                .setTimestamp(latest)
-                .build());
+                .setTimestamp(latest);
+        LabelFree labelFree = new LabelFree(PosteriorMembers.labelFreeScale(updates), null);
+        return usable(PosteriorMembers.withoutLabels(posterior, labelFree, 0).build());
     }
 
     /**
@@ -112,8 +114,9 @@ public final class PosteriorFactory {
             posterior.getCapturedEnergy(),
             posterior.getTemperatureNll(),
             posterior.getVarianceNll(),
-            posterior.getNllStandardError(),
-            posterior.getValidationNll()
+            posterior.getValidationNll(),
+            posterior.getLabelFreeScale(),
+            posterior.getLogitVariance()
         }) {
             if (each != null && !Double.isFinite(each)) {
                 throw new ArithmeticException("a figure of the posterior is " + each);

@@ -43,7 +43,7 @@ final class PriorCalibration {
         List<LabelledStatistics> questions = new ArrayList<>();
         set.statistics().forEach((id, statistics) -> {
             CalibrationAnswer answer = set.answers().get(id);
-            List<BlockJacobian> blocks = answer == null ? null : blocks(set, statistics);
+            List<BlockJacobian> blocks = answer == null || !answer.isLabelled() ? null : blocks(set, statistics);
             if (blocks != null
                     && statistics.getContrastMean().size() == answer.mean().size()) {
                 questions.add(new LabelledStatistics(id, doubles(answer.mean()), blocks, answer.label()));

@@ -59,6 +59,10 @@ final class AnswersProcessor implements Processor<String, Answer, String, Questi
             return;
         }
         AnswerCheck.answer(record.key(), answer);
+        if (answer.getPurpose() == Purpose.NOISE) {
+            join.forNoise(record.key(), record.timestamp(), answer);
+            return;
+        }
         AnswerSummary given = AnswerSummary.of(
                 answer, record.timestamp(), settings.labels().window().toMillis());
         join.answer(record.key(), record.timestamp(), given);

@@ -38,7 +38,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Calibrates each posterior that has all its batches on the labelled validation answers that it has made, and publishes
+ * Calibrates each posterior that has all its batches on the answers for validation that it has made, and publishes
  * it under the next version where that changes something. The clock decides when: half a second to a second after the
  * last label, so that a file of labels makes one version and not hundreds. It never decides what.
  *
@@ -123,7 +123,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     public void process(Record<String, CalibrationInput> record) {
         String fit = record.key();
         if (record.value() instanceof QuestionChange.OfAnswer change) {
-            answers.put(fit + '/' + change.questionId(), change.answer());
+            put(fit + '/' + change.questionId(), change.answer());
         } else if (record.value() instanceof CalibrationInput.OfPredictive predictive) {
             statistics.put(fit + '/' + predictive.statistics().getQuestionId(), predictive.statistics());
         } else if (record.value() instanceof CalibrationInput.OfPosterior made) {
@@ -139,6 +139,14 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         changedSinceLook.add(fit);
         idle = 0;
         pending.set(this, true);
+    }
+
+    /** A training question that was asked for its noise takes the place of no question for validation. */
+    private void put(String key, CalibrationAnswer answer) {
+        CalibrationAnswer before = answer != null && answer.isForNoise() ? answers.get(key) : null;
+        if (before == null || before.isForNoise()) {
+            answers.put(key, answer);
+        }
     }
 
     private void look() {

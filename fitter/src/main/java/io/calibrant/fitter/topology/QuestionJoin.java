@@ -10,6 +10,7 @@ import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.labels.RunQuestion;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Clock;
@@ -70,8 +71,7 @@ final class QuestionJoin {
             if (given.isBorrowed()) {
                 return;
             }
-            throw new BadRecordException("answer to question '" + questionId + "' of run '" + given.runId()
-                    + "': it is of an earlier run of this name, which was deleted");
+            throw ofEarlierRun(questionId, given.runId());
         }
         RunQuestion before = new RunQuestion(given.runId(), stored.ofGeneration(generation), shared);
         if (isOfOtherText(before.own(), generation, given.text())) {
@@ -90,6 +90,30 @@ final class QuestionJoin {
             questions.put(questionId, after);
         }
         changes.send();
+    }
+
+    /**
+     * Passes on the covariance of an answer that was asked for the noise of a logit. The question is a training question
+     * and has no label: it is counted nowhere, and nothing is kept of it here.
+     *
+     * @throws BadRecordException if it is of an earlier run of this name
+     */
+    void forNoise(String questionId, long timestamp, Answer answer) {
+        String run = answer.getRunId();
+        if (!Keys.isOfGeneration(runTable.generation(run), answer.getCheckpoint())) {
+            throw ofEarlierRun(questionId, run);
+        }
+        commits.processed(timestamp);
+        context.forward(new Record<>(
+                Keys.fit(run, answer.getCheckpoint(), fit),
+                new QuestionChange.OfAnswer(questionId, CalibrationAnswer.forNoise(answer, timestamp)),
+                timestamp,
+                new RecordHeaders()));
+    }
+
+    private static BadRecordException ofEarlierRun(String questionId, String run) {
+        return new BadRecordException("answer to question '" + questionId + "' of run '" + run
+                + "': it is of an earlier run of this name, which was deleted");
     }
 
     /**

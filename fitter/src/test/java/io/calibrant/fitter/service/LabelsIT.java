@@ -16,6 +16,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockProjections;
@@ -144,8 +145,7 @@ class LabelsIT {
         assertThat(calibrated.getVarianceTemperature())
                 .isEqualTo(expected.variance().temperature());
         assertThat(calibrated.getVarianceScale()).isEqualTo(expected.variance().scale());
-        assertThat(calibrated.getCalibration().name())
-                .isEqualTo(expected.serving().name());
+        assertThat(calibrated.getCalibration()).isEqualTo(Calibration.AVERAGED);
         List<Posterior> posteriors = posteriors(connection);
         assertThat(posteriors)
                 .extracting(Posterior::getVersion)

@@ -1,10 +1,12 @@
 package io.calibrant.fitter.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelledContrasts;
+import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
@@ -12,9 +14,11 @@ import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.TierMembers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -67,7 +71,9 @@ class LabelCalibrationProcessorTest {
             List<Posterior> calibrated = driver.posteriors();
             assertThat(calibrated).hasSize(1);
             shouldBe(calibrated.get(0), base, 3, expected(QUESTIONS));
-            assertThat(calibrated.get(0).getTimestamp()).isEqualTo(Instant.ofEpochMilli(2000 + QUESTIONS - 1));
+            // those without a usable label count for the noise of a logit
+            assertThat(calibrated.get(0).getTimestamp()).isEqualTo(Instant.ofEpochMilli(5000));
+            assertThat(calibrated.get(0).getLogitVarianceQuestions()).isEqualTo(QUESTIONS + 2);
             assertThat(driver.heard).last().isEqualTo(calibrated.get(0));
         }
     }
@@ -94,7 +100,7 @@ class LabelCalibrationProcessorTest {
             assertThat(calibrated.get(0))
                     .returns((long) QUESTIONS, Posterior::getLabels)
                     .returns(expected(QUESTIONS).temperature(), Posterior::getTemperature)
-                    .returns(Calibration.TEMPERATURE, Posterior::getCalibration)
+                    .returns(Calibration.AVERAGED, Posterior::getCalibration)
                     .returns(null, Posterior::getVarianceScale)
                     .returns(base.getBlocks(), Posterior::getBlocks);
             // nothing of other fits is measured here; one label belongs to no answer of this fit
@@ -156,7 +162,7 @@ class LabelCalibrationProcessorTest {
             driver.look(2);
             Posterior none = driver.posteriors().get(0);
             assertThat(none.getLabels()).isZero();
-            assertThat(none.getCalibration()).isEqualTo(Calibration.EVIDENCE);
+            assertThat(none.getCalibration()).isNotEqualTo(Calibration.AVERAGED);
             assertThat(none.getTemperature()).isNull();
             assertThat(none.getVarianceScale()).isNull();
             assertThat(none.getTemperatureNll()).isNull();
@@ -223,7 +229,7 @@ class LabelCalibrationProcessorTest {
             }
             driver.look(2);
             Posterior temperature = driver.posteriors().get(0);
-            assertThat(temperature.getCalibration()).isEqualTo(Calibration.TEMPERATURE);
+            assertThat(temperature.getCalibration()).isEqualTo(Calibration.AVERAGED);
             assertThat(temperature.getTemperature())
                     .isEqualTo(expected(QUESTIONS).temperature());
             assertThat(temperature.getVarianceScale()).isNull();
@@ -236,6 +242,101 @@ class LabelCalibrationProcessorTest {
             assertThat(whole.getVarianceScale())
                     .isEqualTo(expected(25).variance().scale());
         }
+    }
+
+    @Test
+    void shouldReadTheNoiseOfALogitOffAnswersWithoutLabels() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            assertThat(base.getCalibration()).isEqualTo(Calibration.LABEL_FREE);
+            assertThat(base.getLabelFreeScale()).isCloseTo(1 / 7.0, within(1e-12));
+            assertThat(base.getLogitVariance()).isNull();
+            assertThat(names(base, "all")).containsExactly(Member.SCALED);
+            assertThat(names(base, "forward")).isEmpty();
+
+            for (int i = 0; i < 19; i++) {
+                driver.answer(answer(i), 2000 + i);
+            }
+            driver.look(2);
+            assertThat(driver.posteriors()).isEmpty(); // too few
+
+            driver.answer(answer(19), 2100);
+            driver.look(2);
+            Posterior known = driver.posteriors().get(0);
+            assertThat(known.getLogitVariance()).isCloseTo(0.875, within(1e-9));
+            assertThat(known.getLogitVarianceQuestions()).isEqualTo(20);
+            assertThat(known.getLabels()).isZero();
+            assertThat(known.getCalibration()).isEqualTo(Calibration.LABEL_FREE);
+            assertThat(known.getTimestamp()).isEqualTo(Instant.ofEpochMilli(2100));
+            assertThat(names(known, "all")).containsExactly(Member.SCALED, Member.NOISE);
+            assertThat(known.getTiers().get(0).getMembers())
+                    .extracting(CalibrationMember::getWeight)
+                    .containsOnly(0.5);
+            assertThat(names(known, "forward")).containsExactly(Member.NOISE);
+            assertThat(names(known, "map")).isEmpty();
+            for (int i = 0; i < 20; i++) {
+                driver.answer(answer(i), 2200); // once more: nothing new
+            }
+            driver.look(30);
+            assertThat(driver.posteriors()).isEmpty();
+        }
+    }
+
+    @Test
+    void shouldTakeTrainingQuestionsForTheNoiseWhereThereAreTooFewForValidation() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            assertThat(driver.posteriors()).hasSize(2);
+            for (int i = 0; i < 25; i++) {
+                driver.answer(forNoise(i, 6), 2000 + i);
+            }
+            driver.answer(forNoise(0, 6), 2500); // once more
+            driver.look(2);
+            Posterior known = driver.posteriors().get(0);
+            assertThat(known.getLogitVariance()).isCloseTo(6 * 0.875, within(1e-9));
+            assertThat(known.getLogitVarianceQuestions()).isEqualTo(25);
+            assertThat(known.getLabels()).isZero();
+            // counted nowhere: no answer that waits for a label, and no label calibrates with it
+            assertThat(driver.calibration()).isEmpty();
+            driver.label("noise-3", "A", 2600);
+            driver.look(2);
+            assertThat(driver.posteriors()).isEmpty();
+
+            sendAll(driver, 20); // enough of them: those for the noise do not count any more
+            driver.look(2);
+            Posterior validated = driver.posteriors().get(0);
+            assertThat(validated.getLogitVariance()).isCloseTo(0.875, within(1e-9));
+            assertThat(validated.getLogitVarianceQuestions()).isEqualTo(20);
+            assertThat(validated.getLabels()).isEqualTo(20);
+            assertThat(driver.deadLetters()).isEmpty();
+
+            Answer cheap = forNoise(3, 6);
+            cheap.setTier("map");
+            driver.answer(cheap, 2700);
+            assertThat(driver.deadLetters())
+                    .singleElement()
+                    .satisfies(letter -> assertThat(
+                                    DeadLetterHeaders.text(letter.headers(), DeadLetterHeaders.MESSAGE, ""))
+                            .contains("tier is map, expected all of an answer for the noise of a logit"));
+        }
+    }
+
+    private static Answer forNoise(int i, double size) {
+        Answer answer = Answers.validation("noise-" + i, COMPLETE, 1000 + i);
+        answer.setPurpose(Purpose.NOISE);
+        answer.setContrastCovariance(answer.getContrastCovariance().stream()
+                .map(row -> row.stream().map(value -> size * value).toList())
+                .toList());
+        return answer;
+    }
+
+    private static List<String> names(Posterior posterior, String tier) {
+        return posterior.getTiers().stream()
+                .filter(each -> each.getTier().equals(tier))
+                .flatMap(each -> each.getMembers().stream())
+                .map(CalibrationMember::getName)
+                .toList();
     }
 
     @Test
@@ -297,16 +398,35 @@ class LabelCalibrationProcessorTest {
         assertThat(found.getVarianceTemperature())
                 .isEqualTo(calibrated.variance().temperature());
         assertThat(found.getVarianceScale()).isEqualTo(calibrated.variance().scale());
-        assertThat(found.getTemperatureNll())
-                .isEqualTo(calibrated.crossValidation().orElseThrow().temperatureNll());
-        assertThat(found.getVarianceNll())
-                .isEqualTo(calibrated.crossValidation().orElseThrow().varianceNll());
-        assertThat(found.getNllStandardError())
-                .isEqualTo(calibrated.crossValidation().orElseThrow().standardError());
-        assertThat(found.getCalibration().name()).isEqualTo(calibrated.serving().name());
+        assertThat(found.getTemperatureNll()).isEqualTo(nll(calibrated, Member.TEMPERATURE));
+        assertThat(found.getVarianceNll()).isEqualTo(nll(calibrated, Member.TEMPERATURE_VARIANCE));
+        assertThat(found.getCalibration()).isEqualTo(Calibration.AVERAGED);
+        // one example has 7 rows in every batch; every answer has the same covariance
+        assertThat(found.getLabelFreeScale()).isCloseTo(1 / 7.0, within(1e-12));
+        assertThat(found.getLogitVariance()).isCloseTo(0.875, within(1e-9));
+        assertThat(found.getTiers())
+                .extracting(TierMembers::getTier)
+                .containsExactly("all", "last-layer", "forward", "map");
+        List<CalibrationMember> all = found.getTiers().get(0).getMembers();
+        assertThat(all)
+                .extracting(CalibrationMember::getName)
+                .containsExactly(Member.SCALED, Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_VARIANCE);
+        assertThat(all.stream().mapToDouble(CalibrationMember::getWeight).sum()).isCloseTo(1, within(1e-12));
+        assertThat(found.getTiers().get(1).getMembers())
+                .isEqualTo(found.getTiers().get(2).getMembers())
+                .extracting(CalibrationMember::getName)
+                .containsExactly(Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_NOISE);
         assertThat(found.getState()).isEqualTo(PosteriorState.COMPLETE);
         assertThat(found.getBlocks()).isEqualTo(base.getBlocks());
         assertThat(found.getLogEvidence()).isEqualTo(base.getLogEvidence());
+    }
+
+    private static double nll(CalibrationResult calibrated, String member) {
+        return calibrated.all().stream()
+                .filter(each -> each.name().equals(member))
+                .mapToDouble(each -> -each.logLikelihood() / calibrated.labels())
+                .findFirst()
+                .orElseThrow();
     }
 
     private static CalibrationResult expected(int questions) {

@@ -1,6 +1,8 @@
 package io.calibrant.infra.bench;
 
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.calibration.Member;
+import io.calibrant.fitter.calibration.Mixture;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictive;
@@ -60,6 +62,7 @@ public final class ScorerBench {
                 perQuestion = batch == 4 ? seconds : perQuestion;
                 tier("last-layer", lastLayer, prompts, forward, figures);
                 tier("map", map, prompts, forward, figures);
+                averaged(map, prompts, forward, figures);
             }
             shares(adapted, all, prompts(model.model(), 4), figures);
             threads(all, prompts(model.model(), 4), figures);
@@ -79,13 +82,29 @@ public final class ScorerBench {
                 () -> predictor.predict(prompts).forEach(p -> link.predict(p.mean(), p.covariance())));
     }
 
+    /** Tier forward: the plain forward pass, and its three members for every question. */
+    private void averaged(Predictor map, List<EncodedPrompt> prompts, double forward, Consumer<Figure> figures) {
+        Link link = Link.monteCarlo();
+        List<Member> members = List.of(
+                new Member(Member.NOISE, 1, 0.01, 30.0, 0.3, null),
+                new Member(Member.TEMPERATURE, 1.5, 0, null, 0.3, null),
+                new Member(Member.TEMPERATURE_NOISE, 1.2, 0.02, 30.0, 0.4, null));
+        double seconds = Timing.seconds(settings.repetitions(), () -> map.predict(prompts)
+                .forEach(each -> Mixture.of(members, link, each.mean(), each.covariance())));
+        figures(Tier.FORWARD.label(), prompts.size(), seconds, forward, figures);
+    }
+
     private double tier(
             String name, Predictor predictor, List<EncodedPrompt> prompts, double forward, Consumer<Figure> figures) {
         double seconds = Timing.seconds(settings.repetitions(), () -> predictor.predict(prompts));
-        String prefix = "scorer." + name + ".batch" + prompts.size();
-        figures.accept(Figure.ratio(prefix + ".forwards", seconds, "plain forward of the same batch", forward, "s"));
-        figures.accept(Figure.absolute(prefix + ".questions_per_second", prompts.size() / seconds, "1/s"));
+        figures(name, prompts.size(), seconds, forward, figures);
         return seconds;
+    }
+
+    private static void figures(String tier, int batch, double seconds, double forward, Consumer<Figure> figures) {
+        String prefix = "scorer." + tier + ".batch" + batch;
+        figures.accept(Figure.ratio(prefix + ".forwards", seconds, "plain forward of the same batch", forward, "s"));
+        figures.accept(Figure.absolute(prefix + ".questions_per_second", batch / seconds, "1/s"));
     }
 
     /**

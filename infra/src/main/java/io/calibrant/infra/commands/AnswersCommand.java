@@ -78,7 +78,8 @@ final class AnswersCommand implements Callable<Integer> {
                     if (answer != null
                             && !enough
                             && !output.broken()
-                            && (withValidation || answer.getPurpose() == Purpose.ANSWER)) {
+                            && (answer.getPurpose() == Purpose.ANSWER
+                                    || (withValidation && answer.getPurpose() == Purpose.VALIDATION))) {
                         printer.print(answer);
                         printed[0]++;
                     }

@@ -53,7 +53,8 @@ final class AskCommand implements Callable<Integer> {
     @Option(
             names = "--tier",
             paramLabel = "TIER",
-            description = "Which blocks carry the covariance: all, last-layer or map. Default: the scorer's own.")
+            description =
+                    "Which blocks carry the covariance: all, last-layer, forward or map. Default: the scorer's own.")
     private String tier;
 
     @Mixin

@@ -72,6 +72,12 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--points", paramLabel = "N", description = "Points of the link; see score.")
     private String points;
 
+    @Option(names = "--tier", paramLabel = "TIER", description = "Which blocks carry the covariance; see score.")
+    private String tier;
+
+    @Option(names = "--label-free", paramLabel = "WHAT", description = "What serves without labels; see score.")
+    private String labelFree;
+
     // Passed on to train unchanged, which checks them.
     @Option(names = "--steps", paramLabel = "N", description = "These are train's; see there.")
     private String steps;
@@ -188,7 +194,11 @@ final class DemoCommand implements Callable<Integer> {
 
     /** The flags that are passed on to score. */
     private List<String> scoring() {
-        return points == null ? List.of() : List.of("--points", points);
+        List<String> scoring = new ArrayList<>();
+        add(scoring, "--points", points);
+        add(scoring, "--tier", tier);
+        add(scoring, "--label-free", labelFree);
+        return scoring;
     }
 
     /** The flags that are passed on to train. */

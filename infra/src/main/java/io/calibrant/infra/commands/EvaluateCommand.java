@@ -5,6 +5,7 @@ import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.DetailsFile;
 import io.calibrant.infra.commands.output.EvaluationPrinter;
+import io.calibrant.infra.commands.output.LearningCurvePrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.evaluation.Evaluated;
@@ -31,7 +32,8 @@ import picocli.CommandLine.Spec;
         name = "evaluate",
         description = {
             "Sends labelled questions and their labels through the topics, waits for the answers, and prints"
-                    + " ACC, NLL, ECE (15 bins) and Brier for MAP, temperature scaling, the evidence's Laplace, and"
+                    + " ACC, NLL, ECE (15 bins) and Brier for MAP, temperature scaling, the evidence's Laplace, the"
+                    + " label-free average, and"
                     + " as served.",
             "Temperature is fitted on the run's validation answers (train and validate ask these) where there"
                     + " are any, else cross-fitted on the questions themselves.",
@@ -45,6 +47,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  calibrant evaluate --questions test.jsonl --run news --html report.html",
             "  calibrant evaluate --questions test.jsonl --run news --unfamiliar other.jsonl --details answers.jsonl",
+            "  calibrant evaluate --questions test.jsonl --learning-curve    # what more labels would be worth",
             "  calibrant evaluate --questions test.jsonl --json    # one object a method; the run may be left"
                     + " out if there is one"
         })
@@ -103,6 +106,12 @@ final class EvaluateCommand implements Callable<Integer> {
             description = "Also write one JSON object a question: what every method said, and the scores.")
     private Path details;
 
+    @Option(
+            names = "--learning-curve",
+            description = "Also the NLL against the number of labels, on repeated subsamples of those that are known,"
+                    + " and what 50 more would be worth.")
+    private boolean learningCurve;
+
     @Option(names = "--html", paramLabel = "FILE", description = "Also write a report that opens without a network.")
     private Path html;
 
@@ -154,6 +163,9 @@ final class EvaluateCommand implements Callable<Integer> {
                             + " of all classes together");
         }
         EvaluationPrinter.print(output, evaluated.evaluation(), json);
+        if (learningCurve) {
+            LearningCurvePrinter.print(output, evaluated, json);
+        }
         if (details != null) {
             new DetailsFile(details).write(evaluated);
             output.note("Details: " + details.toAbsolutePath().normalize());

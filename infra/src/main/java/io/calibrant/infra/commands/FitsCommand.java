@@ -47,8 +47,10 @@ import picocli.CommandLine.Spec;
             "Shows runs, checkpoints and fits as they are now, or removes a fit: its posteriors, factors and"
                     + " calibration records, its internal topics, its consumer group, its state on this machine, and"
                     + " at last its name.",
-            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more. THRESHOLD: of the top"
-                    + " probability, above which --target-accuracy is kept at tier all, or how many labels that takes."
+            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more. NOISE is that of a logit,"
+                    + " which stands for the covariances of single questions; --json has the members that are averaged."
+                    + " THRESHOLD: of the top probability, above which --target-accuracy is kept at tier all, or how many"
+                    + " labels that takes."
         },
         footer = {
             "  calibrant fits --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
@@ -69,6 +71,7 @@ final class FitsCommand implements Callable<Integer> {
             "EFF. PARAMETERS",
             "TEMPERATURE",
             "VARIANCE SCALE",
+            "NOISE",
             "LABELS",
             "THRESHOLD",
             "CALIBRATION",
@@ -209,6 +212,7 @@ final class FitsCommand implements Callable<Integer> {
                     Output.number(each.getEffectiveParameters()),
                     Output.number(each.getTemperature()),
                     Output.number(each.getVarianceScale()),
+                    Output.number(PosteriorFields.noise(each)),
                     Long.toString(each.getLabels()),
                     AcceptanceFields.cell(each, target),
                     CalibrationWords.of(each.getCalibration()),

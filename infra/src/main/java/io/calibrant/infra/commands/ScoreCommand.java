@@ -12,6 +12,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.reading.BrokerWatch;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
@@ -38,6 +39,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "  calibrant score --run news --model SmolLM2-135M",
+            "  calibrant score --run news --model SmolLM2-135M --tier forward",
             "  calibrant score --run news --model SmolLM2-135M --fit layerwise --link MEAN_FIELD",
             "  calibrant score --run news,sport --model SmolLM2-135M --fit latest-complete --tier last-layer"
                     + " --threads 2",
@@ -108,9 +110,18 @@ final class ScoreCommand implements Callable<Integer> {
             defaultValue = "all",
             description =
                     "Which blocks carry the covariance of questions that do not say: all; last-layer, those of the"
-                            + " highest adapted layer and of the head; map, none, the plain forward pass."
-                            + " Default: ${DEFAULT-VALUE}.")
+                            + " highest adapted layer and of the head; forward, none, but the noise of a logit, calibrated"
+                            + " nearly as well by the plain forward pass; map, none. Questions for validation are"
+                            + " answered with all. Default: ${DEFAULT-VALUE}.")
     private String tier;
+
+    @Option(
+            names = "--label-free",
+            paramLabel = "WHAT",
+            defaultValue = "average",
+            description = "What serves where no labels are known: average, or evidence, the plain Laplace predictive."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private String labelFree;
 
     @Option(
             names = "--target-accuracy",
@@ -195,7 +206,11 @@ final class ScoreCommand implements Callable<Integer> {
         return new ScorerSettings(
                 new ServingSettings(runs, model, base.format(), fit, device.device(), Optional.ofNullable(adapter)),
                 new AnsweringSettings(
-                        link, points, Tier.of("--tier", tier), AnsweringSettings.target(targetAccuracy, confidence)),
+                        link,
+                        points,
+                        Tier.of("--tier", tier),
+                        LabelFreeServing.of("--label-free", labelFree),
+                        AnsweringSettings.target(targetAccuracy, confidence)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }
 }

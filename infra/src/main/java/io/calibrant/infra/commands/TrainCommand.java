@@ -325,7 +325,7 @@ final class TrainCommand implements Callable<Integer> {
         Output out = new Output(spec);
         ServiceLines lines = new ServiceLines(out);
         if (told.questions().validation().equals(ValidationSource.NONE)) {
-            lines.warn(CalibrationWords.RISK);
+            lines.warn(CalibrationWords.WITHOUT_LABELS);
         }
         TrainerSettings settings = withFisher(told, lines);
         try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(lines))) {

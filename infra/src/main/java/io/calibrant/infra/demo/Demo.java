@@ -221,7 +221,7 @@ public final class Demo implements AutoCloseable {
     }
 
     /**
-     * Waits until the labels of the validation questions are used; without them the evidence decides what is served.
+     * Waits until the labels of the validation questions are used; without them the label-free average serves.
      */
     private void awaitCalibration(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
         long validation = validationQuestions(description(connection, run));

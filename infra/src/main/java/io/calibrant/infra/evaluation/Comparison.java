@@ -1,5 +1,10 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.fitter.calibration.Calibrator;
+import io.calibrant.fitter.calibration.CalibrationResult;
+import io.calibrant.fitter.calibration.LabelFree;
+import io.calibrant.fitter.calibration.Member;
+import io.calibrant.fitter.calibration.Mixture;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.metrics.LabelledLogits;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
@@ -10,6 +15,8 @@ import io.calibrant.infra.report.Method;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
@@ -33,8 +40,13 @@ final class Comparison {
      * @param questions with their answers
      * @param answers by question id; questions without one are left out
      * @param validation labelled answers to fit the temperature on; where there are none it is cross-fitted
+     * @param posterior that served: what calibrates without labels is in it
      */
-    static Evaluation of(List<Question> questions, Map<String, Answer> answers, List<ValidationAnswer> validation) {
+    static Evaluation of(
+            List<Question> questions,
+            Map<String, Answer> answers,
+            List<ValidationAnswer> validation,
+            Posterior posterior) {
         List<Question> answered = questions.stream()
                 .filter(question -> answers.containsKey(question.id()))
                 .map(question -> question.orChoicesOf(answers.get(question.id()).getLabels()))
@@ -72,6 +84,7 @@ final class Comparison {
             probabilities.put(Method.MAP, answer.getMapProbabilities());
             probabilities.put(Method.TEMPERATURE, tempered.get(i));
             probabilities.put(Method.LAPLACE, laplace(answer, link));
+            probabilities.put(Method.LABEL_FREE, list(labelFree(answer, posterior, link)));
             probabilities.put(Method.CALIBRATED, answer.getProbabilities());
             evaluated.add(new EvaluatedQuestion(
                     question.id(),
@@ -120,6 +133,9 @@ final class Comparison {
             case EVIDENCE -> "prior: evidence only";
             case TEMPERATURE -> "softmax(z / T), T from labels";
             case TEMPERATURE_VARIANCE -> "E softmax N(z / T, c Sigma), T and c from labels";
+            case LABEL_FREE -> "calibrated without labels";
+            case AVERAGED -> "an average, weighted by labels";
+            case MAP -> "MAP, not calibrated";
         };
     }
 
@@ -129,6 +145,21 @@ final class Comparison {
             return answer.getProbabilities();
         }
         return list(integrated(answer, link));
+    }
+
+    /** The average of the members that need no label; MAP where the posterior has none for the answer's tier. */
+    static double[] labelFree(Answer answer, Posterior posterior, Link link) {
+        CalibrationResult none = new Calibrator().calibrate(List.of(), labelFree(posterior));
+        List<Member> members = answer.getTier().equals(Tier.ALL.label()) ? none.all() : none.forward();
+        return members.isEmpty()
+                ? array(answer.getMapProbabilities())
+                : Mixture.of(members, link, array(answer.getContrastMean()), covariance(answer))
+                        .probabilities();
+    }
+
+    /** What a posterior knows without labels. */
+    static LabelFree labelFree(Posterior posterior) {
+        return new LabelFree(posterior.getLabelFreeScale(), posterior.getLogitVariance());
     }
 
     /** E softmax N(z, Sigma). */

@@ -111,6 +111,7 @@ final class Diagnosis {
                 TemperatureScaling.crossFitted(
                         validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
             case LAPLACE -> each(validation, answer -> Comparison.integrated(answer, link));
+            case LABEL_FREE -> each(validation, answer -> Comparison.labelFree(answer, posterior, link));
             case CALIBRATED -> each(validation, answer -> served(answer, posterior, link));
         };
     }

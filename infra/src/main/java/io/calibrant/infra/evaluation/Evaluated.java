@@ -1,13 +1,18 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.fitter.calibration.LabelledContrasts;
+import io.calibrant.fitter.calibration.LearningCurve;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.scorer.answering.Tier;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * An evaluation and where its answers came from.
@@ -17,13 +22,35 @@ import java.util.Map;
  * @param posterior the posterior that answered, as it is on the topic now
  * @param refused reasons by question id, for the questions that were not answered
  * @param answers by question id
+ * @param labelled all answers of this posterior, evaluated and for validation, whose label is known
  */
 public record Evaluated(
-        Evaluation evaluation, Run run, Posterior posterior, Map<String, String> refused, Map<String, Answer> answers) {
+        Evaluation evaluation,
+        Run run,
+        Posterior posterior,
+        Map<String, String> refused,
+        Map<String, Answer> answers,
+        List<LabelledContrasts> labelled) {
     /** Copies the reasons, keeping their order. */
     public Evaluated {
         refused = Collections.unmodifiableMap(new LinkedHashMap<>(refused));
         answers = Map.copyOf(answers);
+        labelled = List.copyOf(labelled);
+    }
+
+    /**
+     * The NLL of the average against the number of labels, on repeated subsamples of the labels that are known.
+     *
+     * @param splits how often each number of labels is drawn
+     * @return empty where fewer than {@link LearningCurve#FEWEST} are known
+     */
+    public Optional<LearningCurve> learningCurve(int splits) {
+        boolean withCovariance =
+                answers.values().stream().allMatch(answer -> answer.getTier().equals(Tier.ALL.label()));
+        return labelled.size() < LearningCurve.FEWEST
+                ? Optional.empty()
+                : Optional.of(LearningCurve.of(
+                        labelled, Comparison.labelFree(posterior), !withCovariance, splits));
     }
 
     /** What was run, for the report: name and value. */

@@ -1,5 +1,6 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.records.SelectiveRecords;
 import io.calibrant.fitter.selective.SelectiveCounts;
 import io.calibrant.infra.report.Evaluation;
@@ -132,7 +133,7 @@ public final class Evaluator {
                     + connection.topics().posteriors() + " does not have");
         }
         List<ValidationAnswer> validation = validation(first);
-        Evaluation evaluation = Comparison.of(questions, answers, validation);
+        Evaluation evaluation = Comparison.of(questions, answers, validation, posterior);
         Map<String, Answer> strange = unfamiliar.isEmpty()
                 ? Map.of()
                 : answers(run.getRunId(), unfamiliar, refused).answers();
@@ -149,7 +150,34 @@ public final class Evaluator {
                 run,
                 posterior,
                 refused,
-                answers);
+                answers,
+                labelled(questions, answers, validation));
+    }
+
+    /** The raw numbers of all answers whose label is known; of a question that is both evaluated and validated one. */
+    private static List<LabelledContrasts> labelled(
+            List<Question> questions, Map<String, Answer> answers, List<ValidationAnswer> validation) {
+        Map<String, LabelledContrasts> labelled = new TreeMap<>();
+        validation.forEach(each -> put(labelled, each.answer(), each.truth()));
+        for (Question question : questions) {
+            Answer answer = answers.get(question.id());
+            if (answer != null) {
+                put(labelled, answer, answer.getLabels().indexOf(question.answer()));
+            }
+        }
+        return List.copyOf(labelled.values());
+    }
+
+    private static void put(Map<String, LabelledContrasts> labelled, Answer answer, int truth) {
+        if (truth >= 0) {
+            labelled.put(
+                    answer.getQuestionId(),
+                    new LabelledContrasts(
+                            answer.getQuestionId(),
+                            Comparison.array(answer.getContrastMean()),
+                            Comparison.covariance(answer),
+                            truth));
+        }
     }
 
     /** A question whose text is that of a validation question has tuned what is served. */

@@ -8,6 +8,8 @@ public enum Method {
     TEMPERATURE("temperature", "Temperature", "logits divided by one number"),
     /** The linearised Laplace predictive at the prior that the evidence chose. */
     LAPLACE("laplace-evidence", "Laplace", "posterior over the adapter, prior by evidence"),
+    /** The members that need no label, in equal parts. */
+    LABEL_FREE("label-free", "Label-free", "Laplace scaled by tokens, and the noise of a logit; no labels"),
     /** The probabilities that were served. */
     CALIBRATED("calibrated", "As served", "the probabilities of the answers");
 

@@ -75,8 +75,9 @@ function fitRow(run, each) {
 }
 
 function served(posterior) {
-  return { EVIDENCE: "prior: evidence only", TEMPERATURE: `temperature, ${posterior.labels} labels`,
-    TEMPERATURE_VARIANCE: `temperature and variance, ${posterior.labels} labels` }[posterior.calibration] ?? "–";
+  const labels = `${posterior.labels} labels`;
+  return { EVIDENCE: "prior: evidence only", LABEL_FREE: "label-free", MAP: "MAP, not calibrated", AVERAGED: `averaged, ${labels}`,
+    TEMPERATURE: `temperature, ${labels}`, TEMPERATURE_VARIANCE: `temperature and variance, ${labels}` }[posterior.calibration] ?? "–";
 }
 
 function phase(run) {

@@ -155,7 +155,7 @@ class CommandLineTest {
             "score", "--run", "a,b", "--model", "m", "--bootstrap-server", "h:1", "--schema-registry", "http://h"
         };
         assertThat(Ran.calibrant(Map.of(), with(score, "--tier", "some")).err())
-                .isEqualTo("calibrant score: --tier must be all, last-layer or map, got 'some'\n");
+                .isEqualTo("calibrant score: --tier must be all, last-layer, forward or map, got 'some'\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--threads", "0")).err())
                 .isEqualTo("calibrant score: --threads must be 1 to 64, got 0\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--linger-ms", "-1")).err())

@@ -11,6 +11,7 @@ import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Choice;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Fit;
@@ -23,6 +24,7 @@ import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.TierMembers;
 import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
@@ -457,7 +459,11 @@ class CommandsIT extends OnOneCluster {
                 .setCalibration(Calibration.TEMPERATURE)
                 .setTemperatureNll(0.5)
                 .setVarianceNll(0.75)
-                .setNllStandardError(0.125)
+                .setLabelFreeScale(0.125)
+                .setLogitVariance(2.0)
+                .setLogitVarianceQuestions(64)
+                .setTiers(List.of(new TierMembers(
+                        "forward", List.of(new CalibrationMember("noise", 1.0, 0.125, 2.0, 1.0, -7.5)))))
                 .build();
     }
 
@@ -482,17 +488,22 @@ class CommandsIT extends OnOneCluster {
                 .isEqualTo("{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":1.5,\"logEvidence\":-10.0,"
                         + "\"effectiveParameters\":3.0,\"temperature\":null,\"varianceScale\":null,"
+                        + "\"noise\":null,\"members\":{},"
                         + "\"capturedEnergy\":0.9,\"labels\":0,\"calibration\":\"EVIDENCE\","
                         + "\"varianceTemperature\":null,\"temperatureNll\":null,\"varianceNll\":null,"
-                        + "\"nllStandardError\":null,\"objective\":\"EVIDENCE\",\"validationNll\":null,\"waitsFor\":[],"
+                        + "\"objective\":\"EVIDENCE\",\"validationNll\":null,\"labelFreeScale\":null,"
+                        + "\"logitVariance\":null,\"logitVarianceQuestions\":0,\"waitsFor\":[],"
                         + "\"coverage\":1.0,\"refit\":false,\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\"}\n"
                         + "{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"layers\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":{\"a\":1.5,\"b\":2.5},"
                         + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":1.5,"
-                        + "\"varianceScale\":0.25,\"capturedEnergy\":0.9,\"labels\":7,"
+                        + "\"varianceScale\":0.25,\"noise\":0.5,\"members\":{\"forward\":[{\"name\":\"noise\","
+                        + "\"temperature\":1.0,\"scale\":0.125,\"variance\":2.0,\"weight\":1.0,"
+                        + "\"logLikelihood\":-7.5}]},\"capturedEnergy\":0.9,\"labels\":7,"
                         + "\"calibration\":\"TEMPERATURE\",\"varianceTemperature\":1.25,\"temperatureNll\":0.5,"
-                        + "\"varianceNll\":0.75,\"nllStandardError\":0.125,\"objective\":\"EVIDENCE\","
-                        + "\"validationNll\":null,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true,"
+                        + "\"varianceNll\":0.75,\"objective\":\"EVIDENCE\","
+                        + "\"validationNll\":null,\"labelFreeScale\":0.125,\"logitVariance\":2.0,"
+                        + "\"logitVarianceQuestions\":64,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true,"
                         + "\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\"}\n");
 
         Ran unknown = calibrant("fits", "--delete", "layerz");

@@ -116,7 +116,7 @@ class TrainCommandTest {
     @Test
     void shouldWarnWhereNoLabelsWillTakePart() {
         train("--run", "r", "--model", directory.toString(), "--questions", "none", "--steps", "0");
-        assertThat(err.toString()).contains("note: prior: evidence only");
+        assertThat(err.toString()).contains("note: without labelled validation questions the label-free average serves");
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.Method;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
@@ -26,6 +27,18 @@ class ComparisonTest {
     }
 
     private static final double VARIANCE = 4;
+
+    private static final Posterior POSTERIOR = Posterior.newBuilder()
+            .setRunId("run")
+            .setCheckpoint("step-1")
+            .setFit("default")
+            .setVersion(1)
+            .setBatches(1)
+            .setLogEvidence(0)
+            .setLogLikelihood(0)
+            .setEffectiveParameters(0)
+            .setCapturedEnergy(1)
+            .build();
 
     @Test
     void shouldTakeTheServedProbabilitiesForTheEvidenceWhereTheyRestOnIt() {
@@ -53,11 +66,11 @@ class ComparisonTest {
         for (int i = 0; i < 40; i++) {
             validation.add(new ValidationAnswer(answer("v" + i, 2, Calibration.EVIDENCE), i % 2));
         }
-        Evaluation evaluation = Comparison.of(List.of(question("q", "A")), answers, validation);
+        Evaluation evaluation = Comparison.of(List.of(question("q", "A")), answers, validation, POSTERIOR);
         assertThat(evaluation.temperatureNote()).contains("fitted on 40 validation answers");
         double p = evaluation.questions().get(0).of(Method.TEMPERATURE).get(0);
         assertThat(p).isCloseTo(0.662064, within(1e-5));
-        Evaluation other = Comparison.of(List.of(question("q", "B")), answers, validation);
+        Evaluation other = Comparison.of(List.of(question("q", "B")), answers, validation, POSTERIOR);
         assertThat(other.questions().get(0).of(Method.TEMPERATURE).get(0)).isEqualTo(p);
     }
 
@@ -69,7 +82,7 @@ class ComparisonTest {
             questions.add(question("q" + i, i % 3 == 0 ? "B" : "A"));
             answers.put("q" + i, answer("q" + i, 2, Calibration.EVIDENCE));
         }
-        Evaluation evaluation = Comparison.of(questions, answers, List.of());
+        Evaluation evaluation = Comparison.of(questions, answers, List.of(), POSTERIOR);
         assertThat(evaluation.temperatureNote()).contains("cross-fitted on these 30 questions, 10 folds");
         double map = evaluation.metrics(Method.MAP).nll();
         assertThat(evaluation.metrics(Method.TEMPERATURE).nll()).isLessThan(map);
@@ -80,7 +93,8 @@ class ComparisonTest {
         Evaluation evaluation = Comparison.of(
                 List.of(question("lost", "A"), question("q", "A")),
                 Map.of("q", answer("q", 2, Calibration.EVIDENCE)),
-                List.of());
+                List.of(),
+                POSTERIOR);
         assertThat(evaluation.questions()).extracting(EvaluatedQuestion::id).containsExactly("q");
     }
 
@@ -89,17 +103,49 @@ class ComparisonTest {
         List<Question> questions = List.of(question("p", "A"), question("q", "A"));
         Answer first = answer("p", 2, Calibration.EVIDENCE);
         Answer second = answer("q", 2, Calibration.EVIDENCE);
-        assertThat(Comparison.of(questions, Map.of("p", first, "q", second), List.of())
+        assertThat(Comparison.of(questions, Map.of("p", first, "q", second), List.of(), POSTERIOR)
                         .temperatureNote())
                 .doesNotContain("posterior changed");
         second.setPosteriorVersion(2);
-        assertThat(Comparison.of(questions, Map.of("p", first, "q", second), List.of())
+        assertThat(Comparison.of(questions, Map.of("p", first, "q", second), List.of(), POSTERIOR)
                         .temperatureNote())
                 .contains("The posterior changed while the questions were answered: 2 versions served");
     }
 
+    @Test
+    void shouldAverageWhatNeedsNoLabelAsThePosteriorKnowsIt() {
+        double[] map = TemperatureScaling.probabilities(new double[] {2, 0}, 1);
+        assertThat(only(Calibration.AVERAGED).of(Method.LABEL_FREE)).containsExactly(map[0], map[1]);
+
+        Posterior knows = Posterior.newBuilder(POSTERIOR)
+                .setLabelFreeScale(0.25)
+                .setLogitVariance(3.0)
+                .build();
+        Link link = Link.monteCarlo();
+        double[] scaled = link.predict(new double[] {2}, new double[][] {{VARIANCE / 4}})
+                .probabilities();
+        double[] noise =
+                link.predict(new double[] {2}, new double[][] {{1.5}}).probabilities();
+        Answer answer = answer("q", 2, Calibration.LABEL_FREE);
+        Map<String, Answer> answers = Map.of("q", answer);
+        assertThat(Comparison.of(List.of(question("q", "A")), answers, List.of(), knows)
+                        .questions()
+                        .get(0)
+                        .of(Method.LABEL_FREE)
+                        .get(0))
+                .isCloseTo((scaled[0] + noise[0]) / 2, within(1e-12));
+        answer.setTier("forward");
+        assertThat(Comparison.of(List.of(question("q", "A")), answers, List.of(), knows)
+                        .questions()
+                        .get(0)
+                        .of(Method.LABEL_FREE)
+                        .get(0))
+                .isCloseTo(noise[0], within(1e-12));
+    }
+
     private static EvaluatedQuestion only(Calibration calibration) {
-        return Comparison.of(List.of(question("q", "A")), Map.of("q", answer("q", 2, calibration)), List.of())
+        return Comparison.of(
+                        List.of(question("q", "A")), Map.of("q", answer("q", 2, calibration)), List.of(), POSTERIOR)
                 .questions()
                 .get(0);
     }

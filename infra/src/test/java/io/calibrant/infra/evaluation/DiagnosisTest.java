@@ -73,7 +73,7 @@ class DiagnosisTest {
     }
 
     private Diagnostics diagnose(Posterior posterior, List<ValidationAnswer> validation, List<Answer> unfamiliar) {
-        Evaluation evaluation = Comparison.of(questions, answers, validation);
+        Evaluation evaluation = Comparison.of(questions, answers, validation, posterior);
         return Diagnosis.of(evaluation.questions(), answers, posterior, validation, unfamiliar, false);
     }
 

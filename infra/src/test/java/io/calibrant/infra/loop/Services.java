@@ -11,6 +11,7 @@ import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
@@ -61,7 +62,10 @@ final class Services implements AutoCloseable {
         fitter.start();
         ScorerSettings settings = new ScorerSettings(
                 ServingSettings.of(runs.get(0), model).withRuns(runs).withFit(defaults.fit()),
-                AnsweringSettings.DEFAULTS.withLink(LinkFunction.MC).withPoints(points),
+                AnsweringSettings.DEFAULTS
+                        .withLink(LinkFunction.MC)
+                        .withPoints(points)
+                        .withLabelFree(LabelFreeServing.EVIDENCE), // as the references have it
                 poll);
         return new Services(connection, runs, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
     }

@@ -104,7 +104,7 @@ class HtmlReportTest {
     void shouldPrintOneLineAMethod() {
         Evaluation evaluation = evaluation(50);
         assertThat(TextReport.table(evaluation).lines())
-                .hasSize(6 + 2 + 3) // the table, how the temperature was found, the differences to MAP
+                .hasSize(7 + 2 + 4) // the table, how the temperature was found, the differences to MAP
                 .allMatch(line -> line.length() <= 80)
                 .anyMatch(line -> line.startsWith("MAP ")
                         && line.contains(String.format(
@@ -258,6 +258,7 @@ class HtmlReportTest {
                         Method.MAP, list(map),
                         Method.TEMPERATURE, list(tempered),
                         Method.LAPLACE, list(laplace),
+                        Method.LABEL_FREE, list(laplace),
                         Method.CALIBRATED, list(laplace)),
                 .3);
     }

@@ -20,12 +20,13 @@ import java.util.function.Function;
 public final class Answerer {
     private final Posterior posterior;
     private final Link link;
+    private final LabelFreeServing labelFree;
     private final Optional<TargetAccuracy> target;
     private final DecisionRule decisions;
 
     /** Answers without decisions. */
-    public Answerer(Posterior posterior, Link link) {
-        this(posterior, link, Optional.empty());
+    public Answerer(Posterior posterior, Link link, LabelFreeServing labelFree) {
+        this(posterior, link, labelFree, Optional.empty());
     }
 
     /**
@@ -33,19 +34,21 @@ public final class Answerer {
      *
      * @param posterior whose calibration is served, and which answers name
      * @param link from the Gaussian over logits to probabilities
+     * @param labelFree what serves where no label is known
      * @param target that decisions are to keep; empty: answers carry none
      * @throws IllegalArgumentException if there is a target, and the posterior's counts of labelled answers are none
      */
-    public Answerer(Posterior posterior, Link link, Optional<TargetAccuracy> target) {
+    public Answerer(Posterior posterior, Link link, LabelFreeServing labelFree, Optional<TargetAccuracy> target) {
         this.posterior = posterior;
         this.link = link;
+        this.labelFree = labelFree;
         this.target = target;
         this.decisions = new DecisionRule(posterior, target);
     }
 
     /** The same link and target with another posterior. */
     public Answerer with(Posterior other) {
-        return new Answerer(other, link, target);
+        return new Answerer(other, link, labelFree, target);
     }
 
     /**
@@ -106,7 +109,7 @@ public final class Answerer {
     private Answer answer(Tier tier, TokenizedQuestion question, Predictive predictive) {
         double[] mean = predictive.mean();
         double[][] covariance = predictive.covariance();
-        CalibratedPrediction served = CalibratedPrediction.of(posterior, tier, link, mean, covariance);
+        CalibratedPrediction served = CalibratedPrediction.of(posterior, tier, link, labelFree, mean, covariance);
         finite("contrast mean", mean);
         finite("probability", served.probabilities());
         if (served.tempered() != null) {

@@ -13,14 +13,16 @@ import java.util.Optional;
  *
  * @param link from the Gaussian over logits to probabilities
  * @param points Sobol points of the link
- * @param tier for questions that name none; validation questions that name none are answered with all blocks, since (T,
- *     c) are those of all blocks
+ * @param tier for questions that name none; validation questions that name none are answered with all blocks, since the
+ *     posterior needs their covariance
+ * @param labelFree what serves where no label is known
  * @param target of the decisions that answers carry; empty: they carry none
  */
-public record AnsweringSettings(LinkFunction link, int points, Tier tier, Optional<TargetAccuracy> target) {
-    /** Unless told otherwise: Monte Carlo integration, and all blocks. */
-    public static final AnsweringSettings DEFAULTS =
-            new AnsweringSettings(LinkFunction.MC, Link.DEFAULT_POINTS, Tier.ALL, Optional.empty());
+public record AnsweringSettings(
+        LinkFunction link, int points, Tier tier, LabelFreeServing labelFree, Optional<TargetAccuracy> target) {
+    /** Unless told otherwise: Monte Carlo integration, all blocks, and an average where no label is known. */
+    public static final AnsweringSettings DEFAULTS = new AnsweringSettings(
+            LinkFunction.MC, Link.DEFAULT_POINTS, Tier.ALL, LabelFreeServing.AVERAGE, Optional.empty());
 
     /**
      * Checks the number of points.
@@ -29,6 +31,7 @@ public record AnsweringSettings(LinkFunction link, int points, Tier tier, Option
      */
     public AnsweringSettings {
         Objects.requireNonNull(tier, "tier");
+        Objects.requireNonNull(labelFree, "labelFree");
         Objects.requireNonNull(link, "link");
         Objects.requireNonNull(target, "target");
         Require.between("--points", points, 1, Link.MOST_POINTS);
@@ -41,22 +44,27 @@ public record AnsweringSettings(LinkFunction link, int points, Tier tier, Option
 
     /** The same settings with another link. */
     public AnsweringSettings withLink(LinkFunction value) {
-        return new AnsweringSettings(value, points, tier, target);
+        return new AnsweringSettings(value, points, tier, labelFree, target);
     }
 
     /** The same settings with another number of Sobol points. */
     public AnsweringSettings withPoints(int value) {
-        return new AnsweringSettings(link, value, tier, target);
+        return new AnsweringSettings(link, value, tier, labelFree, target);
     }
 
     /** The same settings with another default tier. */
     public AnsweringSettings withTier(Tier value) {
-        return new AnsweringSettings(link, points, value, target);
+        return new AnsweringSettings(link, points, value, labelFree, target);
+    }
+
+    /** The same settings with another choice of what serves without labels. */
+    public AnsweringSettings withLabelFree(LabelFreeServing value) {
+        return new AnsweringSettings(link, points, tier, value, target);
     }
 
     /** The same settings with decisions for a target. */
     public AnsweringSettings withTarget(TargetAccuracy value) {
-        return new AnsweringSettings(link, points, tier, Optional.of(value));
+        return new AnsweringSettings(link, points, tier, labelFree, Optional.of(value));
     }
 
     /**

@@ -96,17 +96,19 @@ public final class QuestionReader {
     }
 
     /**
-     * The tier it is to be answered at: what it names, else all blocks for validation, else the scorer's own.
+     * The tier it is to be answered at: what it names, else all blocks for validation, else the scorer's own. The noise of
+     * a logit is read off the covariance of all blocks, whatever is named.
      *
      * @throws BadQuestionException if it names one that there is not
      */
     public Tier tier(Read read) throws BadQuestionException {
         String named = Read.named(read.value().getTier());
         if (named == null) {
-            return read.purpose() == Purpose.VALIDATION ? Tier.ALL : tier;
+            return read.purpose() == Purpose.ANSWER ? tier : Tier.ALL;
         }
-        return Tier.find(named)
+        Tier found = Tier.find(named)
                 .orElseThrow(() -> new BadQuestionException(Require.message("tier", named, Tier.ACCEPTED)));
+        return read.purpose() == Purpose.NOISE ? Tier.ALL : found;
     }
 
     private io.calibrant.schemas.avro.Question decode(ConsumerRecord<byte[], byte[]> record)

@@ -16,11 +16,16 @@ public enum Tier {
      * Those of the highest adapted layer, and of the head: one short backward pass; the others as if known for certain.
      */
     LAST_LAYER("last-layer"),
-    /** None: the plain forward pass, a covariance of zero and a novelty of 1. */
+    /**
+     * None: the plain forward pass, and the noise of a logit in place of a covariance; what is served is an average all
+     * the same. A covariance of zero and a novelty of 1.
+     */
+    FORWARD("forward"),
+    /** None, and no noise: temperature, or the model as it was. A covariance of zero and a novelty of 1. */
     MAP("map");
 
     /** The labels, as a message lists them. */
-    static final String ACCEPTED = "all, last-layer or map";
+    static final String ACCEPTED = "all, last-layer, forward or map";
 
     private final String label;
 
@@ -48,9 +53,14 @@ public enum Tier {
         return Arrays.stream(values()).filter(tier -> tier.label.equals(label)).findFirst();
     }
 
+    /** Whether any block carries a covariance, which takes backward passes. */
+    public boolean hasCovariance() {
+        return this == ALL || this == LAST_LAYER;
+    }
+
     /** Which of the adapted maps, by module path, carry the covariance. */
     public Set<String> paths(Collection<String> adapted) {
-        if (this == MAP) {
+        if (!hasCovariance()) {
             return Set.of();
         }
         int top = adapted.stream()

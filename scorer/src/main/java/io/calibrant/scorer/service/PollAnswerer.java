@@ -95,7 +95,7 @@ final class PollAnswerer {
                 if (serving.runs().contains(run)) {
                     wanted.add(target);
                     // Sent because a fit has become complete: a posterior from before that must not answer them.
-                    current |= read.purpose() == Purpose.VALIDATION;
+                    current |= read.purpose() != Purpose.ANSWER;
                 } else {
                     otherRuns.add(run);
                 }

@@ -7,6 +7,7 @@ import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockPrecision;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.ClassToken;
 import io.calibrant.schemas.avro.DType;
 import io.calibrant.schemas.avro.Factor;
@@ -192,6 +193,21 @@ final class CatalogueChecks {
                 "varianceScale",
                 scale,
                 "0 or more and finite");
+        posterior.getTiers().forEach(tier -> tier.getMembers().forEach(CatalogueChecks::check));
+    }
+
+    private static void check(CalibrationMember member) {
+        String of = " of member " + member.getName();
+        positive("temperature" + of, member.getTemperature());
+        notNegative("scale" + of, member.getScale());
+        notNegative("weight" + of, member.getWeight());
+        if (member.getVariance() != null) {
+            notNegative("variance" + of, member.getVariance());
+        }
+    }
+
+    private static void notNegative(String field, double value) {
+        require(value >= 0 && value < Double.POSITIVE_INFINITY, field, value, "0 or more and finite");
     }
 
     private static boolean isMatrix(Tensor tensor) {

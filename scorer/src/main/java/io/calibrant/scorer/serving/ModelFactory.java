@@ -5,6 +5,7 @@ import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.scorer.answering.Answerer;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.PromptReader;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.lora.SequenceClassifier;
@@ -25,6 +26,7 @@ final class ModelFactory {
     private final Link link;
     private final Map<String, Run> checked = new HashMap<>();
     private final Optional<TargetAccuracy> target;
+    private final LabelFreeServing labelFree;
 
     /** @param base not closed with this object */
     ModelFactory(BaseModel base, AnsweringSettings answering) {
@@ -32,6 +34,7 @@ final class ModelFactory {
         this.tier = answering.tier();
         this.link = answering.newLink();
         this.target = answering.target();
+        this.labelFree = answering.labelFree();
     }
 
     /** As {@link BaseModel#requireModelOf}, which reads the whole model: once a run, and again where it has changed. */
@@ -73,7 +76,7 @@ final class ModelFactory {
         try {
             prompts = prompts(snapshot.run());
             probe = Probe.of(base, snapshot.run(), tier);
-            answerer = new Answerer(snapshot.posterior(), link, target);
+            answerer = new Answerer(snapshot.posterior(), link, labelFree, target);
             predictors = new TierPredictors(weights, snapshot.blocks(), tier);
             done = true;
         } finally {

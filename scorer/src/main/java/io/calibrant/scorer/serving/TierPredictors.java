@@ -35,7 +35,7 @@ final class TierPredictors extends RefCounted {
     synchronized Predictor predictor(Tier tier) {
         AdaptedModel adapted = weights.adapted();
         return predictors.computeIfAbsent(
-                tier,
+                tier.hasCovariance() ? tier : Tier.MAP, // one plain forward pass for both
                 each -> each == Tier.ALL
                         ? new Predictor(adapted, blocks)
                         : new Predictor(adapted, blocks, each.paths(adapted.maps())));

@@ -37,7 +37,7 @@ class AnswererTest {
     private static final ClassPlaces PLACES = new ClassPlaces(List.of(70, 71, 72));
     private static final Posterior POSTERIOR = posterior();
 
-    private final Answerer answerer = new Answerer(POSTERIOR, LINK);
+    private final Answerer answerer = new Answerer(POSTERIOR, LINK, LabelFreeServing.AVERAGE);
     private final List<List<String>> asked = new ArrayList<>();
 
     /** With a value for each field of the schema: one that is new and named nowhere fails here. */
@@ -246,6 +246,7 @@ class AnswererTest {
         posterior.setBatchesExpected(4L);
         posterior.setBlocks(List.of(new BlockPrecision("m.lora_A", 2.0, 3L)));
         posterior.setCalibration(Calibration.TEMPERATURE);
+        posterior.setTiers(List.of());
         posterior.setTemperature(1.7);
         return posterior;
     }

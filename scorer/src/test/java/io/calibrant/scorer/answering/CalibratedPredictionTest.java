@@ -8,7 +8,10 @@ import io.calibrant.fitter.link.Prediction;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.TierMembers;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class CalibratedPredictionTest {
@@ -70,9 +73,78 @@ class CalibratedPredictionTest {
         }
     }
 
+    @Test
+    void shouldAverageTheMembersOfTheTier() {
+        Posterior posterior = averaging(70);
+        CalibratedPrediction all = CalibratedPrediction.of(posterior, Tier.ALL, LINK, MEAN, COVARIANCE);
+        double[] own = LINK.predict(MEAN, new double[][] {{0.3, 0.05}, {0.05, 0.1}})
+                .probabilities();
+        assertThat(all.calibration()).isEqualTo(Calibration.AVERAGED);
+        for (int c = 0; c < 3; c++) {
+            assertThat(all.probabilities()[c]).isCloseTo(0.25 * own[c] + 0.75 * TEMPERED[c], within(1e-12));
+        }
+        assertThat(all.tempered()).isEqualTo(TEMPERED);
+        assertThat(all.entropy()).isEqualTo(Softmax.entropy(all.probabilities()));
+        assertThat(all.mutualInformation()).isBetween(1e-6, all.entropy());
+
+        // v for every logit, whatever the question's own covariance is
+        double[] noise = LINK.predict(MEAN, new double[][] {{1.2, 0.6}, {0.6, 1.2}})
+                .probabilities();
+        for (Tier tier : List.of(Tier.LAST_LAYER, Tier.FORWARD)) {
+            CalibratedPrediction other = CalibratedPrediction.of(
+                    posterior, tier, LINK, MEAN, tier == Tier.FORWARD ? NONE : COVARIANCE);
+            assertThat(other.calibration()).isEqualTo(Calibration.AVERAGED);
+            assertThat(other.probabilities()).containsExactly(noise, within(1e-12));
+        }
+        CalibratedPrediction map = CalibratedPrediction.of(posterior, Tier.MAP, LINK, MEAN, NONE);
+        assertThat(map.calibration()).isEqualTo(Calibration.MAP);
+        assertThat(map.probabilities()).isEqualTo(Softmax.ofContrasts(MEAN));
+    }
+
+    @Test
+    void shouldSayWhereNoLabelDecidesAndServeTheEvidenceOnRequest() {
+        Posterior posterior = averaging(0);
+        assertThat(CalibratedPrediction.of(posterior, Tier.FORWARD, LINK, MEAN, NONE)
+                        .calibration())
+                .isEqualTo(Calibration.LABEL_FREE);
+        CalibratedPrediction evidence = CalibratedPrediction.of(
+                posterior, Tier.ALL, LINK, LabelFreeServing.EVIDENCE, MEAN, COVARIANCE);
+        assertThat(evidence.calibration()).isEqualTo(Calibration.EVIDENCE);
+        assertThat(evidence.probabilities())
+                .isEqualTo(LINK.predict(MEAN, COVARIANCE).probabilities());
+        CalibratedPrediction forward =
+                CalibratedPrediction.of(posterior, Tier.FORWARD, LINK, LabelFreeServing.EVIDENCE, MEAN, NONE);
+        assertThat(forward.calibration()).isEqualTo(Calibration.MAP);
+        assertThat(forward.probabilities()).isEqualTo(Softmax.ofContrasts(MEAN));
+        // labels decide, whatever is asked for where there are none
+        assertThat(CalibratedPrediction.of(
+                                averaging(1), Tier.ALL, LINK, LabelFreeServing.EVIDENCE, MEAN, COVARIANCE)
+                        .calibration())
+                .isEqualTo(Calibration.AVERAGED);
+    }
+
+    private static Posterior averaging(long labels) {
+        Posterior posterior = new Posterior();
+        posterior.setCalibration(labels > 0 ? Calibration.AVERAGED : Calibration.LABEL_FREE);
+        posterior.setTemperature(1.7);
+        posterior.setLabels(labels);
+        List<CalibrationMember> noise = List.of(new CalibrationMember("noise", 1.0, 0.2, 3.0, 1.0, null));
+        posterior.setTiers(List.of(
+                new TierMembers(
+                        "all",
+                        List.of(
+                                new CalibrationMember("scaled", 1.0, 0.1, null, 0.25, -3.0),
+                                new CalibrationMember("temperature", 1.7, 0.0, null, 0.75, -2.0))),
+                new TierMembers("last-layer", noise),
+                new TierMembers("forward", noise),
+                new TierMembers("map", List.of())));
+        return posterior;
+    }
+
     private static CalibratedPrediction served(Calibration calibration, Double t, Tier tier, double[][] covariance) {
         Posterior posterior = new Posterior();
         posterior.setCalibration(calibration);
+        posterior.setTiers(List.of());
         posterior.setTemperature(t);
         if (calibration == Calibration.TEMPERATURE_VARIANCE) {
             posterior.setVarianceTemperature(1.5);

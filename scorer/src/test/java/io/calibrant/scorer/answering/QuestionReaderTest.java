@@ -61,11 +61,13 @@ class QuestionReaderTest {
         assertThat(reader.tier(reader.read(record("q", question)))).isEqualTo(Tier.ALL);
         question.setTier("map");
         assertThat(reader.tier(reader.read(record("q", question)))).isEqualTo(Tier.MAP);
+        question.setPurpose(Purpose.NOISE); // its covariance is all that is wanted of it
+        assertThat(reader.tier(reader.read(record("q", question)))).isEqualTo(Tier.ALL);
         question.setTier("some");
         QuestionReader.Read read = reader.read(record("q", question));
         assertThatThrownBy(() -> reader.tier(read))
                 .isInstanceOf(BadQuestionException.class)
-                .hasMessage("tier must be all, last-layer or map, got 'some'");
+                .hasMessage("tier must be all, last-layer, forward or map, got 'some'");
     }
 
     @ParameterizedTest

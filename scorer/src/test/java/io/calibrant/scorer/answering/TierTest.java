@@ -28,6 +28,6 @@ class TierTest {
             assertThat(Tier.of("--tier", tier.label())).isEqualTo(tier);
         }
         assertThatThrownBy(() -> Tier.of("--tier", "ALL"))
-                .hasMessage("--tier must be all, last-layer or map, got 'ALL'");
+                .hasMessage("--tier must be all, last-layer, forward or map, got 'ALL'");
     }
 }

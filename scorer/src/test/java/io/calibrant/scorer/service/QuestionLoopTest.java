@@ -178,7 +178,7 @@ class QuestionLoopTest {
         ask("tier", question -> question.setTier("some"));
         ask("fit", question -> question.setFit("unheard"));
         loop.poll(Duration.ZERO);
-        assertThat(reason("tier")).isEqualTo("tier must be all, last-layer or map, got 'some'");
+        assertThat(reason("tier")).isEqualTo("tier must be all, last-layer, forward or map, got 'some'");
         assertThat(reason("fit")).isEqualTo("fit 'unheard' cannot answer: there is no fit 'unheard'");
     }
 
@@ -202,7 +202,9 @@ class QuestionLoopTest {
             ask(tier.label(), question -> question.setTier(tier.label()));
         }
         loop.poll(Duration.ZERO);
-        assertThat(answers()).hasSize(3).allMatch(answer -> answer.getTier().equals(answer.getQuestionId()));
+        assertThat(answers())
+                .hasSize(Tier.values().length)
+                .allMatch(answer -> answer.getTier().equals(answer.getQuestionId()));
     }
 
     @Test

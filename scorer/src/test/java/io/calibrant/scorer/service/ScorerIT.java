@@ -403,7 +403,7 @@ class ScorerIT {
         await().atMost(PATIENCE).until(() -> answers().size() >= 6 && !reasons().isEmpty());
 
         assertThat(reasons()).containsOnlyKeys("none");
-        assertThat(reasons().get("none")).isEqualTo("tier must be all, last-layer or map, got 'none'");
+        assertThat(reasons().get("none")).isEqualTo("tier must be all, last-layer, forward or map, got 'none'");
         Map<String, String> tiers = new TreeMap<>();
         answers().forEach(answer -> tiers.put(answer.getQuestionId(), answer.getTier()));
         assertThat(tiers)

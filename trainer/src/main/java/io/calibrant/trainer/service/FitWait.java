@@ -11,7 +11,8 @@ import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
 
 /**
- * Waits until the posterior is complete that validation questions are for. A scorer takes no question before it has a
+ * Waits until the posterior is complete that the questions at the end are for, those for validation and those for the
+ * noise of a logit. A scorer takes no question before it has a
  * complete posterior, so usually there is nothing to wait for. Where an older checkpoint of the run has a complete one,
  * the scorer would answer with that.
  */
@@ -67,7 +68,7 @@ final class FitWait {
                 if (System.nanoTime() > end) {
                     listener.warned("note: checkpoint " + checkpoint + " of run '" + settings.run()
                             + "' has no complete posterior after " + PATIENCE.toMinutes()
-                            + " min (is a fitter running? calibrant fit): the validation questions are sent now, and a"
+                            + " min (is a fitter running? calibrant fit): the questions for its calibration are sent now, and a"
                             + " scorer that still serves " + older.get() + " answers them with that");
                     break;
                 }

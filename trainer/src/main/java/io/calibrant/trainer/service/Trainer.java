@@ -93,6 +93,7 @@ public final class Trainer implements AutoCloseable {
                 connection,
                 described.runId(),
                 settings.curvature().shard().toString(),
+                isAsking(set),
                 !set.validation().isEmpty());
         PublishedRun.Name name = PublishedRun.requireSame(
                 connection, described, settings.execution().replaceRun());
@@ -171,7 +172,7 @@ public final class Trainer implements AutoCloseable {
         if (!pass.run(checkpoint, true, passed, () -> end) || !queue.flush()) {
             return false;
         }
-        if (settings.curvature().shard().index() == 0 && !set.validation().isEmpty()) {
+        if (isAsking(set)) {
             if (!new FitWait(
                                     settings,
                                     connection,
@@ -179,7 +180,7 @@ public final class Trainer implements AutoCloseable {
                                     listener,
                                     () -> stopping)
                             .await(set.prompts().size())
-                    || !queue.send(0, () -> publisher.validation(set.validation()))) {
+                    || !queue.send(0, () -> ask(publisher, set))) {
                 return false;
             }
         }
@@ -189,6 +190,21 @@ public final class Trainer implements AutoCloseable {
         }
         event(Phase.DONE, 1, 1, OptionalDouble.empty(), Optional.empty());
         return true;
+    }
+
+    /** Whether this process sends questions at its end: of several shards the first one does. */
+    private boolean isAsking(TrainingSet set) {
+        return settings.curvature().shard().index() == 0
+                && !(set.validation().isEmpty() && set.forNoise().isEmpty());
+    }
+
+    private static void ask(Publisher publisher, TrainingSet set) {
+        if (!set.validation().isEmpty()) {
+            publisher.validation(set.validation());
+        }
+        if (!set.forNoise().isEmpty()) {
+            publisher.noise(set.forNoise());
+        }
     }
 
     private void write(Adapter adapter, ModelConfig config) {

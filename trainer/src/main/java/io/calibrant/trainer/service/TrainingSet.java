@@ -29,6 +29,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /**
  * The questions of a run, read, split, encoded and checked before anything else happens.
@@ -53,6 +54,11 @@ record TrainingSet(
         PromptForm form,
         boolean namesEnd,
         String tokenizerChanges) {
+    /** The fitter makes no noise of a logit of fewer questions. */
+    private static final int ENOUGH_FOR_NOISE = 20;
+
+    private static final int MOST_FOR_NOISE = 64;
+
     /**
      * Reads all of it.
      *
@@ -145,6 +151,21 @@ record TrainingSet(
                     .add(prompt.question().answer());
         }
         return digest.hex();
+    }
+
+    /**
+     * Training questions that tell the noise of a logit where too few validation questions do: evenly from the whole
+     * file, which may be sorted. None where even all of them are too few.
+     */
+    List<Question> forNoise() {
+        int size = prompts.size();
+        int count = Math.min(MOST_FOR_NOISE, size);
+        if (validation.size() >= ENOUGH_FOR_NOISE || validation.size() + count < ENOUGH_FOR_NOISE) {
+            return List.of();
+        }
+        return IntStream.range(0, count)
+                .mapToObj(i -> prompts.get((int) ((long) i * size / count)).question())
+                .toList();
     }
 
     /** What is trained on, by text. */

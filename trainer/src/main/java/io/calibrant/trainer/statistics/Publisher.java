@@ -11,6 +11,7 @@ import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.trainer.curvature.CurvatureSum;
@@ -68,11 +69,13 @@ public final class Publisher implements AutoCloseable {
      * Checks that the topics are there, and that this client may do all that it will do: before anything is sent.
      *
      * @param source the shard, for example 0/1
-     * @param validating whether validation questions will be sent
+     * @param asking whether questions will be sent, for the noise of a logit at least
+     * @param validating whether validation questions and labels will be sent
      * @throws PublishingException naming the topics that are missing
      * @throws io.calibrant.schemas.AccessDeniedException naming the rights that are missing
      */
-    public static void requireAccess(Connection connection, String runId, String source, boolean validating) {
+    public static void requireAccess(
+            Connection connection, String runId, String source, boolean asking, boolean validating) {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.runs(), topics.progress()));
         rights.addAll(
@@ -81,7 +84,8 @@ public final class Publisher implements AutoCloseable {
             rights.addAll(AccessRight.topics("READ", topics.questions()));
             rights.addAll(AccessRight.topics("WRITE", topics.questions(), topics.labels()));
         } else {
-            rights.addAll(AccessRight.topics("DESCRIBE", topics.questions(), topics.labels()));
+            rights.addAll(AccessRight.topics(asking ? "WRITE" : "DESCRIBE", topics.questions()));
+            rights.addAll(AccessRight.topics("DESCRIBE", topics.labels()));
         }
         rights.add(AccessRight.transactionalIds(TransactionalSender.transactionalId(connection, runId, source)));
         AccessCheck.require(connection, rights);
@@ -216,12 +220,26 @@ public final class Publisher implements AutoCloseable {
     public void validation(List<Question> validation) {
         sender.send(transaction -> {
             for (Question question : validation) {
-                io.calibrant.schemas.avro.Question asked = Records.validation(run.runId(), question);
+                io.calibrant.schemas.avro.Question asked = Records.question(run.runId(), question.id(), question, Purpose.VALIDATION);
                 String key = Keys.question(run.runId(), question.id());
                 add(transaction, topics.questions(), key, questions, asked);
                 Label label = new Label(
                         question.answer(), run.runId(), QuestionText.of(asked).digest());
                 add(transaction, topics.labels(), question.id(), labels, label);
+            }
+        });
+    }
+
+    /**
+     * Sends training questions, without labels, whose covariances tell the noise of a logit. Their ids are their own, so
+     * that nobody takes them for the questions that they are.
+     */
+    public void noise(List<Question> training) {
+        sender.send(transaction -> {
+            for (Question question : training) {
+                String id = "noise-" + question.id();
+                io.calibrant.schemas.avro.Question asked = Records.question(run.runId(), id, question, Purpose.NOISE);
+                add(transaction, topics.questions(), Keys.question(run.runId(), id), questions, asked);
             }
         });
     }

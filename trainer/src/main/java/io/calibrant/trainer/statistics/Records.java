@@ -176,16 +176,17 @@ final class Records {
                 .build();
     }
 
-    static io.calibrant.schemas.avro.Question validation(String runId, Question question) {
+    /** @param id under which it is asked */
+    static io.calibrant.schemas.avro.Question question(String runId, String id, Question question, Purpose purpose) {
         return io.calibrant.schemas.avro.Question.newBuilder()
                 .setStem(question.question())
                 .setContext(question.context())
                 .setChoices(question.ownChoices().stream()
                         .map(choice -> new Choice(choice.label(), choice.text()))
                         .toList())
-                .setPurpose(Purpose.VALIDATION)
+                .setPurpose(purpose)
                 .setRun(runId)
-                .setQuestionId(question.id())
+                .setQuestionId(id)
                 .setPrompt(question.prompt())
                 .build();
     }

@@ -6,29 +6,44 @@ import io.calibrant.schemas.avro.PosteriorState;
 
 /** Words for what served probabilities are based on. */
 public final class CalibrationWords {
-    /** The risk of serving without labels, and how to provide labels; printed once by commands. */
+    /** The risk of serving the evidence alone, and how to provide labels; printed once by commands. */
     public static final String RISK =
             "note: prior: evidence only. Without labelled validation questions the evidence alone chooses the"
                     + " calibration, which can make a model worse, its accuracy included; 'calibrant validate"
                     + " --questions FILE' gives labels, 'calibrant evaluate' shows what they say";
 
+    /** What serves without labels, and how to provide them; printed once by commands. */
+    public static final String WITHOUT_LABELS =
+            "note: without labelled validation questions the label-free average serves, which was no worse than the"
+                    + " fine-tuned model on every real one that was measured; labels make it better. 'calibrant validate"
+                    + " --questions FILE' gives them, 'calibrant evaluate' shows what they say";
+
     private CalibrationWords() {}
 
-    /** What the probabilities are based on, for example {@code calibration: temperature}. */
+    /** What the probabilities are based on, for example {@code calibration: averaged}. */
     public static String of(Calibration calibration) {
         return switch (calibration) {
             case EVIDENCE -> "prior: evidence only";
             case TEMPERATURE -> "calibration: temperature";
             case TEMPERATURE_VARIANCE -> "calibration: temperature and variance";
+            case LABEL_FREE -> "calibration: label-free";
+            case AVERAGED -> "calibration: averaged";
+            case MAP -> "calibration: none, MAP";
         };
     }
 
-    /** As {@link #of(Calibration)}, with the number of labels where these decided. */
+    /** As {@link #of(Calibration)}, with the number of labels where these decided, and what is not known yet. */
     public static String of(Posterior posterior) {
         String words = of(posterior.getCalibration());
-        return posterior.getCalibration() == Calibration.EVIDENCE
-                ? words
-                : words + " on " + posterior.getLabels() + " labels";
+        return switch (posterior.getCalibration()) {
+            case EVIDENCE -> words;
+            case LABEL_FREE ->
+                posterior.getLogitVariance() == null
+                        ? words + ", without the noise of a logit until 20 questions tell it: tier forward serves MAP"
+                        : words;
+            case MAP -> words + ": its statistics count no tokens, so that labels alone can calibrate it";
+            case TEMPERATURE, TEMPERATURE_VARIANCE, AVERAGED -> words + " on " + posterior.getLabels() + " labels";
+        };
     }
 
     /** A note for a posterior that is based on a part of a pass and stays so; empty otherwise. */

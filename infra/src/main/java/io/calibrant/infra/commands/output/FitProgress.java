@@ -3,12 +3,15 @@ package io.calibrant.infra.commands.output;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.scorer.answering.Tier;
 import java.time.Duration;
 import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 
 /** Progress of every run, at most a line a second, and a line at the end of its pass. */
 public final class FitProgress implements Consumer<Posterior> {
@@ -70,12 +73,27 @@ public final class FitProgress implements Consumer<Posterior> {
                 + Output.number(lambda.getMin())
                 + (lambda.getMax() > lambda.getMin() ? " to " + Output.number(lambda.getMax()) : "")
                 + ", log evidence " + Output.number(posterior.getLogEvidence())
+                + noise(posterior)
                 + (posterior.getLabels() == 0 ? "" : ", " + calibrated(posterior));
+    }
+
+    private static String noise(Posterior posterior) {
+        Double noise = PosteriorFields.noise(posterior);
+        return noise == null ? "" : ", noise of a logit " + Output.number(noise);
     }
 
     private static String calibrated(Posterior posterior) {
         return "calibrated on " + posterior.getLabels() + " labels: T " + Output.number(posterior.getTemperature())
-                + ", c " + Output.number(posterior.getVarianceScale()) + ", serves " + posterior.getCalibration();
+                + ", " + weights(posterior);
+    }
+
+    /** The weights of tier all, for example {@code weights scaled 0.31, noise 0.32}. */
+    private static String weights(Posterior posterior) {
+        return posterior.getTiers().stream()
+                .filter(tier -> tier.getTier().equals(Tier.ALL.label()))
+                .flatMap(tier -> tier.getMembers().stream())
+                .map(member -> String.format(Locale.ROOT, "%s %.2f", member.getName(), member.getWeight()))
+                .collect(Collectors.joining(", ", "weights ", ""));
     }
 
     private static String remaining(Posterior posterior, Pass pass, long now) {

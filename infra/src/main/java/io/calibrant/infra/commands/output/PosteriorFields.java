@@ -82,6 +82,8 @@ public final class PosteriorFields {
         object.put("effectiveParameters", posterior.getEffectiveParameters());
         object.put("temperature", posterior.getTemperature());
         object.put("varianceScale", posterior.getVarianceScale());
+        object.put("noise", noise(posterior));
+        members(object.putObject("members"), posterior);
         object.put("threshold", AcceptanceFields.threshold(accepted));
         object.put("capturedEnergy", posterior.getCapturedEnergy());
         object.put("labels", posterior.getLabels());
@@ -89,13 +91,38 @@ public final class PosteriorFields {
         object.put("varianceTemperature", posterior.getVarianceTemperature());
         object.put("temperatureNll", posterior.getTemperatureNll());
         object.put("varianceNll", posterior.getVarianceNll());
-        object.put("nllStandardError", posterior.getNllStandardError());
         object.put("objective", posterior.getObjective().toString());
         object.put("validationNll", posterior.getValidationNll());
         AcceptanceFields.put(object.putObject("selective"), accepted);
+        object.put("labelFreeScale", posterior.getLabelFreeScale());
+        object.put("logitVariance", posterior.getLogitVariance());
+        object.put("logitVarianceQuestions", posterior.getLogitVarianceQuestions());
         ArrayNode waitsFor = object.putArray("waitsFor");
         posterior.getWaitsFor().forEach(waitsFor::add);
         object.put("coverage", coverage(posterior));
         return object;
+    }
+
+    /** The noise of a logit, sqrt(c0 v): what serves for a question's own covariance; null until it is known. */
+    public static Double noise(Posterior posterior) {
+        return posterior.getLabelFreeScale() == null || posterior.getLogitVariance() == null
+                ? null
+                : (Double) Math.sqrt(posterior.getLabelFreeScale() * posterior.getLogitVariance());
+    }
+
+    /** What is averaged, by tier. */
+    private static void members(ObjectNode tiers, Posterior posterior) {
+        posterior.getTiers().forEach(tier -> {
+            ArrayNode members = tiers.putArray(tier.getTier());
+            tier.getMembers().forEach(member -> {
+                ObjectNode each = members.addObject();
+                each.put("name", member.getName());
+                each.put("temperature", member.getTemperature());
+                each.put("scale", member.getScale());
+                each.put("variance", member.getVariance());
+                each.put("weight", member.getWeight());
+                each.put("logLikelihood", member.getLogLikelihood());
+            });
+        });
     }
 }

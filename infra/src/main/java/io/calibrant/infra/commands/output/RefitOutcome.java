@@ -35,7 +35,7 @@ public final class RefitOutcome {
         }
         if (waitsForValidation(posterior)) {
             String known = posterior.getLabels() == 0
-                    ? "prior: evidence only"
+                    ? CalibrationWords.of(posterior)
                     : "T " + Output.number(posterior.getTemperature()) + " from " + posterior.getLabels()
                             + " validation answers of other fits";
             return known + "; (T, c) waits for validation answers made with it: calibrant validate --run "

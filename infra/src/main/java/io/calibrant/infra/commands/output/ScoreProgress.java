@@ -64,9 +64,10 @@ public final class ScoreProgress implements ScorerListener {
                 .target()
                 .ifPresent(target -> lines.accept("decisions for " + AcceptanceWords.target(target) + ": "
                         + AcceptanceFields.sentence(posterior, answering.tier(), target)));
-        if (posterior.getCalibration() == Calibration.EVIDENCE && !warned) {
+        boolean evidence = posterior.getCalibration() == Calibration.EVIDENCE;
+        if ((evidence || posterior.getCalibration() == Calibration.LABEL_FREE) && !warned) {
             warned = true;
-            lines.accept(CalibrationWords.RISK);
+            lines.accept(evidence ? CalibrationWords.RISK : CalibrationWords.WITHOUT_LABELS);
         }
     }
 

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.TierMembers;
 import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,9 +46,14 @@ class FitProgressTest {
         Posterior calibrated = posterior(4, 4, PosteriorState.COMPLETE);
         calibrated.setLabels(200);
         calibrated.setTemperature(1.75);
-        calibrated.setCalibration(Calibration.TEMPERATURE);
+        calibrated.setCalibration(Calibration.AVERAGED);
+        calibrated.setTiers(List.of(new TierMembers(
+                "all",
+                List.of(
+                        new CalibrationMember("scaled", 1.0, 0.01, null, 0.25, -80.0),
+                        new CalibrationMember("temperature", 1.75, 0.0, null, 0.75, -79.0)))));
         progress.accept(calibrated);
-        assertThat(lines.get(0)).endsWith("calibrated on 200 labels: T 1.750, c -, serves TEMPERATURE, complete");
+        assertThat(lines.get(0)).endsWith("calibrated on 200 labels: T 1.750, weights scaled 0.25, temperature 0.75, complete");
     }
 
     @Test

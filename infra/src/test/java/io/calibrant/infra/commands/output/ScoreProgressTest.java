@@ -35,6 +35,27 @@ class ScoreProgressTest {
     }
 
     @Test
+    void shouldSayWhatServesWithoutLabelsAndWhatIsNotKnownYet() {
+        Posterior unknown = posterior(1, Calibration.LABEL_FREE);
+        Posterior known = posterior(2, Calibration.LABEL_FREE);
+        known.setLogitVariance(31.4);
+        progress.serving(unknown);
+        progress.serving(known);
+        progress.serving(posterior(3, Calibration.AVERAGED));
+        progress.serving(posterior(4, Calibration.MAP));
+        assertThat(lines)
+                .containsExactly(
+                        "answering with run r, checkpoint step-4, fit f, posterior version 1, calibration: label-free,"
+                                + " without the noise of a logit until 20 questions tell it: tier forward serves MAP",
+                        CalibrationWords.WITHOUT_LABELS,
+                        "answering with run r, checkpoint step-4, fit f, posterior version 2, calibration: label-free",
+                        "answering with run r, checkpoint step-4, fit f, posterior version 3, calibration: averaged on"
+                                + " 60 labels",
+                        "answering with run r, checkpoint step-4, fit f, posterior version 4, calibration: none, MAP:"
+                                + " its statistics count no tokens, so that labels alone can calibrate it");
+    }
+
+    @Test
     void shouldSayOnceThatItWaitsAndAgainWhereItWaitsAgain() {
         progress.waiting("run 'r' is not on the topics yet");
         progress.waiting("the curvature pass of run 'r' is not complete");
