@@ -14,8 +14,8 @@ import java.util.stream.IntStream;
 /**
  * Fits temperature and (T, c) on labelled answers and weighs them, and the members that need no label, by how likely
  * they make the labels (method.md section 5): each label by a fit that has not seen it, in 10 folds. No rule picks a
- * winner: with few labels the weights are nearly equal, with many the best has all of it. Immutable but for the cache of
- * its points; safe for use by several threads.
+ * winner: with few labels the weights are nearly equal, with many the best has all of it. Immutable but for the cache
+ * of its points; safe for use by several threads.
  */
 public final class Calibrator {
     /** Parts of the cross-validation; no more than there are labels are made. */

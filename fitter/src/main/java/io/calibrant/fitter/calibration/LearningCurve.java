@@ -9,9 +9,9 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
- * What labels are worth: the NLL of the average on labels that it has not seen, against the number of labels that it has,
- * by repeated subsampling of the known ones. Of that number n the mean follows a + b / n closely, by which it is carried
- * on to more labels than there are. Immutable.
+ * What labels are worth: the NLL of the average on labels that it has not seen, against the number of labels that it
+ * has, by repeated subsampling of the known ones. Of that number n the mean follows a + b / n closely, by which it is
+ * carried on to more labels than there are. Immutable.
  */
 public final class LearningCurve {
     /** Fewer labels make no curve: half of them is judged by. */

@@ -3,8 +3,8 @@ package io.calibrant.fitter.calibration;
 import java.util.Objects;
 
 /**
- * One of the predictions that are averaged: p = E softmax N(z / T, c Sigma), with the question's own Sigma or with v for
- * every logit; softmax(z / T) where c is 0 (method.md section 5c and d).
+ * One of the predictions that are averaged: p = E softmax N(z / T, c Sigma), with the question's own Sigma or with v
+ * for every logit; softmax(z / T) where c is 0 (method.md section 5c and d).
  *
  * @param name which it is
  * @param temperature T, positive

@@ -56,9 +56,8 @@ public record Mixture(double[] probabilities, double entropy, double expectedEnt
             p = TemperatureScaling.probabilities(Arrays.copyOf(mean, mean.length + 1), member.temperature());
             expected = Softmax.entropy(p);
         } else {
-            double[][] sigma = member.variance() == null
-                    ? covariance
-                    : LogitNoise.covariance(mean.length, member.variance());
+            double[][] sigma =
+                    member.variance() == null ? covariance : LogitNoise.covariance(mean.length, member.variance());
             Prediction prediction = link.predict(scaled(mean, 1 / member.temperature()), scaled(sigma, member.scale()));
             p = prediction.probabilities();
             expected = prediction.entropy() - prediction.mutualInformation();

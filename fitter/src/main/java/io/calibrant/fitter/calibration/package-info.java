@@ -34,8 +34,8 @@
  * answers give equal bits.
  *
  * <p>Letters: C classes, y contrasts, Sigma their covariance, T temperature, c variance scale, c0 that of the members
- * without labels, v variance of a logit, M points, eps standard normal, r, k small and kept large eigenpairs of a block,
- * P and R a Jacobian on and off them (method.md section 6).
+ * without labels, v variance of a logit, M points, eps standard normal, r, k small and kept large eigenpairs of a
+ * block, P and R a Jacobian on and off them (method.md section 6).
  *
  * <p>May depend on: {@code io.calibrant.fitter.evidence}, {@code io.calibrant.fitter.link},
  * {@code io.calibrant.fitter.metrics}.

@@ -13,8 +13,8 @@ import org.apache.kafka.common.serialization.Serde;
  * are fitted to, and its covariance, of which the noise of a logit is read.
  *
  * @param version of the posterior that made it
- * @param label index of the true class; {@link #UNLABELLED} where it is not known, {@link #FOR_NOISE} where none is asked
- *     for
+ * @param label index of the true class; {@link #UNLABELLED} where it is not known, {@link #FOR_NOISE} where none is
+ *     asked for
  * @param mean contrast means [C - 1]
  * @param covariance their covariance [(C - 1) (C - 1)]; null where the answer does not rest on all blocks
  * @param timestamp of answer or label, whichever is the later, milliseconds

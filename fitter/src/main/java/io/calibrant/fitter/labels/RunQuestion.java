@@ -71,8 +71,8 @@ public record RunQuestion(String run, QuestionState own, QuestionState shared) {
         for (AnswerSummary answer : own.answers()) {
             List<LabelState> labels = labels(answer);
             LabelState label = labels.isEmpty() ? null : labels.get(labels.size() - 1);
-            CalibrationAnswer says =
-                    answer.calibrationAnswer(label == null ? null : label.label(), label == null ? 0 : label.labelled());
+            CalibrationAnswer says = answer.calibrationAnswer(
+                    label == null ? null : label.label(), label == null ? 0 : label.labelled());
             if (says != null) {
                 String key = Keys.fit(run, answer.checkpoint(), fit);
                 byFit.merge(key, says, (one, other) -> one.version() == AnswerSummary.BORROWED ? other : one);

@@ -22,9 +22,9 @@ import java.util.function.BiPredicate;
 import java.util.stream.IntStream;
 
 /**
- * Calibrates a posterior (method.md section 5c and d): temperature, (T, c), the weights of what is averaged, the noise of
- * a logit, and where asked the prior.
- * A function of its input set alone: not of the order in which that came, nor of the time.
+ * Calibrates a posterior (method.md section 5c and d): temperature, (T, c), the weights of what is averaged, the noise
+ * of a logit, and where asked the prior. A function of its input set alone: not of the order in which that came, nor of
+ * the time.
  */
 public final class LabelCalibration {
     private static final double ROUNDING = 1e-9;
@@ -106,9 +106,9 @@ public final class LabelCalibration {
         }
         Posterior base = atTheEvidence(set);
         if (!samePrior(base, set.base())) {
-            return PosteriorFactory.usable(PosteriorMembers.withoutLabels(
-                            Posterior.newBuilder(base), new LabelFree(scale, null), 0)
-                    .build());
+            return PosteriorFactory.usable(
+                    PosteriorMembers.withoutLabels(Posterior.newBuilder(base), new LabelFree(scale, null), 0)
+                            .build());
         }
         List<LabelledContrasts> whole = new ArrayList<>();
         List<LabelledContrasts> meansOnly = new ArrayList<>();
@@ -121,11 +121,7 @@ public final class LabelCalibration {
         LabelFree labelFree = new LabelFree(scale, noise.variance());
         if (whole.isEmpty() && !meansOnly.isEmpty()) {
             return calibrated(
-                    base,
-                    calibrator.calibrateMeans(meansOnly),
-                    labelFree,
-                    noise,
-                    newest(base, set, meansOnly));
+                    base, calibrator.calibrateMeans(meansOnly), labelFree, noise, newest(base, set, meansOnly));
         }
         return calibrated(
                 base,
@@ -153,8 +149,7 @@ public final class LabelCalibration {
     private record Noise(Double variance, long questions, long newest) {
         static Noise of(CalibrationSet set, long version) {
             List<CalibrationAnswer> usable = set.answers().values().stream()
-                    .filter(answer -> answer.version() >= version
-                            && answer.covariance() != null)
+                    .filter(answer -> answer.version() >= version && answer.covariance() != null)
                     .toList();
             List<CalibrationAnswer> validation =
                     usable.stream().filter(answer -> !answer.isForNoise()).toList();

@@ -38,9 +38,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Calibrates each posterior that has all its batches on the answers for validation that it has made, and publishes
- * it under the next version where that changes something. The clock decides when: half a second to a second after the
- * last label, so that a file of labels makes one version and not hundreds. It never decides what.
+ * Calibrates each posterior that has all its batches on the answers for validation that it has made, and publishes it
+ * under the next version where that changes something. The clock decides when: half a second to a second after the last
+ * label, so that a file of labels makes one version and not hundreds. It never decides what.
  *
  * <p>The computation takes seconds on thousands of labels, and a stream thread that does not poll for so long loses its
  * transaction. So it runs on an executor, on a copy of the state, and the thread collects the result.

@@ -93,8 +93,8 @@ final class QuestionJoin {
     }
 
     /**
-     * Passes on the covariance of an answer that was asked for the noise of a logit. The question is a training question
-     * and has no label: it is counted nowhere, and nothing is kept of it here.
+     * Passes on the covariance of an answer that was asked for the noise of a logit. The question is a training
+     * question and has no label: it is counted nowhere, and nothing is kept of it here.
      *
      * @throws BadRecordException if it is of an earlier run of this name
      */

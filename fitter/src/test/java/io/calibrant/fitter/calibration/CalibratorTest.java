@@ -58,8 +58,7 @@ class CalibratorTest {
             assertThat(calibrated.labels()).isEqualTo(n);
             assertThat(calibrated.all())
                     .extracting(Member::name)
-                    .containsExactly(
-                            Member.SCALED, Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_VARIANCE);
+                    .containsExactly(Member.SCALED, Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_VARIANCE);
             assertThat(calibrated.forward())
                     .extracting(Member::name)
                     .containsExactly(Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_NOISE);
@@ -131,8 +130,8 @@ class CalibratorTest {
         LabelledContrasts answer = Answers.drawn(5, 1, 1, 6).get(3);
         Member tempered = new Member(Member.TEMPERATURE, 2, 0, null, 0.25, null);
         Member scaled = new Member(Member.SCALED, 1, 0.3, null, 0.75, null);
-        double[] one = TemperatureScaling.probabilities(
-                java.util.Arrays.copyOf(answer.mean(), answer.mean().length + 1), 2);
+        double[] one =
+                TemperatureScaling.probabilities(java.util.Arrays.copyOf(answer.mean(), answer.mean().length + 1), 2);
         var other = link.predict(answer.mean(), Answers.scaled(answer.covariance(), 0.3));
         Mixture both = Mixture.of(List.of(tempered, scaled), link, answer.mean(), answer.covariance());
         for (int c = 0; c < one.length; c++) {
@@ -215,9 +214,17 @@ class CalibratorTest {
     @Test
     void shouldTurnToTheVarianceWhereLabelsFollowIt() {
         // Variances that differ by orders of magnitude from question to question: no single temperature can do it.
-        assertThat(calibrator.calibrate(Answers.drawn(300, 1, 1, 5)).all().get(1).weight())
+        assertThat(calibrator
+                        .calibrate(Answers.drawn(300, 1, 1, 5))
+                        .all()
+                        .get(1)
+                        .weight())
                 .isGreaterThan(0.9);
-        assertThat(calibrator.calibrate(Answers.drawn(300, 1.5, 0, 5)).all().get(0).weight())
+        assertThat(calibrator
+                        .calibrate(Answers.drawn(300, 1.5, 0, 5))
+                        .all()
+                        .get(0)
+                        .weight())
                 .isGreaterThan(0.5);
     }
 
@@ -226,7 +233,10 @@ class CalibratorTest {
         List<LabelledContrasts> answers = Answers.drawn(30, 2, 0, 5);
         CalibrationResult means = calibrator.calibrateMeans(answers);
         assertThat(means.temperature()).isEqualTo(calibrator.calibrate(answers).temperature());
-        assertThat(means.all()).isEqualTo(means.forward()).isEqualTo(means.map()).hasSize(1);
+        assertThat(means.all())
+                .isEqualTo(means.forward())
+                .isEqualTo(means.map())
+                .hasSize(1);
         assertThat(means.all().get(0).weight()).isEqualTo(1);
         assertThat(calibrator.calibrateMeans(List.of()).all()).isEmpty();
     }

@@ -23,10 +23,18 @@ class RealPredictionsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "mild, 10, 40", "mild, 25, 20", "mild, 50, 12", "mild, 100, 8",
+        "mild, 10, 40",
+        "mild, 25, 20",
+        "mild, 50, 12",
+        "mild, 100, 8",
         // with 100 labels 80 splits are needed: .0025 and .0007
-        "overfitted, 10, 40", "overfitted, 25, 20", "overfitted, 50, 20",
-        "sst2, 10, 40", "sst2, 25, 20", "sst2, 50, 12", "sst2, 100, 8"
+        "overfitted, 10, 40",
+        "overfitted, 25, 20",
+        "overfitted, 50, 20",
+        "sst2, 10, 40",
+        "sst2, 25, 20",
+        "sst2, 50, 12",
+        "sst2, 100, 8"
     })
     void shouldNeverBeWorseThanTemperature(String model, int labels, int splits) {
         RandomSplits.Averages averages = RandomSplits.of(model).averages(labels, splits(splits));

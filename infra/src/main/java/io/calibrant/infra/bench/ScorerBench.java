@@ -1,8 +1,8 @@
 package io.calibrant.infra.bench;
 
-import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.calibration.Mixture;
+import io.calibrant.fitter.evidence.BlockPosterior;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictive;
@@ -89,8 +89,9 @@ public final class ScorerBench {
                 new Member(Member.NOISE, 1, 0.01, 30.0, 0.3, null),
                 new Member(Member.TEMPERATURE, 1.5, 0, null, 0.3, null),
                 new Member(Member.TEMPERATURE_NOISE, 1.2, 0.02, 30.0, 0.4, null));
-        double seconds = Timing.seconds(settings.repetitions(), () -> map.predict(prompts)
-                .forEach(each -> Mixture.of(members, link, each.mean(), each.covariance())));
+        double seconds = Timing.seconds(
+                settings.repetitions(),
+                () -> map.predict(prompts).forEach(each -> Mixture.of(members, link, each.mean(), each.covariance())));
         figures(Tier.FORWARD.label(), prompts.size(), seconds, forward, figures);
     }
 

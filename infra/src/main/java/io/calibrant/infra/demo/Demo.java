@@ -220,9 +220,7 @@ public final class Demo implements AutoCloseable {
         return estimate == null ? new Estimate(0, 1, 1, testQuestions) : estimate;
     }
 
-    /**
-     * Waits until the labels of the validation questions are used; without them the label-free average serves.
-     */
+    /** Waits until the labels of the validation questions are used; without them the label-free average serves. */
     private void awaitCalibration(Connection connection, String run, Child trainer, RunWatch watch, Estimate estimate) {
         long validation = validationQuestions(description(connection, run));
         long end = System.nanoTime() + CALIBRATION_PATIENCE.toNanos();

@@ -1,7 +1,7 @@
 package io.calibrant.infra.evaluation;
 
-import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.CalibrationResult;
+import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelFree;
 import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.calibration.Mixture;

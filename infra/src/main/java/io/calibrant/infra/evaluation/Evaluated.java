@@ -49,8 +49,7 @@ public record Evaluated(
                 answers.values().stream().allMatch(answer -> answer.getTier().equals(Tier.ALL.label()));
         return labelled.size() < LearningCurve.FEWEST
                 ? Optional.empty()
-                : Optional.of(LearningCurve.of(
-                        labelled, Comparison.labelFree(posterior), !withCovariance, splits));
+                : Optional.of(LearningCurve.of(labelled, Comparison.labelFree(posterior), !withCovariance, splits));
     }
 
     /** What was run, for the report: name and value. */

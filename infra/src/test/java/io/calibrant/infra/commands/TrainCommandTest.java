@@ -116,7 +116,8 @@ class TrainCommandTest {
     @Test
     void shouldWarnWhereNoLabelsWillTakePart() {
         train("--run", "r", "--model", directory.toString(), "--questions", "none", "--steps", "0");
-        assertThat(err.toString()).contains("note: without labelled validation questions the label-free average serves");
+        assertThat(err.toString())
+                .contains("note: without labelled validation questions the label-free average serves");
     }
 
     @Test

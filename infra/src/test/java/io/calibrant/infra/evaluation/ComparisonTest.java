@@ -122,10 +122,9 @@ class ComparisonTest {
                 .setLogitVariance(3.0)
                 .build();
         Link link = Link.monteCarlo();
-        double[] scaled = link.predict(new double[] {2}, new double[][] {{VARIANCE / 4}})
-                .probabilities();
-        double[] noise =
-                link.predict(new double[] {2}, new double[][] {{1.5}}).probabilities();
+        double[] scaled =
+                link.predict(new double[] {2}, new double[][] {{VARIANCE / 4}}).probabilities();
+        double[] noise = link.predict(new double[] {2}, new double[][] {{1.5}}).probabilities();
         Answer answer = answer("q", 2, Calibration.LABEL_FREE);
         Map<String, Answer> answers = Map.of("q", answer);
         assertThat(Comparison.of(List.of(question("q", "A")), answers, List.of(), knows)

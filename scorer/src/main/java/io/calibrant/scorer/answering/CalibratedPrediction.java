@@ -12,10 +12,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What is served of one question's Gaussian: the average of the members that the posterior lists for the tier (method.md
- * section 5), MAP where it lists none. Of a posterior that averages nothing, as fitters of earlier versions made them,
- * what its calibration says: E softmax N(z, Sigma) on the evidence alone, softmax(z / T), or E softmax N(z / T, c Sigma),
- * of which c belongs to the Sigma of all blocks, so that another tier serves T alone where it is known.
+ * What is served of one question's Gaussian: the average of the members that the posterior lists for the tier
+ * (method.md section 5), MAP where it lists none. Of a posterior that averages nothing, as fitters of earlier versions
+ * made them, what its calibration says: E softmax N(z, Sigma) on the evidence alone, softmax(z / T), or E softmax N(z /
+ * T, c Sigma), of which c belongs to the Sigma of all blocks, so that another tier serves T alone where it is known.
  *
  * <p>The epistemic part of an average is its entropy less the weighted mean of its members' expected entropies. With
  * softmax(z / T) of an earlier posterior it is the mutual information of E softmax N(z / T, Sigma / T^2).

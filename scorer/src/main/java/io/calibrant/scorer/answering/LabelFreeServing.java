@@ -35,8 +35,6 @@ public enum LabelFreeServing {
                 .orElseThrow(() -> new ConfigurationException(
                         flag,
                         label,
-                        Arrays.stream(values())
-                                .map(LabelFreeServing::label)
-                                .collect(Collectors.joining(" or "))));
+                        Arrays.stream(values()).map(LabelFreeServing::label).collect(Collectors.joining(" or "))));
     }
 }

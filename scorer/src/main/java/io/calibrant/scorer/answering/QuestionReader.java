@@ -96,8 +96,8 @@ public final class QuestionReader {
     }
 
     /**
-     * The tier it is to be answered at: what it names, else all blocks for validation, else the scorer's own. The noise of
-     * a logit is read off the covariance of all blocks, whatever is named.
+     * The tier it is to be answered at: what it names, else all blocks for validation, else the scorer's own. The noise
+     * of a logit is read off the covariance of all blocks, whatever is named.
      *
      * @throws BadQuestionException if it names one that there is not
      */

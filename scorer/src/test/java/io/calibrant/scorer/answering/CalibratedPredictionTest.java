@@ -77,8 +77,8 @@ class CalibratedPredictionTest {
     void shouldAverageTheMembersOfTheTier() {
         Posterior posterior = averaging(70);
         CalibratedPrediction all = CalibratedPrediction.of(posterior, Tier.ALL, LINK, MEAN, COVARIANCE);
-        double[] own = LINK.predict(MEAN, new double[][] {{0.3, 0.05}, {0.05, 0.1}})
-                .probabilities();
+        double[] own =
+                LINK.predict(MEAN, new double[][] {{0.3, 0.05}, {0.05, 0.1}}).probabilities();
         assertThat(all.calibration()).isEqualTo(Calibration.AVERAGED);
         for (int c = 0; c < 3; c++) {
             assertThat(all.probabilities()[c]).isCloseTo(0.25 * own[c] + 0.75 * TEMPERED[c], within(1e-12));
@@ -88,11 +88,11 @@ class CalibratedPredictionTest {
         assertThat(all.mutualInformation()).isBetween(1e-6, all.entropy());
 
         // v for every logit, whatever the question's own covariance is
-        double[] noise = LINK.predict(MEAN, new double[][] {{1.2, 0.6}, {0.6, 1.2}})
-                .probabilities();
+        double[] noise =
+                LINK.predict(MEAN, new double[][] {{1.2, 0.6}, {0.6, 1.2}}).probabilities();
         for (Tier tier : List.of(Tier.LAST_LAYER, Tier.FORWARD)) {
-            CalibratedPrediction other = CalibratedPrediction.of(
-                    posterior, tier, LINK, MEAN, tier == Tier.FORWARD ? NONE : COVARIANCE);
+            CalibratedPrediction other =
+                    CalibratedPrediction.of(posterior, tier, LINK, MEAN, tier == Tier.FORWARD ? NONE : COVARIANCE);
             assertThat(other.calibration()).isEqualTo(Calibration.AVERAGED);
             assertThat(other.probabilities()).containsExactly(noise, within(1e-12));
         }
@@ -107,8 +107,8 @@ class CalibratedPredictionTest {
         assertThat(CalibratedPrediction.of(posterior, Tier.FORWARD, LINK, MEAN, NONE)
                         .calibration())
                 .isEqualTo(Calibration.LABEL_FREE);
-        CalibratedPrediction evidence = CalibratedPrediction.of(
-                posterior, Tier.ALL, LINK, LabelFreeServing.EVIDENCE, MEAN, COVARIANCE);
+        CalibratedPrediction evidence =
+                CalibratedPrediction.of(posterior, Tier.ALL, LINK, LabelFreeServing.EVIDENCE, MEAN, COVARIANCE);
         assertThat(evidence.calibration()).isEqualTo(Calibration.EVIDENCE);
         assertThat(evidence.probabilities())
                 .isEqualTo(LINK.predict(MEAN, COVARIANCE).probabilities());
@@ -117,8 +117,7 @@ class CalibratedPredictionTest {
         assertThat(forward.calibration()).isEqualTo(Calibration.MAP);
         assertThat(forward.probabilities()).isEqualTo(Softmax.ofContrasts(MEAN));
         // labels decide, whatever is asked for where there are none
-        assertThat(CalibratedPrediction.of(
-                                averaging(1), Tier.ALL, LINK, LabelFreeServing.EVIDENCE, MEAN, COVARIANCE)
+        assertThat(CalibratedPrediction.of(averaging(1), Tier.ALL, LINK, LabelFreeServing.EVIDENCE, MEAN, COVARIANCE)
                         .calibration())
                 .isEqualTo(Calibration.AVERAGED);
     }

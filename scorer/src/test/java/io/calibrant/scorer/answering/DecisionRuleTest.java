@@ -76,8 +76,8 @@ class DecisionRuleTest {
     /** From the posterior to the answer, and with the next posterior. */
     @Test
     void shouldStandInTheAnswer() {
-        Answerer answerer = new Answerer(
-                posterior(), new Link(LinkFunction.MEAN_FIELD, 1, 0), LabelFreeServing.AVERAGE, TARGET);
+        Answerer answerer =
+                new Answerer(posterior(), new Link(LinkFunction.MEAN_FIELD, 1, 0), LabelFreeServing.AVERAGE, TARGET);
         assertThat(answer(answerer, 8).getDecision()).isEqualTo(Decision.NO_GUARANTEE);
         Answerer labelled = answerer.with(posterior(KNOWN));
         assertThat(answer(labelled, 8).getDecision()).isEqualTo(Decision.ACCEPT);

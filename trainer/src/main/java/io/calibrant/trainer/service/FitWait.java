@@ -12,9 +12,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Waits until the posterior is complete that the questions at the end are for, those for validation and those for the
- * noise of a logit. A scorer takes no question before it has a
- * complete posterior, so usually there is nothing to wait for. Where an older checkpoint of the run has a complete one,
- * the scorer would answer with that.
+ * noise of a logit. A scorer takes no question before it has a complete posterior, so usually there is nothing to wait
+ * for. Where an older checkpoint of the run has a complete one, the scorer would answer with that.
  */
 final class FitWait {
     private static final Duration PATIENCE = Duration.ofMinutes(10);

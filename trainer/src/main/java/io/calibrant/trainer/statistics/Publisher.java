@@ -220,7 +220,8 @@ public final class Publisher implements AutoCloseable {
     public void validation(List<Question> validation) {
         sender.send(transaction -> {
             for (Question question : validation) {
-                io.calibrant.schemas.avro.Question asked = Records.question(run.runId(), question.id(), question, Purpose.VALIDATION);
+                io.calibrant.schemas.avro.Question asked =
+                        Records.question(run.runId(), question.id(), question, Purpose.VALIDATION);
                 String key = Keys.question(run.runId(), question.id());
                 add(transaction, topics.questions(), key, questions, asked);
                 Label label = new Label(
@@ -231,8 +232,8 @@ public final class Publisher implements AutoCloseable {
     }
 
     /**
-     * Sends training questions, without labels, whose covariances tell the noise of a logit. Their ids are their own, so
-     * that nobody takes them for the questions that they are.
+     * Sends training questions, without labels, whose covariances tell the noise of a logit. Their ids are their own,
+     * so that nobody takes them for the questions that they are.
      */
     public void noise(List<Question> training) {
         sender.send(transaction -> {

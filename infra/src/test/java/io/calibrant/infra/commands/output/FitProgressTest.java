@@ -53,7 +53,8 @@ class FitProgressTest {
                         new CalibrationMember("scaled", 1.0, 0.01, null, 0.25, -80.0),
                         new CalibrationMember("temperature", 1.75, 0.0, null, 0.75, -79.0)))));
         progress.accept(calibrated);
-        assertThat(lines.get(0)).endsWith("calibrated on 200 labels: T 1.750, weights scaled 0.25, temperature 0.75, complete");
+        assertThat(lines.get(0))
+                .endsWith("calibrated on 200 labels: T 1.750, weights scaled 0.25, temperature 0.75, complete");
     }
 
     @Test
