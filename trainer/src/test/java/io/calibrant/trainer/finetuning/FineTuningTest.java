@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.capture.Mode;
+import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.lora.Parameter;
+import io.calibrant.trainer.model.TokenBatch;
+import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -93,6 +97,21 @@ class FineTuningTest {
         }
     }
 
+    /** What a DoRA computes of its weights it keeps, until they change. */
+    @Test
+    void shouldLetADoraAnswerWithTheWeightsThatItWasTrainedTo() throws IOException {
+        try (TinyRun run = new TinyRun(directory, 0, 4, TinyRun.Kind.DORA)) {
+            float[] before = logits(run.model(), run);
+
+            train(run, 2, 1e-2, 1);
+
+            try (AdaptedModel fresh =
+                    new AdaptedModel(run.model().model(), run.model().weights().snapshot())) {
+                assertThat(logits(run.model(), run)).isEqualTo(logits(fresh, run)).isNotEqualTo(before);
+            }
+        }
+    }
+
     @Test
     void shouldStopWhenToldTo() throws IOException {
         try (TinyRun run = new TinyRun(directory, 0, 8)) {
@@ -162,6 +181,14 @@ class FineTuningTest {
         try (TinyRun run = new TinyRun(directory, 0.3, 8)) {
             train(run, 5, 1e-2, seed);
             return weights(run.model());
+        }
+    }
+
+    private static float[] logits(AdaptedModel model, TinyRun run) {
+        TokenBatch batch = TokenBatch.leftPadded(
+                run.prompts().stream().map(EncodedPrompt::ids).toList(), PAD);
+        try (Pass pass = model.forward(batch, Mode.PLAIN)) {
+            return pass.logits().toFloatArray();
         }
     }
 
