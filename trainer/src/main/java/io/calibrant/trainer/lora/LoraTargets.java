@@ -87,8 +87,7 @@ public record LoraTargets(List<String> names, String pattern) {
                 .collect(Collectors.joining(", "));
     }
 
-    /** Whether a short name or a whole path is that of a module, as PEFT takes it. */
-    static boolean matches(String name, String path) {
+    private static boolean matches(String name, String path) {
         return path.equals(name) || path.endsWith("." + name);
     }
 

@@ -41,7 +41,7 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
         for (String name : tensors.others()) {
             String base = AdapterTensors.nameInBase(name);
             String module = base.substring(0, Math.max(0, base.lastIndexOf('.')));
-            boolean trained = modules.stream().anyMatch(each -> LoraTargets.matches(each, module))
+            boolean trained = modules.stream().anyMatch(each -> covers(each, module))
                     || (biases && base.endsWith(BIAS) && tensors.modules().contains(module));
             if (trained && !AdapterTensors.isOriginal(name)) {
                 String before = found.put(base, name);
@@ -53,7 +53,7 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
         }
         for (String module : modules) {
             if (found.keySet().stream()
-                    .noneMatch(base -> LoraTargets.matches(module, base.substring(0, base.lastIndexOf('.'))))) {
+                    .noneMatch(base -> covers(module, base.substring(0, base.lastIndexOf('.'))))) {
                 throw config.refused(
                         "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
             }
@@ -71,10 +71,25 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
                 .findFirst();
     }
 
+    /**
+     * Whether a name means a module, or one that it is in. PEFT takes every path that ends in the name, also in the
+     * middle of a word: {@code norm} means the final norm and each layer's {@code input_layernorm}.
+     */
+    private static boolean covers(String name, String module) {
+        int end = module.length();
+        while (end > 0) {
+            if (module.startsWith(name, end - name.length())) {
+                return true;
+            }
+            end = module.lastIndexOf('.', end - 1);
+        }
+        return false;
+    }
+
     /** The name under which PEFT stores a tensor that it takes the place of. */
     String saved(String base) {
         String module = base.substring(0, base.lastIndexOf('.'));
-        boolean whole = modules.stream().anyMatch(each -> LoraTargets.matches(each, module));
+        boolean whole = modules.stream().anyMatch(each -> covers(each, module));
         return AdapterTensors.PREFIX + (whole ? base : module + ".base_layer" + base.substring(module.length()));
     }
 }

@@ -319,6 +319,44 @@ class PeftTest {
                 .hasMessageContaining("original_module");
     }
 
+    /** PEFT compares ends of paths, not words: LongLoRA's {@code norm} means three norms a layer and the last one. */
+    @Test
+    void shouldTakeEveryModuleWhosePathEndsInAName() throws IOException {
+        Path base = new TinyModel().write(directory.resolve("base"), 3);
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        List<String> trained = List.of(
+                "model.norm.weight",
+                "model.layers.1.input_layernorm.weight",
+                "model.layers.0.post_attention_layernorm.weight",
+                "model.layers.2.mlp.up_proj.weight");
+        SafetensorsWriter file = new SafetensorsWriter()
+                .add(q + "lora_A.weight", random(40), 2, 20)
+                .add(q + "lora_B.weight", random(48), 24, 2);
+        try (SafetensorsReader reader = SafetensorsReader.open(base)) {
+            for (String name : trained) {
+                float[] values = reader.floats(name);
+                values[3] += 1;
+                file.add(
+                        "base_model.model." + name,
+                        values,
+                        reader.entry(name).shape().stream()
+                                .mapToLong(Long::longValue)
+                                .toArray());
+            }
+        }
+        store(Map.of("modules_to_save", List.of("norm", "mlp")), file);
+
+        Adapter adapter = Peft.read(directory, config, CLASSES);
+        BaseWeights.requireUnchanged(directory, adapter.saved(), base);
+
+        assertThat(adapter.saved().weights().tensors()).containsOnlyKeys(trained);
+        Path copy = directory.resolve("copy");
+        Peft.write(copy, adapter, config, "");
+        assertThat(Peft.saved(copy).weights().tensors()).isEqualTo(adapter.saved().weights().tensors());
+        store(Map.of("modules_to_save", List.of("norm", "mlp", "self_attn.o_proj")), file);
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("'self_attn.o_proj'");
+    }
+
     @Test
     void shouldRefuseMissingFiles() throws IOException {
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
