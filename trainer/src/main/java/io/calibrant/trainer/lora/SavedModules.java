@@ -52,8 +52,7 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
             }
         }
         for (String module : modules) {
-            if (found.keySet().stream()
-                    .noneMatch(base -> covers(module, base.substring(0, base.lastIndexOf('.'))))) {
+            if (found.keySet().stream().noneMatch(base -> covers(module, base.substring(0, base.lastIndexOf('.'))))) {
                 throw config.refused(
                         "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
             }

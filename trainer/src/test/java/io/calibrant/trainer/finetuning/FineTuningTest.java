@@ -107,7 +107,9 @@ class FineTuningTest {
 
             try (AdaptedModel fresh =
                     new AdaptedModel(run.model().model(), run.model().weights().snapshot())) {
-                assertThat(logits(run.model(), run)).isEqualTo(logits(fresh, run)).isNotEqualTo(before);
+                assertThat(logits(run.model(), run))
+                        .isEqualTo(logits(fresh, run))
+                        .isNotEqualTo(before);
             }
         }
     }

@@ -46,8 +46,8 @@ class PeftStepsTest {
         SpecialTokens special = SpecialTokens.read(base);
         try (PromptTokenizer tokenizer = PromptTokenizer.load(base);
                 LanguageModel model = LanguageModel.load(base, TestDevice.get())) {
-            List<TokenizedPrompt> prompts = PromptEncoder.paper(tokenizer, special.eos())
-                    .encode(questions(ZOO.resolve("questions.jsonl")));
+            List<TokenizedPrompt> prompts =
+                    PromptEncoder.paper(tokenizer, special.eos()).encode(questions(ZOO.resolve("questions.jsonl")));
             ClassTokens classes = ClassTokens.of(prompts);
             Adapter adapter = Peft.read(adapters.resolve("dora"), model.config(), classes.ids());
             assertThat(adapter.isDora()).isTrue();
@@ -68,8 +68,7 @@ class PeftStepsTest {
             List<TokenizedPrompt> prompts = new PromptEncoder(PromptForm.TEXT, tokenizer, special.eos())
                     .ofClassifier(classifier.labels(), SequenceClassifier.pad(base))
                     .encode(questions(ZOO.resolve("seqcls").resolve("train.jsonl")));
-            Adapter adapter =
-                    Peft.read(from, model.config(), classifier.rows()).withClassifier(classifier.head());
+            Adapter adapter = Peft.read(from, model.config(), classifier.rows()).withClassifier(classifier.head());
             check(
                     "classifier",
                     model,
@@ -87,8 +86,7 @@ class PeftStepsTest {
         return QuestionFile.read(file).subList(0, QUESTIONS);
     }
 
-    private static void check(
-            String name, LanguageModel base, Adapter initial, List<EncodedPrompt> prompts, int pad) {
+    private static void check(String name, LanguageModel base, Adapter initial, List<EncodedPrompt> prompts, int pad) {
         try (AdaptedModel model = new AdaptedModel(base, initial);
                 SafetensorsReader reference = SafetensorsReader.open(REFERENCES.resolve(name + ".safetensors"))) {
             float[] losses = reference.floats("losses");

@@ -352,7 +352,8 @@ class PeftTest {
         assertThat(adapter.saved().weights().tensors()).containsOnlyKeys(trained);
         Path copy = directory.resolve("copy");
         Peft.write(copy, adapter, config, "");
-        assertThat(Peft.saved(copy).weights().tensors()).isEqualTo(adapter.saved().weights().tensors());
+        assertThat(Peft.saved(copy).weights().tensors())
+                .isEqualTo(adapter.saved().weights().tensors());
         store(Map.of("modules_to_save", List.of("norm", "mlp", "self_attn.o_proj")), file);
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("'self_attn.o_proj'");
     }
