@@ -82,7 +82,7 @@ final class LoraHook implements LinearHook {
     public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
         LoraWeights.Pair pair = weights.pairs().get(path);
         if (pair == null) {
-            return LinearHook.linear(x, path.equals(ModelConfig.HEAD) ? head(x, weight) : weight, base);
+            return frozen(x, path.equals(ModelConfig.HEAD) ? head(x, weight) : weight, base);
         }
         boolean drop = mode.isTraining() && settings.dropout() > 0;
         NDArray seen =
@@ -99,9 +99,9 @@ final class LoraHook implements LinearHook {
         NDArray b = mode.isTraining() ? pair.b() : pair.b().stopGradient();
         NDArray update = LinearHook.linear(lowRank.mul(pair.scaling()), b, target);
         if (scale == null) {
-            return LinearHook.linear(x, weight, update);
+            return frozen(x, weight, update);
         }
-        NDArray scaled = LinearHook.linear(seen, weight, update).mul(scale);
+        NDArray scaled = frozen(seen, weight, update).mul(scale);
         if (drop) { // f - 1 multiplies what LoRA sees of W0 x
             return LinearHook.linear(x.sub(seen), weight, base).add(scaled);
         }
@@ -115,6 +115,11 @@ final class LoraHook implements LinearHook {
             NDScope.unregister(x);
         }
         return mode == Mode.PROBED ? weight.stopGradient() : weight;
+    }
+
+    /** W0 x + base, of which a pass in evaluation mode without captures records nothing. */
+    private NDArray frozen(NDArray x, NDArray weight, NDArray base) {
+        return mode == Mode.PLAIN ? LinearHook.unrecorded(x, weight, base) : LinearHook.linear(x, weight, base);
     }
 
     /** A leaf of its own; its zeros, which nothing writes to, are those of all probes of its shape. */

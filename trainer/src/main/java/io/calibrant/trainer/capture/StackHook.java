@@ -69,7 +69,7 @@ final class StackHook implements LinearHook, BackwardHook {
                 headInput = x;
                 NDScope.unregister(x);
             }
-            return LinearHook.linear(x, weight, base);
+            return LinearHook.unrecorded(x, weight, base);
         }
         NDArray lowRank = LinearHook.linear(x, pair.a(), null);
         if (wanted.contains(path)) {
@@ -78,7 +78,7 @@ final class StackHook implements LinearHook, BackwardHook {
         }
         NDArray scale = rowScales.of(pair, weight);
         NDArray update = LinearHook.linear(lowRank.mul(pair.scaling()), pair.b(), scale == null ? base : null);
-        NDArray h = LinearHook.linear(x, weight, update);
+        NDArray h = LinearHook.unrecorded(x, weight, update);
         if (scale == null) {
             return h;
         }
@@ -121,9 +121,14 @@ final class StackHook implements LinearHook, BackwardHook {
     @Override
     public NDArray apply(String path, NDArray gradient, long stack, NDArray base) {
         LoraWeights.Pair pair = weights.pairs().get(path);
-        NDArray seen = pair.relative() == null ? gradient : gradient.mul(pair.relative());
-        NDArray projected = seen.matMul(pair.b());
         Capture capture = captures.remove(path);
+        if (capture == null && base == null) {
+            return null;
+        }
+        // Only who looks sees a scaling of the map's own in the gradient; else it is enough in its projection.
+        boolean relative = capture != null && pair.relative() != null;
+        NDArray seen = relative ? gradient.mul(pair.relative()) : gradient;
+        NDArray projected = seen.matMul(pair.b());
         if (capture != null) {
             long tokens = capture.lowRank.getShape().get(0) / batchSize;
             visitor.accept(new LinearGradient(
@@ -138,7 +143,7 @@ final class StackHook implements LinearHook, BackwardHook {
         }
         return base == null
                 ? null
-                : LinearHook.linear(projected.muli(scaling), pair.a().transpose(), base);
+                : LinearHook.linear(projected.muli(relative ? scaling : pair.scaling()), pair.a().transpose(), base);
     }
 
     private static NDArray shaped(NDArray rows, long... leading) {

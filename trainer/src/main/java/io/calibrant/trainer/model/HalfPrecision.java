@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -17,6 +18,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.UnaryOperator;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -26,17 +30,20 @@ import java.util.zip.ZipOutputStream;
  * ends the JVM. But a TorchScript archive of one line can, and on what it returns products, sums and
  * {@code toType(FLOAT32)} work. DJL calls the type of such an array unknown. Float16 it knows.
  *
- * <p>On a processor a product widens its weight, a piece at a time, which loses nothing, and forgets the copy at once;
- * where a graph is recorded, the graph keeps it until the backward pass. On a GPU a product is computed in the weight's
- * type, with x rounded to it, and widened after.
+ * <p>On a processor a product widens its weight, a piece at a time, which loses nothing, into memory that the next one
+ * uses again; where a graph is recorded, the graph keeps the widened weight until the backward pass. On a GPU a product
+ * is computed in the weight's type, with x rounded to it, and widened after.
  */
 public final class HalfPrecision {
 
-    /**
-     * Numbers that are widened at a time. A large copy is new memory every time, and its pages cost more than the
-     * widening.
-     */
-    private static final long PIECE = 1 << 20;
+    /** Numbers that are widened at a time for a graph: of larger copies the pages cost more than the widening. */
+    private static final long KEPT = 1 << 20;
+
+    /** Numbers that are widened at a time else, 16 MB: in smaller pieces products are slower. */
+    private static final long PIECE = 1 << 22;
+
+    /** Memory for pieces, for as many products as were ever going on at once. */
+    private static final Queue<NDArray> FREE = new ConcurrentLinkedQueue<>();
 
     private HalfPrecision() {}
 
@@ -68,18 +75,15 @@ public final class HalfPrecision {
             return inHalf(x, weight, base);
         }
         long rows = weight.getShape().get(0);
-        long step = Math.max(1, PIECE / weight.getShape().get(1));
+        long step = Math.max(1, KEPT / weight.getShape().get(1));
         if (rows <= step) {
             return widenedLinear(x, weight, base);
         }
-        NDList parts = new NDList();
-        for (long row = 0; row < rows; row += step) {
-            try (NDArray piece = weight.get(new NDIndex().addSliceDim(row, Math.min(rows, row + step)))) {
-                parts.add(widenedLinear(x, piece, null));
+        NDArray product = joined(rows, step, (from, to) -> {
+            try (NDArray piece = weight.get(rows(from, to))) {
+                return widenedLinear(x, piece, null);
             }
-        }
-        NDArray product = NDArrays.concat(parts, 1);
-        parts.close();
+        });
         return base == null ? product : product.add(base);
     }
 
@@ -87,6 +91,90 @@ public final class HalfPrecision {
         try (NDArray wide = weight.toType(x.getDataType(), true)) {
             return ai.djl.nn.core.Linear.linear(x, wide, base).singletonOrThrow();
         }
+    }
+
+    /** {@link LinearHook#unrecorded} with a weight of two bytes. */
+    static NDArray unrecorded(NDArray x, NDArray weight, NDArray base) {
+        if (weight.getDevice().isGpu()) {
+            return inHalf(x, weight, base);
+        }
+        long rows = weight.getShape().get(0);
+        long step = Math.max(1, PIECE / weight.getShape().get(1));
+        return joined(rows, step, (from, to) -> withWide(weight.get(rows(from, to)), wide -> {
+            try (NDArray added = base == null ? null : base.get(columns(from, to))) {
+                return ai.djl.nn.core.Linear.linear(x, wide, added).singletonOrThrow();
+            }
+        }));
+    }
+
+    /** {@link LinearHook#back} with a weight of two bytes. */
+    static NDArray back(NDArray gradient, NDArray weight, NDArray base) {
+        if (weight.getDevice().isGpu()) {
+            return inHalf(gradient, weight.transpose(), base);
+        }
+        long columns = weight.getShape().get(1);
+        long step = Math.max(1, PIECE / weight.getShape().get(0));
+        return joined(columns, step, (from, to) -> withWide(weight.get(columns(from, to)), wide -> {
+            try (NDArray turned = wide.transpose();
+                    NDArray added = base == null ? null : base.get(columns(from, to))) {
+                return ai.djl.nn.core.Linear.linear(gradient, turned, added).singletonOrThrow();
+            }
+        }));
+    }
+
+    private static NDIndex rows(long from, long to) {
+        return new NDIndex().addSliceDim(from, to);
+    }
+
+    private static NDIndex columns(long from, long to) {
+        return new NDIndex().addEllipseDim().addSliceDim(from, to);
+    }
+
+    /** A part of a product. */
+    @FunctionalInterface
+    private interface Columns {
+        NDArray of(long from, long to);
+    }
+
+    /** A product [rows, width], so many of its columns at a time. */
+    private static NDArray joined(long width, long step, Columns product) {
+        if (width <= step) {
+            return product.of(0, width);
+        }
+        NDList parts = new NDList();
+        for (long from = 0; from < width; from += step) {
+            parts.add(product.of(from, Math.min(width, from + step)));
+        }
+        NDArray all = NDArrays.concat(parts, 1);
+        parts.close();
+        return all;
+    }
+
+    /**
+     * What is made of a weight in float32. New memory would cost three times as much as the widening, for its pages.
+     *
+     * @param piece of a weight, at most {@link #PIECE} numbers; closed
+     * @param product must not keep what it is handed, nor a graph that does
+     */
+    private static NDArray withWide(NDArray piece, UnaryOperator<NDArray> product) {
+        NDArray free = FREE.poll();
+        NDArray memory = free == null ? memory() : free;
+        try (piece;
+                NDArray part = memory.get(rows(0, piece.size()));
+                NDArray wide = part.reshape(piece.getShape())) {
+            wide.set(rows(0, piece.getShape().get(0)), piece);
+            return product.apply(wide);
+        } finally {
+            FREE.add(memory);
+        }
+    }
+
+    /** Stays until the JVM ends. */
+    private static NDArray memory() {
+        NDArray memory =
+                NDManager.newBaseManager(Device.cpu(), "PyTorch").create(new Shape(PIECE), DataType.FLOAT32);
+        NDScope.unregister(memory);
+        return memory;
     }
 
     /** The product in the weight's type; sums within it are in float32, and so is what is added to it. */

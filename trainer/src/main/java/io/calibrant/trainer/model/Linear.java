@@ -49,7 +49,7 @@ record Linear(String path, NDArray weight, NDArray bias) {
             NDArray flatBase = base == null
                     ? null
                     : base.reshape(stack * rows, base.getShape().get(2));
-            input = LinearHook.linear(flat, weight.transpose(), flatBase);
+            input = LinearHook.back(flat, weight, flatBase);
         }
         if (adapted) {
             input = hook.apply(path, flat, stack, input);

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDArray;
 /** What the forward pass calls for each linear map of the model; where adapters and captures come in. */
 public interface LinearHook {
 
-    /** The frozen model as it is. */
+    /** The frozen model as it is, of which no graph is recorded. */
     LinearHook FROZEN = new LinearHook() {
         @Override
         public boolean needsAllTokens(String path) {
@@ -19,7 +19,7 @@ public interface LinearHook {
 
         @Override
         public NDArray apply(String path, NDArray x, NDArray weight, NDArray base) {
-            return linear(x, weight, base);
+            return unrecorded(x, weight, base);
         }
     };
 
@@ -40,7 +40,8 @@ public interface LinearHook {
      *
      * @param path module path
      * @param x [rows, Din]; rows = N, or B where only the last tokens are computed
-     * @param weight [Dout, Din], frozen; for {@link #linear}, since it may have two bytes a number
+     * @param weight [Dout, Din], frozen; for {@link #linear} or {@link #unrecorded}, since it may have two bytes a
+     *     number
      * @param base null, or what the result is added to: a bias [Dout], or a residual stream [rows, Dout]; not changed
      * @return [rows, Dout]
      */
@@ -57,5 +58,23 @@ public interface LinearHook {
         return HalfPrecision.isHalf(weight)
                 ? HalfPrecision.linear(x, weight, base)
                 : ai.djl.nn.core.Linear.linear(x, weight, base).singletonOrThrow();
+    }
+
+    /** {@link #linear} where no graph records it, for which a weight of two bytes takes no memory of its own. */
+    static NDArray unrecorded(NDArray x, NDArray weight, NDArray base) {
+        return HalfPrecision.isHalf(weight) ? HalfPrecision.unrecorded(x, weight, base) : linear(x, weight, base);
+    }
+
+    /**
+     * gradient weight + base, the way back, where no graph records it.
+     *
+     * @param gradient [rows, Dout]
+     * @param weight [Dout, Din], may have two bytes a number
+     * @param base null, or [rows, Din]
+     */
+    static NDArray back(NDArray gradient, NDArray weight, NDArray base) {
+        return HalfPrecision.isHalf(weight)
+                ? HalfPrecision.back(gradient, weight, base)
+                : linear(gradient, weight.transpose(), base);
     }
 }

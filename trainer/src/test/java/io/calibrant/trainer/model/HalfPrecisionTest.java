@@ -88,20 +88,26 @@ class HalfPrecisionTest {
             double tolerance = TestDevice.get().isGpu() ? 0.1 : 1e-6;
 
             for (NDArray added : new NDArray[] {null, base, base.get(0)}) {
+                float[] expected = LinearHook.linear(x, wide, added).toFloatArray();
                 assertThat(LinearHook.linear(x, half, added).toFloatArray())
-                        .containsExactly(LinearHook.linear(x, wide, added).toFloatArray(), within((float) tolerance));
+                        .containsExactly(expected, within((float) tolerance));
+                assertThat(LinearHook.unrecorded(x, half, added).toFloatArray())
+                        .containsExactly(expected, within((float) tolerance));
             }
-            assertThat(LinearHook.linear(gradient, half.transpose(), null).toFloatArray())
-                    .containsExactly(
-                            LinearHook.linear(gradient, wide.transpose(), null).toFloatArray(),
-                            within((float) tolerance));
+            for (NDArray added : new NDArray[] {null, x}) {
+                assertThat(LinearHook.back(gradient, half, added).toFloatArray())
+                        .containsExactly(
+                                LinearHook.back(gradient, wide, added).toFloatArray(), within((float) tolerance));
+            }
+            assertThat(LinearHook.back(gradient, wide, x).toFloatArray())
+                    .containsExactly(gradient.matMul(wide).add(x).toFloatArray(), within((float) tolerance));
         }
     }
 
     @Test
     void shouldMultiplyWithALargeWeightAPieceAtATime() {
         try (NDManager manager = NDManager.newBaseManager(TestDevice.get(), "PyTorch")) {
-            int in = 3001;
+            int in = 4507;
             int out = 1009;
             NDArray half = half(manager, BaseType.BF16, random(in * out, 1), out, in);
             NDArray wide = HalfPrecision.widened(half, DataType.FLOAT32);
@@ -109,11 +115,17 @@ class HalfPrecisionTest {
             NDArray x = manager.create(random(2 * in, 2), new Shape(2, in));
             float tolerance = TestDevice.get().isGpu() ? 2 : 1e-3f;
 
-            assertThat(LinearHook.linear(x, half, base).toFloatArray())
-                    .containsExactly(LinearHook.linear(x, wide, base).toFloatArray(), within(tolerance));
-            assertThat(LinearHook.linear(base, half.transpose(), null).toFloatArray())
-                    .containsExactly(
-                            LinearHook.linear(base, wide.transpose(), null).toFloatArray(), within(tolerance));
+            for (NDArray added : new NDArray[] {null, base, base.get(0)}) {
+                float[] expected = LinearHook.linear(x, wide, added).toFloatArray();
+                assertThat(LinearHook.linear(x, half, added).toFloatArray())
+                        .containsExactly(expected, within(tolerance));
+                assertThat(LinearHook.unrecorded(x, half, added).toFloatArray())
+                        .containsExactly(expected, within(tolerance));
+            }
+            for (NDArray added : new NDArray[] {null, x}) {
+                assertThat(LinearHook.back(base, half, added).toFloatArray())
+                        .containsExactly(LinearHook.back(base, wide, added).toFloatArray(), within(tolerance));
+            }
         }
     }
 
