@@ -42,7 +42,7 @@ public final class AdaptedModel implements AutoCloseable {
         classRows = weights.head().orElseGet(() -> model.classRows(manager, adapter.classTokens()));
         ofVocabulary = adapter.classifier().isEmpty();
         headBlock = adapter.classifier().filter(ClassifierHead::isBlock);
-        scaling = Constants.array(manager, new double[] {settings.scaling()}, new Shape(1), model.dataType());
+        scaling = Constants.scalar(manager, settings.scaling(), model.dataType());
     }
 
     /** The frozen model. */

@@ -117,7 +117,7 @@ final class LoraHook implements LinearHook {
         return mode == Mode.PROBED ? weight.stopGradient() : weight;
     }
 
-    /** W0 x + base, of which a pass in evaluation mode without captures records nothing. */
+    /** W0 x + base; a plain pass records no graph of it. */
     private NDArray frozen(NDArray x, NDArray weight, NDArray base) {
         return mode == Mode.PLAIN ? LinearHook.unrecorded(x, weight, base) : LinearHook.linear(x, weight, base);
     }

@@ -66,8 +66,8 @@ public final class LoraWeights implements AutoCloseable {
                             m.magnitude()
                                     .map(all -> Constants.array(manager, all, new Shape(l.outputs()), dataType))
                                     .orElse(null),
-                            number(own, dataType),
-                            own == common ? null : number(own / common, dataType)));
+                            Constants.scalar(manager, own, dataType),
+                            own == common ? null : Constants.scalar(manager, own / common, dataType)));
         });
         pairs = Collections.unmodifiableMap(made);
         head = adapter.classifier()
@@ -83,10 +83,6 @@ public final class LoraWeights implements AutoCloseable {
         if (head != null) {
             parameters.add(head);
         }
-    }
-
-    private NDArray number(double value, DataType dataType) {
-        return Constants.array(manager, new double[] {value}, new Shape(1), dataType);
     }
 
     /** The weights by module path, in the order of the forward pass. */

@@ -127,7 +127,7 @@ final class Attention {
      * Adds the attention's output to the residual stream.
      *
      * @param n [N, D], normalised
-     * @param residual [N, D]; not changed; null for the output alone
+     * @param residual of the tokens that are asked for, [N, D] or [B, D]; not changed; null for the output alone
      * @param tape takes what the backward pass needs; null for none
      * @return [N, D], or [B, D] if only the last tokens are asked for
      */
@@ -172,7 +172,7 @@ final class Attention {
         NDArray joined = heads.reshape(b, keyValueHeads, group, queries, headWidth)
                 .transpose(0, 3, 1, 2, 4)
                 .reshape(b * queries, h * headWidth);
-        return o.forward(joined, residual != null && lastOnly ? s.last(residual) : residual, hook);
+        return o.forward(joined, residual, hook);
     }
 
     /**

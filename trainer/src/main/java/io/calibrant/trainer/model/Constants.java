@@ -29,6 +29,11 @@ public final class Constants {
         }
     }
 
+    /** One number [1] of float32 or float64, which broadcasts. */
+    public static NDArray scalar(NDManager manager, double value, DataType dataType) {
+        return array(manager, new double[] {value}, new Shape(1), dataType);
+    }
+
     /** An int64 array. */
     public static NDArray array(NDManager manager, long... values) {
         try (NDArray view = manager.create(values)) {

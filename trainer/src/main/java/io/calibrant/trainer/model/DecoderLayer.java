@@ -72,22 +72,17 @@ final class DecoderLayer {
     NDArray forward(NDArray x, LayerPass pass, Tape tape) {
         Arithmetic a = pass.arithmetic();
         NDArray n = input(x, attentionNorm, a, tape == null ? null : tape.attentionNorm);
-        Attention.Tape attentionTape = tape == null ? null : tape.attention;
-        NDArray y;
-        if (attentionResidual.isPlain()) {
-            y = attention.forward(n, x, pass, attentionTape);
-        } else {
-            NDArray stream = pass.lastOnly() ? pass.sequences().last(x) : x;
-            NDArray output = attention.forward(n, null, pass, attentionTape);
-            y = attentionResidual.forward(output, stream, a, tape == null ? null : tape.attentionResidual);
-        }
-        n = input(y, feedForwardNorm, a, tape == null ? null : tape.feedForwardNorm);
-        FeedForward.Tape feedForwardTape = tape == null ? null : tape.feedForward;
-        if (feedForwardResidual.isPlain()) {
-            return feedForward.forward(n, y, pass, feedForwardTape);
-        }
-        NDArray output = feedForward.forward(n, null, pass, feedForwardTape);
-        return feedForwardResidual.forward(output, y, a, tape == null ? null : tape.feedForwardResidual);
+        NDArray y = attentionResidual.forward(
+                pass.lastOnly() ? pass.sequences().last(x) : x,
+                added -> attention.forward(n, added, pass, tape == null ? null : tape.attention),
+                a,
+                tape == null ? null : tape.attentionResidual);
+        NDArray m = input(y, feedForwardNorm, a, tape == null ? null : tape.feedForwardNorm);
+        return feedForwardResidual.forward(
+                y,
+                added -> feedForward.forward(m, added, pass, tape == null ? null : tape.feedForward),
+                a,
+                tape == null ? null : tape.feedForwardResidual);
     }
 
     /**

@@ -75,15 +75,14 @@ final class InputMaps {
     /**
      * Goes back to the input.
      *
-     * @param gradients by the parts, each [S, rows, its width]; null for those that are not wanted, of maps apart
+     * @param gradients by the parts, each [S, rows, its width]; null for those that are not wanted, of maps apart; of
+     *     fused ones some is wanted
      * @param through whether the input's gradient is wanted
      * @return dL/dx [S, rows, Din]; null unless {@code through}
      */
     NDArray backward(NDArray[] gradients, BackwardHook hook, boolean through) {
         if (isFused()) {
-            return through || maps[0].isAdapted(hook)
-                    ? maps[0].backward(NDArrays.concat(new NDList(gradients), 2), null, hook, through)
-                    : null;
+            return maps[0].backward(NDArrays.concat(new NDList(gradients), 2), null, hook, through);
         }
         NDArray dx = null;
         for (int i = maps.length - 1; i >= 0; i--) {

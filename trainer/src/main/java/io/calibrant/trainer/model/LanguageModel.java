@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.ndarray.types.SparseFormat;
 import ai.djl.nn.core.Embedding;
 import io.calibrant.trainer.model.Architecture.Scales;
@@ -14,6 +13,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * A frozen decoder-only language model: embedding, {@link DecoderLayer}s, final norm and head. Immutable after loading;
@@ -32,7 +33,7 @@ public final class LanguageModel implements AutoCloseable {
     private final NDManager manager;
     private final DataType dataType;
     private final Map<Optional<RotarySettings>, RotaryEmbedding> rotaries = new LinkedHashMap<>();
-    private final int window;
+    private final Set<Integer> windows;
     private final NDArray embedding;
     private final DecoderLayer[] layers;
     private final RmsNorm norm;
@@ -50,17 +51,14 @@ public final class LanguageModel implements AutoCloseable {
             rotaries.computeIfAbsent(
                     kind.rotary(), r -> new RotaryEmbedding(r, config.headWidth(), scoreScale, manager, dataType));
         }
-        window = config.attention().stream()
-                .mapToInt(AttentionKind::window)
-                .max()
-                .orElse(0);
+        windows = config.attention().stream().map(AttentionKind::window).collect(Collectors.toUnmodifiableSet());
         // Of a tied pair some files hold only the head.
         String table =
                 config.architecture().tiedHead() && !loader.has(EMBEDDING) && loader.has(HEAD) ? HEAD : EMBEDDING;
         embedding = loader.isReplaced(EMBEDDING)
                 ? loader.load(EMBEDDING, config.vocabularySize(), config.width())
                 : loader.loadOwn(table, config.vocabularySize(), config.width());
-        NDArray epsilon = Constants.array(manager, new double[] {config.normEpsilon()}, new Shape(1), dataType);
+        NDArray epsilon = loader.constant(config.normEpsilon());
         layers = new DecoderLayer[config.layers()];
         LayerLoader layer = LayerLoader.first(loader, config, epsilon, rotaries);
         for (int i = 0; i < layers.length; i++) {
@@ -289,7 +287,7 @@ public final class LanguageModel implements AutoCloseable {
         for (long id : batch.ids()) {
             checked(id);
         }
-        return new Sequences(batch, rotaries.values(), window, pass, dataType);
+        return new Sequences(batch, rotaries.values(), windows, pass, dataType);
     }
 
     private long checked(long token) {

@@ -1,10 +1,11 @@
 package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
+import java.util.function.UnaryOperator;
 
 /**
  * How what an operation gives joins the residual stream: y = x + m norm(f). Where there is neither norm nor factor, the
- * last map of the operation adds the stream itself, and this class does nothing.
+ * last map of the operation adds the stream itself, which saves a pass over it.
  */
 final class Residual {
     private final RmsNorm norm;
@@ -19,19 +20,18 @@ final class Residual {
         this.multiplier = multiplier;
     }
 
-    /** Whether the operation adds the stream itself. */
-    boolean isPlain() {
-        return norm == null && multiplier == null;
-    }
-
     /**
      * Adds to the stream.
      *
-     * @param output f [rows, D], may be overwritten
      * @param stream x [rows, D], not changed
+     * @param operation gives f [rows, D] plus what it is handed, or for null f alone, which may be overwritten
      * @param tape takes what the backward pass needs; null for none
      */
-    NDArray forward(NDArray output, NDArray stream, Arithmetic a, RmsNorm.Tape tape) {
+    NDArray forward(NDArray stream, UnaryOperator<NDArray> operation, Arithmetic a, RmsNorm.Tape tape) {
+        if (norm == null && multiplier == null) {
+            return operation.apply(stream);
+        }
+        NDArray output = operation.apply(null);
         NDArray joining = norm == null ? output : norm.forward(output, a, tape);
         return a.add(multiplier == null ? joining : a.mul(joining, multiplier), stream);
     }

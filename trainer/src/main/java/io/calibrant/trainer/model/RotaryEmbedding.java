@@ -150,8 +150,7 @@ final class RotaryEmbedding {
         this.scale = scale;
         this.manager = manager;
         this.dataType = dataType;
-        unturnedScale =
-                settings.isPresent() ? null : Constants.array(manager, new double[] {scale}, new Shape(1), dataType);
+        unturnedScale = settings.isPresent() ? null : Constants.scalar(manager, scale, dataType);
     }
 
     /** What a batch needs, in {@code pass}. */

@@ -6,9 +6,11 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.ndarray.types.SparseFormat;
 import ai.djl.nn.core.Embedding;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 
 /** What all layers need to know about a batch, on the device, made once a pass. */
 final class Sequences {
@@ -19,10 +21,7 @@ final class Sequences {
     final int size;
     final int tokens;
     final NDArray ids;
-    private final NDArray mask;
-    private final NDArray lastMask;
-    private final NDArray windowMask;
-    private final NDArray lastWindowMask;
+    private final Map<Integer, Masks> masks = new HashMap<>();
     private final Map<RotaryEmbedding, RotaryEmbedding.Slice> slices = new HashMap<>();
     private final NDArray lastRows;
     private final TokenBatch batch;
@@ -30,12 +29,25 @@ final class Sequences {
     private final DataType dataType;
 
     /**
+     * What is added to scores.
+     *
+     * @param all for all queries, [1 or B, 1, T, T]
+     * @param last for the last ones, [B, 1, 1, T]
+     */
+    private record Masks(NDArray all, NDArray last) {}
+
+    /**
      * Makes what every layer will ask for.
      *
      * @param rotaries those of the layers
-     * @param window that of the layers that have one; 0 for none
+     * @param windows those of the layers; 0 for none
      */
-    Sequences(TokenBatch batch, Collection<RotaryEmbedding> rotaries, int window, NDManager pass, DataType dataType) {
+    Sequences(
+            TokenBatch batch,
+            Collection<RotaryEmbedding> rotaries,
+            Set<Integer> windows,
+            NDManager pass,
+            DataType dataType) {
         this.batch = batch;
         this.pass = pass;
         this.dataType = dataType;
@@ -44,23 +56,21 @@ final class Sequences {
         ids = Constants.array(pass, batch.ids());
         lastRows = Constants.array(pass, batch.lastRows());
         rotaries.forEach(r -> slices.put(r, r.slice(batch, pass)));
-        Shape square = new Shape(1, 1, tokens, tokens);
-        NDArray causal = Constants.array(pass, causal(tokens, tokens), square, dataType);
-        boolean windowed = window > 0 && window < tokens;
-        NDArray near = windowed ? Constants.array(pass, causal(tokens, window), square, dataType) : null;
-        lastWindowMask = windowed
-                ? Constants.array(pass, lastWindow(batch, window), new Shape(size, 1, 1, tokens), dataType)
-                : null;
+        windows.forEach(window -> masks.computeIfAbsent(reach(window), this::masks));
+    }
+
+    /** How many tokens a query sees at most: a window that is longer than the batch hides nothing. */
+    private int reach(int window) {
+        return window == 0 ? tokens : Math.min(window, tokens);
+    }
+
+    private Masks masks(int reach) {
+        NDArray causal = Constants.array(pass, causal(tokens, reach), new Shape(1, 1, tokens, tokens), dataType);
+        NDArray last = forLast(reach);
         if (batch.realTokens() == size * tokens) {
-            mask = causal;
-            windowMask = near;
-            lastMask = Constants.array(pass, new double[tokens], new Shape(1, 1, 1, tokens), dataType);
-        } else {
-            NDArray padding = Constants.array(pass, padding(batch), new Shape(size, 1, 1, tokens), dataType);
-            mask = causal.add(padding);
-            windowMask = windowed ? near.add(padding) : null;
-            lastMask = padding; // nothing real follows the last real token
+            return new Masks(causal, last);
         }
+        return new Masks(causal.add(forLast(tokens)), last);
     }
 
     /** Takes what a backward pass needs out of the scope that would close it. */
@@ -68,39 +78,25 @@ final class Sequences {
         slices.values().forEach(RotaryEmbedding.Slice::keepForBackward);
     }
 
-    /** @param window how many tokens a query sees, itself included */
-    private static double[] causal(int tokens, int window) {
+    private static double[] causal(int tokens, int reach) {
         double[] values = new double[tokens * tokens];
         for (int t = 0; t < tokens; t++) {
-            for (int key = 0; key <= t - window; key++) {
-                values[t * tokens + key] = HIDDEN;
-            }
-            for (int key = t + 1; key < tokens; key++) {
-                values[t * tokens + key] = HIDDEN;
-            }
+            Arrays.fill(values, t * tokens, t * tokens + Math.max(0, t + 1 - reach), HIDDEN);
+            Arrays.fill(values, t * tokens + t + 1, (t + 1) * tokens, HIDDEN);
         }
         return values;
     }
 
-    /** For the last tokens: hides padding, and what lies before the window. */
-    private static double[] lastWindow(TokenBatch batch, int window) {
-        double[] values = padding(batch);
-        for (int b = 0; b < batch.size(); b++) {
-            for (int key = 0; key <= batch.last(b) - window; key++) {
-                values[b * batch.tokens() + key] = HIDDEN;
+    /** Hides padding, which is all that may follow a last real token, and what it does not reach; [B, 1, 1, T]. */
+    private NDArray forLast(int reach) {
+        double[] values = new double[size * tokens];
+        for (int b = 0; b < size; b++) {
+            int before = batch.last(b) - reach;
+            for (int key = 0; key < tokens; key++) {
+                values[b * tokens + key] = key <= before || !batch.isReal(b, key) ? HIDDEN : 0;
             }
         }
-        return values;
-    }
-
-    private static double[] padding(TokenBatch batch) {
-        double[] values = new double[batch.size() * batch.tokens()];
-        for (int b = 0; b < batch.size(); b++) {
-            for (int t = 0; t < batch.tokens(); t++) {
-                values[b * batch.tokens() + t] = batch.isReal(b, t) ? 0 : HIDDEN;
-            }
-        }
-        return values;
+        return Constants.array(pass, values, new Shape(size, 1, 1, tokens), dataType);
     }
 
     /** How positions turn queries and keys of this batch. */
@@ -109,15 +105,13 @@ final class Sequences {
     }
 
     /**
-     * What is added to scores: [1 or B, 1, T, T] for all queries, [1 or B, 1, 1, T] for the last ones.
+     * What is added to scores: [1 or B, 1, T, T] for all queries, [B, 1, 1, T] for the last ones.
      *
-     * @param window how many tokens a query sees, itself included; 0 for all before it
+     * @param window of a layer: how many tokens a query sees, itself included; 0 for all before it
      */
     NDArray mask(int window, boolean lastOnly) {
-        if (window > 0 && windowMask != null) {
-            return lastOnly ? lastWindowMask : windowMask;
-        }
-        return lastOnly ? lastMask : mask;
+        Masks of = masks.get(reach(window));
+        return lastOnly ? of.last : of.all;
     }
 
     /** The rows of the last real tokens: [N, width] to [B, width]. */

@@ -132,7 +132,7 @@ final class WeightLoader {
 
     /** A constant [1] that lives as long as the weights. */
     NDArray constant(double value) {
-        return Constants.array(manager, new double[] {value}, new Shape(1), dataType);
+        return Constants.scalar(manager, value, dataType);
     }
 
     /** Whether two tensors of one shape hold the same numbers, a piece at a time. */

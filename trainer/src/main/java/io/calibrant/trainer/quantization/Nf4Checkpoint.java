@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.calibrant.trainer.safetensors.ElementType;
 import io.calibrant.trainer.safetensors.ModelFileException;
+import io.calibrant.trainer.safetensors.Piece;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
@@ -13,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * A weight of bitsandbytes' own 4-bit checkpoint. Beside the codes, two in a byte and the first in its high half, lie
@@ -23,7 +23,6 @@ import java.util.stream.IntStream;
 public final class Nf4Checkpoint implements WeightSource {
     private static final String STATE = ".quant_state.bitsandbytes__nf4";
     private static final String ABSMAX = ".absmax";
-    private static final int PIECE = 1 << 16;
     private static final JsonMapper JSON = new JsonMapper();
 
     private final SafetensorsReader reader;
@@ -85,14 +84,11 @@ public final class Nf4Checkpoint implements WeightSource {
     @Override
     public void read(long from, ByteBuffer target) {
         FloatBuffer floats = target.slice().order(target.order()).asFloatBuffer();
-        int count = floats.remaining();
-        IntStream.range(0, (count + PIECE - 1) / PIECE).parallel().forEach(p -> {
-            int begin = p * PIECE;
-            int end = Math.min(count, begin + PIECE);
-            long firstByte = (from + begin) / 2;
-            ByteBuffer pairs = ByteBuffer.allocate((int) ((from + end + 1) / 2 - firstByte));
+        Piece.of(floats.remaining()).forEach(piece -> {
+            long firstByte = (from + piece.begin()) / 2;
+            ByteBuffer pairs = ByteBuffer.allocate((int) ((from + piece.end() + 1) / 2 - firstByte));
             reader.readBytes(codes, firstByte, pairs);
-            for (int i = begin; i < end; i++) {
+            for (int i = piece.begin(); i < piece.end(); i++) {
                 long element = from + i;
                 int pair = pairs.get((int) (element / 2 - firstByte));
                 int code = (element % 2 == 0 ? pair >> 4 : pair) & 0xf;

@@ -1,12 +1,12 @@
 package io.calibrant.trainer.quantization;
 
 import io.calibrant.trainer.safetensors.ElementType;
+import io.calibrant.trainer.safetensors.Piece;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.util.stream.IntStream;
 
 /**
  * A weight of a file, rounded to NF4 on the way: w' = NF4[code] absmax' with code the nearest to w / absmax. The file
@@ -21,9 +21,6 @@ public final class Nf4Rounding implements WeightSource {
 
     /** Smaller ones would have no finite inverse; a block of zeros has the code of 0 everywhere. */
     private static final float LEAST_DIVISOR = 1e-38f;
-
-    /** Elements that one thread takes at a time, whole blocks. */
-    private static final int PIECE = 1 << 16;
 
     private final SafetensorsReader reader;
     private final TensorEntry entry;
@@ -59,15 +56,12 @@ public final class Nf4Rounding implements WeightSource {
     private static float[] absmax(SafetensorsReader reader, TensorEntry entry, ElementType type) {
         long size = entry.size();
         float[] absmax = new float[Math.toIntExact((size + BLOCK - 1) / BLOCK)];
-        int pieces = Math.toIntExact((size + PIECE - 1) / PIECE);
-        IntStream.range(0, pieces).parallel().forEach(p -> {
-            long from = (long) p * PIECE;
-            int count = (int) Math.min(PIECE, size - from);
-            ByteBuffer bytes = ByteBuffer.allocate(count * Float.BYTES).order(ByteOrder.nativeOrder());
-            reader.readRounded(entry, from, bytes, type);
+        Piece.of(size).forEach(piece -> {
+            ByteBuffer bytes = ByteBuffer.allocate(piece.size() * Float.BYTES).order(ByteOrder.nativeOrder());
+            reader.readRounded(entry, piece.from(), bytes, type);
             FloatBuffer values = bytes.asFloatBuffer();
-            int first = (int) (from / BLOCK);
-            for (int i = 0; i < count; i++) {
+            int first = (int) (piece.from() / BLOCK); // pieces are whole blocks
+            for (int i = 0; i < piece.size(); i++) {
                 int block = first + i / BLOCK;
                 absmax[block] = Math.max(absmax[block], Math.abs(values.get(i)));
             }
@@ -101,9 +95,8 @@ public final class Nf4Rounding implements WeightSource {
     public void read(long from, ByteBuffer target) {
         reader.readRounded(entry, from, target, type);
         FloatBuffer values = target.slice().order(target.order()).asFloatBuffer();
-        int count = values.remaining();
-        IntStream.range(0, (count + PIECE - 1) / PIECE).parallel().forEach(p -> {
-            for (int i = p * PIECE; i < Math.min(count, (p + 1) * PIECE); i++) {
+        Piece.of(values.remaining()).forEach(piece -> {
+            for (int i = piece.begin(); i < piece.end(); i++) {
                 int block = (int) ((from + i) / BLOCK);
                 float rounded = Code.NF4.value(Code.NF4.nearest(values.get(i) * inverses[block])) * scales[block];
                 values.put(i, type.nearest(rounded));

@@ -24,7 +24,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.IntStream;
 
 /**
  * The tensors of one safetensors file, or of all shards that a {@code model.safetensors.index.json} names. Headers are
@@ -35,9 +34,6 @@ import java.util.stream.IntStream;
  * double the peak of loading a model, and a mapped file that is replaced underneath ends the JVM with SIGBUS.
  */
 public final class SafetensorsReader implements Closeable {
-
-    /** Elements that one thread converts at a time: scratch of this many elements stays in its cache. */
-    private static final int PIECE = 1 << 17;
 
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -234,14 +230,11 @@ public final class SafetensorsReader implements Closeable {
         if (!entry.type().isFloatingPoint()) {
             throw new IllegalArgumentException(entry.name() + " is " + entry.type() + ", not floating-point");
         }
-        int pieces = (count + PIECE - 1) / PIECE;
-        IntStream.range(0, pieces).parallel().forEach(p -> {
-            int begin = p * PIECE;
-            int size = Math.min(PIECE, count - begin);
-            ByteBuffer raw = ByteBuffer.allocate(size * entry.type().bytes());
-            readRaw(entry, from + begin, raw);
-            ByteBuffer part =
-                    into.slice(begin * Float.BYTES, size * Float.BYTES).order(into.order());
+        Piece.of(count).forEach(piece -> {
+            ByteBuffer raw = ByteBuffer.allocate(piece.size() * entry.type().bytes());
+            readRaw(entry, from + piece.begin(), raw);
+            ByteBuffer part = into.slice(piece.begin() * Float.BYTES, piece.size() * Float.BYTES)
+                    .order(into.order());
             Floats.convert(entry.type(), raw.flip(), part.asFloatBuffer());
         });
     }
@@ -254,11 +247,8 @@ public final class SafetensorsReader implements Closeable {
     public void readFinite(TensorEntry entry, long from, ByteBuffer target) {
         read(entry, from, target);
         FloatBuffer values = target.slice().order(target.order()).asFloatBuffer();
-        int count = values.remaining();
-        int pieces = (count + PIECE - 1) / PIECE;
-        IntStream.range(0, pieces)
-                .parallel()
-                .map(p -> Floats.firstNotFinite(values, p * PIECE, Math.min(count, (p + 1) * PIECE)))
+        Piece.of(values.remaining())
+                .mapToInt(piece -> Floats.firstNotFinite(values, piece.begin(), piece.end()))
                 .filter(i -> i >= 0)
                 .min()
                 .ifPresent(i -> {
@@ -279,10 +269,8 @@ public final class SafetensorsReader implements Closeable {
             return;
         }
         FloatBuffer values = target.slice().order(target.order()).asFloatBuffer();
-        int count = values.remaining();
-        int pieces = (count + PIECE - 1) / PIECE;
-        IntStream.range(0, pieces).parallel().forEach(p -> {
-            for (int i = p * PIECE; i < Math.min(count, (p + 1) * PIECE); i++) {
+        Piece.of(values.remaining()).forEach(piece -> {
+            for (int i = piece.begin(); i < piece.end(); i++) {
                 float value = values.get(i);
                 float rounded = type.nearest(value);
                 if (!Float.isFinite(rounded)) {

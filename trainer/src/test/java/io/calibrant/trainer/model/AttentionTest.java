@@ -9,6 +9,7 @@ import io.calibrant.trainer.model.Architecture.Norms.QueryKey;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -143,10 +144,10 @@ class AttentionTest {
                     new Attention.Scores(rotary, window, limit),
                     sizes);
             Sequences sequences = new Sequences(
-                    TokenBatch.leftPadded(SEQUENCES, 0), List.of(rotary), window, c.manager, DataType.FLOAT64);
+                    TokenBatch.leftPadded(SEQUENCES, 0), List.of(rotary), Set.of(window), c.manager, DataType.FLOAT64);
             long b = SEQUENCES.size();
-            NDArray residual = c.manager.zeros(new Shape(b * T, D), DataType.FLOAT64);
             int rows = SEQUENCES.size() * (lastOnly ? 1 : T);
+            NDArray residual = c.manager.zeros(new Shape(rows, D), DataType.FLOAT64);
             double[] x = c.numbers(SEQUENCES.size() * T * D);
             double[] cotangents = c.numbers(GradientCheck.STACK * rows * D);
             if (!lastOnly) {
