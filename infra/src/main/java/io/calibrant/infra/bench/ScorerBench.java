@@ -173,7 +173,8 @@ public final class ScorerBench {
                     "ratio",
                     "one scorer thread with " + math + " math threads",
                     2 * prompts.size() / one,
-                    "questions/s"));
+                    "questions/s",
+                    ""));
         } finally {
             two.shutdown();
             Autograd.mathThreads(math); // what one thread sets is also what threads made later start with

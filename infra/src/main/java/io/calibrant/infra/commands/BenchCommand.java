@@ -1,9 +1,7 @@
 package io.calibrant.infra.commands;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.infra.bench.BaseBench;
 import io.calibrant.infra.bench.BenchSettings;
-import io.calibrant.infra.bench.Figure;
 import io.calibrant.infra.bench.FitterBench;
 import io.calibrant.infra.bench.ScorerBench;
 import io.calibrant.infra.bench.StatisticsBytes;
@@ -11,7 +9,9 @@ import io.calibrant.infra.bench.StreamingBench;
 import io.calibrant.infra.bench.TrainerBench;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.DeviceOptions;
+import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.output.Output;
+import io.calibrant.schemas.Require;
 import io.calibrant.trainer.model.ComputeDevice;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -37,8 +36,9 @@ import picocli.CommandLine.Spec;
             "fitter: a curvature pass of Llama-2-7B's shape without a model, folded by one thread, by two and by two",
             "processes, against a plain consumer of the same topic; state, changelog, restore time, skew; a fold",
             "against LAPACK's truncated SVD; the choice of the prior precision. Needs some GB of temporary space.",
-            "base: what --base-dtype BF16 and F16 save of a model of Llama-3.2-1B's shape, and what they change of the",
-            "logits of --model. Needs 2.5 GB of temporary space and 8 GB of memory."
+            "base: what --base-dtype BF16 and F16 save and cost of a model of Llama-3.2-1B's shape, what they change of",
+            "the logits of --model, and with --adapter, --questions and --test of lambda and of answers, each against",
+            "F32. Needs 2.5 GB of temporary space and 8 GB of memory."
         },
         footer = {
             "  OMP_NUM_THREADS=2 calibrant bench trainer",
@@ -48,7 +48,8 @@ import picocli.CommandLine.Spec;
             "  calibrant bench fitter",
             "  calibrant bench fitter --layers 4 --batches 20",
             "  calibrant bench trainer --model DIR --length 256 --memory-steps 0",
-            "  calibrant bench base --model SmolLM2-135M"
+            "  calibrant bench base --model SmolLM2-135M",
+            "  calibrant bench base --model DIR --adapter DIR --questions train.jsonl --test test.jsonl"
         })
 final class BenchCommand implements Callable<Integer> {
     /** The programs that can be measured. */
@@ -74,6 +75,27 @@ final class BenchCommand implements Callable<Integer> {
 
     @Option(names = "--model", paramLabel = "DIR", description = "A Hugging Face model directory.")
     private Path model;
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description = "PEFT directory of an adapter of --model (base); with --questions and --test.")
+    private Path adapter;
+
+    @Option(
+            names = "--questions",
+            paramLabel = "FILE",
+            description = "Questions with answers, JSON lines, for the curvature of --adapter (base).")
+    private Path questions;
+
+    @Option(
+            names = "--test",
+            paramLabel = "FILE",
+            description = "Questions with answers, JSON lines, that --adapter answers (base).")
+    private Path test;
+
+    @Mixin
+    private PromptOptions prompt;
 
     @Mixin
     private DeviceOptions device;
@@ -137,11 +159,11 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Output output = new Output(spec);
-        Consumer<Figure> sink = figure -> print(output, figure);
+        FigurePrinter printer = new FigurePrinter(output, json);
         if (subject == Subject.FITTER) {
             FitterBench bench = new FitterBench(layers, width, batches);
             output.note(bench.description());
-            bench.run(sink, output::note);
+            bench.run(printer::line, output::note);
             return ExitCode.OK;
         }
         ComputeDevice where = device.device();
@@ -149,33 +171,53 @@ final class BenchCommand implements Callable<Integer> {
         BenchSettings settings =
                 new BenchSettings(model, base.format(), where, batchSize, length, classes, repetitions, memorySteps);
         if (subject == Subject.BASE) {
-            output.note(title("fastest of " + repetitions));
-            new BaseBench(settings).run(sink);
+            base(settings, output, printer);
         } else if (subject == Subject.TRAINER) {
             if (wants(Part.BYTES)) {
-                bytes(output);
+                bytes(output, printer);
             }
             if (wants(Part.STEP)) {
                 output.note(title("fastest of " + repetitions));
-                new TrainerBench(settings).run(sink);
+                new TrainerBench(settings).run(printer::line);
             }
             if (wants(Part.STREAMING)) {
                 output.note(title("median of " + repetitions + " turns of either"));
-                new StreamingBench(settings).run(sink);
+                new StreamingBench(settings).run(printer::line);
             }
         } else {
             output.note(title("fastest of " + repetitions));
-            new ScorerBench(settings).run(sink);
+            new ScorerBench(settings).run(printer::line);
         }
         return ExitCode.OK;
+    }
+
+    private void base(BenchSettings settings, Output output, FigurePrinter printer) {
+        boolean asks = adapter != null || questions != null || test != null;
+        if (asks) {
+            requireGiven("--model", model);
+            requireGiven("--adapter", adapter);
+            requireGiven("--questions", questions);
+            requireGiven("--test", test);
+        }
+        BaseBench bench = asks ? BaseBench.of(settings, adapter, prompt.form(), questions, test) : BaseBench.of(settings);
+        output.note("BF16 and F16 against F32: " + device.device() + ", " + batchSize + " prompts of " + length + " tokens, "
+                + classes + " choices, fastest of " + repetitions + "; " + threads());
+        bench.run(printer::row);
+        printer.table();
+    }
+
+    private static void requireGiven(String flag, Path file) {
+        Require.that(file != null, flag, null, "given: --model, --adapter, --questions and --test go together");
+    }
+
+    private static String threads() {
+        return "OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)");
     }
 
     private String title(String counted) {
         return (model == null ? "random weights of SmolLM-135M's shape" : model.toString())
                 + ", " + device.device() + ", " + base.format().type() + ", " + length + " tokens, " + classes
-                + " choices, "
-                + counted
-                + "; OMP_NUM_THREADS=" + System.getenv().getOrDefault("OMP_NUM_THREADS", "(all cores)");
+                + " choices, " + counted + "; " + threads();
     }
 
     private boolean wants(Part part) {
@@ -185,9 +227,9 @@ final class BenchCommand implements Callable<Integer> {
     /**
      * One row a model, targets and sharing; one column a type of numbers, batches a record and steps between records.
      */
-    private void bytes(Output output) {
+    private void bytes(Output output, FigurePrinter printer) {
         if (json) {
-            StatisticsBytes.run(sent -> print(output, sent.figure()));
+            StatisticsBytes.run(sent -> printer.line(sent.figure()));
             return;
         }
         Map<List<String>, List<String>> rows = new LinkedHashMap<>();
@@ -207,31 +249,5 @@ final class BenchCommand implements Callable<Integer> {
                 + " questions of the batch, " + StatisticsBytes.CLASSES + " classes; N = --batches-per-record, n ="
                 + " --statistics-every; 'one for q, k, v' is what train sends. A batch of a curvature pass sends the"
                 + " same as a step with n=1.");
-    }
-
-    private void print(Output output, Figure figure) {
-        if (json) {
-            ObjectNode object = Output.object();
-            object.put("name", figure.name());
-            object.put("value", figure.value());
-            object.put("unit", figure.unit());
-            if (!figure.comparedWith().isEmpty()) {
-                object.put("comparedWith", figure.comparedWith());
-                object.put("comparedValue", figure.comparedValue());
-                object.put("comparedUnit", figure.comparedUnit());
-            }
-            output.json(object);
-            return;
-        }
-        String compared = figure.comparedWith().isEmpty()
-                ? ""
-                : String.format(
-                        Locale.ROOT,
-                        "  of %.4g %s (%s)",
-                        figure.comparedValue(),
-                        figure.comparedUnit(),
-                        figure.comparedWith());
-        output.line(String.format(
-                Locale.ROOT, "%-44s %10.4g %-6s%s", figure.name(), figure.value(), figure.unit(), compared));
     }
 }

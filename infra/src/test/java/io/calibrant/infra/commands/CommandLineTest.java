@@ -121,6 +121,15 @@ class CommandLineTest {
     }
 
     @Test
+    void shouldAskForAllThatAnswersOfABaseModelNeed() {
+        Ran ran = Ran.calibrant(Map.of(), "bench", "base", "--adapter", "a");
+        assertThat(ran.code()).isEqualTo(1);
+        assertThat(ran.err())
+                .isEqualTo("calibrant bench: --model must be given: --model, --adapter, --questions and --test go"
+                        + " together, got nothing\n");
+    }
+
+    @Test
     void shouldTellTyposOfTheDemoBeforeItStartsAnything() {
         Ran number = Ran.calibrant(Map.of(), "demo", "--steps", "many");
         assertThat(number.code()).isEqualTo(2);

@@ -152,6 +152,11 @@ public final class ModelCheck {
         return classTokens.tokens();
     }
 
+    /** The adapter, of a sequence classifier with its head; empty for the model alone. */
+    public Optional<Adapter> adapter() {
+        return adapter;
+    }
+
     /**
      * Loads the model and answers the questions.
      *
