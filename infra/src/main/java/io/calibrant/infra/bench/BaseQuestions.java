@@ -51,6 +51,7 @@ record BaseQuestions(Adapter adapter, List<EncodedPrompt> training, List<Encoded
                 Optional.of(adapter),
                 questions,
                 form,
+                List.of(),
                 OptionalInt.empty(),
                 ComputeDevice.CPU));
     }
