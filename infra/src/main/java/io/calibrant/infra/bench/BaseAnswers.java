@@ -48,8 +48,8 @@ record BaseAnswers(double lambda, double map, double served, double[][] probabil
         KfacEstimator curvature = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EXACT, RANK, "bench", 0);
         double logLikelihood = 0;
         for (int from = 0; from < asked.training().size(); from += BATCH) {
-            List<EncodedPrompt> prompts = asked.training()
-                    .subList(from, Math.min(asked.training().size(), from + BATCH));
+            List<EncodedPrompt> prompts =
+                    asked.training().subList(from, Math.min(asked.training().size(), from + BATCH));
             BatchCurvature batch = curvature.measure(model, prompts, 0, from / BATCH);
             logLikelihood += batch.logLikelihood();
             batch.blocks()
@@ -59,7 +59,9 @@ record BaseAnswers(double lambda, double map, double served, double[][] probabil
         List<BlockSpectrum> spectra = new ArrayList<>();
         factors.forEach((block, factor) -> spectra.add(BlockSpectrum.of(
                 block, factor.large().spectrum(), true, factor.smallSpectrum(), factor.n(), norms.get(block))));
-        double lambda = new Evidence(spectra, logLikelihood).maximise(PriorStructure.SCALAR).lambdas()[0];
+        double lambda = new Evidence(spectra, logLikelihood)
+                .maximise(PriorStructure.SCALAR)
+                .lambdas()[0];
         List<BlockPosterior> posterior = new ArrayList<>();
         factors.forEach((block, factor) -> posterior.add(BlockPosterior.of(block, factor, true, lambda)));
         try (Predictor predictor = new Predictor(model, posterior)) {
@@ -117,8 +119,8 @@ record BaseAnswers(double lambda, double map, double served, double[][] probabil
             for (int i = 0; i < prompts.size(); i++) {
                 Predictive predictive = predictives.get(i);
                 int right = prompts.get(i).question().answerIndex().orElseThrow();
-                double[] p = link.predict(predictive.mean(), predictive.covariance())
-                        .probabilities();
+                double[] p =
+                        link.predict(predictive.mean(), predictive.covariance()).probabilities();
                 map -= Math.log(Softmax.ofContrasts(predictive.mean())[right]);
                 served -= Math.log(p[right]);
                 probabilities[from + i] = p;

@@ -199,9 +199,10 @@ final class BenchCommand implements Callable<Integer> {
             requireGiven("--questions", questions);
             requireGiven("--test", test);
         }
-        BaseBench bench = asks ? BaseBench.of(settings, adapter, prompt.form(), questions, test) : BaseBench.of(settings);
-        output.note("BF16 and F16 against F32: " + device.device() + ", " + batchSize + " prompts of " + length + " tokens, "
-                + classes + " choices, fastest of " + repetitions + "; " + threads());
+        BaseBench bench =
+                asks ? BaseBench.of(settings, adapter, prompt.form(), questions, test) : BaseBench.of(settings);
+        output.note("BF16 and F16 against F32: " + device.device() + ", " + batchSize + " prompts of " + length
+                + " tokens, " + classes + " choices, fastest of " + repetitions + "; " + threads());
         bench.run(printer::row);
         printer.table();
     }

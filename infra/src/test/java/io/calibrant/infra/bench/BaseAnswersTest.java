@@ -40,8 +40,8 @@ class BaseAnswersTest {
     }
 
     private static BaseAnswers answers(BaseQuestions asked, BaseType type) {
-        try (LanguageModel model = LanguageModel.load(
-                        GOLDEN.resolve("model"), Device.cpu(), BaseFormat.F32.withType(type));
+        try (LanguageModel model =
+                        LanguageModel.load(GOLDEN.resolve("model"), Device.cpu(), BaseFormat.F32.withType(type));
                 AdaptedModel adapted = new AdaptedModel(model, asked.adapter())) {
             return BaseAnswers.of(adapted, asked);
         }

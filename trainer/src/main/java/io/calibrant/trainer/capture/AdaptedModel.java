@@ -2,7 +2,6 @@ package io.calibrant.trainer.capture;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.LoraSettings;

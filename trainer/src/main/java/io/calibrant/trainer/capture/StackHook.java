@@ -143,7 +143,10 @@ final class StackHook implements LinearHook, BackwardHook {
         }
         return base == null
                 ? null
-                : LinearHook.linear(projected.muli(relative ? scaling : pair.scaling()), pair.a().transpose(), base);
+                : LinearHook.linear(
+                        projected.muli(relative ? scaling : pair.scaling()),
+                        pair.a().transpose(),
+                        base);
     }
 
     private static NDArray shaped(NDArray rows, long... leading) {

@@ -100,11 +100,14 @@ public final class HalfPrecision {
         }
         long rows = weight.getShape().get(0);
         long step = Math.max(1, PIECE / weight.getShape().get(1));
-        return joined(rows, step, (from, to) -> withWide(weight.get(rows(from, to)), wide -> {
-            try (NDArray added = base == null ? null : base.get(columns(from, to))) {
-                return ai.djl.nn.core.Linear.linear(x, wide, added).singletonOrThrow();
-            }
-        }));
+        return joined(
+                rows,
+                step,
+                (from, to) -> withWide(weight.get(rows(from, to)), wide -> {
+                    try (NDArray added = base == null ? null : base.get(columns(from, to))) {
+                        return ai.djl.nn.core.Linear.linear(x, wide, added).singletonOrThrow();
+                    }
+                }));
     }
 
     /** {@link LinearHook#back} with a weight of two bytes. */
@@ -114,12 +117,16 @@ public final class HalfPrecision {
         }
         long columns = weight.getShape().get(1);
         long step = Math.max(1, PIECE / weight.getShape().get(0));
-        return joined(columns, step, (from, to) -> withWide(weight.get(columns(from, to)), wide -> {
-            try (NDArray turned = wide.transpose();
-                    NDArray added = base == null ? null : base.get(columns(from, to))) {
-                return ai.djl.nn.core.Linear.linear(gradient, turned, added).singletonOrThrow();
-            }
-        }));
+        return joined(
+                columns,
+                step,
+                (from, to) -> withWide(weight.get(columns(from, to)), wide -> {
+                    try (NDArray turned = wide.transpose();
+                            NDArray added = base == null ? null : base.get(columns(from, to))) {
+                        return ai.djl.nn.core.Linear.linear(gradient, turned, added)
+                                .singletonOrThrow();
+                    }
+                }));
     }
 
     private static NDIndex rows(long from, long to) {
@@ -171,8 +178,7 @@ public final class HalfPrecision {
 
     /** Stays until the JVM ends. */
     private static NDArray memory() {
-        NDArray memory =
-                NDManager.newBaseManager(Device.cpu(), "PyTorch").create(new Shape(PIECE), DataType.FLOAT32);
+        NDArray memory = NDManager.newBaseManager(Device.cpu(), "PyTorch").create(new Shape(PIECE), DataType.FLOAT32);
         NDScope.unregister(memory);
         return memory;
     }
