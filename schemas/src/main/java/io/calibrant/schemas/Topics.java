@@ -263,7 +263,7 @@ public record Topics(String prefix) {
                                         CalibrationMetrics.getClassSchema(),
                                         "How good the answers of a fit were, in total and by the hour.")
                                 .writtenBy("fit", "refit", "fits --delete", "runs --delete")
-                                .readBy("you", "monitor", "fits")),
+                                .readBy("you", "watch", "monitor", "fits")),
                 deleted(
                         fitterDeadLetters(),
                         true,

@@ -166,6 +166,13 @@ final class EvaluateCommand implements Callable<Integer> {
         if (learningCurve) {
             LearningCurvePrinter.print(output, evaluated, json);
         }
+        List<String> words = evaluated.words();
+        if (json) {
+            words.forEach(output::note);
+        } else {
+            output.line("");
+            words.forEach(output::line);
+        }
         if (details != null) {
             new DetailsFile(details).write(evaluated);
             output.note("Details: " + details.toAbsolutePath().normalize());

@@ -1,12 +1,16 @@
 package io.calibrant.infra.commands;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.fitter.labels.CalibrationWindow;
 import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.fitter.service.FitCleanup;
 import io.calibrant.fitter.settings.StreamsSettings;
+import io.calibrant.infra.assessment.Assessment;
+import io.calibrant.infra.assessment.Observed;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.output.AcceptanceFields;
 import io.calibrant.infra.commands.output.CalibrationWords;
+import io.calibrant.infra.commands.output.ObservedFields;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.PosteriorFields;
 import io.calibrant.infra.commands.output.TrainerFields;
@@ -19,6 +23,7 @@ import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.reading.TopicReader;
@@ -139,6 +144,8 @@ final class FitsCommand implements Callable<Integer> {
                     posteriors.stream().map(TopicRecord::value).toList(),
                     names);
         }
+        Map<String, CalibrationMetrics> totals =
+                TopicReader.latest(connection, connection.topics().calibration(), CalibrationMetrics.class, output::note);
         Instant now = Instant.now();
         if (json) {
             posteriors.forEach(each -> {
@@ -147,12 +154,25 @@ final class FitsCommand implements Callable<Integer> {
                 object.put("refit", isRefit(names.get(posterior.getFit())));
                 object.put("lastHeard", Instant.ofEpochMilli(each.timestamp()).toString());
                 object.put("trainer", TrainerFields.state(runs.trainer(posterior.getRunId()), now));
+                ObservedFields.put(object, posterior, observed(posterior, totals));
                 output.json(object);
             });
         } else {
             table(output, runs, posteriors, names, now, target);
+            posteriors.forEach(each -> words(output, each.value(), observed(each.value(), totals)));
         }
         return ExitCode.OK;
+    }
+
+    private static Observed observed(Posterior posterior, Map<String, CalibrationMetrics> totals) {
+        return Observed.of(totals.get(Keys.calibration(
+                posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit(), CalibrationWindow.TOTAL)));
+    }
+
+    private static void words(Output output, Posterior posterior, Observed observed) {
+        output.line("");
+        output.line(Keys.fit(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit()) + ":");
+        Assessment.sentences(posterior, observed).forEach(sentence -> output.line("  " + sentence));
     }
 
     private static boolean isRefit(Fit settings) {

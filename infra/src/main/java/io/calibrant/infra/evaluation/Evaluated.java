@@ -2,6 +2,7 @@ package io.calibrant.infra.evaluation;
 
 import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.calibration.LearningCurve;
+import io.calibrant.infra.assessment.Assessment;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Posterior;
@@ -52,9 +53,15 @@ public record Evaluated(
                 : Optional.of(LearningCurve.of(labelled, Comparison.labelFree(posterior), !withCovariance, splits));
     }
 
+    /** What the answers to these questions say, in sentences: what serves and why, and what would help. */
+    public List<String> words() {
+        return Assessment.sentences(posterior, ObservedAnswers.of(evaluation.questions()));
+    }
+
     /** What was run, for the report: name and value. */
     public Map<String, String> facts() {
         Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("In words", String.join(" ", words()));
         facts.put(
                 "Run, checkpoint, fit",
                 run.getRunId() + " / " + posterior.getCheckpoint() + " / " + posterior.getFit());

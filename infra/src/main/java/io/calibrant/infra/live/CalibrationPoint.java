@@ -1,12 +1,14 @@
 package io.calibrant.infra.live;
 
 import io.calibrant.schemas.avro.CalibrationMetrics;
+import io.calibrant.schemas.avro.EstimatedAccuracy;
 import io.calibrant.schemas.avro.MethodMetrics;
 
 /**
  * How good answers were: expected calibration error (15 bins) and mean negative log-likelihood (nats).
  *
  * @param time when the window starts; of a total, when its newest answer came; milliseconds
+ * @param accuracy its estimates; null where nothing was answered but questions for validation
  */
 public record CalibrationPoint(
         String window,
@@ -17,7 +19,8 @@ public record CalibrationPoint(
         Double temperatureEce,
         Double temperatureNll,
         double calibratedEce,
-        double calibratedNll) {
+        double calibratedNll,
+        EstimatedAccuracy accuracy) {
     static CalibrationPoint of(CalibrationMetrics metrics) {
         MethodMetrics temperature = comparable(metrics);
         return new CalibrationPoint(
@@ -29,7 +32,8 @@ public record CalibrationPoint(
                 temperature == null ? null : (Double) temperature.getEce15(),
                 temperature == null ? null : (Double) temperature.getNll(),
                 metrics.getCalibrated().getEce15(),
-                metrics.getCalibrated().getNll());
+                metrics.getCalibrated().getNll(),
+                metrics.getAccuracy());
     }
 
     /** The figures of temperature scaling where they are of the same answers as the others, else null. */

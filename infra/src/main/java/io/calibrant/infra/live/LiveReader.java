@@ -62,6 +62,12 @@ public final class LiveReader implements AutoCloseable {
                 Posterior.class,
                 true,
                 (to, record) -> to.posterior(record.key(), record.value(), record.timestamp()));
+        add(
+                reading,
+                topics.calibration(),
+                CalibrationMetrics.class,
+                true,
+                (to, record) -> to.calibration(record.key(), record.value()));
         if (everything) {
             add(
                     reading,
@@ -69,12 +75,6 @@ public final class LiveReader implements AutoCloseable {
                     Answer.class,
                     false,
                     (to, record) -> to.answer(record.value(), record.timestamp(), record.partition(), record.offset()));
-            add(
-                    reading,
-                    topics.calibration(),
-                    CalibrationMetrics.class,
-                    true,
-                    (to, record) -> to.calibration(record.key(), record.value()));
             reading.bytes(topics.fitterDeadLetters(), this::deadLetter);
             reading.bytes(topics.scorerDeadLetters(), this::deadLetter);
             reading.awaitingTopics();
@@ -83,7 +83,7 @@ public final class LiveReader implements AutoCloseable {
     }
 
     /**
-     * Of runs: what they are, how training goes, factors and posteriors.
+     * Of runs: what they are, how training goes, factors, posteriors, and how good their answers are.
      *
      * @param outages called once when the broker or the registry is away, and once when it is back
      * @throws IllegalStateException naming the topics that are missing
@@ -93,7 +93,7 @@ public final class LiveReader implements AutoCloseable {
     }
 
     /**
-     * Of everything that can be watched: runs, answers, calibration figures and dead letters, too. Topics that are
+     * Of everything that can be watched: answers and dead letters, too. Topics that are
      * missing are read once they are there.
      */
     public static LiveReader ofEverything(Connection connection, Consumer<String> outages) {

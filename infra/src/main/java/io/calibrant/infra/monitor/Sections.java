@@ -3,6 +3,8 @@ package io.calibrant.infra.monitor;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.infra.assessment.Assessment;
+import io.calibrant.infra.assessment.Observed;
 import io.calibrant.infra.live.AnswerHistory;
 import io.calibrant.infra.live.BlockHistory;
 import io.calibrant.infra.live.Blocks;
@@ -266,9 +268,18 @@ final class Sections {
         object.put("n", total == null ? 0 : total.getN());
         object.put("labelsWithoutAnswer", unmet == null ? 0 : unmet.getLabelsWithoutAnswer());
         object.put("otherTexts", unmet == null ? 0 : unmet.getOtherTexts());
+        Observed observed = Observed.of(total);
+        object.set("alarms", JSON.valueToTree(Assessment.alarms(observed)));
+        object.set(
+                "says",
+                JSON.valueToTree(
+                        fit == null || fit.posterior() == null
+                                ? List.of()
+                                : Assessment.sentences(fit.posterior(), observed)));
         if (total == null) {
             return object;
         }
+        accuracy(object.putObject("accuracy"), fit);
         object.set("map", method(total.getMap()));
         // Answers from before there was a temperature have none: figures of other answers are not compared.
         MethodMetrics temperature = CalibrationPoint.comparable(total);
@@ -296,6 +307,21 @@ final class Sections {
         numbers(series.putArray("temperatureNll"), points, CalibrationPoint::temperatureNll);
         numbers(series.putArray("calibratedNll"), points, CalibrationPoint::calibratedNll);
         return object;
+    }
+
+    /** The share of right answers by the hour; of hours in which nothing was answered there is none. */
+    private static void accuracy(ObjectNode object, FitHistory fit) {
+        List<CalibrationPoint> hours = fit.windows().values().stream()
+                .filter(each -> each.accuracy() != null)
+                .toList();
+        numbers(object.putArray("at"), hours, each -> (double) each.time() / 1000);
+        numbers(object.putArray("expected"), hours, each -> each.accuracy()
+                .getWithoutLabels()
+                .getValue());
+        numbers(object.putArray("byLabels"), hours, each -> each.accuracy().getWithLabels() == null
+                ? null
+                : (Double) each.accuracy().getWithLabels().getValue());
+        numbers(object.putArray("realised"), hours, each -> each.accuracy().getRealised());
     }
 
     private static ObjectNode method(MethodMetrics metrics) {

@@ -7,6 +7,7 @@ import io.calibrant.infra.live.LiveRecords;
 import io.calibrant.infra.live.LiveState;
 import io.calibrant.infra.live.RunHistory;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
@@ -266,6 +267,11 @@ public final class Watch {
                 RunHistory trainer = state.progress(run);
                 wanted = updates.factors(update, trainer == null ? null : trainer.lagSeconds(of));
             }
+        }
+
+        @Override
+        public void calibration(String key, CalibrationMetrics metrics) {
+            state.calibration(key, metrics);
         }
 
         @Override

@@ -102,7 +102,7 @@ final class WatchFrame {
                 : String.format(Locale.ROOT, "%.3e", n);
     }
 
-    /** Pieces beside each other, on as many lines as they take; a piece that is wider than a line is broken. */
+    /** Pieces beside each other, on as many lines as they take; a piece that is wider than a line is broken, at a space if it has one. */
     private static List<String> wrapped(List<String> pieces, int width) {
         List<String> lines = new ArrayList<>();
         StringBuilder line = new StringBuilder();
@@ -113,8 +113,10 @@ final class WatchFrame {
             }
             line.append(line.length() == 0 ? "" : "   ").append(piece);
             while (line.length() > width) {
-                lines.add(line.substring(0, width));
-                line.delete(0, width);
+                int space = line.lastIndexOf(" ", width);
+                int end = space > 0 ? space : width;
+                lines.add(line.substring(0, end));
+                line.delete(0, space > 0 ? end + 1 : end);
             }
         }
         lines.add(line.toString());

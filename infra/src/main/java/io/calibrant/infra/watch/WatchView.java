@@ -1,5 +1,7 @@
 package io.calibrant.infra.watch;
 
+import io.calibrant.infra.assessment.Assessment;
+import io.calibrant.infra.assessment.Observed;
 import io.calibrant.infra.live.Age;
 import io.calibrant.infra.live.BlockHistory;
 import io.calibrant.infra.live.Blocks;
@@ -53,6 +55,10 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
         } else {
             facts.add(coverage(fit, trainer, now));
             facts.add(posterior(fit));
+            if (fit.posterior() != null) {
+                Assessment.sentences(fit.posterior(), Observed.of(fit.total()))
+                        .forEach(sentence -> facts.add(List.of(plain(sentence))));
+            }
         }
         if (!problem.isEmpty()) {
             facts.add(List.of("! " + plain(problem)));

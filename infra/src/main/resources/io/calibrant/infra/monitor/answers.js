@@ -35,6 +35,7 @@ export function calibration(section) {
   const unmet = [];
   if (section.labelsWithoutAnswer) unmet.push(`${section.labelsWithoutAnswer} labels wait for an answer`);
   if (section.otherTexts) unmet.push(`${section.otherTexts} answers and labels were refused: their id stands for another text`);
+  words(section);
   $("unmet").textContent = unmet.join("; ");
   show("unmet", unmet.length > 0);
   show("calibration-empty", section.n === 0);
@@ -50,6 +51,25 @@ export function calibration(section) {
   const partial = section.temperatureN > 0 && section.temperatureN < section.n
     ? ` Temperature is known for ${section.temperatureN} of these ${section.n} answers, so it is not compared.` : "";
   $("calibration-axis").textContent = (series.windows ? "by the hour" : "of all labelled answers, as labels came: over their number") + partial;
+}
+
+// What serves and why, how often it is right, and the alarms that are on.
+function words(section) {
+  $("alarm").textContent = section.alarms.join(" ");
+  show("alarm", section.alarms.length > 0);
+  $("says").replaceChildren(...section.says.map(sentence => element("li", {}, sentence)));
+  const hours = section.accuracy?.at.length ?? 0;
+  show("accuracy", hours > 0);
+  show("accuracy-key", hours > 0);
+  if (hours === 0) return;
+  const { at, expected, byLabels, realised } = section.accuracy;
+  const last = percent(expected[expected.length - 1]);
+  $("accuracy").querySelector("b").textContent = `${last} expected`;
+  lines($("accuracy"), `Share of right answers by the hour: ${last} expected in the last one`, at, [
+    { label: "expected without labels", values: expected, color: "calibrated" },
+    { label: "by some labels", values: byLabels, color: "temperature" },
+    { label: "realised", values: realised, color: "map" },
+  ], { time: true });
 }
 
 function reliability(key, name, method) {

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.calibrant.fitter.metrics.MetricSums;
+import io.calibrant.fitter.records.CalibrationRecords;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.TopicAdmin;
@@ -12,7 +14,10 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.CalibrationMember;
+import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Choice;
+import io.calibrant.schemas.avro.EstimatedAccuracy;
+import io.calibrant.schemas.avro.EstimatedShare;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Fit;
 import io.calibrant.schemas.avro.Label;
@@ -24,6 +29,7 @@ import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Question;
 import io.calibrant.schemas.avro.Run;
+import io.calibrant.schemas.avro.SequentialAlarm;
 import io.calibrant.schemas.avro.TierMembers;
 import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.schemas.reading.TopicReader;
@@ -481,30 +487,63 @@ class CommandsIT extends OnOneCluster {
                 topics.fits(),
                 Fit.class,
                 Map.of("layers", Fit.newBuilder().setFit("layers").setRun("r1").build()));
+        CalibrationMetrics total = CalibrationMetrics.newBuilder()
+                .setRunId("r1")
+                .setCheckpoint("step-5")
+                .setFit("default")
+                .setWindow("total")
+                .setN(0)
+                .setMap(CalibrationRecords.metrics(MetricSums.NONE))
+                .setCalibrated(CalibrationRecords.metrics(MetricSums.NONE))
+                .setAccuracy(new EstimatedAccuracy(
+                        900L, 100L, new EstimatedShare(.875, .75, 1.0), false, null, null, 900L, 270L))
+                .setRecentQuestions(900)
+                .setRecentUnfamiliar(270)
+                .setFamiliarityAlarm(new SequentialAlarm(3.5, 1e6, 900L, Instant.parse("2026-11-25T10:00:00Z")))
+                .build();
+        send(topics.calibration(), CalibrationMetrics.class, Map.of("r1/step-5/default/total", total));
         Ran ran = calibrant("fits", "--json");
         assertThat(ran.json())
                 .allMatch(fit -> Instant.parse(fit.get("lastHeard").asText()).isAfter(start));
-        assertThat(ran.out().replaceAll("\"lastHeard\":\"[^\"]*\"", "\"lastHeard\":\"now\""))
+        assertThat(ran.out()
+                        .replaceAll("\"lastHeard\":\"[^\"]*\"", "\"lastHeard\":\"now\"")
+                        .replaceAll("\"selective\":\\{[^}]*},", "")
+                        .replaceAll(",\"says\":\\[.*?\"]}", "}"))
                 .isEqualTo("{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"default\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":1.5,\"logEvidence\":-10.0,"
                         + "\"effectiveParameters\":3.0,\"temperature\":null,\"varianceScale\":null,"
-                        + "\"noise\":null,\"members\":{},"
+                        + "\"noise\":null,\"members\":{},\"threshold\":null,"
                         + "\"capturedEnergy\":0.9,\"labels\":0,\"calibration\":\"EVIDENCE\","
                         + "\"varianceTemperature\":null,\"temperatureNll\":null,\"varianceNll\":null,"
                         + "\"objective\":\"EVIDENCE\",\"validationNll\":null,\"labelFreeScale\":null,"
                         + "\"logitVariance\":null,\"logitVarianceQuestions\":0,\"waitsFor\":[],"
-                        + "\"coverage\":1.0,\"refit\":false,\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\"}\n"
+                        + "\"coverage\":1.0,\"refit\":false,\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\","
+                        + "\"estimatedAccuracy\":{\"answers\":900,\"labels\":100,\"withoutLabels\":{\"value\":0.875,"
+                        + "\"lower\":0.75,\"upper\":1.0},\"holds\":false,\"withLabels\":null,\"realised\":null,"
+                        + "\"judged\":900,\"unfamiliar\":270},\"recentQuestions\":900,\"recentUnfamiliar\":270,"
+                        + "\"familiarityAlarm\":{\"value\":3.5,\"threshold\":1000000.0,\"n\":900,"
+                        + "\"since\":\"2026-11-25T10:00:00Z\"},\"calibrationAlarm\":null}\n"
                         + "{\"run\":\"r1\",\"checkpoint\":\"step-5\",\"fit\":\"layers\",\"state\":\"COMPLETE\","
                         + "\"version\":2,\"batches\":8,\"batchesExpected\":8,\"lambda\":{\"a\":1.5,\"b\":2.5},"
                         + "\"logEvidence\":-10.0,\"effectiveParameters\":3.0,\"temperature\":1.5,"
                         + "\"varianceScale\":0.25,\"noise\":0.5,\"members\":{\"forward\":[{\"name\":\"noise\","
                         + "\"temperature\":1.0,\"scale\":0.125,\"variance\":2.0,\"weight\":1.0,"
-                        + "\"logLikelihood\":-7.5}]},\"capturedEnergy\":0.9,\"labels\":7,"
+                        + "\"logLikelihood\":-7.5}]},\"threshold\":null,\"capturedEnergy\":0.9,\"labels\":7,"
                         + "\"calibration\":\"TEMPERATURE\",\"varianceTemperature\":1.25,\"temperatureNll\":0.5,"
                         + "\"varianceNll\":0.75,\"objective\":\"EVIDENCE\","
                         + "\"validationNll\":null,\"labelFreeScale\":0.125,\"logitVariance\":2.0,"
                         + "\"logitVarianceQuestions\":64,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true,"
-                        + "\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\"}\n");
+                        + "\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\","
+                        + "\"estimatedAccuracy\":null,\"recentQuestions\":0,\"recentUnfamiliar\":0,"
+                        + "\"familiarityAlarm\":null,\"calibrationAlarm\":null}\n");
+        assertThat(ran.json().get(0).get("says"))
+                .extracting(JsonNode::asText)
+                .contains(
+                        "Of the last 900 questions 30.0% were unfamiliar, where 5% are usual.",
+                        "Alarm: the questions are of another kind than the training questions since"
+                                + " 2026-11-25T10:00:00Z.");
+        assertThat(calibrant("fits").out())
+                .contains("\nr1/step-5/default:\n", "  Without labels 87.5% [75.0, 100.0] of 900 answers are expected");
 
         Ran unknown = calibrant("fits", "--delete", "layerz");
         assertThat(unknown.code()).isEqualTo(1);

@@ -1,0 +1,103 @@
+package io.calibrant.infra.assessment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
+import io.calibrant.schemas.avro.EstimatedAccuracy;
+import io.calibrant.schemas.avro.EstimatedShare;
+import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.SequentialAlarm;
+import io.calibrant.schemas.avro.TierMembers;
+import io.calibrant.schemas.registry.TrustedRecords;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class AssessmentTest {
+    private static final Instant SINCE = Instant.parse("2026-11-25T10:00:00Z");
+
+    static {
+        TrustedRecords.trust();
+    }
+
+    @Test
+    void shouldSayWhatIsKnownBeforeAnythingWasAsked() {
+        assertThat(Assessment.sentences(posterior(Calibration.LABEL_FREE, 0), Observed.of(null)))
+                .containsExactly(
+                        "Members that need no label serve in equal parts, as no labels are known.",
+                        "No question has been answered yet but those for validation.",
+                        "What would help most: labelled validation questions, 50 or so in all.");
+    }
+
+    @Test
+    void shouldSayHowWellItDoesWithSomeLabels() {
+        Observed observed = new Observed(
+                accuracy(true, new EstimatedShare(.8312, .79, .87), null), 1000, 52, alarm(3, null), alarm(.4, null));
+        assertThat(Assessment.sentences(posterior(Calibration.AVERAGED, 120), observed))
+                .containsExactly(
+                        "An average serves, weighted by 120 labels; at tier all noise has most weight, 0.70.",
+                        "Without labels 87.0% [85.0, 89.0] of 900 answers are expected to be right.",
+                        "By the labels of 100 of them 83.1% [79.0, 87.0] are right, if those are a random part.",
+                        "Of the last 1,000 questions 5.2% were unfamiliar, where 5% are usual.",
+                        "What would help most: nothing that is known of.");
+    }
+
+    @Test
+    void shouldSayThatAnEstimateDoesNotHoldAndWhatWouldHelp() {
+        Observed observed =
+                new Observed(accuracy(false, null, null), 300, 90, alarm(12, SINCE), alarm(230, SINCE));
+        assertThat(Assessment.sentences(posterior(Calibration.AVERAGED, 120), observed))
+                .contains(
+                        "Without labels 87.0% [85.0, 89.0] of 900 answers are expected to be right, which does not"
+                                + " hold: 30% of the questions are unfamiliar.",
+                        "Labels are known of 100 of them, too few for an estimate: 20, and 5 right and 5 wrong answers"
+                                + " among them.",
+                        "Alarm: the questions are of another kind than the training questions since"
+                                + " 2026-11-25T10:00:00Z.",
+                        "Alarm: the labels speak against the served probabilities of answers since"
+                                + " 2026-11-25T10:00:00Z (e-value 230).",
+                        "What would help most: a fit for the new kind of question; until then, labels of such"
+                                + " questions.");
+    }
+
+    @Test
+    void shouldAskForLabelsWhereLabelsSpeakAgainstIt() {
+        Observed observed = new Observed(accuracy(true, null, .8), 0, 0, null, alarm(230, SINCE));
+        assertThat(Assessment.sentences(posterior(Calibration.MAP, 60), observed))
+                .contains(
+                        "All 900 have a label: 80.0% were right.",
+                        "How familiar the questions are is not known.",
+                        "What would help most: validation labels of the questions that are asked now.");
+    }
+
+    private static SequentialAlarm alarm(double value, Instant since) {
+        return new SequentialAlarm(value, 1e6, 1000L, since);
+    }
+
+    private static EstimatedAccuracy accuracy(boolean holds, EstimatedShare withLabels, Double realised) {
+        return new EstimatedAccuracy(
+                900L, 100L, new EstimatedShare(.87, .85, .89), holds, withLabels, realised, 900L, 270L);
+    }
+
+    private static Posterior posterior(Calibration calibration, long labels) {
+        return Posterior.newBuilder()
+                .setRunId("r")
+                .setCheckpoint("c")
+                .setFit("f")
+                .setVersion(1)
+                .setBatches(1)
+                .setLogEvidence(0)
+                .setLogLikelihood(0)
+                .setEffectiveParameters(0)
+                .setCapturedEnergy(1)
+                .setLabels(labels)
+                .setCalibration(calibration)
+                .setTiers(List.of(new TierMembers(
+                        "all",
+                        List.of(
+                                new CalibrationMember("scaled", 1.0, .1, null, .3, null),
+                                new CalibrationMember("noise", 1.0, .1, 2.0, .7, null)))))
+                .build();
+    }
+}
