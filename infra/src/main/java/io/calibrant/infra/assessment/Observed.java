@@ -14,11 +14,7 @@ import io.calibrant.schemas.avro.SequentialAlarm;
  * @param labels what the labels say against the served probabilities; null without labels
  */
 public record Observed(
-        EstimatedAccuracy accuracy,
-        long recent,
-        long unfamiliar,
-        SequentialAlarm familiarity,
-        SequentialAlarm labels) {
+        EstimatedAccuracy accuracy, long recent, long unfamiliar, SequentialAlarm familiarity, SequentialAlarm labels) {
     /** Of nothing that was asked. */
     public static final Observed NOTHING = new Observed(null, 0, 0, null, null);
 

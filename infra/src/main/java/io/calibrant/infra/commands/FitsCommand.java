@@ -144,8 +144,8 @@ final class FitsCommand implements Callable<Integer> {
                     posteriors.stream().map(TopicRecord::value).toList(),
                     names);
         }
-        Map<String, CalibrationMetrics> totals =
-                TopicReader.latest(connection, connection.topics().calibration(), CalibrationMetrics.class, output::note);
+        Map<String, CalibrationMetrics> totals = TopicReader.latest(
+                connection, connection.topics().calibration(), CalibrationMetrics.class, output::note);
         Instant now = Instant.now();
         if (json) {
             posteriors.forEach(each -> {

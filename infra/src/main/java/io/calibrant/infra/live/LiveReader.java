@@ -93,8 +93,8 @@ public final class LiveReader implements AutoCloseable {
     }
 
     /**
-     * Of everything that can be watched: answers and dead letters, too. Topics that are
-     * missing are read once they are there.
+     * Of everything that can be watched: answers and dead letters, too. Topics that are missing are read once they are
+     * there.
      */
     public static LiveReader ofEverything(Connection connection, Consumer<String> outages) {
         return new LiveReader(connection, true, outages);

@@ -315,12 +315,16 @@ final class Sections {
                 .filter(each -> each.accuracy() != null)
                 .toList();
         numbers(object.putArray("at"), hours, each -> (double) each.time() / 1000);
-        numbers(object.putArray("expected"), hours, each -> each.accuracy()
-                .getWithoutLabels()
-                .getValue());
-        numbers(object.putArray("byLabels"), hours, each -> each.accuracy().getWithLabels() == null
-                ? null
-                : (Double) each.accuracy().getWithLabels().getValue());
+        numbers(
+                object.putArray("expected"),
+                hours,
+                each -> each.accuracy().getWithoutLabels().getValue());
+        numbers(
+                object.putArray("byLabels"),
+                hours,
+                each -> each.accuracy().getWithLabels() == null
+                        ? null
+                        : (Double) each.accuracy().getWithLabels().getValue());
         numbers(object.putArray("realised"), hours, each -> each.accuracy().getRealised());
     }
 

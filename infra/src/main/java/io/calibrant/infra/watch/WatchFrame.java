@@ -102,7 +102,10 @@ final class WatchFrame {
                 : String.format(Locale.ROOT, "%.3e", n);
     }
 
-    /** Pieces beside each other, on as many lines as they take; a piece that is wider than a line is broken, at a space if it has one. */
+    /**
+     * Pieces beside each other, on as many lines as they take; a piece that is wider than a line is broken, at a space
+     * if it has one.
+     */
     private static List<String> wrapped(List<String> pieces, int width) {
         List<String> lines = new ArrayList<>();
         StringBuilder line = new StringBuilder();

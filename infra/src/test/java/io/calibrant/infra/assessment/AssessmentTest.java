@@ -45,8 +45,7 @@ class AssessmentTest {
 
     @Test
     void shouldSayThatAnEstimateDoesNotHoldAndWhatWouldHelp() {
-        Observed observed =
-                new Observed(accuracy(false, null, null), 300, 90, alarm(12, SINCE), alarm(230, SINCE));
+        Observed observed = new Observed(accuracy(false, null, null), 300, 90, alarm(12, SINCE), alarm(230, SINCE));
         assertThat(Assessment.sentences(posterior(Calibration.AVERAGED, 120), observed))
                 .contains(
                         "Without labels 87.0% [85.0, 89.0] of 900 answers are expected to be right, which does not"
