@@ -21,9 +21,9 @@ import io.calibrant.trainer.statistics.RunDescription;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -100,13 +100,14 @@ class RunDescriptionsTest {
         Path config = model.resolve("config.json");
         Files.writeString(config, Files.readString(config).replace("\"eos_token_id\": 1", "\"eos_token_id\": [2, 1]"));
         Files.writeString(model.resolve("tokenizer_config.json"), "{\"eos_token\": \"</s>\"}");
-        String choices = Stream.of(labels.split(" "))
+        List<String> names = List.of(labels.split(" ", -1));
+        String choices = names.stream()
                 .map(label -> "{\"label\": \"" + label + "\", \"text\": \"\"}")
                 .collect(Collectors.joining(", ", "\"choices\": [", "]"));
         Files.writeString(
                 settings.questions().file(),
-                "{\"id\": \"1\", \"question\": \"Is it?\", " + choices + ", \"answer\": \"" + labels.split(" ")[0]
-                        + "\"" + (prompt.isEmpty() ? "" : ", \"prompt\": \"Is it? Answer:\"") + "}\n");
+                "{\"id\": \"1\", \"question\": \"Is it?\", " + choices + ", \"answer\": \"" + names.get(0) + "\""
+                        + (prompt.isEmpty() ? "" : ", \"prompt\": \"Is it? Answer:\"") + "}\n");
 
         RunDescription run = describe(settings.withQuestions(
                 settings.questions().withPrompt(PromptForm.PAPER.withLabelTokens(LabelTokens.FIRST))));
