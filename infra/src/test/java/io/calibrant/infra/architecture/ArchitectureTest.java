@@ -35,6 +35,7 @@ final class ArchitectureTest {
         "io.calibrant.fitter.evidence",
         "io.calibrant.fitter.link",
         "io.calibrant.fitter.metrics",
+        "io.calibrant.fitter.selective",
         "io.calibrant.fitter.calibration",
         "io.calibrant.scorer.predictive"
     };
