@@ -12,6 +12,7 @@ import java.util.List;
  * @param all members where every question has the covariance of all blocks
  * @param forward members that need no covariance of the question
  * @param map temperature alone, once there are labels
+ * @param crossFitted what each tier serves of these answers, by members that have not seen the label
  */
 public record CalibrationResult(
         int labels,
@@ -19,7 +20,8 @@ public record CalibrationResult(
         VarianceScaling variance,
         List<Member> all,
         List<Member> forward,
-        List<Member> map) {
+        List<Member> map,
+        CrossFitted crossFitted) {
     public CalibrationResult {
         all = List.copyOf(all);
         forward = List.copyOf(forward);

@@ -5,7 +5,9 @@ import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.metrics.LabelledLogits;
 import io.calibrant.fitter.metrics.TemperatureScaling;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.IntPredicate;
@@ -67,8 +69,49 @@ public final class Calibrator {
         }
     }
 
-    /** A member that was fitted, and its T and c. */
-    private record Fitted(Member member, VarianceScaling scaling) {}
+    /**
+     * A member, and what it is without each part of the labels.
+     *
+     * @param member fitted on all
+     * @param without fitted on the other parts, by part
+     * @param logLikelihoods of each label by the one that has not seen it, nats
+     */
+    record Fitted(Member member, List<Member> without, double[] logLikelihoods) {
+        /** Of the labels of the other parts. */
+        double logLikelihoodWithout(int part, int[] fold) {
+            double sum = 0;
+            for (int i = 0; i < fold.length; i++) {
+                sum += fold[i] == part ? 0 : logLikelihoods[i];
+            }
+            return sum;
+        }
+
+        VarianceScaling scaling() {
+            return new VarianceScaling(member.temperature(), member.scale());
+        }
+    }
+
+    /** The members of each tier. */
+    private record Tiers(double temperature, VarianceScaling variance, List<Fitted> all, List<Fitted> forward, List<Fitted> map) {
+        CalibrationResult result(int labels, CrossFitted crossFitted) {
+            return new CalibrationResult(
+                    labels, temperature, variance, weighted(all), weighted(forward), weighted(map), crossFitted);
+        }
+
+        private static List<Member> weighted(List<Fitted> members) {
+            return PseudoBma.weighted(members.stream().map(Fitted::member).toList());
+        }
+
+        /** What each tier serves of the answers that it was fitted on. */
+        CrossFitted crossFitted(List<LabelledContrasts> answers, int[] fold, Link link) {
+            return answers.isEmpty()
+                    ? CrossFitted.NONE
+                    : new CrossFitted(
+                            CrossFitted.of(all, fold, answers, link),
+                            CrossFitted.of(forward, fold, answers, link),
+                            CrossFitted.of(map, fold, answers, link));
+        }
+    }
 
     /**
      * What the answers decide, whatever their order.
@@ -80,7 +123,9 @@ public final class Calibrator {
      */
     public CalibrationResult calibrate(Collection<LabelledContrasts> answers, LabelFree labelFree) {
         List<LabelledContrasts> sorted = sorted(answers);
-        return calibrate(sample(sorted, labelFree.variance()), folds(sorted), labelFree);
+        int[] fold = folds(sorted);
+        Tiers tiers = tiers(sample(sorted, labelFree.variance()), fold, labelFree);
+        return tiers.result(sorted.size(), tiers.crossFitted(sorted, fold, link));
     }
 
     /** The same where nothing is known without labels. */
@@ -94,10 +139,10 @@ public final class Calibrator {
         List<LabelledLogits> logits =
                 sorted.stream().map(LabelledContrasts::logits).toList();
         double temperature = TemperatureScaling.fit(logits);
-        List<Member> alone = sorted.isEmpty()
-                ? List.of()
-                : PseudoBma.weighted(List.of(temperature(logits, folds(sorted), temperature)));
-        return new CalibrationResult(sorted.size(), temperature, fit.fit(List.of()), alone, alone, alone);
+        int[] fold = folds(sorted);
+        List<Fitted> alone = sorted.isEmpty() ? List.of() : List.of(temperature(logits, fold, temperature));
+        Tiers tiers = new Tiers(temperature, fit.fit(List.of()), alone, alone, alone);
+        return tiers.result(sorted.size(), tiers.crossFitted(sorted, fold, link));
     }
 
     private static List<LabelledContrasts> sorted(Collection<LabelledContrasts> answers) {
@@ -129,6 +174,10 @@ public final class Calibrator {
 
     /** @param fold of each answer, 0, 1, ... */
     CalibrationResult calibrate(List<Sampled> answers, int[] fold, LabelFree labelFree) {
+        return tiers(answers, fold, labelFree).result(answers.size(), CrossFitted.NONE);
+    }
+
+    private Tiers tiers(List<Sampled> answers, int[] fold, LabelFree labelFree) {
         List<LabelledLogits> logits = answers.stream().map(Sampled::logits).toList();
         List<SampledAnswer> own = answers.stream().map(Sampled::own).toList();
         List<SampledAnswer> noisy = answers.stream().map(Sampled::noisy).toList();
@@ -136,53 +185,62 @@ public final class Calibrator {
         Double v = labelFree.variance();
         double temperature = TemperatureScaling.fit(logits);
         Fitted variance = fitted(Member.TEMPERATURE_VARIANCE, own, fold, null);
-        List<Member> all = new ArrayList<>();
-        List<Member> forward = new ArrayList<>();
+        List<Fitted> all = new ArrayList<>();
+        List<Fitted> forward = new ArrayList<>();
         if (c0 != null) {
-            all.add(fixed(Member.SCALED, own, c0, null));
+            all.add(fixed(Member.SCALED, own, fold, c0, null));
         }
         if (c0 != null && v != null) {
-            Member noise = fixed(Member.NOISE, noisy, c0, v);
+            Fitted noise = fixed(Member.NOISE, noisy, fold, c0, v);
             all.add(noise);
             forward.add(noise);
         }
-        List<Member> map = List.of();
+        List<Fitted> map = List.of();
         if (!answers.isEmpty()) {
             map = List.of(temperature(logits, fold, temperature));
             all.addAll(map);
-            all.add(variance.member);
+            all.add(variance);
             forward.addAll(map);
             if (v != null) {
-                forward.add(fitted(Member.TEMPERATURE_NOISE, noisy, fold, v).member);
+                forward.add(fitted(Member.TEMPERATURE_NOISE, noisy, fold, v));
             }
         }
-        return new CalibrationResult(
-                answers.size(),
-                temperature,
-                variance.scaling,
-                PseudoBma.weighted(all),
-                PseudoBma.weighted(forward),
-                PseudoBma.weighted(map));
+        return new Tiers(temperature, variance.scaling(), all, forward, map);
     }
 
     /** Of what no label has chosen, the cross-validated log likelihood is the plain one. */
-    private static Member fixed(String name, List<SampledAnswer> answers, double scale, Double variance) {
-        double sum = 0;
-        for (SampledAnswer answer : answers) {
-            sum -= answer.negativeLogLikelihood(1, scale);
-        }
-        return new Member(name, 1, scale, variance, 0, answers.isEmpty() ? null : sum);
+    private static Fitted fixed(
+            String name, List<SampledAnswer> answers, int[] fold, double scale, Double variance) {
+        double[] logLikelihoods = answers.stream()
+                .mapToDouble(answer -> -answer.negativeLogLikelihood(1, scale))
+                .toArray();
+        Member member =
+                new Member(name, 1, scale, variance, 0, answers.isEmpty() ? null : sum(logLikelihoods));
+        return new Fitted(member, Collections.nCopies(parts(fold), member), logLikelihoods);
     }
 
-    private static Member temperature(List<LabelledLogits> logits, int[] fold, double temperature) {
+    private static double sum(double[] values) {
+        double sum = 0;
+        for (double value : values) {
+            sum += value;
+        }
+        return sum;
+    }
+
+    private static Fitted temperature(List<LabelledLogits> logits, int[] fold, double temperature) {
         double[] without = IntStream.range(0, parts(fold))
                 .mapToDouble(part -> TemperatureScaling.fit(chosen(logits, i -> fold[i] != part)))
                 .toArray();
-        double sum = 0;
+        double[] logLikelihoods = new double[fold.length];
         for (int i = 0; i < fold.length; i++) {
-            sum -= logits.get(i).negativeLogLikelihood(without[fold[i]]);
+            logLikelihoods[i] = -logits.get(i).negativeLogLikelihood(without[fold[i]]);
         }
-        return new Member(Member.TEMPERATURE, temperature, 0, null, 0, sum);
+        return new Fitted(
+                new Member(Member.TEMPERATURE, temperature, 0, null, 0, sum(logLikelihoods)),
+                Arrays.stream(without)
+                        .mapToObj(each -> new Member(Member.TEMPERATURE, each, 0, null, 0, null))
+                        .toList(),
+                logLikelihoods);
     }
 
     private Fitted fitted(String name, List<SampledAnswer> answers, int[] fold, Double variance) {
@@ -191,12 +249,17 @@ public final class Calibrator {
                 .mapToObj(part -> chosen(answers, i -> fold[i] == part))
                 .toList();
         List<VarianceScaling> without = fit.withoutEach(parts, all);
-        double sum = 0;
+        double[] logLikelihoods = new double[fold.length];
         for (int i = 0; i < fold.length; i++) {
             VarianceScaling at = without.get(fold[i]);
-            sum -= answers.get(i).negativeLogLikelihood(at.temperature(), at.scale());
+            logLikelihoods[i] = -answers.get(i).negativeLogLikelihood(at.temperature(), at.scale());
         }
-        return new Fitted(new Member(name, all.temperature(), all.scale(), variance, 0, sum), all);
+        return new Fitted(
+                new Member(name, all.temperature(), all.scale(), variance, 0, sum(logLikelihoods)),
+                without.stream()
+                        .map(each -> new Member(name, each.temperature(), each.scale(), variance, 0, null))
+                        .toList(),
+                logLikelihoods);
     }
 
     private static int parts(int[] fold) {

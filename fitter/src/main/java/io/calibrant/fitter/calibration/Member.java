@@ -47,6 +47,10 @@ public record Member(
         }
     }
 
+    Member withLogLikelihood(double value) {
+        return new Member(name, temperature, scale, variance, weight, value);
+    }
+
     Member withWeight(double value) {
         return new Member(name, temperature, scale, variance, value, logLikelihood);
     }

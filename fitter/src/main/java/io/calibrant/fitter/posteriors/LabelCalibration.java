@@ -232,7 +232,8 @@ public final class LabelCalibration {
                 && near(one.getValidationNll(), other.getValidationNll())
                 && near(one.getLabelFreeScale(), other.getLabelFreeScale())
                 && near(one.getLogitVariance(), other.getLogitVariance())
-                && sameTiers(one.getTiers(), other.getTiers());
+                && sameTiers(one.getTiers(), other.getTiers())
+                && Objects.equals(one.getSelective(), other.getSelective());
         return same && samePrior(one, other);
     }
 

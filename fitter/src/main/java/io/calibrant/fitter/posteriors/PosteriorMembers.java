@@ -2,12 +2,18 @@ package io.calibrant.fitter.posteriors;
 
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
+import io.calibrant.fitter.calibration.CrossFitted;
 import io.calibrant.fitter.calibration.LabelFree;
 import io.calibrant.fitter.calibration.Member;
+import io.calibrant.fitter.metrics.LabelledProbabilities;
+import io.calibrant.fitter.records.SelectiveRecords;
+import io.calibrant.fitter.selective.GradedAnswer;
+import io.calibrant.fitter.selective.SelectiveCounts;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.TierConfidences;
 import io.calibrant.schemas.avro.TierMembers;
 import java.util.List;
 
@@ -57,7 +63,23 @@ final class PosteriorMembers {
                         tier("all", result.all()),
                         tier("last-layer", result.forward()),
                         tier("forward", result.forward()),
-                        tier("map", result.map())));
+                        tier("map", result.map())))
+                .setSelective(result.labels() == 0 ? List.of() : selective(result.crossFitted()));
+    }
+
+    /** What thresholds need: the labelled answers as each tier serves them, without their own labels. */
+    private static List<TierConfidences> selective(CrossFitted served) {
+        return List.of(
+                selective("all", served.all()),
+                selective("last-layer", served.forward()),
+                selective("forward", served.forward()),
+                selective("map", served.map()));
+    }
+
+    private static TierConfidences selective(String tier, List<LabelledProbabilities> served) {
+        return SelectiveRecords.of(
+                tier,
+                SelectiveCounts.of(served.stream().map(GradedAnswer::of).toList()));
     }
 
     private static TierMembers tier(String tier, List<Member> members) {

@@ -1,5 +1,9 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.fitter.calibration.Calibrator;
+import io.calibrant.fitter.calibration.CrossFitted;
+import io.calibrant.fitter.calibration.LabelFree;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.Auroc;
@@ -12,6 +16,7 @@ import io.calibrant.infra.report.EvaluatedQuestion;
 import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.Score;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.answering.CalibratedPrediction;
 import io.calibrant.scorer.answering.Tier;
@@ -68,10 +73,11 @@ final class Diagnosis {
             }
         }
         boolean byClass = classConditional && haveOneListOfClasses(questions, validation);
+        Tier tier = Tier.of("tier", familiar.get(0).getTier());
         return new Diagnostics(
                 validation.size(),
                 ALPHA,
-                sets(questions, posterior, validation, byClass),
+                sets(questions, tier, posterior, validation, byClass),
                 wrong,
                 strange,
                 unfamiliar.size(),
@@ -80,6 +86,7 @@ final class Diagnosis {
 
     private static Map<Method, Diagnostics.Sets> sets(
             List<EvaluatedQuestion> questions,
+            Tier tier,
             Posterior posterior,
             List<ValidationAnswer> validation,
             boolean byClass) {
@@ -89,7 +96,7 @@ final class Diagnosis {
         }
         Link link = Link.monteCarlo();
         for (Method method : Method.values()) {
-            List<LabelledProbabilities> known = known(method, posterior, validation, link);
+            List<LabelledProbabilities> known = known(method, tier, posterior, validation, link);
             Function<double[], List<Integer>> conformal = byClass
                     ? ClassConditionalSets.calibrated(
                             known, questions.get(0).labels().size(), ALPHA)::of
@@ -104,7 +111,7 @@ final class Diagnosis {
 
     /** Probabilities whose labels tuned nothing: where labels tune a method, those of the other folds. */
     private static List<LabelledProbabilities> known(
-            Method method, Posterior posterior, List<ValidationAnswer> validation, Link link) {
+            Method method, Tier tier, Posterior posterior, List<ValidationAnswer> validation, Link link) {
         return switch (method) {
             case MAP -> each(validation, Diagnosis::map);
             case TEMPERATURE ->
@@ -112,8 +119,40 @@ final class Diagnosis {
                         validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
             case LAPLACE -> each(validation, answer -> Comparison.integrated(answer, link));
             case LABEL_FREE -> each(validation, answer -> Comparison.labelFree(answer, posterior, link));
-            case CALIBRATED -> each(validation, answer -> served(answer, posterior, link));
+            case CALIBRATED ->
+                posterior.getCalibration() == Calibration.AVERAGED
+                        ? crossFitted(tier, posterior, validation)
+                        : each(validation, answer -> served(answer, posterior, link));
         };
+    }
+
+    /** As a tier serves them, each by members that have not seen its label. */
+    private static List<LabelledProbabilities> crossFitted(
+            Tier tier, Posterior posterior, List<ValidationAnswer> validation) {
+        List<LabelledContrasts> whole = contrasts(validation.stream()
+                .filter(one -> one.answer().getTier().equals(Tier.ALL.label()))
+                .toList());
+        Calibrator calibrator = new Calibrator();
+        LabelFree labelFree = new LabelFree(posterior.getLabelFreeScale(), posterior.getLogitVariance());
+        CrossFitted fitted = (whole.isEmpty()
+                        ? calibrator.calibrateMeans(contrasts(validation))
+                        : calibrator.calibrate(whole, labelFree))
+                .crossFitted();
+        return switch (tier) {
+            case ALL -> fitted.all();
+            case LAST_LAYER, FORWARD -> fitted.forward();
+            case MAP -> fitted.map();
+        };
+    }
+
+    private static List<LabelledContrasts> contrasts(List<ValidationAnswer> validation) {
+        return validation.stream()
+                .map(one -> new LabelledContrasts(
+                        one.answer().getQuestionId(),
+                        Comparison.array(one.answer().getContrastMean()),
+                        Comparison.covariance(one.answer()),
+                        one.truth()))
+                .toList();
     }
 
     private static List<LabelledProbabilities> each(
