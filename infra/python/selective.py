@@ -19,7 +19,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import auc
 
 METHODS = ("map", "temperature", "calibrated")
-STARTS = ((0.02, 0.1), (0.25, 0.2), (1, 0.5), (3, 0.1), (np.inf, 0.1))  # share of the errors that a target allows, weight of delta
+# Share of the errors that a target allows, weight of delta, coverage at which n right answers must prove it.
+STARTS = ((0.02, 0.1, 0.25), (0.25, 0.2, 0.25), (1, 0.5, 0), (3, 0.1, 0.5), (np.inf, 0.1, 1))
 GRID = np.array([*range(9999, 9989, -1), *range(9980, 9899, -10), *range(9850, 8999, -50), *range(8900, -1, -100)]) / 1e4
 
 
@@ -44,8 +45,9 @@ def aurc(confidence, right):
 def threshold(confidence, right, accuracy, delta):
     """The lowest threshold of the fallback procedure, with SciPy's binomial tails; None for none."""
     weights = np.zeros(len(GRID))
-    for errors, weight in STARTS:
-        weights[np.argmax(GRID <= 1 - (1 - accuracy) * errors + 1e-9)] += weight
+    for errors, weight, coverage in STARTS:
+        enough = coverage == 0 or accuracy ** np.floor(coverage * len(right) + 1e-9) <= weight * delta
+        weights[np.argmax(GRID <= 1 - (1 - accuracy) * (errors if enough else 1) + 1e-9)] += weight
     level, found = 0.0, None
     for t, weight in zip(GRID, weights):
         level += weight * delta

@@ -15,13 +15,14 @@ import org.hipparchus.special.Erf;
  * top, each at the level that its own weight of delta and that of its predecessors have left it: a threshold that is
  * rejected hands its level on to the next one, any other loses it (fixed-sequence testing with several starts,
  * Angelopoulos et al., Learn then Test; with the level handed on it is the fallback procedure, Wiens 2003). The weights
- * are fixed and sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first that is
+ * depend on a and n alone and sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first that is
  * rejected. The last true one before it was not, so its level is at most delta times the weights between the two.
  * Summed over the true ones these weights are 1 at most.
  *
- * <p>One start at the top would need enough labelled answers above the very first threshold. The main start, with half
- * of delta, is where the confidence itself promises the target; others are where it promises fewer errors, for
- * probabilities that are too high, or more of them, for those that are too low; the last one accepts all.
+ * <p>One start at the top would need enough labelled answers above the very first threshold. The main start is where the
+ * confidence itself promises the target; others are where it promises fewer errors, for probabilities that are too high,
+ * or more of them, for those that are too low; the last one accepts all. A start that n answers can hardly prove leaves
+ * its weight to the main one, which has all of it where labels are few.
  */
 public final class SelectiveCounts {
     /** No answers. */
@@ -31,10 +32,13 @@ public final class SelectiveCounts {
     /** A start is where the confidence is 1 - (1 - a) x this. */
     private static final double[] STARTS = {0.02, 0.25, 1, 3, Double.POSITIVE_INFINITY};
 
-    /** What of delta each start has. */
+    /** What of delta each start has, where there are enough labels. */
     private static final double[] WEIGHTS = {0.1, 0.2, 0.5, 0.1, 0.1};
 
-    /** The start that needs the fewest labels. */
+    /** A start has its weight where this share of the n answers would be enough to prove it, none of them wrong. */
+    private static final double[] COVERAGES = {0.25, 0.25, 1, 0.5, 1};
+
+    /** The start that has what the others leave. */
     private static final int MAIN = 2;
 
     /** Fewer answers than this say nothing about how many are wrong above a threshold. */
@@ -118,11 +122,15 @@ public final class SelectiveCounts {
 
     /** The lowest threshold above which the target is kept, or why there is none. */
     public Acceptance acceptance(TargetAccuracy target) {
-        double[] weights = weights(target.accuracy());
+        int n = labels();
+        double[] weights = new double[answers.length];
+        double[] shares = shares(n, target);
+        for (int s = 0; s < STARTS.length; s++) {
+            weights[start(s, target)] += shares[s];
+        }
         double level = 0;
         int m = 0;
         int errors = 0;
-        int n = labels();
         Acceptance found = null;
         for (int j = 0; j < answers.length; j++) {
             m += answers[j];
@@ -137,63 +145,68 @@ public final class SelectiveCounts {
         return found == null ? without(target, n) : found;
     }
 
-    /** What each threshold brings of delta, [thresholds]. */
-    private static double[] weights(double accuracy) {
-        double[] weights = new double[ThresholdGrid.size()];
-        for (int s = 0; s < STARTS.length; s++) {
-            weights[start(s, accuracy)] += WEIGHTS[s];
+    /** What of delta each start has with n labels; they sum to 1. */
+    private static double[] shares(double n, TargetAccuracy target) {
+        double[] shares = WEIGHTS.clone();
+        for (int s = 0; s < shares.length; s++) {
+            if (s != MAIN && n * COVERAGES[s] < fewest(target, WEIGHTS[s])) {
+                shares[MAIN] += shares[s];
+                shares[s] = 0;
+            }
         }
-        return weights;
+        return shares;
     }
 
-    private static int start(int s, double accuracy) {
+    private static int start(int s, TargetAccuracy target) {
         // 1e-9: 1 - (1 - .95) is just below .95.
-        return ThresholdGrid.firstAtMost(1 - (1 - accuracy) * STARTS[s] + 1e-9);
+        return ThresholdGrid.firstAtMost(1 - (1 - target.accuracy()) * STARTS[s] + 1e-9);
     }
 
-    /** How many labels are too few whatever they say: none of them may be wrong, all of them accepted. */
-    static long fewestLabels(TargetAccuracy target) {
-        return fewest(target, WEIGHTS[MAIN]);
-    }
-
-    private static long fewest(TargetAccuracy target, double weight) {
-        return (long) Math.ceil(Math.log(weight * target.delta()) / Math.log(target.accuracy()) - 1e-9);
+    /** How many accepted answers prove the target with a share of delta, none of them wrong. */
+    private static long fewest(TargetAccuracy target, double share) {
+        return (long) Math.ceil(Math.log(share * target.delta()) / Math.log(target.accuracy()) - 1e-9);
     }
 
     /** No start has passed. About how many labels one of them takes, if the share of wrong answers stays as it is. */
     private Acceptance without(TargetAccuracy target, int n) {
-        long fewest = fewestLabels(target);
+        long fewest = fewest(target, 1);
         double least = Double.POSITIVE_INFINITY;
         for (int s = 0; s < STARTS.length; s++) {
             int m = 0;
             int errors = 0;
-            for (int j = 0; j <= start(s, target.accuracy()); j++) {
+            for (int j = 0; j <= start(s, target); j++) {
                 m += answers[j];
                 errors += wrong[j];
             }
             if (m >= FEWEST_TO_ESTIMATE) {
-                least = Math.min(least, accepted(target, WEIGHTS[s], (double) errors / m) * n / m);
+                double wrongShare = (double) errors / m;
+                double first = accepted(target, Math.max(WEIGHTS[s], shares(n, target)[s]), wrongShare) * n / m;
+                double then = Math.max(WEIGHTS[s], shares(first, target)[s]); // which that many labels leave it
+                least = Math.min(least, accepted(target, then, wrongShare) * n / m);
             }
         }
         if (Double.isInfinite(least) && n >= fewest) {
             return new Acceptance(target, n, Acceptance.Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0);
         }
         long needed = Double.isInfinite(least) ? fewest : Math.max(fewest, (long) Math.ceil(least));
-        return new Acceptance(target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
+        return new Acceptance(
+                target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
     }
 
     /**
      * About how many accepted answers prove the target at this share of wrong ones, by the normal approximation;
      * infinite where no number does.
+     *
+     * @param share of delta
      */
-    private static double accepted(TargetAccuracy target, double weight, double wrongShare) {
+    private static double accepted(TargetAccuracy target, double share, double wrongShare) {
         double may = 1 - target.accuracy();
-        double z = Math.sqrt(2) * Erf.erfInv(1 - 2 * weight * target.delta());
+        double z = Math.sqrt(2) * Erf.erfInv(1 - 2 * share * target.delta());
         double needed = z * z * may * (1 - may) / Math.pow(may - wrongShare, 2);
         if (wrongShare >= may || needed > MOST_LABELS) {
             return Double.POSITIVE_INFINITY;
         }
-        long fewest = fewest(target, weight);
+        long fewest = fewest(target, share);
         return wrongShare == 0 ? fewest : Math.max(fewest, needed);
     }
 }

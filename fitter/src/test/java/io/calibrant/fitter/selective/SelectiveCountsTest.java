@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.fitter.selective.Acceptance.Verdict;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -103,7 +104,16 @@ class SelectiveCountsTest {
         for (double errors : new double[] {0.02, 0.25, 1, 3, 100}) {
             starts.add(Math.max(0, Math.floor((1 - errors * (1 - target.accuracy())) * 10_000 + 1e-6) / 10_000));
         }
-        List<Double> weights = new ArrayList<>(List.of(0.1, 0.2, 0.5, 0.1, 0.1));
+        double[] share = {0.1, 0.2, 0.5, 0.1, 0.1};
+        double[] coverage = {0.25, 0.25, 1, 0.5, 1};
+        for (int s : new int[] {0, 1, 3, 4}) {
+            double allRight = Math.pow(target.accuracy(), Math.floor(coverage[s] * answers.size() + 1e-9));
+            if (allRight > share[s] * (1 - target.confidence())) {
+                share[2] += share[s];
+                share[s] = 0;
+            }
+        }
+        List<Double> weights = new ArrayList<>(Arrays.stream(share).boxed().toList());
         for (int units = 9999; units >= 0; units -= units > 9990 ? 1 : units > 9900 ? 10 : units > 9000 ? 50 : 100) {
             double t = units / 10_000.0;
             while (!starts.isEmpty() && t <= starts.get(0)) {
@@ -129,10 +139,10 @@ class SelectiveCountsTest {
     @Test
     void shouldSayHowManyLabelsItTakes() {
         assertThat(SelectiveCounts.NONE.acceptance(TARGET))
-                .isEqualTo(new Acceptance(TARGET, 0, Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, 72));
-        assertThat(right(71).acceptance(TARGET).verdict()).isEqualTo(Verdict.TOO_FEW_LABELS);
-        assertThat(right(71).acceptance(TARGET).labelsNeeded()).isBetween(72L, 75L);
-        Acceptance enough = right(72).acceptance(TARGET);
+                .isEqualTo(new Acceptance(TARGET, 0, Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, 59));
+        assertThat(right(58).acceptance(TARGET).verdict()).isEqualTo(Verdict.TOO_FEW_LABELS);
+        assertThat(right(58).acceptance(TARGET).labelsNeeded()).isEqualTo(59);
+        Acceptance enough = right(59).acceptance(TARGET);
         assertThat(enough.verdict()).isEqualTo(Verdict.GUARANTEED);
         assertThat(enough.threshold()).isZero(); // nothing speaks against accepting all
         assertThat(enough.labelsNeeded()).isZero();
@@ -154,7 +164,7 @@ class SelectiveCountsTest {
         assertThat(none.verdict()).isEqualTo(Verdict.OUT_OF_REACH);
         assertThat(none.accepts(1)).isFalse();
         assertThat(SelectiveCounts.of(answers.subList(0, 20)).acceptance(TARGET).labelsNeeded())
-                .isEqualTo(72);
+                .isEqualTo(59);
     }
 
     @Test

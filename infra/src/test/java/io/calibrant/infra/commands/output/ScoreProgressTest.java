@@ -109,7 +109,7 @@ class ScoreProgressTest {
         ScoreProgress deciding =
                 new ScoreProgress(lines::add, AnsweringSettings.DEFAULTS.withTarget(new TargetAccuracy(0.95, 0.95)));
         Posterior few = posterior(1, Calibration.TEMPERATURE);
-        few.setSelective(List.of(new TierConfidences("all", List.of(new ConfidenceCell(0.99, 60, 0)))));
+        few.setSelective(List.of(new TierConfidences("all", List.of(new ConfidenceCell(0.99, 50, 0)))));
         deciding.serving(few);
         Posterior enough = posterior(2, Calibration.TEMPERATURE);
         enough.setSelective(List.of(new TierConfidences(
@@ -119,7 +119,7 @@ class ScoreProgressTest {
         deciding.serving(enough);
         assertThat(lines.stream().filter(line -> line.startsWith("decisions ")))
                 .containsExactly(
-                        "decisions for 95% right with 95% confidence: no threshold for 95% yet: 60 labels, about 72"
+                        "decisions for 95% right with 95% confidence: no threshold for 95% yet: 50 labels, about 59"
                                 + " are needed",
                         "decisions for 95% right with 95% confidence: answers above .51: 95% right or better with 95%"
                                 + " confidence, 60% of the questions",
