@@ -10,6 +10,10 @@ import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
+import io.calibrant.fitter.metrics.LabelledProbabilities;
+import io.calibrant.fitter.records.SelectiveRecords;
+import io.calibrant.fitter.selective.GradedAnswer;
+import io.calibrant.fitter.selective.SelectiveCounts;
 import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Block;
@@ -18,6 +22,7 @@ import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Purpose;
+import io.calibrant.schemas.avro.TierConfidences;
 import io.calibrant.schemas.avro.TierMembers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -391,6 +396,10 @@ class LabelCalibrationProcessorTest {
         }
     }
 
+    private static SelectiveCounts counts(List<LabelledProbabilities> served) {
+        return SelectiveCounts.of(served.stream().map(GradedAnswer::of).toList());
+    }
+
     private static void shouldBe(Posterior found, Posterior base, long version, CalibrationResult calibrated) {
         assertThat(found.getVersion()).isEqualTo(version);
         assertThat(found.getLabels()).isEqualTo(calibrated.labels());
@@ -407,6 +416,15 @@ class LabelCalibrationProcessorTest {
         assertThat(found.getTiers())
                 .extracting(TierMembers::getTier)
                 .containsExactly("all", "last-layer", "forward", "map");
+        assertThat(found.getSelective())
+                .extracting(TierConfidences::getTier)
+                .containsExactly("all", "last-layer", "forward", "map");
+        // Of the other tiers what is expected here knows nothing that needs no label.
+        assertThat(SelectiveRecords.of(found, "map").cells())
+                .isEqualTo(counts(calibrated.crossFitted().map()).cells());
+        assertThat(SelectiveRecords.of(found, "all").labels()).isEqualTo(calibrated.labels());
+        assertThat(SelectiveRecords.of(found, "last-layer").cells())
+                .isEqualTo(SelectiveRecords.of(found, "forward").cells());
         List<CalibrationMember> all = found.getTiers().get(0).getMembers();
         assertThat(all)
                 .extracting(CalibrationMember::getName)
