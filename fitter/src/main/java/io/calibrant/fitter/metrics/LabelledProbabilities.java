@@ -1,5 +1,7 @@
 package io.calibrant.fitter.metrics;
 
+import java.util.Arrays;
+
 /** Probabilities of one question and which class was right. Immutable. */
 public final class LabelledProbabilities {
     /** How far a probability or a sum of probabilities may be off, for rounding; the one tolerance for them. */
@@ -75,5 +77,17 @@ public final class LabelledProbabilities {
             sum += difference * difference;
         }
         return sum;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof LabelledProbabilities others
+                && label == others.label
+                && Arrays.equals(probabilities, others.probabilities);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * Arrays.hashCode(probabilities) + label;
     }
 }
