@@ -92,7 +92,8 @@ public final class Calibrator {
     }
 
     /** The members of each tier. */
-    private record Tiers(double temperature, VarianceScaling variance, List<Fitted> all, List<Fitted> forward, List<Fitted> map) {
+    private record Tiers(
+            double temperature, VarianceScaling variance, List<Fitted> all, List<Fitted> forward, List<Fitted> map) {
         CalibrationResult result(int labels, CrossFitted crossFitted) {
             return new CalibrationResult(
                     labels, temperature, variance, weighted(all), weighted(forward), weighted(map), crossFitted);
@@ -209,13 +210,11 @@ public final class Calibrator {
     }
 
     /** Of what no label has chosen, the cross-validated log likelihood is the plain one. */
-    private static Fitted fixed(
-            String name, List<SampledAnswer> answers, int[] fold, double scale, Double variance) {
+    private static Fitted fixed(String name, List<SampledAnswer> answers, int[] fold, double scale, Double variance) {
         double[] logLikelihoods = answers.stream()
                 .mapToDouble(answer -> -answer.negativeLogLikelihood(1, scale))
                 .toArray();
-        Member member =
-                new Member(name, 1, scale, variance, 0, answers.isEmpty() ? null : sum(logLikelihoods));
+        Member member = new Member(name, 1, scale, variance, 0, answers.isEmpty() ? null : sum(logLikelihoods));
         return new Fitted(member, Collections.nCopies(parts(fold), member), logLikelihoods);
     }
 

@@ -78,8 +78,7 @@ final class PosteriorMembers {
 
     private static TierConfidences selective(String tier, List<LabelledProbabilities> served) {
         return SelectiveRecords.of(
-                tier,
-                SelectiveCounts.of(served.stream().map(GradedAnswer::of).toList()));
+                tier, SelectiveCounts.of(served.stream().map(GradedAnswer::of).toList()));
     }
 
     private static TierMembers tier(String tier, List<Member> members) {

@@ -15,14 +15,14 @@ import org.hipparchus.special.Erf;
  * top, each at the level that its own weight of delta and that of its predecessors have left it: a threshold that is
  * rejected hands its level on to the next one, any other loses it (fixed-sequence testing with several starts,
  * Angelopoulos et al., Learn then Test; with the level handed on it is the fallback procedure, Wiens 2003). The weights
- * depend on a and n alone and sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first that is
- * rejected. The last true one before it was not, so its level is at most delta times the weights between the two.
- * Summed over the true ones these weights are 1 at most.
+ * depend on a and n alone and sum to 1, so at most delta is ever spent on true hypotheses: let a true H_t be the first
+ * that is rejected. The last true one before it was not, so its level is at most delta times the weights between the
+ * two. Summed over the true ones these weights are 1 at most.
  *
- * <p>One start at the top would need enough labelled answers above the very first threshold. The main start is where the
- * confidence itself promises the target; others are where it promises fewer errors, for probabilities that are too high,
- * or more of them, for those that are too low; the last one accepts all. A start that n answers can hardly prove leaves
- * its weight to the main one, which has all of it where labels are few.
+ * <p>One start at the top would need enough labelled answers above the very first threshold. The main start is where
+ * the confidence itself promises the target; others are where it promises fewer errors, for probabilities that are too
+ * high, or more of them, for those that are too low; the last one accepts all. A start that n answers can hardly prove
+ * leaves its weight to the main one, which has all of it where labels are few.
  */
 public final class SelectiveCounts {
     /** No answers. */
@@ -189,8 +189,7 @@ public final class SelectiveCounts {
             return new Acceptance(target, n, Acceptance.Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0);
         }
         long needed = Double.isInfinite(least) ? fewest : Math.max(fewest, (long) Math.ceil(least));
-        return new Acceptance(
-                target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
+        return new Acceptance(target, n, Acceptance.Verdict.TOO_FEW_LABELS, Double.NaN, 0, 0, Math.max(n + 1, needed));
     }
 
     /**

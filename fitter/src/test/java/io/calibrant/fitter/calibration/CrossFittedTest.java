@@ -53,12 +53,12 @@ class CrossFittedTest {
         CrossFitted before = calibrator.calibrate(answers, LABEL_FREE).crossFitted();
         LabelledContrasts one = answers.get(11);
         answers.set(
-                11,
-                new LabelledContrasts(
-                        one.questionId(), one.mean(), one.covariance(), (one.label() + 1) % CLASSES));
+                11, new LabelledContrasts(one.questionId(), one.mean(), one.covariance(), (one.label() + 1) % CLASSES));
         CrossFitted after = calibrator.calibrate(answers, LABEL_FREE).crossFitted();
-        assertThat(after.map().get(11).probabilities()).isEqualTo(before.map().get(11).probabilities());
-        assertThat(after.all().get(11).label()).isNotEqualTo(before.all().get(11).label());
+        assertThat(after.map().get(11).probabilities())
+                .isEqualTo(before.map().get(11).probabilities());
+        assertThat(after.all().get(11).label())
+                .isNotEqualTo(before.all().get(11).label());
         long moved = IntStream.range(0, 40)
                 .filter(i -> !Arrays.equals(
                         after.map().get(i).probabilities(), before.map().get(i).probabilities()))
@@ -73,12 +73,19 @@ class CrossFittedTest {
         CrossFitted means = calibrator.calibrateMeans(answers).crossFitted();
         assertThat(means.all()).hasSize(20);
         for (int i = 0; i < 20; i++) {
-            assertThat(means.all().get(i).probabilities()).isEqualTo(means.map().get(i).probabilities());
+            assertThat(means.all().get(i).probabilities())
+                    .isEqualTo(means.map().get(i).probabilities());
         }
-        assertThat(calibrator.calibrate(answers.subList(0, 1), LABEL_FREE).crossFitted().all()).hasSize(1);
+        assertThat(calibrator
+                        .calibrate(answers.subList(0, 1), LABEL_FREE)
+                        .crossFitted()
+                        .all())
+                .hasSize(1);
     }
 
-    /** The labels tune the temperature and give the threshold: of 300 posteriors one in twenty may break its promise. */
+    /**
+     * The labels tune the temperature and give the threshold: of 300 posteriors one in twenty may break its promise.
+     */
     @Test
     void shouldKeepTheGuaranteeOfThresholdsOnTheLabelsThatTuned() {
         Random random = new Random(7);
@@ -91,8 +98,9 @@ class CrossFittedTest {
         int given = 0;
         for (int round = 0; round < 300; round++) {
             CalibrationResult result = calibrator.calibrateMeans(draw(80, random));
-            Acceptance found = SelectiveCounts.of(
-                            result.crossFitted().map().stream().map(GradedAnswer::of).toList())
+            Acceptance found = SelectiveCounts.of(result.crossFitted().map().stream()
+                            .map(GradedAnswer::of)
+                            .toList())
                     .acceptance(target);
             if (found.verdict() == Acceptance.Verdict.GUARANTEED) {
                 double sum = 0;
