@@ -12,7 +12,11 @@ import java.time.Instant;
 public final class CalibrationFactory {
     private CalibrationFactory() {}
 
-    /** @param expectedRunLength questions expected until a false alarm */
+    /**
+     * A record.
+     *
+     * @param expectedRunLength questions expected until a false alarm
+     */
     public static CalibrationMetrics metrics(String key, CalibrationState state, double expectedRunLength) {
         CalibrationCounts counts = state.counts();
         AccuracySums accuracy = counts.accuracySums();

@@ -2,6 +2,7 @@ package io.calibrant.fitter.monitoring;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -48,9 +49,9 @@ public final class CalibrationEvidence {
     private static final double MOST = 690;
 
     /** By day since 1970, one sum an alternative. */
-    private final TreeMap<Long, long[]> days;
+    private final NavigableMap<Long, long[]> days;
 
-    private CalibrationEvidence(TreeMap<Long, long[]> days) {
+    private CalibrationEvidence(NavigableMap<Long, long[]> days) {
         this.days = days;
     }
 

@@ -155,7 +155,7 @@ public final class FitterTopology {
                                 .withName("factors-sink"));
         KStream<String, QuestionChange> joined =
                 join(builder, inputs, topics, settings, runs, partitions.questions(), clock);
-        measure(builder, joined, connection, settings.labels().driftExpectedRunLength());
+        measure(builder, joined, connection, (double) settings.labels().driftExpectedRunLength());
 
         builder.addStateStore(persistent(StoreNames.POSTERIORS, connection.serde(Posterior.class)));
         builder.addStateStore(persistent(StoreNames.SPECTRA, connection.serde(FactorUpdate.class)));

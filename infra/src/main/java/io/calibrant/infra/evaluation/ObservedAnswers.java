@@ -22,7 +22,6 @@ final class ObservedAnswers {
             for (double p : served) {
                 confidence = Math.min(1, Math.max(confidence, p));
             }
-            AccuracySums one = AccuracySums.of(confidence).labelled(question.right(Method.CALIBRATED));
             sums = sums.plus(AccuracySums.of(confidence).labelled(question.right(Method.CALIBRATED)));
             evidence = evidence.plus(CalibrationEvidence.of(0, served, question.truth()));
         }
