@@ -473,6 +473,11 @@ class CommandsIT extends OnOneCluster {
                 .build();
     }
 
+    /** What a posterior says of a target accuracy that counts no labelled answers. */
+    private static final String NO_LABELS = "\"selective\":{\"threshold\":null,\"targetAccuracy\":0.95,"
+            + "\"targetConfidence\":0.95,\"verdict\":\"TOO_FEW_LABELS\",\"labels\":0,\"accepted\":0,\"wrong\":0,"
+            + "\"coverage\":0.0,\"labelsNeeded\":72},";
+
     @Test
     void shouldPrintFitsInTheFieldsOfTheContractAndDeleteThem() throws Exception {
         Instant start = Instant.now().minusSeconds(60);
@@ -515,7 +520,7 @@ class CommandsIT extends OnOneCluster {
                         + "\"noise\":null,\"members\":{},\"threshold\":null,"
                         + "\"capturedEnergy\":0.9,\"labels\":0,\"calibration\":\"EVIDENCE\","
                         + "\"varianceTemperature\":null,\"temperatureNll\":null,\"varianceNll\":null,"
-                        + "\"objective\":\"EVIDENCE\",\"validationNll\":null,\"labelFreeScale\":null,"
+                        + "\"objective\":\"EVIDENCE\",\"validationNll\":null," + NO_LABELS + "\"labelFreeScale\":null,"
                         + "\"logitVariance\":null,\"logitVarianceQuestions\":0,\"waitsFor\":[],"
                         + "\"coverage\":1.0,\"refit\":false,\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\","
                         + "\"estimatedAccuracy\":{\"answers\":900,\"labels\":100,\"withoutLabels\":{\"value\":0.875,"
@@ -531,7 +536,7 @@ class CommandsIT extends OnOneCluster {
                         + "\"logLikelihood\":-7.5}]},\"threshold\":null,\"capturedEnergy\":0.9,\"labels\":7,"
                         + "\"calibration\":\"TEMPERATURE\",\"varianceTemperature\":1.25,\"temperatureNll\":0.5,"
                         + "\"varianceNll\":0.75,\"objective\":\"EVIDENCE\","
-                        + "\"validationNll\":null,\"labelFreeScale\":0.125,\"logitVariance\":2.0,"
+                        + "\"validationNll\":null," + NO_LABELS + "\"labelFreeScale\":0.125,\"logitVariance\":2.0,"
                         + "\"logitVarianceQuestions\":64,\"waitsFor\":[],\"coverage\":1.0,\"refit\":true,"
                         + "\"lastHeard\":\"now\",\"trainer\":\"UNKNOWN\","
                         + "\"estimatedAccuracy\":null,\"recentQuestions\":0,\"recentUnfamiliar\":0,"

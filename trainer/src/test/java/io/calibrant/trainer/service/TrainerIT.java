@@ -113,7 +113,11 @@ class TrainerIT extends GoldenTraining {
         List<ConsumerRecord<String, Progress>> progress =
                 read(connection.topics().progress(), Progress.class);
         assertThat(progress.get(progress.size() - 1).value().getPhase()).isEqualTo(Phase.DONE);
-        assertThat(read(connection.topics().questions(), Question.class)).isEmpty();
+        // none validates; the training questions tell the noise of a logit
+        assertThat(read(connection.topics().questions(), Question.class))
+                .hasSize(32)
+                .allSatisfy(record -> assertThat(record.value().getPurpose()).isEqualTo(Purpose.NOISE));
+        assertThat(read(connection.topics().labels(), Label.class)).isEmpty();
     }
 
     @Test
@@ -273,12 +277,19 @@ class TrainerIT extends GoldenTraining {
                     assertThat(record.value().getSquaredDistance()).isPositive();
                     assertThat(record.value().getRows().getShape().get(0)).isLessThanOrEqualTo(8);
                 });
-        List<ConsumerRecord<String, Question>> validation =
+        List<ConsumerRecord<String, Question>> asked =
                 read(connection.topics().questions(), Question.class);
-        assertThat(validation).hasSize(4).allSatisfy(record -> {
-            assertThat(record.value().getPurpose()).isEqualTo(Purpose.VALIDATION);
-            assertThat(record.value().getRun()).isEqualTo("tuned");
-        });
+        assertThat(asked)
+                .allSatisfy(record -> assertThat(record.value().getRun()).isEqualTo("tuned"));
+        // four validate, too few for the noise of a logit: all training questions tell it, without their labels
+        assertThat(asked)
+                .filteredOn(record -> record.value().getPurpose() == Purpose.NOISE)
+                .hasSize(16)
+                .allSatisfy(record -> assertThat(record.value().getQuestionId()).startsWith("noise-"));
+        List<ConsumerRecord<String, Question>> validation = asked.stream()
+                .filter(record -> record.value().getPurpose() == Purpose.VALIDATION)
+                .toList();
+        assertThat(validation).hasSize(4);
         assertThat(read(connection.topics().labels(), Label.class))
                 .extracting(ConsumerRecord::key)
                 .containsExactlyInAnyOrderElementsOf(validation.stream()

@@ -56,6 +56,29 @@ class TrainingSetTest {
     }
 
     @Test
+    void shouldTakeTrainingQuestionsFromTheWholeFileForTheNoiseOfALogit() throws IOException {
+        assertThat(read(ValidationSource.NONE, 300, 0).forNoise()).hasSize(20); // no more are there
+        // 16 and 4 held out: together enough
+        assertThat(read(ValidationSource.heldOut(0.2), 300, 3).forNoise()).hasSize(16);
+
+        List<String> many = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            for (String line : Files.readAllLines(questions)) {
+                many.add(line.replace("\"id\":\"q", "\"id\":\"" + i + "-"));
+            }
+        }
+        Files.write(questions, many);
+        List<String> chosen = read(ValidationSource.NONE, 300, 0).forNoise().stream()
+                .map(Question::id)
+                .toList();
+        assertThat(chosen).hasSize(64).doesNotHaveDuplicates();
+        assertThat(chosen.get(63)).startsWith("9-");
+
+        Files.write(questions, many.subList(0, 19));
+        assertThat(read(ValidationSource.NONE, 300, 0).forNoise()).isEmpty(); // no fitter makes a noise of these
+    }
+
+    @Test
     void shouldHoldOutNothingAtZeroAndAtMostAllButOne() {
         assertThat(read(ValidationSource.NONE, 300, 0).validation()).isEmpty();
         assertThat(read(ValidationSource.heldOut(0.999), 300, 0).prompts()).hasSize(1);

@@ -291,6 +291,19 @@ class PublisherTest {
     }
 
     @Test
+    void shouldSendQuestionsForTheNoiseWithoutLabelsAndUnderIdsOfTheirOwn() {
+        publisher.noise(List.of(tiny.prompts().get(0).question()));
+
+        assertThat(producer.history()).hasSize(1);
+        io.calibrant.schemas.avro.Question question =
+                read(producer.history().get(0), io.calibrant.schemas.avro.Question.class);
+        assertThat(question.getPurpose()).isEqualTo(Purpose.NOISE);
+        assertThat(question.getTier()).isNull();
+        assertThat(question.getQuestionId()).isEqualTo("noise-q0");
+        assertThat(producer.history().get(0).key()).isEqualTo("r1/noise-q0");
+    }
+
+    @Test
     void shouldNameSizeAndLimitOfARecordThatIsTooLargeAndSendNothingOfItsBatch() {
         int width = 1 << 10;
         int count = Topics.MAX_RECORD_BYTES / 4 / width + 1;
