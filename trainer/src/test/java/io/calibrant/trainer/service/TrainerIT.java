@@ -277,8 +277,7 @@ class TrainerIT extends GoldenTraining {
                     assertThat(record.value().getSquaredDistance()).isPositive();
                     assertThat(record.value().getRows().getShape().get(0)).isLessThanOrEqualTo(8);
                 });
-        List<ConsumerRecord<String, Question>> asked =
-                read(connection.topics().questions(), Question.class);
+        List<ConsumerRecord<String, Question>> asked = read(connection.topics().questions(), Question.class);
         assertThat(asked)
                 .allSatisfy(record -> assertThat(record.value().getRun()).isEqualTo("tuned"));
         // four validate, too few for the noise of a logit: all training questions tell it, without their labels
