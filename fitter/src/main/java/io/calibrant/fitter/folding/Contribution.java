@@ -2,6 +2,7 @@ package io.calibrant.fitter.folding;
 
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.schemas.avro.Block;
+import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.SharedInput;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.registry.BadRecordException;
@@ -19,6 +20,8 @@ public final class Contribution {
     private final Integer rank;
     private final BatchSums sums;
     private final List<double[]> smalls;
+    private final boolean input;
+    private final boolean heldOut;
 
     /**
      * Everything must have been checked.
@@ -27,13 +30,24 @@ public final class Contribution {
      * @param rank columns to keep of the large side; null for all
      * @param sums of the record's own block
      * @param smalls small sides [r r] of the blocks that share the input, in their order
+     * @param input whether it is of an input, on which familiarity rests, and no block of the adapter
+     * @param heldOut whether it waits for the end of its pass, see {@link HeldOut}
      */
-    Contribution(Statistics statistics, List<Block> blocks, Integer rank, BatchSums sums, List<double[]> smalls) {
+    Contribution(
+            Statistics statistics,
+            List<Block> blocks,
+            Integer rank,
+            BatchSums sums,
+            List<double[]> smalls,
+            boolean input,
+            boolean heldOut) {
         this.statistics = statistics;
         this.blocks = List.copyOf(blocks);
         this.rank = rank;
         this.sums = sums;
         this.smalls = List.copyOf(smalls);
+        this.input = input;
+        this.heldOut = heldOut;
     }
 
     /** The run that it belongs to. */
@@ -49,6 +63,26 @@ public final class Contribution {
     /** The name of its own block, under which the state of all its blocks is kept. */
     public String block() {
         return statistics.getBlock();
+    }
+
+    /** Whether it is of an input, on which familiarity rests. */
+    boolean isInput() {
+        return input;
+    }
+
+    /** Whether it waits for the end of its pass, see {@link HeldOut}. */
+    public boolean isHeldOut() {
+        return heldOut;
+    }
+
+    /** Under what it waits, if it does, beside the state of this key. */
+    public String waitingKey(String state) {
+        return HeldOut.key(state, statistics);
+    }
+
+    /** As it waits, if it does. */
+    public Factor waiting(String fit) {
+        return HeldOut.waiting(statistics, fit);
     }
 
     /** The record itself. */

@@ -12,11 +12,14 @@ import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.FactorCompression;
 import io.calibrant.schemas.avro.FactorForm;
 import io.calibrant.schemas.avro.SharedInput;
+import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.registry.BadRecordException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /**
  * What a fit has folded of one block so far, and of the blocks that share its input: one large side, and a small side
@@ -53,11 +56,16 @@ public final class FactorState {
      * Folds a contribution in, once.
      *
      * @param hasOwnState whether a block has a state of its own in this fit and checkpoint
+     * @param heldOut the statistics of the block that wait for the end of the pass; asked once it is there
      * @param timestamp of the contribution, milliseconds
      * @return the new state and what is published; empty where all its batches are folded already
      * @throws BadRecordException if the contribution does not continue what is there, or would make it unusable
      */
-    public Optional<FoldResults> fold(Contribution contribution, Predicate<String> hasOwnState, long timestamp) {
+    public Optional<FoldResults> fold(
+            Contribution contribution,
+            Predicate<String> hasOwnState,
+            Supplier<List<Factor>> heldOut,
+            long timestamp) {
         requireSameBlocks(contribution, hasOwnState);
         FoldedBatches folded = record == null
                 ? FoldedBatches.NONE
@@ -76,15 +84,50 @@ public final class FactorState {
             throw contribution.refused(
                     "the batches that are missing before it leave more than " + FoldedBatches.MOST_SEQUENCES + " gaps");
         }
-        KroneckerFactor factor = folded(contribution);
+        KroneckerFactor factor = contribution.isHeldOut() ? before(contribution) : folded(contribution);
+        List<Double> scores = List.of();
+        boolean ended = contribution.isInput() && isEnded(contribution.statistics());
+        if (ended) {
+            List<Factor> held = new ArrayList<>(heldOut.get());
+            if (contribution.isHeldOut()) {
+                held.add(HeldOut.waiting(contribution.statistics(), settings.fit()));
+            }
+            held = HeldOut.ordered(held);
+            scores = HeldOut.scores(factor, held);
+            factor = HeldOut.folded(factor, held);
+        }
         Factor next = FoldResults.state(settings, contribution, record, factor, now, timestamp);
         StatisticsSelection selection = settings.selection();
         Long expected = next.getBatchesExpected();
         List<String> waitsFor = selection.awaited(MissingShards.of(contribution.statistics(), now, expected), expected);
-        return Optional.of(FoldResults.of(contribution, next, factor, isDue(next), waitsFor, recordBytes));
+        FoldResults results = FoldResults.of(contribution, next, factor, isDue(next), waitsFor, recordBytes);
+        for (FoldResult result : results.blocks()) {
+            result.update().setHeldOutScores(scores);
+        }
+        return Optional.of(ended ? results.ended() : results);
+    }
+
+    /** Whether the block has all batches that the fit takes of its pass, with those of this statistic. */
+    private boolean isEnded(Statistics value) {
+        Long expected = value.getBatchesExpected() == null && record != null
+                ? record.getBatchesExpected()
+                : value.getBatchesExpected();
+        long batches = value.getBatches() + (record == null ? 0 : record.getBatches());
+        String key = Keys.block(value.getRunId(), value.getCheckpoint(), value.getBlock());
+        return Objects.equals(batches, settings.selection().batches(key, expected));
     }
 
     private KroneckerFactor folded(Contribution contribution) {
+        KroneckerFactor before = before(contribution);
+        try {
+            return before.fold(contribution.sums(), contribution.statistics().getForgetting());
+        } catch (ArithmeticException e) {
+            throw contribution.notFolded(e);
+        }
+    }
+
+    /** The factor that a contribution continues. */
+    private KroneckerFactor before(Contribution contribution) {
         KroneckerFactor before;
         if (record == null) {
             Block block = contribution.blocks().get(0);
@@ -95,11 +138,7 @@ public final class FactorState {
             before = FactorRecords.factor(record, contribution.rank());
             requireContinued(contribution, before);
         }
-        try {
-            return before.fold(contribution.sums(), contribution.statistics().getForgetting());
-        } catch (ArithmeticException e) {
-            throw contribution.notFolded(e);
-        }
+        return before;
     }
 
     /** A run may come again, but not with fewer columns than are kept already: they would have to be dropped. */

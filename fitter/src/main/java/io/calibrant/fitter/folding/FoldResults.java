@@ -29,8 +29,9 @@ import java.util.List;
  *
  * @param state the whole state, under the first of its blocks
  * @param blocks one result for each block
+ * @param heldOutFolded whether the statistics that waited for the end of the pass are in it now, see {@link HeldOut}
  */
-public record FoldResults(Factor state, List<FoldResult> blocks) {
+public record FoldResults(Factor state, List<FoldResult> blocks, boolean heldOutFolded) {
     /** Above this dimension the eigenvalues of a full sum are taken only when the factors go out. */
     private static final int CHEAP_SPECTRUM = 128;
 
@@ -153,10 +154,15 @@ public record FoldResults(Factor state, List<FoldResult> blocks) {
                 update.setWaitsFor(waitsFor);
                 results.add(new FoldResult(update, withSpectrum, due ? each : null));
             }
-            return new FoldResults(state, results);
+            return new FoldResults(state, results, false);
         } catch (ArithmeticException e) {
             throw contribution.refused("it would make the factors unusable: " + e.getMessage());
         }
+    }
+
+    /** The same, with the statistics in it that waited for the end of the pass. */
+    FoldResults ended() {
+        return new FoldResults(state, blocks, true);
     }
 
     /** Size of the record of a state; exact only where a limit is so near that it matters. */

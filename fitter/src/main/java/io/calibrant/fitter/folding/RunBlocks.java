@@ -4,6 +4,7 @@ import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -14,7 +15,7 @@ import java.util.Set;
  * A run with its blocks by name.
  *
  * @param run as it stands on topic runs
- * @param blocks its blocks by name
+ * @param blocks its blocks and its inputs by name
  * @param fault why nothing can be folded of it; null where it can
  */
 public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
@@ -24,7 +25,7 @@ public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
     /** Those of a run. */
     public static RunBlocks of(Run run) {
         Map<String, Block> blocks = new HashMap<>();
-        run.getBlocks().forEach(block -> blocks.put(block.getName(), block));
+        all(run).forEach(block -> blocks.put(block.getName(), block));
         return new RunBlocks(run, blocks, fault(run));
     }
 
@@ -33,7 +34,7 @@ public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
             return Require.message("rank", run.getRank(), "1 or more, or none");
         }
         Set<String> names = new HashSet<>();
-        for (Block block : run.getBlocks()) {
+        for (Block block : all(run)) {
             String name = block.getName();
             if (name.isEmpty() || name.length() > MOST_NAME || name.indexOf('/') >= 0) {
                 return "the name of a block must be 1 to " + MOST_NAME + " characters without '/', got " + name.length()
@@ -49,7 +50,21 @@ public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
                         "1 or more");
             }
         }
+        for (Block input : run.getInputs()) {
+            if (input.getOutputs() != 1 || input.getLargeSide() != Side.INPUT) {
+                return Require.message(
+                        "outputs and large side of input " + input.getName(),
+                        input.getOutputs() + " and " + input.getLargeSide(),
+                        "1 and INPUT");
+            }
+        }
         return null;
+    }
+
+    private static List<Block> all(Run run) {
+        List<Block> all = new ArrayList<>(run.getBlocks());
+        all.addAll(run.getInputs());
+        return all;
     }
 
     /** The dimension d of a block's large side. */
@@ -65,5 +80,10 @@ public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
     /** The block names in the run's order. */
     public List<String> order() {
         return run.getBlocks().stream().map(Block::getName).toList();
+    }
+
+    /** The names of the inputs that familiarity rests on, in the run's order. */
+    public List<String> inputs() {
+        return run.getInputs().stream().map(Block::getName).toList();
     }
 }

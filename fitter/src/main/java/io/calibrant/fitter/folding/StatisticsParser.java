@@ -24,6 +24,9 @@ public final class StatisticsParser {
     /** A record of more batches than this is a mistake: it would fill the memory before it fails. */
     private static final int MOST_BATCHES = 65_536;
 
+    /** Columns kept of an input where the run's blocks are kept in full. */
+    private static final int INPUT_RANK = 10;
+
     /** No count is smaller: others are divided by it. */
     private static final double LEAST_COUNT = 1e-9;
 
@@ -72,13 +75,25 @@ public final class StatisticsParser {
             throw bad(value, "it is of an earlier run of this name, which was deleted");
         }
         List<Block> blocks = blocks(value, run);
-        Integer rank = settings.selection().rankOf(run.run());
+        boolean input = run.inputs().contains(value.getBlock());
+        Integer rank = input
+                ? inputRank(settings.selection().rankOf(run.run()))
+                : settings.selection().rankOf(run.run());
         BatchSums sums = sums(value, blocks.get(0), rank);
         List<double[]> smalls = new ArrayList<>();
         for (int i = 1; i < blocks.size(); i++) {
             smalls.add(small(value, value.getShared().get(i - 1), blocks.get(i)));
         }
-        return new Contribution(value, blocks, rank, sums, smalls);
+        boolean heldOut = input && HeldOut.takes(value);
+        if (heldOut) {
+            HeldOut.check(value);
+        }
+        return new Contribution(value, blocks, rank, sums, smalls, input, heldOut);
+    }
+
+    /** No input is kept in full: its fold would need as many questions as the model is wide. */
+    private static Integer inputRank(Integer rank) {
+        return rank == null ? (Integer) INPUT_RANK : rank;
     }
 
     /** Checks key and value against each other, and the numbers that need no run. */
@@ -172,6 +187,11 @@ public final class StatisticsParser {
             Block block = block(value, run, shared.getBlock());
             if (blocks.contains(block)) {
                 throw bad(value, "block " + block.getName() + " shares the input with itself");
+            }
+            for (Block each : List.of(first, block)) {
+                if (run.inputs().contains(each.getName())) {
+                    throw bad(value, "input " + each.getName() + " shares its rows, which no block reads");
+                }
             }
             for (Block each : List.of(first, block)) {
                 if (each.getLargeSide() != Side.INPUT) {

@@ -4,7 +4,8 @@
  *
  * <p>No Kafka: every function here depends on its arguments alone.
  *
- * <p>May depend on: {@code io.calibrant.fitter.linalg}, {@code io.calibrant.fitter.records},
- * {@code io.calibrant.fitter.settings}, {@code io.calibrant.schemas}, {@code org.apache.avro.message}.
+ * <p>May depend on: {@code io.calibrant.fitter.familiarity}, {@code io.calibrant.fitter.linalg},
+ * {@code io.calibrant.fitter.records}, {@code io.calibrant.fitter.settings}, {@code io.calibrant.schemas},
+ * {@code org.apache.avro.message}.
  */
 package io.calibrant.fitter.folding;

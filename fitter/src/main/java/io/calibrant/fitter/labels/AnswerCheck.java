@@ -132,11 +132,19 @@ public final class AnswerCheck {
         if (value.getTemperatureProbabilities() != null) {
             distribution(value, "temperatureProbabilities", value.getTemperatureProbabilities());
         }
+        finite(value, "familiarity", value.getFamiliarity());
+        finite(value, "familiarityP", value.getFamiliarityP());
         if (value.getPurpose() != Purpose.ANSWER) {
             contrasts(value, labels.size());
         }
         if (value.getPurpose() == Purpose.NOISE && !restsOnAllBlocks(value)) {
             throw bad(value, "tier is " + value.getTier() + ", expected all of an answer for the noise of a logit");
+        }
+    }
+
+    private static void finite(Answer answer, String what, Double value) {
+        if (value != null && !Double.isFinite(value)) {
+            throw bad(answer, what + " is " + value + ", expected a finite number");
         }
     }
 

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.labels;
 
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.metrics.MetricSums;
 import io.calibrant.fitter.monitoring.CalibrationEvidence;
@@ -25,6 +26,7 @@ import org.apache.avro.io.BinaryEncoder;
  * @param mean contrast means; null unless it is an answer for validation
  * @param covariance of the contrasts, row-major; null unless it is one for validation that rests on all blocks
  * @param text digest of the question's text; null where it is not known
+ * @param familiarity the question's score, of an answer for validation or of an unfamiliar question; else null
  */
 public record AnswerSummary(
         String runId,
@@ -38,7 +40,8 @@ public record AnswerSummary(
         List<Double> served,
         List<Double> mean,
         List<Double> covariance,
-        String text) {
+        String text,
+        Double familiarity) {
     /**
      * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T;
      * its covariance and what was served are its own, so nothing else of it counts.
@@ -60,7 +63,8 @@ public record AnswerSummary(
                 given.served,
                 given.mean,
                 null,
-                given.text);
+                given.text,
+                null);
     }
 
     public static AnswerSummary of(Answer answer, long timestamp, long window) {
@@ -79,7 +83,12 @@ public record AnswerSummary(
                 answer.getProbabilities(),
                 forValidation ? answer.getContrastMean() : null,
                 forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null,
-                answer.getTextDigest());
+                answer.getTextDigest(),
+                forValidation || isUnfamiliar(answer) ? answer.getFamiliarity() : null);
+    }
+
+    private static boolean isUnfamiliar(Answer answer) {
+        return answer.getFamiliarityP() != null && answer.getFamiliarityP() <= ScoreCalibration.UNFAMILIAR;
     }
 
     /**
@@ -101,10 +110,11 @@ public record AnswerSummary(
                         served,
                         before.mean,
                         before.covariance,
-                        text);
+                        text,
+                        before.familiarity);
     }
 
-    AnswerSummary withText(String digest) {
+    AnswerSummary withTextAndFamiliarity(String digest, Double score) {
         return new AnswerSummary(
                 runId,
                 checkpoint,
@@ -117,7 +127,8 @@ public record AnswerSummary(
                 served,
                 mean,
                 covariance,
-                digest);
+                digest,
+                score);
     }
 
     /** When the window is past that it is counted in, milliseconds. */
@@ -184,16 +195,23 @@ public record AnswerSummary(
 
     /** What it contributes to the calibration with a label; without one its covariance; null for nothing. */
     CalibrationAnswer calibrationAnswer(String label, long labelled) {
-        int index = label == null || mean == null ? -1 : labels.indexOf(label);
-        if (index >= 0) {
-            return new CalibrationAnswer(version, index, mean, covariance, Math.max(timestamp, labelled));
+        int index = label == null ? -1 : labels.indexOf(label);
+        long later = Math.max(timestamp, labelled);
+        if (mean == null) {
+            return index < 0 || familiarity == null
+                    ? null
+                    : CalibrationAnswer.forFamiliarity(version, familiarity, later);
         }
-        return mean == null || covariance == null
+        if (index >= 0) {
+            return new CalibrationAnswer(version, index, mean, covariance, later, familiarity);
+        }
+        return covariance == null
                 ? null
-                : new CalibrationAnswer(version, CalibrationAnswer.UNLABELLED, mean, covariance, timestamp);
+                : new CalibrationAnswer(
+                        version, CalibrationAnswer.UNLABELLED, mean, covariance, timestamp, familiarity);
     }
 
-    /** But for its text, which an earlier version did not have. */
+    /** But for its text and its familiarity, which earlier versions did not have. */
     static void write(AnswerSummary answer, BinaryEncoder out) throws IOException {
         out.writeString(answer.runId);
         out.writeString(answer.checkpoint);
@@ -221,6 +239,7 @@ public record AnswerSummary(
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
+                null,
                 null);
     }
 }

@@ -28,7 +28,10 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
     public static final Serde<QuestionState> SERDE = BinaryForm.serde(QuestionState::write, QuestionState::read);
 
     /** What an earlier version wrote begins with a truth value, which reads as 0 or -1. */
-    private static final int FORM = 2;
+    private static final int FORM = 3;
+
+    /** The form of an earlier version, in which answers had no familiarity. */
+    private static final int UNSCORED = 2;
 
     public QuestionState {
         labels = List.copyOf(labels);
@@ -171,16 +174,19 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
         for (AnswerSummary answer : question.answers) {
             AnswerSummary.write(answer, out);
             BinaryForm.optional(answer.text(), out);
+            BinaryForm.doubles(answer.familiarity() == null ? null : List.of(answer.familiarity()), out);
         }
         out.writeLong(question.otherTexts);
     }
 
     private static QuestionState read(BinaryDecoder in) throws IOException {
         int form = in.readInt();
-        return form == FORM ? read(in, in.readInt()) : readEarlier(in, form != 0);
+        return form == FORM || form == UNSCORED
+                ? read(in, in.readInt(), form == FORM)
+                : readEarlier(in, form != 0);
     }
 
-    private static QuestionState read(BinaryDecoder in, int count) throws IOException {
+    private static QuestionState read(BinaryDecoder in, int count, boolean scored) throws IOException {
         List<LabelState> labels = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             labels.add(LabelState.read(in));
@@ -188,7 +194,10 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
         int answered = in.readInt();
         List<AnswerSummary> answers = new ArrayList<>();
         for (int i = 0; i < answered; i++) {
-            answers.add(AnswerSummary.read(in).withText(BinaryForm.optional(in)));
+            AnswerSummary answer = AnswerSummary.read(in);
+            String text = BinaryForm.optional(in);
+            List<Double> familiarity = scored ? BinaryForm.doubles(in) : null;
+            answers.add(answer.withTextAndFamiliarity(text, familiarity == null ? null : familiarity.get(0)));
         }
         return new QuestionState(labels, answers, in.readLong());
     }

@@ -5,9 +5,9 @@
  *
  * <p>Of Kafka only its {@code Serde} is used, and its exception of what cannot be read.
  *
- * <p>May depend on: {@code io.calibrant.fitter.calibration}, {@code io.calibrant.fitter.linalg},
- * {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics}, {@code io.calibrant.fitter.monitoring},
- * {@code io.calibrant.fitter.records}, {@code io.calibrant.schemas}, {@code org.apache.avro.io},
- * {@code org.apache.kafka.common.errors}, {@code org.apache.kafka.common.serialization}.
+ * <p>May depend on: {@code io.calibrant.fitter.calibration}, {@code io.calibrant.fitter.familiarity},
+ * {@code io.calibrant.fitter.linalg}, {@code io.calibrant.fitter.link}, {@code io.calibrant.fitter.metrics},
+ * {@code io.calibrant.fitter.monitoring}, {@code io.calibrant.fitter.records}, {@code io.calibrant.schemas},
+ * {@code org.apache.avro.io}, {@code org.apache.kafka.common.errors}, {@code org.apache.kafka.common.serialization}.
  */
 package io.calibrant.fitter.labels;

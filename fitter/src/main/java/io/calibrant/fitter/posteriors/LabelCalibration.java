@@ -8,12 +8,15 @@ import io.calibrant.fitter.calibration.LogitNoise;
 import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.schemas.avro.CalibrationMember;
+import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.TierMembers;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.Set;
@@ -28,6 +31,9 @@ import java.util.stream.IntStream;
  */
 public final class LabelCalibration {
     private static final double ROUNDING = 1e-9;
+
+    /** A posterior holds so many scores of validation questions at most, and of others that were unfamiliar. */
+    private static final int MOST_SCORES = 2000;
 
     private final PriorObjective objective;
     private final PosteriorFactory factory;
@@ -87,9 +93,16 @@ public final class LabelCalibration {
      * rest on all blocks, only these do; where none does there is no covariance to scale, and temperature is alone.
      *
      * <p>Answers without a label count for the noise of a logit, v: those for validation, and where these are too few
-     * with them those for the noise.
+     * with them those for the noise. Familiarity is ranked among the scores of validation questions, whether their label
+     * is known or not, and of labelled questions that were unfamiliar.
      */
     public Posterior of(CalibrationSet set) {
+        Posterior calibrated = calibrated(set);
+        calibrated.setFamiliarity(familiarity(calibrated, set));
+        return calibrated;
+    }
+
+    private Posterior calibrated(CalibrationSet set) {
         Double scale = PosteriorMembers.labelFreeScale(set.spectra());
         PriorCalibration.Found found = objective == PriorObjective.VALIDATION ? priors.of(set) : null;
         if (found != null) {
@@ -206,6 +219,26 @@ public final class LabelCalibration {
                 .orElse(null);
     }
 
+    /** With the scores of the questions whose answers were made with the factors of the base. */
+    private static FamiliarityBasis familiarity(Posterior calibrated, CalibrationSet set) {
+        List<Double> validation = new ArrayList<>();
+        List<Double> checked = new ArrayList<>();
+        set.answers().entrySet().stream()
+                .filter(each -> each.getValue().familiarity() != null
+                        && each.getValue().version() >= set.base().getVersion())
+                .sorted(Comparator.<Map.Entry<String, CalibrationAnswer>>comparingInt(
+                                each -> each.getKey().hashCode())
+                        .thenComparing(Map.Entry::getKey))
+                .map(Map.Entry::getValue)
+                .forEach(answer -> (answer.isForFamiliarity() ? checked : validation).add(answer.familiarity()));
+        return FamiliarityFactory.with(calibrated.getFamiliarity(), most(validation), most(checked));
+    }
+
+    /** As many as a posterior holds. */
+    private static List<Double> most(List<Double> scores) {
+        return scores.subList(0, Math.min(scores.size(), MOST_SCORES));
+    }
+
     /** A posterior as it was before its calibration. */
     public static Posterior uncalibrated(Posterior calibrated) {
         return PosteriorMembers.withoutLabels(
@@ -215,6 +248,7 @@ public final class LabelCalibration {
                 .setVarianceTemperature(null)
                 .setVarianceScale(null)
                 .setVarianceNll(null)
+                .setFamiliarity(FamiliarityFactory.with(calibrated.getFamiliarity(), List.of(), List.of()))
                 .build();
     }
 
@@ -233,7 +267,8 @@ public final class LabelCalibration {
                 && near(one.getLabelFreeScale(), other.getLabelFreeScale())
                 && near(one.getLogitVariance(), other.getLogitVariance())
                 && sameTiers(one.getTiers(), other.getTiers())
-                && Objects.equals(one.getSelective(), other.getSelective());
+                && Objects.equals(one.getSelective(), other.getSelective())
+                && Objects.equals(one.getFamiliarity(), other.getFamiliarity());
         return same && samePrior(one, other);
     }
 

@@ -35,11 +35,11 @@ public final class PosteriorFactory {
      * come are extrapolated to the run's N training questions (method.md section 3).
      *
      * @param updates the latest of every block, in the run's order
+     * @param inputs the latest of every input, in the run's order; none where the run has none
      * @throws RuntimeException if they make none that can serve
      */
-    public Posterior posterior(Run run, List<FactorUpdate> updates, long version) {
-        boolean complete = updates.stream()
-                .allMatch(u -> u.getBatchesExpected() != null && u.getBatches() == u.getBatchesExpected());
+    public Posterior posterior(Run run, List<FactorUpdate> updates, List<FactorUpdate> inputs, long version) {
+        boolean complete = isComplete(updates);
         List<BlockSpectrum> spectra = new ArrayList<>();
         double kept = 0;
         double traces = 0;
@@ -75,9 +75,9 @@ public final class PosteriorFactory {
                 .setFit(first.getFit())
                 .setVersion(version)
                 .setState(
-                        complete
+                        complete && isComplete(inputs)
                                 ? PosteriorState.COMPLETE
-                                : ended(updates) ? PosteriorState.PARTIAL : PosteriorState.LIVE)
+                                : ended(updates) && ended(inputs) ? PosteriorState.PARTIAL : PosteriorState.LIVE)
                 .setBatches(batches)
                 .setBatchesExpected(first.getBatchesExpected())
                 .setWaitsFor(List.copyOf(waitsFor))
@@ -90,9 +90,15 @@ public final class PosteriorFactory {
                 .setEffectiveParameters(optimum.effectiveParameters())
                 .setParameters(parameters)
                 .setCapturedEnergy(traces > 0 ? kept / traces : 1)
+                .setFamiliarity(FamiliarityFactory.of(inputs))
                 .setTimestamp(latest);
         LabelFree labelFree = new LabelFree(PosteriorMembers.labelFreeScale(updates), null);
         return usable(PosteriorMembers.withoutLabels(posterior, labelFree, 0).build());
+    }
+
+    private static boolean isComplete(List<FactorUpdate> updates) {
+        return updates.stream()
+                .allMatch(u -> u.getBatchesExpected() != null && u.getBatches() == u.getBatchesExpected());
     }
 
     /**

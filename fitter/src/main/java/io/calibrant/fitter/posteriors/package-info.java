@@ -5,8 +5,8 @@
  * <p>No Kafka: every function here depends on its arguments alone.
  *
  * <p>May depend on: {@code io.calibrant.fitter.calibration}, {@code io.calibrant.fitter.evidence},
- * {@code io.calibrant.fitter.labels}, {@code io.calibrant.fitter.linalg}, {@code io.calibrant.fitter.metrics},
- * {@code io.calibrant.fitter.records}, {@code io.calibrant.fitter.selective}, {@code io.calibrant.fitter.settings},
- * {@code io.calibrant.schemas}.
+ * {@code io.calibrant.fitter.familiarity}, {@code io.calibrant.fitter.labels}, {@code io.calibrant.fitter.linalg},
+ * {@code io.calibrant.fitter.metrics}, {@code io.calibrant.fitter.records}, {@code io.calibrant.fitter.selective},
+ * {@code io.calibrant.fitter.settings}, {@code io.calibrant.schemas}.
  */
 package io.calibrant.fitter.posteriors;

@@ -4,6 +4,7 @@ import io.calibrant.fitter.folding.Contribution;
 import io.calibrant.fitter.folding.FactorState;
 import io.calibrant.fitter.folding.FoldResult;
 import io.calibrant.fitter.folding.FoldResults;
+import io.calibrant.fitter.folding.HeldOut;
 import io.calibrant.fitter.folding.StatisticsParser;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.schemas.Keys;
@@ -11,15 +12,20 @@ import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Factor;
 import io.calibrant.schemas.avro.Statistics;
 import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,9 +79,18 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         Contribution contribution = parser.parse(record.key(), value, record.timestamp(), runs::find);
         String key = key(contribution, contribution.block());
         Optional<FoldResults> folded = new FactorState(settings, factors.get(key), recordBytes)
-                .fold(contribution, block -> factors.get(key(contribution, block)) != null, record.timestamp());
+                .fold(
+                        contribution,
+                        block -> factors.get(key(contribution, block)) != null,
+                        () -> heldOut(key).stream().map(waiting -> waiting.value).toList(),
+                        record.timestamp());
         if (folded.isEmpty()) {
             return;
+        }
+        if (folded.get().heldOutFolded()) {
+            heldOut(key).forEach(waiting -> factors.delete(waiting.key));
+        } else if (contribution.isHeldOut()) {
+            factors.put(contribution.waitingKey(key), contribution.waiting(settings.fit()));
         }
         factors.put(key, folded.get().state());
         commits.processed(record.timestamp());
@@ -84,6 +99,16 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
             String block = key(contribution, result.update().getBlock());
             context.forward(new Record<>(block, result, record.timestamp(), new RecordHeaders()));
         }
+    }
+
+    /** What waits for the end of the pass of an input. */
+    private List<KeyValue<String, Factor>> heldOut(String state) {
+        List<KeyValue<String, Factor>> waiting = new ArrayList<>();
+        try (StringSerializer keys = new StringSerializer();
+                KeyValueIterator<String, Factor> all = factors.prefixScan(HeldOut.prefix(state), keys)) {
+            all.forEachRemaining(waiting::add);
+        }
+        return waiting;
     }
 
     private String key(Contribution of, String block) {

@@ -8,10 +8,12 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -95,6 +97,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             return factory.posterior(
                     progress.run.run(),
                     progress.run.order().stream().map(progress.blocks::get).toList(),
+                    progress.run.inputs().stream().map(progress.blocks::get).toList(),
                     version);
         } catch (KafkaException e) {
             throw e;
@@ -117,7 +120,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
         if (known == null || known.run != run) {
             Posterior last = posteriors.get(key);
             known = new BlockProgress(run);
-            for (String block : run.order()) {
+            for (String block : known.names) {
                 FactorUpdate update = spectra.get(key + '/' + block);
                 if (update != null) {
                     known.blocks.put(block, update);
@@ -139,6 +142,10 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
      */
     private final class BlockProgress {
         final RunBlocks run;
+
+        /** Of its blocks and its inputs. */
+        final List<String> names;
+
         final Map<String, FactorUpdate> blocks = new HashMap<>();
 
         /** Blocks with no more batches than at the last posterior, of those that will get more. */
@@ -149,7 +156,9 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
 
         BlockProgress(RunBlocks run) {
             this.run = run;
-            behind = new HashSet<>(run.order());
+            names = new ArrayList<>(run.order());
+            names.addAll(run.inputs());
+            behind = new HashSet<>(names);
         }
 
         void add(FactorUpdate update) {
@@ -172,12 +181,17 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             if (last != null) {
                 last.getBlocks().forEach(block -> standsOn.put(block.getBlock(), block.getBatches()));
             }
+            if (last != null && last.getFamiliarity() != null) {
+                last.getFamiliarity()
+                        .getInputs()
+                        .forEach(input -> standsOn.put(input.getBlock(), input.getBatches()));
+            }
             made(standsOn);
         }
 
         private void made(Map<String, Long> standsOn) {
             batches = Long.MAX_VALUE;
-            for (String block : run.order()) {
+            for (String block : names) {
                 FactorUpdate update = blocks.get(block);
                 long had = standsOn.getOrDefault(block, 0L);
                 if (update == null || !factory.hasAll(update, had)) {
@@ -186,7 +200,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             }
             boolean all = batches == Long.MAX_VALUE; // only what was not expected can come now
             behind.clear();
-            for (String block : run.order()) {
+            for (String block : names) {
                 FactorUpdate update = blocks.get(block);
                 if (all
                         || update == null

@@ -12,7 +12,10 @@ public final class StoreNames {
     /** Topic runs as a global table: run id to the record's bytes. */
     static final String RUNS = "runs";
 
-    /** Factors of a block, by run, checkpoint, block and fit. */
+    /**
+     * Factors of a block, by run, checkpoint, block and fit; beside those of an input, until its pass is complete, the
+     * rows that are held out of it, by batch.
+     */
     static final String FACTORS = "factors";
 
     /** The latest spectra of a block, by run, checkpoint, fit and block. */

@@ -137,7 +137,7 @@ class StatisticsParserTest {
     @Test
     void shouldFoldAContributionOnceAndRefuseWhatDoesNotContinue() {
         FoldResults first = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
-                .fold(parse(statistic()), StatisticsParserTest::hasNone, 7)
+                .fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 7)
                 .orElseThrow();
         assertThat(first.state().getBatches()).isEqualTo(1);
         assertThat(first.state().getFoldedBelow()).isEqualTo(1);
@@ -149,23 +149,23 @@ class StatisticsParserTest {
         });
 
         FactorState state = new FactorState(settings, first.state(), Topics.MAX_RECORD_BYTES);
-        assertThat(state.fold(parse(statistic()), StatisticsParserTest::hasNone, 8))
+        assertThat(state.fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 8))
                 .isEmpty();
         assertThatThrownBy(() ->
-                        state.fold(parse(statistic(value -> value.setBatches(2))), StatisticsParserTest::hasNone, 8))
+                        state.fold(parse(statistic(value -> value.setBatches(2))), StatisticsParserTest::hasNone, List::of, 8))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("1 of its 2 batches are folded already");
         Statistics longer = statistic(value -> {
             value.setBatch(1);
             value.setBatchesExpected(9L);
         });
-        assertThatThrownBy(() -> state.fold(parse(longer), StatisticsParserTest::hasNone, 8))
+        assertThatThrownBy(() -> state.fold(parse(longer), StatisticsParserTest::hasNone, List::of, 8))
                 .hasMessageContaining("batchesExpected 9, earlier batches of the pass said 4");
         Statistics infinite = statistic(value -> {
             value.setBatch(1);
             value.setRows(Tensors.of(new double[] {1, Double.POSITIVE_INFINITY, 3}, 1, D));
         });
-        assertThatThrownBy(() -> state.fold(parse(infinite), StatisticsParserTest::hasNone, 8))
+        assertThatThrownBy(() -> state.fold(parse(infinite), StatisticsParserTest::hasNone, List::of, 8))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("rows holds Infinity at index 1");
 
@@ -175,6 +175,7 @@ class StatisticsParserTest {
                             value.setBatches(3);
                         })),
                         StatisticsParserTest::hasNone,
+                        List::of,
                         6)
                 .orElseThrow();
         assertThat(all.state().getBatches()).isEqualTo(4);
@@ -184,10 +185,10 @@ class StatisticsParserTest {
 
     @Test
     void shouldRefuseFactorsThatTheTopicsOfTheFitDoNotTake() {
-        assertThat(new FactorState(settings, null, 1_000).fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
+        assertThat(new FactorState(settings, null, 1_000).fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
                 .isPresent();
         assertThatThrownBy(() ->
-                        new FactorState(settings, null, 300).fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
+                        new FactorState(settings, null, 300).fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("more than the 300 that the topics of the fit take of a record");
     }
@@ -195,7 +196,7 @@ class StatisticsParserTest {
     @Test
     void shouldRefuseWhatLeavesMoreGapsThanAPassCanHave() {
         Factor before = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
-                .fold(parse(statistic(value -> value.setBatchesExpected(null))), StatisticsParserTest::hasNone, 0)
+                .fold(parse(statistic(value -> value.setBatchesExpected(null))), StatisticsParserTest::hasNone, List::of, 0)
                 .orElseThrow()
                 .state();
         List<BatchSequence> sequences = new ArrayList<>();
@@ -210,6 +211,7 @@ class StatisticsParserTest {
                                     value.setBatch(1_000_000);
                                 })),
                                 StatisticsParserTest::hasNone,
+                                List::of,
                                 0))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("leave more than 4096 gaps");
@@ -220,7 +222,7 @@ class StatisticsParserTest {
         Statistics shared = statistic(value ->
                 value.setShared(List.of(new SharedInput("b", Tensors.of(new double[] {2, 0, 0, 1}, 2, 2), 4d, null))));
         FoldResults results = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
-                .fold(parse(shared), StatisticsParserTest::hasNone, 0)
+                .fold(parse(shared), StatisticsParserTest::hasNone, List::of, 0)
                 .orElseThrow();
         assertThat(results.state().getShared()).singleElement().returns("b", SharedInput::getBlock);
         assertThat(results.blocks())
@@ -229,10 +231,10 @@ class StatisticsParserTest {
         assertThat(results.blocks().get(1).update().getSmallSpectrum()).containsExactly(2d, 1d);
 
         assertThatThrownBy(() -> new FactorState(settings, results.state(), Topics.MAX_RECORD_BYTES)
-                        .fold(parse(statistic()), StatisticsParserTest::hasNone, 0))
+                        .fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
                 .hasMessageContaining("it shares its input with [], earlier batches with [b]");
         assertThatThrownBy(() ->
-                        new FactorState(settings, null, Topics.MAX_RECORD_BYTES).fold(parse(shared), "b"::equals, 0))
+                        new FactorState(settings, null, Topics.MAX_RECORD_BYTES).fold(parse(shared), "b"::equals, List::of, 0))
                 .hasMessageContaining("it holds block b, of which earlier batches came alone");
     }
 }

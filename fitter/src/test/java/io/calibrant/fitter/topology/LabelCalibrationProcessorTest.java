@@ -353,7 +353,7 @@ class LabelCalibrationProcessorTest {
             for (String id : List.of("bad/1", "bad/2")) {
                 driver.putLabelledAnswer(
                         Pass.RUN + '/' + Pass.CHECKPOINT + "/default/" + id,
-                        new CalibrationAnswer(COMPLETE, 0, List.of(1.0, 2.0, 3.0), indefinite, 2000));
+                        new CalibrationAnswer(COMPLETE, 0, List.of(1.0, 2.0, 3.0), indefinite, 2000, null));
             }
             sendAll(driver, QUESTIONS);
             driver.look(4);

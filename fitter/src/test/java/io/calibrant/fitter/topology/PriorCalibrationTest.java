@@ -174,7 +174,7 @@ class PriorCalibrationTest {
             LabelCalibration evidenceOnly = new LabelCalibration(
                     PriorObjective.EVIDENCE, new PosteriorFactory(Driver.settings(PriorObjective.EVIDENCE)));
             CalibrationAnswer atThatPrior = new CalibrationAnswer(
-                    chosen.getVersion(), 0, List.of(1.0, 0.0, 0.0), Collections.nCopies(9, 0.0), 2000);
+                    chosen.getVersion(), 0, List.of(1.0, 0.0, 0.0), Collections.nCopies(9, 0.0), 2000, null);
             Posterior back = evidenceOnly.of(new CalibrationSet(
                     LabelCalibration.uncalibrated(chosen), Map.of("q", atThatPrior), spectra, Map.of()));
             assertThat(LabelCalibration.samePrior(back, base)).isTrue();

@@ -122,7 +122,7 @@ record FitterLoad(int layers, int width, int batches) {
                 publisher.statistics(
                         checkpoint,
                         new BatchRange(batch, 1, (long) batches),
-                        new CurvatureSum(blocks, QUESTIONS, -QUESTIONS * 0.5, 1, 1));
+                        new CurvatureSum(blocks, List.of(), QUESTIONS, -QUESTIONS * 0.5, 1, 1));
             }
         }
     }

@@ -166,7 +166,7 @@ public final class StatisticsBytes {
     private CurvatureSum folded(List<LinearShape> linears, boolean shared, int batches, NDManager manager) {
         CurvatureFold fold = new CurvatureFold(batches, 1, RANK, "bench", manager);
         for (int batch = 0; batch < batches; batch++) {
-            Optional<CurvatureSum> sum = fold.add(batch, new BatchCurvature(batch(linears, shared), BATCH, -1, 1));
+            Optional<CurvatureSum> sum = fold.add(batch, new BatchCurvature(batch(linears, shared), inputs(linears), BATCH, -1, 1));
             if (sum.isPresent()) {
                 return sum.get();
             }
@@ -192,6 +192,17 @@ public final class StatisticsBytes {
         return blocks;
     }
 
+    /** What the attention maps of a layer read at the last token; none of the head. */
+    private List<BlockStatistics> inputs(List<LinearShape> linears) {
+        LinearShape first = linears.get(0);
+        return ModelConfig.isHead(first.path())
+                ? List.of()
+                : List.of(BlockStatistics.ofInput(
+                        ModelConfig.lastInput(ModelConfig.layerOf(first.path())),
+                        rows(BATCH, first.inputs()),
+                        BATCH));
+    }
+
     private FactorRows rows(int count, int width) {
         float[] values = drawn.computeIfAbsent(count * width, StatisticsBytes::normal);
         return new FactorRows(values, count, width, count * width);
@@ -215,9 +226,14 @@ public final class StatisticsBytes {
         List<BlockStatistics> blocks = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             BlockStatistics block = layer.blocks().get(i);
-            blocks.add(new BlockStatistics(names.get(i), block.rows(), block.small(), block.smallWidth(), block.n()));
+            blocks.add(block.under(names.get(i)));
         }
-        return new CurvatureSum(blocks, layer.examples(), layer.logLikelihood(), layer.batches(), layer.forgetting());
+        List<BlockStatistics> inputs = layer.inputs().stream()
+                .map(input -> input.under(ModelConfig.lastInput(
+                        ModelConfig.layerOf(linears.get(0).path()))))
+                .toList();
+        return new CurvatureSum(
+                blocks, inputs, layer.examples(), layer.logLikelihood(), layer.batches(), layer.forgetting());
     }
 
     private static ModelConfig shape(int vocabulary, int width, int layers, int heads, int keyValueHeads, int hidden) {

@@ -38,8 +38,8 @@ import picocli.CommandLine.Spec;
             "Temperature is fitted on the run's validation answers (train and validate ask these) where there"
                     + " are any, else cross-fitted on the questions themselves.",
             "Then differences to MAP with 95%% intervals (paired bootstrap), the coverage and size of conformal"
-                    + " sets calibrated on the validation answers, and what entropy, mutual information and novelty"
-                    + " are worth for telling wrong answers, and, with --unfamiliar, unfamiliar questions.",
+                    + " sets calibrated on the validation answers, and what entropy, mutual information, novelty and"
+                    + " familiarity are worth for telling wrong answers, and, with --unfamiliar, unfamiliar questions.",
             "Then the accuracy-coverage curve with its band, the area under the risk-coverage curve, and the thresholds"
                     + " above which answers may be accepted, by the labels of these questions: they have tuned"
                     + " nothing. Questions that were asked for validation, too, are left out of this."
@@ -75,7 +75,7 @@ final class EvaluateCommand implements Callable<Integer> {
             names = "--unfamiliar",
             paramLabel = "FILE",
             description = "Questions of another kind, answers not needed: asked as well, to see whether entropy, mutual"
-                    + " information and novelty tell them from the others.")
+                    + " information, novelty and familiarity tell them from the others.")
     private Path unfamiliar;
 
     @Option(

@@ -14,6 +14,7 @@ import io.calibrant.schemas.reading.BrokerWatch;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.answering.Unfamiliar;
 import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerSettings;
@@ -124,6 +125,15 @@ final class ScoreCommand implements Callable<Integer> {
     private String labelFree;
 
     @Option(
+            names = "--unfamiliar",
+            paramLabel = "MODE",
+            defaultValue = "soften",
+            description =
+                    "Probabilities of questions that are unlike the training questions: soften, towards even odds, the"
+                            + " most probable label stays; flag, left as they are. Default: ${DEFAULT-VALUE}.")
+    private String unfamiliar;
+
+    @Option(
             names = "--target-accuracy",
             paramLabel = "A",
             description =
@@ -210,6 +220,7 @@ final class ScoreCommand implements Callable<Integer> {
                         points,
                         Tier.of("--tier", tier),
                         LabelFreeServing.of("--label-free", labelFree),
+                        Unfamiliar.of("--unfamiliar", unfamiliar),
                         AnsweringSettings.target(targetAccuracy, confidence)),
                 new PollSettings(batchSize, Duration.ofMillis(lingerMillis), threads));
     }

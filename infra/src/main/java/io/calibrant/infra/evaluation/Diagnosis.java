@@ -26,6 +26,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /** Conformal sets, and how well the scores of an answer tell wrong from right and unfamiliar from familiar. Pure. */
 final class Diagnosis {
@@ -65,6 +66,9 @@ final class Diagnosis {
         List<Answer> familiar =
                 questions.stream().map(question -> answers.get(question.id())).toList();
         for (Score score : Score.values()) {
+            if (score == Score.FAMILIARITY && !areFamiliar(familiar, unfamiliar)) {
+                continue;
+            }
             if (!right.isEmpty() && !mistaken.isEmpty()) {
                 wrong.put(score, Auroc.of(values(score, mistaken), values(score, right)));
             }
@@ -82,6 +86,11 @@ final class Diagnosis {
                 strange,
                 unfamiliar.size(),
                 byClass);
+    }
+
+    /** Whether every answer says how familiar its question is. */
+    private static boolean areFamiliar(Collection<Answer> some, Collection<Answer> others) {
+        return Stream.concat(some.stream(), others.stream()).allMatch(answer -> answer.getFamiliarity() != null);
     }
 
     private static Map<Method, Diagnostics.Sets> sets(
@@ -190,6 +199,7 @@ final class Diagnosis {
                         link,
                         Comparison.array(answer.getContrastMean()),
                         Comparison.covariance(answer))
+                .softened(answer.getSoftened())
                 .probabilities();
     }
 
@@ -204,6 +214,7 @@ final class Diagnosis {
                     case ENTROPY -> answer.getEntropy();
                     case MUTUAL_INFORMATION -> answer.getMutualInformation();
                     case NOVELTY -> answer.getNovelty();
+                    case FAMILIARITY -> answer.getFamiliarity();
                 })
                 .toArray();
     }

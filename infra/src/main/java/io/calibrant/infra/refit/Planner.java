@@ -174,7 +174,7 @@ public final class Planner {
         List<Gap> gaps = new ArrayList<>();
         for (CheckpointScan checkpoint : scan.checkpoints.values()) {
             Map<BitSet, List<String>> alike = new LinkedHashMap<>();
-            for (Block block : run.getBlocks()) {
+            for (Block block : streamed(run)) {
                 BlockScan of = checkpoint.block(block.getName());
                 if (of.end() == 0 && scan.truncated) {
                     of.nothingLeft();
@@ -194,7 +194,7 @@ public final class Planner {
         Map<String, Long> missing = new TreeMap<>();
         for (CheckpointScan checkpoint : scan.checkpoints.values()) {
             long most = 0;
-            for (Block block : run.getBlocks()) {
+            for (Block block : streamed(run)) {
                 most = Math.max(
                         most,
                         checkpoint
@@ -206,6 +206,13 @@ public final class Planner {
             }
         }
         return missing;
+    }
+
+    /** All that statistics come of. */
+    private static List<Block> streamed(Run run) {
+        List<Block> all = new ArrayList<>(run.getBlocks());
+        all.addAll(run.getInputs());
+        return all;
     }
 
     /** One more than the last batch that is asked for. */

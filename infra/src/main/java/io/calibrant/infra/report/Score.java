@@ -9,7 +9,9 @@ public enum Score {
     /** The epistemic part of the entropy, nats. */
     MUTUAL_INFORMATION("mutualInformation", "mutual information"),
     /** The share of the prior predictive variance that training has not explained. */
-    NOVELTY("novelty", "novelty");
+    NOVELTY("novelty", "novelty"),
+    /** How far the question lies from the training questions; not in answers of a fit without it. */
+    FAMILIARITY("familiarity", "familiarity");
 
     private final String key;
     private final String title;

@@ -2,7 +2,6 @@ package io.calibrant.infra.topics;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
-import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.reading.TopicReader;
@@ -51,10 +50,10 @@ public final class FitRemoval {
                         connection.topics().posteriors(),
                         Keys.fit(each.getRunId(), each.getCheckpoint(), each.getFit()),
                         null)));
-                for (BlockPrecision block : each.getBlocks()) {
+                for (String block : blocks(each)) {
                     sent.add(producer.send(new ProducerRecord<>(
                             connection.topics().factors(),
-                            Keys.blockFit(each.getRunId(), each.getCheckpoint(), block.getBlock(), each.getFit()),
+                            Keys.blockFit(each.getRunId(), each.getCheckpoint(), block, each.getFit()),
                             null)));
                 }
             }
@@ -64,6 +63,16 @@ public final class FitRemoval {
             finish(producer, sent);
         }
         return measured.size();
+    }
+
+    /** Those that a posterior stands on, and the inputs of its familiarity. */
+    private static List<String> blocks(Posterior posterior) {
+        List<String> blocks = new ArrayList<>();
+        posterior.getBlocks().forEach(block -> blocks.add(block.getBlock()));
+        if (posterior.getFamiliarity() != null) {
+            posterior.getFamiliarity().getInputs().forEach(input -> blocks.add(input.getBlock()));
+        }
+        return blocks;
     }
 
     /**

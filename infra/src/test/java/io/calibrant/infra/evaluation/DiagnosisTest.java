@@ -98,6 +98,25 @@ class DiagnosisTest {
     }
 
     @Test
+    void shouldSayWhatFamiliarityTellsWhereEveryAnswerHasIt() {
+        asked("right", "A", 2, 0.2);
+        asked("wrong", "B", 1, 0.15);
+        Answer strange = answer("s", 3, 0.9);
+        Posterior evidence = posterior(Calibration.EVIDENCE, null, null, null);
+        answers.get("right").setFamiliarity(-0.5);
+        strange.setFamiliarity(0.5);
+        assertThat(diagnose(evidence, List.of(), List.of(strange)).unfamiliar())
+                .as("one answer is of a fit without it")
+                .containsKey(Score.NOVELTY)
+                .doesNotContainKey(Score.FAMILIARITY);
+
+        answers.get("wrong").setFamiliarity(1.5);
+        Diagnostics known = diagnose(evidence, List.of(), List.of(strange));
+        assertThat(known.unfamiliar().get(Score.FAMILIARITY)).isEqualTo(0.5);
+        assertThat(known.wrong().get(Score.FAMILIARITY)).isEqualTo(1);
+    }
+
+    @Test
     void shouldSayNothingOfWrongAnswersWhereAllAreRight() {
         asked("q", "A", 5, 0.1);
         Diagnostics known = diagnose(posterior(Calibration.EVIDENCE, null, null, null), List.of(), List.of());

@@ -1,10 +1,12 @@
 package io.calibrant.scorer.answering;
 
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.trainer.prompts.Choice;
@@ -21,12 +23,14 @@ public final class Answerer {
     private final Posterior posterior;
     private final Link link;
     private final LabelFreeServing labelFree;
+    private final Unfamiliar unfamiliar;
+    private final ScoreCalibration scores;
     private final Optional<TargetAccuracy> target;
     private final DecisionRule decisions;
 
-    /** Answers without decisions. */
+    /** Softens unfamiliar questions, and answers without decisions. */
     public Answerer(Posterior posterior, Link link, LabelFreeServing labelFree) {
-        this(posterior, link, labelFree, Optional.empty());
+        this(posterior, link, labelFree, Unfamiliar.SOFTEN, Optional.empty());
     }
 
     /**
@@ -35,20 +39,34 @@ public final class Answerer {
      * @param posterior whose calibration is served, and which answers name
      * @param link from the Gaussian over logits to probabilities
      * @param labelFree what serves where no label is known
+     * @param unfamiliar what becomes of the probabilities of unfamiliar questions
      * @param target that decisions are to keep; empty: answers carry none
      * @throws IllegalArgumentException if there is a target, and the posterior's counts of labelled answers are none
      */
-    public Answerer(Posterior posterior, Link link, LabelFreeServing labelFree, Optional<TargetAccuracy> target) {
+    public Answerer(
+            Posterior posterior,
+            Link link,
+            LabelFreeServing labelFree,
+            Unfamiliar unfamiliar,
+            Optional<TargetAccuracy> target) {
         this.posterior = posterior;
         this.link = link;
         this.labelFree = labelFree;
+        this.unfamiliar = unfamiliar;
         this.target = target;
         this.decisions = new DecisionRule(posterior, target);
+        FamiliarityBasis known = posterior.getFamiliarity();
+        scores = new ScoreCalibration(
+                known == null
+                        ? new double[0]
+                        : known.getScores().stream()
+                                .mapToDouble(Double::doubleValue)
+                                .toArray());
     }
 
     /** The same link and target with another posterior. */
     public Answerer with(Posterior other) {
-        return new Answerer(other, link, labelFree, target);
+        return new Answerer(other, link, labelFree, unfamiliar, target);
     }
 
     /**
@@ -109,11 +127,21 @@ public final class Answerer {
     private Answer answer(Tier tier, TokenizedQuestion question, Predictive predictive) {
         double[] mean = predictive.mean();
         double[][] covariance = predictive.covariance();
-        CalibratedPrediction served = CalibratedPrediction.of(posterior, tier, link, labelFree, mean, covariance);
+        Double familiarity = predictive.familiarity().isPresent()
+                ? (Double) predictive.familiarity().getAsDouble()
+                : null;
+        Double p = familiarity != null && scores.size() > 0 ? (Double) scores.pValue(familiarity) : null;
+        double softened = p != null && unfamiliar == Unfamiliar.SOFTEN ? scores.softening(familiarity) : 0;
+        CalibratedPrediction served =
+                CalibratedPrediction.of(posterior, tier, link, labelFree, mean, covariance)
+                        .softened(softened);
         finite("contrast mean", mean);
         finite("probability", served.probabilities());
         if (served.tempered() != null) {
             finite("probability at the temperature", served.tempered());
+        }
+        if (familiarity != null) {
+            finite("familiarity", familiarity);
         }
         finite("entropy", served.entropy(), served.mutualInformation(), predictive.novelty());
         return new Answer(
@@ -137,7 +165,10 @@ public final class Answerer {
                 tier.label(),
                 coverage(posterior),
                 text(question.question()).digest(),
-                decisions.decide(tier, served.probabilities(), false));
+                familiarity,
+                p,
+                softened,
+                decisions.decide(tier, served.probabilities(), p != null && p <= ScoreCalibration.UNFAMILIAR));
     }
 
     /** Whoever joins an answer with a label sees by it that both are of one text. */

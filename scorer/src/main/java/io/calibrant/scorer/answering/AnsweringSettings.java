@@ -16,13 +16,27 @@ import java.util.Optional;
  * @param tier for questions that name none; validation questions that name none are answered with all blocks, since the
  *     posterior needs their covariance
  * @param labelFree what serves where no label is known
+ * @param unfamiliar what becomes of the probabilities of a question that is unlike the training questions
  * @param target of the decisions that answers carry; empty: they carry none
  */
 public record AnsweringSettings(
-        LinkFunction link, int points, Tier tier, LabelFreeServing labelFree, Optional<TargetAccuracy> target) {
-    /** Unless told otherwise: Monte Carlo integration, all blocks, and an average where no label is known. */
+        LinkFunction link,
+        int points,
+        Tier tier,
+        LabelFreeServing labelFree,
+        Unfamiliar unfamiliar,
+        Optional<TargetAccuracy> target) {
+    /**
+     * Unless told otherwise: Monte Carlo integration, all blocks, an average where no label is known, and unfamiliar
+     * questions are softened.
+     */
     public static final AnsweringSettings DEFAULTS = new AnsweringSettings(
-            LinkFunction.MC, Link.DEFAULT_POINTS, Tier.ALL, LabelFreeServing.AVERAGE, Optional.empty());
+            LinkFunction.MC,
+            Link.DEFAULT_POINTS,
+            Tier.ALL,
+            LabelFreeServing.AVERAGE,
+            Unfamiliar.SOFTEN,
+            Optional.empty());
 
     /**
      * Checks the number of points.
@@ -34,6 +48,7 @@ public record AnsweringSettings(
         Objects.requireNonNull(labelFree, "labelFree");
         Objects.requireNonNull(link, "link");
         Objects.requireNonNull(target, "target");
+        Objects.requireNonNull(unfamiliar, "unfamiliar");
         Require.between("--points", points, 1, Link.MOST_POINTS);
     }
 
@@ -44,27 +59,32 @@ public record AnsweringSettings(
 
     /** The same settings with another link. */
     public AnsweringSettings withLink(LinkFunction value) {
-        return new AnsweringSettings(value, points, tier, labelFree, target);
+        return new AnsweringSettings(value, points, tier, labelFree, unfamiliar, target);
     }
 
     /** The same settings with another number of Sobol points. */
     public AnsweringSettings withPoints(int value) {
-        return new AnsweringSettings(link, value, tier, labelFree, target);
+        return new AnsweringSettings(link, value, tier, labelFree, unfamiliar, target);
     }
 
     /** The same settings with another default tier. */
     public AnsweringSettings withTier(Tier value) {
-        return new AnsweringSettings(link, points, value, labelFree, target);
+        return new AnsweringSettings(link, points, value, labelFree, unfamiliar, target);
+    }
+
+    /** The same settings, with another fate of unfamiliar questions. */
+    public AnsweringSettings withUnfamiliar(Unfamiliar value) {
+        return new AnsweringSettings(link, points, tier, labelFree, value, target);
     }
 
     /** The same settings with another choice of what serves without labels. */
     public AnsweringSettings withLabelFree(LabelFreeServing value) {
-        return new AnsweringSettings(link, points, tier, value, target);
+        return new AnsweringSettings(link, points, tier, value, unfamiliar, target);
     }
 
     /** The same settings with decisions for a target. */
     public AnsweringSettings withTarget(TargetAccuracy value) {
-        return new AnsweringSettings(link, points, tier, labelFree, Optional.of(value));
+        return new AnsweringSettings(link, points, tier, labelFree, unfamiliar, Optional.of(value));
     }
 
     /**

@@ -2,6 +2,7 @@ package io.calibrant.scorer.answering;
 
 import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.calibration.Mixture;
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Prediction;
 import io.calibrant.fitter.link.Softmax;
@@ -124,6 +125,17 @@ public record CalibratedPrediction(
                                 scaled(mean, 1 / posterior.getVarianceTemperature()),
                                 scaled(covariance, posterior.getVarianceScale())),
                         tempered);
+    }
+
+    /**
+     * The same with (1 - g) p + g / C in place of p (method.md section 6, "Under shift").
+     *
+     * @param g 0 to 1; 0 changes nothing
+     */
+    public CalibratedPrediction softened(double g) {
+        return g == 0
+                ? this
+                : of(calibration, ScoreCalibration.softened(probabilities, g), tempered, mutualInformation);
     }
 
     private static CalibratedPrediction of(Calibration calibration, Prediction prediction, double[] tempered) {

@@ -1,6 +1,7 @@
 package io.calibrant.scorer.predictive;
 
 import java.util.List;
+import java.util.OptionalDouble;
 
 /** The Gaussian over the C - 1 contrasts y_c = z_c - z_C of one question, and how new the question is. Immutable. */
 public final class Predictive {
@@ -8,12 +9,19 @@ public final class Predictive {
     private final double[][] covariance;
     private final double novelty;
     private final List<ContrastProjections> projections;
+    private final OptionalDouble familiarity;
 
     Predictive(double[] mean, double[][] covariance, double novelty) {
-        this(mean, covariance, novelty, List.of());
+        this(mean, covariance, novelty, List.of(), OptionalDouble.empty());
     }
 
-    private Predictive(double[] mean, double[][] covariance, double novelty, List<ContrastProjections> projections) {
+    private Predictive(
+            double[] mean,
+            double[][] covariance,
+            double novelty,
+            List<ContrastProjections> projections,
+            OptionalDouble familiarity) {
+        this.familiarity = familiarity;
         this.projections = List.copyOf(projections);
         this.mean = mean;
         this.covariance = covariance;
@@ -40,7 +48,16 @@ public final class Predictive {
     }
 
     Predictive with(List<ContrastProjections> ofBlocks) {
-        return new Predictive(mean, covariance, novelty, ofBlocks);
+        return new Predictive(mean, covariance, novelty, ofBlocks, familiarity);
+    }
+
+    Predictive withFamiliarity(OptionalDouble score) {
+        return new Predictive(mean, covariance, novelty, projections, score);
+    }
+
+    /** How far the question lies from the training questions; empty where that is not known. */
+    public OptionalDouble familiarity() {
+        return familiarity;
     }
 
     /** The share of the prior predictive variance that training has not explained, in (0, 1]. */

@@ -1,11 +1,14 @@
 package io.calibrant.scorer.predictive;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.familiarity.Familiarity;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.LinearGradient;
 import io.calibrant.trainer.capture.Mode;
@@ -24,8 +27,10 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.IntStream;
 
 /**
  * The linearised predictive of an adapted model: one forward pass and one backward pass of all contrasts for a batch of
@@ -47,6 +52,7 @@ public final class Predictor implements AutoCloseable {
     private final long mostRows;
     private final LongAdder covarianceNanos = new LongAdder();
     private final Map<String, Blocks> blocks = new LinkedHashMap<>();
+    private final Familiarity familiarity;
 
     /** The two blocks of one adapted linear map; the head of a classifier has only the first, and it is its own. */
     private record Blocks(BlockProjection a, BlockProjection b) {}
@@ -59,7 +65,16 @@ public final class Predictor implements AutoCloseable {
      * @throws IllegalArgumentException if a block is missing, unknown or shaped otherwise than the adapter
      */
     public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior) {
-        this(adapted, posterior, adapted.maps());
+        this(adapted, posterior, (Familiarity) null);
+    }
+
+    /**
+     * As {@link #Predictor(AdaptedModel, List)}.
+     *
+     * @param familiarity scores every question by what the forward pass has seen; null for none
+     */
+    public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior, Familiarity familiarity) {
+        this(adapted, posterior, adapted.maps(), familiarity);
         Set<String> unknown = new LinkedHashSet<>();
         posterior.forEach(block -> unknown.add(block.block()));
         blocks.keySet().forEach(path -> unknown.removeAll(List.of(path, path + ".lora_A", path + ".lora_B")));
@@ -80,10 +95,21 @@ public final class Predictor implements AutoCloseable {
      *     adapter
      */
     public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior, Set<String> paths) {
+        this(adapted, posterior, paths, null);
+    }
+
+    /**
+     * As {@link #Predictor(AdaptedModel, List, Set)}.
+     *
+     * @param familiarity scores every question by what the forward pass has seen; null for none
+     */
+    public Predictor(
+            AdaptedModel adapted, List<BlockPosterior> posterior, Set<String> paths, Familiarity familiarity) {
         if (!adapted.maps().containsAll(paths)) {
             throw new IllegalArgumentException("not all of " + paths + " are adapted; adapted are " + adapted.maps());
         }
         this.adapted = adapted;
+        this.familiarity = familiarity;
         this.manager = adapted.model().newManager();
         this.mostRows = manager.getDevice().isGpu() ? MOST_ROWS_GPU : MOST_ROWS;
         DataType type = adapted.model().dataType();
@@ -202,13 +228,16 @@ public final class Predictor implements AutoCloseable {
         List<List<ContrastProjections>> projections = new ArrayList<>();
         prompts.forEach(prompt -> projections.add(new ArrayList<>()));
         double[] logits;
+        List<double[]> lastInputs;
         if (blocks.isEmpty()) {
             try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
                 logits = doubles(pass.logits());
+                lastInputs = lastInputs(pass.lastInputs());
             }
         } else {
             try (StackedPass pass = adapted.stacked(batch, blocks.keySet())) {
                 logits = doubles(pass.logits());
+                lastInputs = lastInputs(pass.lastInputs());
                 pass.backward(cotangents(prompts, active, pass), gradient -> {
                     long start = System.nanoTime();
                     add(gradient, grams, active, measured ? projections : null);
@@ -225,9 +254,28 @@ public final class Predictor implements AutoCloseable {
             for (int c = 0; c < mean.length; c++) {
                 mean[c] = logits[i * classes + own[c]] - reference;
             }
-            result.add(grams.predictive(i, mean).with(projections.get(i)));
+            result.add(grams.predictive(i, mean)
+                    .with(projections.get(i))
+                    .withFamiliarity(
+                            familiarity == null
+                                    ? OptionalDouble.empty()
+                                    : OptionalDouble.of(familiarity.score(lastInputs, i))));
         }
         return result;
+    }
+
+    /** By layer [B, D] on the host, in one transfer; none where nobody asks. */
+    private List<double[]> lastInputs(List<NDArray> layers) {
+        if (familiarity == null) {
+            return List.of();
+        }
+        try (NDArray all = NDArrays.concat(new NDList(layers))) {
+            double[] values = doubles(all);
+            int size = values.length / layers.size();
+            return IntStream.range(0, layers.size())
+                    .mapToObj(layer -> Arrays.copyOfRange(values, layer * size, (layer + 1) * size))
+                    .toList();
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.InputFactor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Run;
@@ -284,15 +285,30 @@ final class Catalogue {
             }
         }
         for (BlockPrecision precision : posterior.getBlocks()) {
-            String key = factorKey(posterior, precision.getBlock());
-            Factors factor = factorsOf.get(key);
-            if (factor == null || factor.batches() != precision.getBatches()) {
-                return "the factors of block " + precision.getBlock() + " at " + precision.getBatches()
-                        + " batches, on which posterior " + id(posterior) + " of run '" + runId
-                        + "' stands, are not here yet" + refusal(topics.factors(), key);
+            String lack = missingFactors(posterior, precision.getBlock(), precision.getBatches());
+            if (lack != null) {
+                return lack;
+            }
+        }
+        for (InputFactor input : ServablePosterior.inputs(posterior)) {
+            String lack =
+                    input.getCounts() ? missingFactors(posterior, input.getBlock(), input.getBatches()) : null;
+            if (lack != null) {
+                return lack;
             }
         }
         return null;
+    }
+
+    /** What is missing of the factors of a block or an input; null for nothing. */
+    private String missingFactors(Posterior posterior, String block, long batches) {
+        String key = factorKey(posterior, block);
+        Factors factor = factorsOf.get(key);
+        return factor != null && factor.batches() == batches
+                ? null
+                : "the factors of block " + block + " at " + batches + " batches, on which posterior " + id(posterior)
+                        + " of run '" + posterior.getRunId() + "' stands, are not here yet"
+                        + refusal(topics.factors(), key);
     }
 
     /** What is missing of an adapter's weight; null for nothing. */
@@ -317,6 +333,12 @@ final class Catalogue {
             String name = block.getName();
             adapter.put(name, adapter(Keys.block(run.getRunId(), posterior.getCheckpoint(), name), block));
             places.put(name, factorsOf.get(factorKey(posterior, name)).place());
+        }
+        for (InputFactor input : ServablePosterior.inputs(posterior)) {
+            if (input.getCounts()) {
+                String name = input.getBlock();
+                places.put(name, factorsOf.get(factorKey(posterior, name)).place());
+            }
         }
         for (Block weight : run.getSavedWeights()) {
             String name = weight.getName();

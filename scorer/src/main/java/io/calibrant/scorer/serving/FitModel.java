@@ -76,7 +76,7 @@ public final class FitModel {
         Answerer other = answerer.with(posterior);
         predictors.hold();
         return of(
-                new Snapshot(snapshot.run(), posterior, snapshot.adapter(), snapshot.blocks()),
+                new Snapshot(snapshot.run(), posterior, snapshot.adapter(), snapshot.blocks(), snapshot.familiarity()),
                 predictors,
                 prompts,
                 other,

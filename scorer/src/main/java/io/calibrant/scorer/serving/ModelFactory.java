@@ -2,12 +2,15 @@ package io.calibrant.scorer.serving;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.selective.TargetAccuracy;
+import io.calibrant.schemas.Require;
+import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.scorer.answering.Answerer;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.PromptReader;
 import io.calibrant.scorer.answering.Tier;
+import io.calibrant.scorer.answering.Unfamiliar;
 import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -24,6 +27,7 @@ final class ModelFactory {
     private final BaseModel base;
     private final Tier tier;
     private final Link link;
+    private final Unfamiliar unfamiliar;
     private final Map<String, Run> checked = new HashMap<>();
     private final Optional<TargetAccuracy> target;
     private final LabelFreeServing labelFree;
@@ -35,6 +39,7 @@ final class ModelFactory {
         this.link = answering.newLink();
         this.target = answering.target();
         this.labelFree = answering.labelFree();
+        this.unfamiliar = answering.unfamiliar();
     }
 
     /** As {@link BaseModel#requireModelOf}, which reads the whole model: once a run, and again where it has changed. */
@@ -74,10 +79,11 @@ final class ModelFactory {
         TierPredictors predictors;
         boolean done = false;
         try {
+            requireInputsOf(snapshot);
             prompts = prompts(snapshot.run());
             probe = Probe.of(base, snapshot.run(), tier);
-            answerer = new Answerer(snapshot.posterior(), link, labelFree, target);
-            predictors = new TierPredictors(weights, snapshot.blocks(), tier);
+            answerer = new Answerer(snapshot.posterior(), link, labelFree, unfamiliar, target);
+            predictors = new TierPredictors(weights, snapshot.blocks(), snapshot.familiarity(), tier);
             done = true;
         } finally {
             if (!done) {
@@ -85,6 +91,23 @@ final class ModelFactory {
             }
         }
         return FitModel.of(snapshot, predictors, prompts, answerer, probe);
+    }
+
+    /** Familiarity sees every layer of the model, in their order. */
+    private void requireInputsOf(Snapshot snapshot) {
+        List<Block> inputs = snapshot.run().getInputs();
+        if (snapshot.familiarity() == null) {
+            return;
+        }
+        int layers = base.model().config().layers();
+        int width = base.model().config().width();
+        if (inputs.size() != layers || inputs.stream().anyMatch(input -> input.getInputs() != width)) {
+            throw new IllegalArgumentException(Require.message(
+                    "inputs of run '" + snapshot.run().getRunId() + "'",
+                    inputs.size() + " of "
+                            + inputs.stream().map(Block::getInputs).distinct().toList(),
+                    layers + " of " + width + ", those of the base model"));
+        }
     }
 
     private PromptReader prompts(Run run) {

@@ -1,11 +1,14 @@
 package io.calibrant.scorer.serving;
 
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.familiarity.Familiarity;
+import io.calibrant.fitter.familiarity.InputMoment;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.AdapterBlock;
 import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Factor;
+import io.calibrant.schemas.avro.InputFactor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import java.util.ArrayList;
@@ -25,8 +28,14 @@ import org.apache.kafka.common.serialization.Deserializer;
  * @param posterior state COMPLETE
  * @param adapter weights by name, of every block and saved weight of the run
  * @param blocks eigenpairs and prior precision of every block of the run, in the run's order
+ * @param familiarity scores a question by its inputs; null where no input counts
  */
-record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter, List<BlockPosterior> blocks) {
+record Snapshot(
+        Run run,
+        Posterior posterior,
+        Map<String, AdapterBlock> adapter,
+        List<BlockPosterior> blocks,
+        Familiarity familiarity) {
     Snapshot {
         adapter = Map.copyOf(adapter);
         blocks = List.copyOf(blocks);
@@ -54,6 +63,8 @@ record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter,
         }
         Map<String, AdapterBlock> adapter = new HashMap<>();
         List<BlockPosterior> blocks = new ArrayList<>();
+        List<Integer> layers = new ArrayList<>();
+        List<InputMoment> moments = new ArrayList<>();
         try (Deserializer<AdapterBlock> weights = connection.deserializer(AdapterBlock.class);
                 Deserializer<Factor> factors = connection.deserializer(Factor.class)) {
             servable.adapter()
@@ -65,7 +76,18 @@ record Snapshot(Run run, Posterior posterior, Map<String, AdapterBlock> adapter,
                 blocks.add(FactorRecords.posterior(
                         factors.deserialize(factor.partition().topic(), values.get(factor)), servable.posterior()));
             }
+            List<InputFactor> inputs = servable.inputs();
+            for (int layer = 0; layer < inputs.size(); layer++) {
+                if (inputs.get(layer).getCounts()) {
+                    RecordPosition place = servable.factors().get(inputs.get(layer).getBlock());
+                    Factor factor =
+                            factors.deserialize(place.partition().topic(), values.get(place));
+                    layers.add(layer);
+                    moments.add(InputMoment.of(FactorRecords.factor(factor).large(), factor.getN()));
+                }
+            }
         }
-        return Optional.of(new Snapshot(servable.run(), servable.posterior(), adapter, blocks));
+        Familiarity familiarity = layers.isEmpty() ? null : new Familiarity(layers, moments);
+        return Optional.of(new Snapshot(servable.run(), servable.posterior(), adapter, blocks, familiarity));
     }
 }

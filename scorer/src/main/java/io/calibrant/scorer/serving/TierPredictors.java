@@ -1,6 +1,7 @@
 package io.calibrant.scorer.serving;
 
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.familiarity.Familiarity;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictor;
 import io.calibrant.trainer.capture.AdaptedModel;
@@ -15,14 +16,17 @@ import java.util.Map;
 final class TierPredictors extends RefCounted {
     private final RunWeights weights;
     private final List<BlockPosterior> blocks;
+    private final Familiarity familiarity;
     private final Map<Tier, Predictor> predictors = new EnumMap<>(Tier.class);
 
     /**
      * Takes over the caller's reference to the weights.
      *
+     * @param familiarity null for none
      * @throws IllegalArgumentException if the posterior does not fit the adapter
      */
-    TierPredictors(RunWeights weights, List<BlockPosterior> blocks, Tier first) {
+    TierPredictors(RunWeights weights, List<BlockPosterior> blocks, Familiarity familiarity, Tier first) {
+        this.familiarity = familiarity;
         this.weights = weights;
         this.blocks = blocks;
         predictor(first);
@@ -37,8 +41,8 @@ final class TierPredictors extends RefCounted {
         return predictors.computeIfAbsent(
                 tier.hasCovariance() ? tier : Tier.MAP, // one plain forward pass for both
                 each -> each == Tier.ALL
-                        ? new Predictor(adapted, blocks)
-                        : new Predictor(adapted, blocks, each.paths(adapted.maps())));
+                        ? new Predictor(adapted, blocks, familiarity)
+                        : new Predictor(adapted, blocks, each.paths(adapted.maps()), familiarity));
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.calibrant.scorer.answering;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.LinkFunction;
@@ -12,6 +13,7 @@ import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.Purpose;
@@ -26,6 +28,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.avro.Schema;
 import org.junit.jupiter.api.Test;
 
@@ -72,6 +75,9 @@ class AnswererTest {
                 "textDigest",
                 QuestionText.of(asked.question(), asked.context(), asked.choices(), Choice::label, Choice::text, null)
                         .digest());
+        expected.put("familiarity", 1.5);
+        expected.put("familiarityP", 0.5);
+        expected.put("softened", 0.0);
 
         Answer answer =
                 answered(answer(Tier.LAST_LAYER, question("q", 70, 71, 72)).get(0));
@@ -81,6 +87,49 @@ class AnswererTest {
             fields.put(field.name(), answer.get(field.pos()));
         }
         assertThat(fields).isEqualTo(expected);
+    }
+
+    @Test
+    void shouldSoftenUnfamiliarQuestionsUnlessTheyAreToBeFlaggedOnly() {
+        Posterior known = posterior();
+        List<Double> scores = new ArrayList<>();
+        for (int i = 0; i < 99; i++) {
+            scores.add(i / 99.0 - 3); // 1.5 lies far above all of them
+        }
+        known.setFamiliarity(new FamiliarityBasis(List.of(), scores, scores));
+        Answer plain = answered(answer(Tier.MAP, question("q", 70, 71, 72)).get(0));
+        for (Unfamiliar unfamiliar : Unfamiliar.values()) {
+            Answer answer = answered(new Answerer(known, LINK, LabelFreeServing.AVERAGE, unfamiliar, Optional.empty())
+                    .answer(this::predict, PLACES, Tier.MAP, List.of(question("q", 70, 71, 72)), false)
+                    .get(0));
+            boolean soft = unfamiliar == Unfamiliar.SOFTEN;
+            assertThat(answer.getFamiliarity()).isEqualTo(1.5);
+            assertThat(answer.getFamiliarityP()).isEqualTo(0.01);
+            assertThat(answer.getSoftened()).isEqualTo(soft ? 0.9 : 0);
+            assertThat(answer.getMapProbabilities()).isEqualTo(plain.getMapProbabilities());
+            double entropy = 0;
+            for (int c = 0; c < 3; c++) {
+                double p = plain.getProbabilities().get(c);
+                p = soft ? 0.1 * p + 0.3 : p;
+                assertThat(answer.getProbabilities().get(c)).isCloseTo(p, within(1e-12));
+                entropy -= p * Math.log(p);
+            }
+            assertThat(answer.getEntropy()).isCloseTo(entropy, within(1e-12));
+        }
+    }
+
+    @Test
+    void shouldSayNothingOfFamiliarityWhereThePredictorDoesNot() {
+        Answer answer = answered(answerer.answer(
+                        prompts -> List.of(Predictives.of(MEAN.clone(), COVARIANCE, 0.25)),
+                        PLACES,
+                        Tier.ALL,
+                        List.of(question("q", 70, 71, 72)),
+                        false)
+                .get(0));
+        assertThat(answer.getFamiliarity()).isNull();
+        assertThat(answer.getFamiliarityP()).isNull();
+        assertThat(answer.getSoftened()).isZero();
     }
 
     @Test
@@ -218,7 +267,7 @@ class AnswererTest {
         ContrastProjections block =
                 new ContrastProjections("m.lora_A", 2, 1, 2, new float[] {1, 2, 3, 4}, 0, new float[0]);
         return ids.stream()
-                .map(id -> Predictives.of(MEAN.clone(), COVARIANCE, 0.25, block))
+                .map(id -> Predictives.familiar(Predictives.of(MEAN.clone(), COVARIANCE, 0.25, block), 1.5))
                 .toList();
     }
 
@@ -242,6 +291,7 @@ class AnswererTest {
         posterior.setCheckpoint("step-9");
         posterior.setFit("a fit");
         posterior.setVersion(12);
+        posterior.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), List.of(1.0)));
         posterior.setBatches(3);
         posterior.setBatchesExpected(4L);
         posterior.setBlocks(List.of(new BlockPrecision("m.lora_A", 2.0, 3L)));

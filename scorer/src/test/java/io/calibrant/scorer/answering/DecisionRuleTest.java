@@ -10,12 +10,14 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.ConfidenceCell;
 import io.calibrant.schemas.avro.Decision;
+import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.TierConfidences;
 import io.calibrant.scorer.predictive.Predictives;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -76,12 +78,21 @@ class DecisionRuleTest {
     /** From the posterior to the answer, and with the next posterior. */
     @Test
     void shouldStandInTheAnswer() {
-        Answerer answerer =
-                new Answerer(posterior(), new Link(LinkFunction.MEAN_FIELD, 1, 0), LabelFreeServing.AVERAGE, TARGET);
+        Answerer answerer = new Answerer(
+                posterior(),
+                new Link(LinkFunction.MEAN_FIELD, 1, 0),
+                LabelFreeServing.AVERAGE,
+                Unfamiliar.SOFTEN,
+                TARGET);
         assertThat(answer(answerer, 8).getDecision()).isEqualTo(Decision.NO_GUARANTEE);
         Answerer labelled = answerer.with(posterior(KNOWN));
         assertThat(answer(labelled, 8).getDecision()).isEqualTo(Decision.ACCEPT);
         assertThat(answer(labelled, 0.5).getDecision()).isEqualTo(Decision.UNSURE);
+        Posterior ranking = posterior(KNOWN);
+        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), Collections.nCopies(30, 0.1)));
+        assertThat(answer(answerer.with(ranking), 8).getDecision())
+                .as("its score of 1.5 is above all of 30")
+                .isEqualTo(Decision.UNFAMILIAR);
     }
 
     private static Answer answer(Answerer answerer, double logit) {
@@ -91,7 +102,8 @@ class DecisionRuleTest {
                 new int[] {70, 71},
                 Purpose.ANSWER);
         Outcome outcome = answerer.answer(
-                        all -> List.of(Predictives.of(new double[] {logit}, new double[][] {{0.01}}, 1)),
+                        all -> List.of(Predictives.familiar(
+                                Predictives.of(new double[] {logit}, new double[][] {{0.01}}, 1), 1.5)),
                         new ClassPlaces(List.of(70, 71)),
                         Tier.ALL,
                         List.of(question),

@@ -6,12 +6,21 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.types.DataType;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.familiarity.Familiarity;
+import io.calibrant.fitter.familiarity.InputMoment;
+import io.calibrant.fitter.familiarity.ScoreCalibration;
+import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.Rows;
+import io.calibrant.fitter.linalg.SymmetricEigen;
 import io.calibrant.scorer.Contrasts;
 import io.calibrant.scorer.Golden;
 import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.capture.Mode;
+import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.ClassTokens;
@@ -22,10 +31,12 @@ import io.calibrant.trainer.prompts.PromptTokenizer;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -80,6 +91,116 @@ class GoldenPredictorTest {
         assertThat(worst).isLessThan(tolerance);
         assertThat(worstMean).isLessThan("FLOAT64".equals(type) ? 1e-9 : 1e-4);
         assertThat(worstNovelty).isLessThan(noveltyTolerance);
+    }
+
+    /** The same at every tier: it is the forward pass that sees it. */
+    @Test
+    void shouldMeetTheStoredFamiliarityOfEveryTestQuestion() {
+        JsonNode stored = Golden.json("mcq_familiarity").get("rank10");
+        List<Predictive> found = new ArrayList<>();
+        List<Predictive> ofAll;
+        try (LanguageModel model = LanguageModel.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
+                PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
+                AdaptedModel adapted =
+                        new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), LABELS.ids()));
+                Predictor map = new Predictor(adapted, List.of(), Set.of(), familiarity());
+                Predictor all = new Predictor(adapted, posterior("rank10_residual"), familiarity())) {
+            PromptEncoder encoder = new PromptEncoder(PromptForm.PAPER, tokenizer, OptionalInt.empty());
+            List<EncodedPrompt> prompts = testQuestions().stream()
+                    .map(question -> LABELS.place(encoder.encode(question)))
+                    .toList();
+            for (int from = 0; from < prompts.size(); from += 7) { // batches of other lengths than the reference's
+                found.addAll(map.predict(prompts.subList(from, Math.min(prompts.size(), from + 7))));
+            }
+            ofAll = all.predict(prompts.subList(3, 6));
+        }
+        for (int i = 0; i < found.size(); i++) {
+            assertThat(found.get(i).familiarity().getAsDouble())
+                    .isEqualTo(stored.get("score").get("test").get(i).asDouble(), within(1e-8));
+        }
+        for (int i = 0; i < ofAll.size(); i++) {
+            assertThat(ofAll.get(i).familiarity().getAsDouble())
+                    .isEqualTo(found.get(3 + i).familiarity().getAsDouble(), within(1e-9));
+        }
+    }
+
+    /** The fold of the first 160 training questions scores the other 40, and these rank the test questions. */
+    @Test
+    void shouldMeetTheStoredScoresAndPValuesByTrainingQuestionsLeftOutOfTheFold() {
+        JsonNode stored = Golden.json("mcq_familiarity").get("rank10");
+        List<double[]> train;
+        List<double[]> test;
+        try (LanguageModel model = LanguageModel.load(Golden.file("model"), TestDevice.get(), DataType.FLOAT64);
+                PromptTokenizer tokenizer = PromptTokenizer.load(Golden.file("model"));
+                AdaptedModel adapted =
+                        new AdaptedModel(model, Peft.read(Golden.file("adapter_mcq"), model.config(), LABELS.ids()))) {
+            PromptEncoder encoder = new PromptEncoder(PromptForm.PAPER, tokenizer, OptionalInt.empty());
+            train = lastInputs(adapted, encoder, QuestionFile.read(Golden.file("data_mcq/train.jsonl")));
+            test = lastInputs(adapted, encoder, testQuestions());
+        }
+        double[] moments = new double[3 * 64 * 64];
+        for (int i = 0; i < moments.length; i++) {
+            int layer = i / (64 * 64);
+            for (int q = 0; q < 160; q++) {
+                moments[i] += train.get(layer)[q * 64 + i / 64 % 64] * train.get(layer)[q * 64 + i % 64];
+            }
+        }
+        Familiarity fold = familiarity(moments, 160);
+        double[] held = new double[40];
+        Arrays.setAll(held, i -> fold.score(train, 160 + i));
+        ScoreCalibration known = new ScoreCalibration(held);
+        for (int i = 0; i < held.length; i++) {
+            assertThat(held[i])
+                    .isEqualTo(stored.get("held_out_scores").get(i).asDouble(), within(1e-8));
+        }
+        for (int i = 0; i < 100; i++) {
+            assertThat(known.pValue(fold.score(test, i)))
+                    .isEqualTo(stored.get("p_by_held_out_training").get(i).asDouble());
+        }
+    }
+
+    private static List<double[]> lastInputs(AdaptedModel adapted, PromptEncoder encoder, List<Question> questions) {
+        List<double[]> layers = new ArrayList<>();
+        for (int layer = 0; layer < 3; layer++) {
+            layers.add(new double[questions.size() * 64]);
+        }
+        for (int from = 0; from < questions.size(); from += 20) {
+            TokenBatch batch = TokenBatch.leftPadded(
+                    questions.subList(from, from + 20).stream()
+                            .map(question -> encoder.encode(question).ids())
+                            .toList(),
+                    0);
+            try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
+                for (int layer = 0; layer < 3; layer++) {
+                    double[] rows = pass.lastInputs().get(layer).toDoubleArray();
+                    System.arraycopy(rows, 0, layers.get(layer), from * 64, rows.length);
+                }
+            }
+        }
+        return layers;
+    }
+
+    private static Familiarity familiarity() {
+        return familiarity(Golden.shared("mcq_familiarity").vector("second_moment"), 200);
+    }
+
+    /** Of the second moments of layers 1 and 2, in rank 10; in layer 0 all questions end alike. */
+    private static Familiarity familiarity(double[] moments, int questions) {
+        List<InputMoment> layers = new ArrayList<>();
+        for (int layer = 1; layer < 3; layer++) {
+            double[] sum = Arrays.copyOfRange(moments, layer * 64 * 64, (layer + 1) * 64 * 64);
+            SymmetricEigen eigen = SymmetricEigen.of(sum, 64);
+            double[] columns = new double[10 * 64];
+            double trace = 0;
+            for (int i = 0; i < columns.length; i++) {
+                columns[i] = Math.sqrt(eigen.values()[i / 64]) * eigen.vectors()[i];
+            }
+            for (int i = 0; i < 64; i++) {
+                trace += sum[i * 64 + i];
+            }
+            layers.add(InputMoment.of(new Columns(64, 10, Rows.of(columns), trace), questions));
+        }
+        return new Familiarity(List.of(1, 2), layers);
     }
 
     @Test

@@ -78,7 +78,8 @@ public final class TinyModels implements AutoCloseable {
                 RUN.adapter(),
                 RUN.factors().values().stream()
                         .map(factor -> FactorRecords.posterior(factor, posterior))
-                        .toList());
+                        .toList(),
+                null);
     }
 
     /** As the keeper does it: models with the tokens that are asked for, then the requests. */

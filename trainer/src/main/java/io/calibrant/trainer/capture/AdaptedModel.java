@@ -89,7 +89,7 @@ public final class AdaptedModel implements AutoCloseable {
             Supplier<NDArray> forward = () -> model.logits(batch, classRows, ofVocabulary, hook, pass);
             NDArray logits = mode == Mode.PLAIN ? Autograd.unrecorded(forward) : Autograd.recorded(forward);
             done = true;
-            return new Pass(batch, logits, hook.captures(), hook.headInput(), settings, pass);
+            return new Pass(batch, logits, hook, settings, pass);
         } finally {
             if (!done) {
                 pass.close();

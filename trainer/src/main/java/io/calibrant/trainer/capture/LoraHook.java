@@ -13,8 +13,10 @@ import io.calibrant.trainer.model.ModelConfig;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * h = W0 x + s B (A x), with dropout before A in training and a probe on h where it is captured; DoRA multiplies the
@@ -32,6 +34,7 @@ final class LoraHook implements LinearHook {
     private NDArray headInput;
     private final Map<String, Capture> captures = new LinkedHashMap<>();
     private final Map<Shape, NDArray> zeros = new HashMap<>();
+    private final LastInputs lastInputs = new LastInputs();
 
     /**
      * What is seen of one adapted map.
@@ -68,6 +71,11 @@ final class LoraHook implements LinearHook {
         return Optional.ofNullable(headInput);
     }
 
+    /** What the attention maps of every layer read at the last real tokens, [B, D]; none of a training pass unprobed. */
+    List<NDArray> lastInputs() {
+        return lastInputs.layers();
+    }
+
     @Override
     public boolean needsAllTokens(String path) {
         return mode.isProbed() && weights.pairs().containsKey(path);
@@ -76,6 +84,13 @@ final class LoraHook implements LinearHook {
     @Override
     public int recordsFrom() {
         return mode == Mode.PLAIN ? Integer.MAX_VALUE : weights.lowestLayer();
+    }
+
+    @Override
+    public void attentionInput(Supplier<NDArray> last) {
+        if (!mode.isTraining() || mode.isProbed()) {
+            lastInputs.add(last);
+        }
     }
 
     @Override

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.model.TokenBatch;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -16,22 +17,18 @@ public final class Pass implements AutoCloseable {
 
     private final TokenBatch batch;
     private final NDArray logits;
+    private final LoraHook hook;
     private final Map<String, LoraHook.Capture> captures;
     private final Optional<NDArray> headInput;
     private final LoraSettings settings;
     private final NDManager manager;
 
-    Pass(
-            TokenBatch batch,
-            NDArray logits,
-            Map<String, LoraHook.Capture> captures,
-            Optional<NDArray> headInput,
-            LoraSettings settings,
-            NDManager manager) {
+    Pass(TokenBatch batch, NDArray logits, LoraHook hook, LoraSettings settings, NDManager manager) {
         this.batch = batch;
         this.logits = logits;
-        this.captures = captures;
-        this.headInput = headInput;
+        this.hook = hook;
+        captures = hook.captures();
+        headInput = hook.headInput();
         this.settings = settings;
         this.manager = manager;
     }
@@ -44,6 +41,14 @@ public final class Pass implements AutoCloseable {
     /** Logits of the class tokens at the last real token, [B, K]. */
     public NDArray logits() {
         return logits;
+    }
+
+    /**
+     * What the attention maps of every layer read at the last real token, by layer: [B, D], no graph; none of a
+     * training pass that does not probe.
+     */
+    public List<NDArray> lastInputs() {
+        return hook.lastInputs();
     }
 
     /** s of a map, which stands between dL/dh and the gradients of its LoRA blocks. */

@@ -7,9 +7,11 @@ import io.calibrant.trainer.model.BackwardHook;
 import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.ModelConfig;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * h = W0 x + s B (A x) without a graph, and back: dL/dx = W0^T dL/dh + s A^T (B^T dL/dh). DoRA multiplies the rows of h
@@ -23,6 +25,7 @@ final class StackHook implements LinearHook, BackwardHook {
     private final long batchSize;
     private final Map<String, Capture> captures = new HashMap<>();
     private Consumer<LinearGradient> visitor = gradient -> {};
+    private final LastInputs lastInputs = new LastInputs();
     private NDArray headInput;
 
     /**
@@ -47,6 +50,11 @@ final class StackHook implements LinearHook, BackwardHook {
         this.batchSize = batchSize;
     }
 
+    /** What the attention maps of every layer read at the last real tokens, [B, D]. */
+    List<NDArray> lastInputs() {
+        return lastInputs.layers();
+    }
+
     void visitor(Consumer<LinearGradient> next) {
         visitor = next;
     }
@@ -59,6 +67,11 @@ final class StackHook implements LinearHook, BackwardHook {
     @Override
     public int recordsFrom() {
         return Integer.MAX_VALUE;
+    }
+
+    @Override
+    public void attentionInput(Supplier<NDArray> last) {
+        lastInputs.add(last);
     }
 
     @Override

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.calibrant.trainer.model.ForwardTape;
 import io.calibrant.trainer.model.TokenBatch;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -31,6 +32,11 @@ public final class StackedPass implements AutoCloseable {
     /** Logits of the class tokens at the last real token, [B, K]. */
     public NDArray logits() {
         return tape.logits();
+    }
+
+    /** What the attention maps of every layer read at the last real token, by layer: [B, D]. */
+    public List<NDArray> lastInputs() {
+        return hook.lastInputs();
     }
 
     /** The manager that owns this pass's arrays: a place for arrays that should go with it. */

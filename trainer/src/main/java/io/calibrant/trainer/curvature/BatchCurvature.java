@@ -6,8 +6,11 @@ import java.util.List;
  * What one batch says about the curvature of every block.
  *
  * @param blocks lora_A and lora_B of every adapted linear, in the order of the forward pass
+ * @param inputs one-sided blocks for familiarity: what the attention maps of every layer read at the last real token, a
+ *     row an example
  * @param examples B
  * @param logLikelihood sum over the batch of log p(true label), nats
  * @param right in how many the true label is the most probable one
  */
-public record BatchCurvature(List<BlockStatistics> blocks, int examples, double logLikelihood, int right) {}
+public record BatchCurvature(
+        List<BlockStatistics> blocks, List<BlockStatistics> inputs, int examples, double logLikelihood, int right) {}

@@ -10,4 +10,18 @@ package io.calibrant.trainer.curvature;
  * @param n row instances that entered the sums: F = A (x) S / n
  */
 @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-public record BlockStatistics(String block, FactorRows rows, double[] small, int smallWidth, double n) {}
+public record BlockStatistics(String block, FactorRows rows, double[] small, int smallWidth, double n) {
+    /**
+     * Of a one-sided block: its small side is the number of examples, as if every gradient were 1.
+     *
+     * @param n examples
+     */
+    public static BlockStatistics ofInput(String block, FactorRows rows, double n) {
+        return new BlockStatistics(block, rows, new double[] {n}, 1, n);
+    }
+
+    /** The same of another block. */
+    public BlockStatistics under(String name) {
+        return new BlockStatistics(name, rows, small, smallWidth, n);
+    }
+}

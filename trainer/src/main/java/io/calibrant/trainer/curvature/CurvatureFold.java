@@ -18,6 +18,9 @@ public final class CurvatureFold {
     /** Rows are stacked up to so many times 2k before they are reduced. */
     private static final int STACKED = 4;
 
+    /** So many rows of an input are not reduced: the fitter scores some of them before it folds them. */
+    private static final int MOST_INPUTS = 128;
+
     private final int batches;
     private final double gamma;
     private final Integer rank;
@@ -25,7 +28,8 @@ public final class CurvatureFold {
     private final NDManager manager;
 
     private List<LargeSum> large = List.of();
-    private List<String> blocks = List.of();
+    private List<BlockStatistics> blocks = List.of();
+    private int inputs;
     private double[][] small = {};
     private double[] n = {};
     private double examples;
@@ -60,14 +64,21 @@ public final class CurvatureFold {
         if (batches == 1) {
             first = batch;
             return Optional.of(
-                    new CurvatureSum(measured.blocks(), measured.examples(), measured.logLikelihood(), 1, gamma));
+                    new CurvatureSum(
+                    measured.blocks(),
+                    measured.inputs(),
+                    measured.examples(),
+                    measured.logLikelihood(),
+                    1,
+                    gamma));
         }
         if (folded == 0) {
             begin(batch, measured);
         }
         IdentityHashMap<FactorRows, Boolean> seen = new IdentityHashMap<>();
-        for (int i = 0; i < blocks.size(); i++) {
-            BlockStatistics block = measured.blocks().get(i);
+        List<BlockStatistics> all = all(measured);
+        for (int i = 0; i < all.size(); i++) {
+            BlockStatistics block = all.get(i);
             for (int j = 0; j < small[i].length; j++) {
                 small[i][j] = gamma * small[i][j] + block.small()[j];
             }
@@ -91,15 +102,28 @@ public final class CurvatureFold {
         List<BlockStatistics> sums = new ArrayList<>();
         for (int i = 0; i < blocks.size(); i++) {
             sums.add(new BlockStatistics(
-                    blocks.get(i),
+                    blocks.get(i).block(),
                     reduced.computeIfAbsent(large.get(i), LargeSum::rows),
                     small[i],
                     (int) Math.round(Math.sqrt(small[i].length)),
                     n[i]));
         }
-        CurvatureSum sum = new CurvatureSum(sums, examples, logLikelihood, folded, Math.pow(gamma, folded));
+        int own = sums.size() - inputs;
+        CurvatureSum sum = new CurvatureSum(
+                sums.subList(0, own),
+                sums.subList(own, sums.size()),
+                examples,
+                logLikelihood,
+                folded,
+                Math.pow(gamma, folded));
         folded = 0;
         return Optional.of(sum);
+    }
+
+    private static List<BlockStatistics> all(BatchCurvature measured) {
+        List<BlockStatistics> all = new ArrayList<>(measured.blocks());
+        all.addAll(measured.inputs());
+        return all;
     }
 
     /** Whether every batch that was added has been given in a sum. */
@@ -116,16 +140,19 @@ public final class CurvatureFold {
         first = batch;
         examples = 0;
         logLikelihood = 0;
-        int count = measured.blocks().size();
+        blocks = all(measured);
+        inputs = measured.inputs().size();
+        int count = blocks.size();
         small = new double[count][];
         n = new double[count];
-        blocks = measured.blocks().stream().map(BlockStatistics::block).toList();
         large = new ArrayList<>();
         IdentityHashMap<FactorRows, LargeSum> shared = new IdentityHashMap<>();
         for (int i = 0; i < count; i++) {
-            BlockStatistics block = measured.blocks().get(i);
+            BlockStatistics block = blocks.get(i);
+            boolean input = i >= count - inputs;
             small[i] = new double[block.small().length];
-            large.add(shared.computeIfAbsent(block.rows(), rows -> new LargeSum(block.block(), rows.width())));
+            large.add(shared.computeIfAbsent(
+                    block.rows(), rows -> new LargeSum(block.block(), rows.width(), input ? MOST_INPUTS : 0)));
         }
     }
 
@@ -133,13 +160,18 @@ public final class CurvatureFold {
     private final class LargeSum {
         private final String name;
         private final int width;
+
+        /** So many rows are sent as they are. */
+        private final int most;
+
         private float[] values = {};
         private int used;
         private double trace;
 
-        LargeSum(String name, int width) {
+        LargeSum(String name, int width, int least) {
             this.name = name;
             this.width = width;
+            most = rank == null ? Integer.MAX_VALUE : Math.max(least, 2 * rank);
         }
 
         void add(FactorRows rows) {
@@ -154,13 +186,13 @@ public final class CurvatureFold {
             System.arraycopy(rows.values(), 0, values, used, more);
             used += more;
             trace = gamma * trace + rows.trace();
-            if (rank != null && used / width > STACKED * 2 * rank) {
+            if (used / width > (long) STACKED * most) {
                 reduce();
             }
         }
 
         FactorRows rows() {
-            if (rank != null && used / width > 2 * rank) {
+            if (used / width > most) {
                 reduce();
             }
             return new FactorRows(Arrays.copyOf(values, used), used / width, width, trace);

@@ -111,6 +111,7 @@ public final class KfacEstimator {
         });
         return new BatchCurvature(
                 rows.blocks(model.weights(), classes.classCount()),
+                inputs(pass.lastInputs()),
                 labels.length,
                 classes.logLikelihood(labels),
                 classes.right(labels));
@@ -144,9 +145,24 @@ public final class KfacEstimator {
         pass.headInput().ifPresent(h -> head(pass, h, classes.lossCotangent(labels, 1), rows));
         return new BatchCurvature(
                 rows.blocks(weights, classes.classCount()),
+                inputs(pass.lastInputs()),
                 labels.length,
                 classes.logLikelihood(labels),
                 classes.right(labels));
+    }
+
+    /** One row an example and none reduced: the fitter scores some of them before it folds them. */
+    private static List<BlockStatistics> inputs(List<NDArray> lastInputs) {
+        List<BlockStatistics> inputs = new ArrayList<>();
+        for (int layer = 0; layer < lastInputs.size(); layer++) {
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                FactorRows rows = RowReduction.unreduced(
+                        lastInputs.get(layer).toType(DataType.FLOAT32, false));
+                inputs.add(BlockStatistics.ofInput(ModelConfig.lastInput(layer), rows, rows.count()));
+            }
+        }
+        return inputs;
     }
 
     private static Runnable scoped(Runnable work) {

@@ -44,17 +44,21 @@ final class RowReduction {
     static FactorRows reduce(NDArray rows, Integer rank, int powerSteps, long seed) {
         int m = Math.toIntExact(rows.getShape().get(0));
         int d = Math.toIntExact(rows.getShape().get(1));
-        if (m == 0) {
-            return new FactorRows(new float[0], 0, d, 0);
-        }
         if (rank == null || m <= 2 * rank) {
-            float[] values = rows.toFloatArray();
-            return new FactorRows(values, m, d, squares(values));
+            return unreduced(rows);
         }
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             return d <= 2 * rank ? root(rows, d) : leading(rows, d, 2 * rank, powerSteps, seed);
         }
+    }
+
+    /** The rows themselves; see {@link #reduce}. */
+    static FactorRows unreduced(NDArray rows) {
+        int m = Math.toIntExact(rows.getShape().get(0));
+        int d = Math.toIntExact(rows.getShape().get(1));
+        float[] values = m == 0 ? new float[0] : rows.toFloatArray();
+        return new FactorRows(values, m, d, squares(values));
     }
 
     private static double squares(float[] values) {

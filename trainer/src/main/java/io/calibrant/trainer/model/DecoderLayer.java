@@ -72,6 +72,7 @@ final class DecoderLayer {
     NDArray forward(NDArray x, LayerPass pass, Tape tape) {
         Arithmetic a = pass.arithmetic();
         NDArray n = input(x, attentionNorm, a, tape == null ? null : tape.attentionNorm);
+        pass.hook().attentionInput(() -> pass.sequences().last(n));
         NDArray y = attentionResidual.forward(
                 pass.lastOnly() ? pass.sequences().last(x) : x,
                 added -> attention.forward(n, added, pass, tape == null ? null : tape.attention),

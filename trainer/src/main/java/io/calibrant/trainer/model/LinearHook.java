@@ -1,6 +1,7 @@
 package io.calibrant.trainer.model;
 
 import ai.djl.ndarray.NDArray;
+import java.util.function.Supplier;
 
 /** What the forward pass calls for each linear map of the model; where adapters and captures come in. */
 public interface LinearHook {
@@ -46,6 +47,14 @@ public interface LinearHook {
      * @return [rows, Dout]
      */
     NDArray apply(String path, NDArray x, NDArray weight, NDArray base);
+
+    /**
+     * Is shown what the attention maps of a layer read, at the last real token of each sequence. Called once for every
+     * layer, in their order, before its maps are applied.
+     *
+     * @param last makes a copy of these rows, [B, D], in the scope of the layer
+     */
+    default void attentionInput(Supplier<NDArray> last) {}
 
     /**
      * x weight^T + base in one fused call: PyTorch's linear passes its bias to {@code addmm}, which takes a whole

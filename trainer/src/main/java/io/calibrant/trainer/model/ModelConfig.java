@@ -131,6 +131,11 @@ public record ModelConfig(
                 : Integer.MAX_VALUE;
     }
 
+    /** A name for what the attention maps of layer {@code layer} read at the last real token. */
+    public static String lastInput(int layer) {
+        return layerPath(layer) + ".self_attn.last_input";
+    }
+
     /** Whether a map is a head: evaluated at the last real token only. */
     public static boolean isHead(String path) {
         return path.equals(HEAD) || path.equals(SCORE);

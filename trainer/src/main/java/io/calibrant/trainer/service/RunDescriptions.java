@@ -3,6 +3,7 @@ package io.calibrant.trainer.service;
 import io.calibrant.trainer.digest.Digest;
 import io.calibrant.trainer.digest.ModelDigest;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.settings.OptimisationSettings;
@@ -47,7 +48,8 @@ final class RunDescriptions {
         if (!replaced.isEmpty()) {
             record.put(ReplacedWeights.SETTING, replaced.names());
         }
-        return new RunDescription(
+        ModelConfig config = ModelConfig.read(settings.model());
+        RunDescription described = new RunDescription(
                 settings.run(),
                 String.valueOf(settings.model().toAbsolutePath().normalize().getFileName()),
                 ModelDigest.of(settings.model(), set.tokenizerChanges() + replaced.changes()),
@@ -63,5 +65,6 @@ final class RunDescriptions {
                 record,
                 set.texts(),
                 0);
+        return described.withInputs(config.layers(), config.width());
     }
 }

@@ -48,6 +48,10 @@ final class Records {
         List<Block> saved = new ArrayList<>();
         head.ifPresent(score -> (score.isBlock() ? blocks : saved)
                 .add(new Block(ModelConfig.SCORE, score.classes(), score.width(), Side.INPUT)));
+        List<Block> inputs = new ArrayList<>();
+        for (int layer = 0; layer < run.layers(); layer++) {
+            inputs.add(new Block(ModelConfig.lastInput(layer), 1, run.width(), Side.INPUT));
+        }
         return Run.newBuilder()
                 .setRunId(run.runId())
                 .setModelId(run.modelId())
@@ -60,6 +64,7 @@ final class Records {
                 .setScalings(scalings(run.adapter()))
                 .setBlocks(blocks)
                 .setSavedWeights(saved)
+                .setInputs(inputs)
                 .setClassTokens(run.classTokens().tokens().stream()
                         .map(token -> new ClassToken(token.label(), token.tokenId()))
                         .toList())
@@ -206,7 +211,7 @@ final class Records {
      */
     static Stream<Statistics> statistics(
             String runId, Source source, Origin origin, BatchRange batches, CurvatureSum curvature) {
-        return sharing(curvature.blocks()).stream()
+        return sharing(curvature.all()).stream()
                 .map(blocks -> statistics(runId, source, origin, batches, curvature, blocks));
     }
 
@@ -232,20 +237,31 @@ final class Records {
                 .setBatchesExpected(batches.expected())
                 .setSource(source.shard())
                 .setEpoch(source.epoch())
-                .setRows(source.rowType().tensor(rows.values(), rows.count(), rows.width()))
+                .setRows(rows(curvature, block, source))
                 .setSmall(small(block))
                 .setN(block.n())
                 .setExamples(curvature.examples())
                 .setTrace(rows.trace())
                 .setLogLikelihood(curvature.logLikelihood())
-                .setSquaredNorm(norms.get(block.block()))
-                .setSquaredDistance(distances.get(block.block()))
+                .setSquaredNorm(norms.getOrDefault(block.block(), 0.0))
+                // An input has no weight: where distances are known its own is 0, so that INITIAL misses nothing.
+                .setSquaredDistance(distances.getOrDefault(block.block(), distances.isEmpty() ? null : 0.0))
                 .setShared(sharing.stream()
                         .skip(1)
                         .map(other -> new SharedInput(
                                 other.block(), small(other), norms.get(other.block()), distances.get(other.block())))
                         .toList())
                 .build();
+    }
+
+    /**
+     * Rows as they go over the wire. Those of an input as they are: the layers in which all questions end alike show by
+     * rows that are the same to the last bit.
+     */
+    private static Tensor rows(CurvatureSum curvature, BlockStatistics block, Source source) {
+        FactorRows rows = block.rows();
+        RowType type = curvature.inputs().contains(block) ? RowType.F32 : source.rowType();
+        return type.tensor(rows.values(), rows.count(), rows.width());
     }
 
     /** What a record of statistics is sent under. */

@@ -23,6 +23,8 @@ import java.util.Map;
  * @param settings the fine-tuning settings, for the record
  * @param trainingTexts what it is trained on, by text
  * @param generation how many runs of this name were deleted before it
+ * @param layers of how many layers the inputs of attention are streamed, for familiarity; 0 for none
+ * @param width of these inputs
  */
 public record RunDescription(
         String runId,
@@ -39,7 +41,68 @@ public record RunDescription(
         long seed,
         Map<String, String> settings,
         TrainingTexts trainingTexts,
-        int generation) {
+        int generation,
+        int layers,
+        int width) {
+    /** A run of which no inputs are streamed. */
+    public RunDescription(
+            String runId,
+            String modelId,
+            String modelDigest,
+            Adapter adapter,
+            ClassTokens classTokens,
+            PromptForm prompt,
+            int maxLength,
+            KfacApproximation kfac,
+            FisherType fisher,
+            Integer rank,
+            int trainingQuestions,
+            long seed,
+            Map<String, String> settings,
+            TrainingTexts trainingTexts,
+            int generation) {
+        this(
+                runId,
+                modelId,
+                modelDigest,
+                adapter,
+                classTokens,
+                prompt,
+                maxLength,
+                kfac,
+                fisher,
+                rank,
+                trainingQuestions,
+                seed,
+                settings,
+                trainingTexts,
+                generation,
+                0,
+                0);
+    }
+
+    /** The same run with the inputs of all its layers. */
+    public RunDescription withInputs(int ofLayers, int wide) {
+        return new RunDescription(
+                runId,
+                modelId,
+                modelDigest,
+                adapter,
+                classTokens,
+                prompt,
+                maxLength,
+                kfac,
+                fisher,
+                rank,
+                trainingQuestions,
+                seed,
+                settings,
+                trainingTexts,
+                generation,
+                ofLayers,
+                wide);
+    }
+
     /** The same run, where so many of its name were deleted before it. */
     public RunDescription withGeneration(int deleted) {
         return new RunDescription(
@@ -57,6 +120,8 @@ public record RunDescription(
                 seed,
                 settings,
                 trainingTexts,
-                deleted);
+                deleted,
+                layers,
+                width);
     }
 }

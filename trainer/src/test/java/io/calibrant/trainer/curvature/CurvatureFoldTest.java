@@ -146,7 +146,7 @@ class CurvatureFoldTest {
         blocks.add(new BlockStatistics("q.lora_A", shared, small(random), 2, rows));
         blocks.add(new BlockStatistics("q.lora_B", rows(random, rows), small(random), 2, rows));
         blocks.add(new BlockStatistics("v.lora_A", shared, small(random), 2, rows));
-        return new BatchCurvature(blocks, 2, -seed, 1);
+        return new BatchCurvature(blocks, List.of(), 2, -seed, 1);
     }
 
     private static FactorRows rows(Random random, int count) {

@@ -11,6 +11,7 @@ import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.finetuning.FineTuning;
 import io.calibrant.trainer.finetuning.FineTuningListener;
 import io.calibrant.trainer.finetuning.FineTuningSettings;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.io.IOException;
@@ -98,6 +99,20 @@ class LiveCurvatureTest {
             for (int i = 0; i < inputs.length; i++) {
                 assertThat(a.rows().values()[i]).isCloseTo(inputs[i], within(1e-5f));
             }
+            assertThat(live.get(0).inputs()).hasSize(2);
+            for (int layer = 0; layer < 2; layer++) {
+                BlockStatistics input = live.get(0).inputs().get(layer);
+                BlockStatistics expected = evaluated.inputs().get(layer);
+                assertThat(input.block()).isEqualTo(ModelConfig.lastInput(layer));
+                assertThat(input.n()).isEqualTo(4);
+                assertThat(input.small()).containsExactly(4);
+                assertThat(input.rows().count()).isEqualTo(4);
+                assertThat(expected.rows().trace()).isPositive();
+            }
+            float[] first = evaluated.inputs().get(0).rows().values();
+            assertThat(live.get(0).inputs().get(0).rows().values())
+                    .as("the first layer reads what no dropout has touched")
+                    .containsExactly(first, within(1e-5f));
             double[] lowRank = evaluated.blocks().get(1).small();
             assertThat(Sums.distance(b.small(), lowRank)).isLessThan(1e-5);
             assertThat(Sums.distance(a.small(), evaluated.blocks().get(0).small()))

@@ -11,8 +11,8 @@ class TrainerStateTest {
     @Test
     void shouldCountBatchesExamplesAndLogLikelihoodOfAPass() {
         PassProgress progress = PassProgress.NONE
-                .plus(new BatchCurvature(List.of(), 4, -1.5, 1))
-                .plus(new BatchCurvature(List.of(), 3, -0.25, 1));
+                .plus(new BatchCurvature(List.of(), List.of(), 4, -1.5, 1))
+                .plus(new BatchCurvature(List.of(), List.of(), 3, -0.25, 1));
 
         assertThat(progress).isEqualTo(new PassProgress(2, 7, -1.75));
     }

@@ -10,6 +10,7 @@ import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.TrainingTexts;
 import io.calibrant.schemas.avro.AdapterBlock;
+import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Phase;
 import io.calibrant.schemas.avro.Progress;
@@ -79,21 +80,22 @@ class PublisherTest {
 
     private static RunDescription describe() {
         return new RunDescription(
-                "r1",
-                "model",
-                "sha256:0",
-                adapter,
-                tiny.classTokens(),
-                PromptForm.PAPER,
-                300,
-                KfacApproximation.EXPAND,
-                FisherType.EXACT,
-                10,
-                8,
-                5,
-                Map.of("steps", "0"),
-                TrainingTexts.of(List.of()),
-                0);
+                        "r1",
+                        "model",
+                        "sha256:0",
+                        adapter,
+                        tiny.classTokens(),
+                        PromptForm.PAPER,
+                        300,
+                        KfacApproximation.EXPAND,
+                        FisherType.EXACT,
+                        10,
+                        8,
+                        5,
+                        Map.of("steps", "0"),
+                        TrainingTexts.of(List.of()),
+                        0)
+                .withInputs(2, 32);
     }
 
     @Test
@@ -109,6 +111,13 @@ class PublisherTest {
         assertThat(run.getBlocks().get(9).getName()).isEqualTo("lm_head.lora_B");
         assertThat(run.getBlocks().get(9).getLargeSide()).isEqualTo(Side.GRADIENT);
         assertThat(run.getBlocks().get(9).getOutputs()).as("class tokens").isEqualTo(5);
+        assertThat(run.getInputs()).extracting(Block::getName)
+                .containsExactly("model.layers.0.self_attn.last_input", "model.layers.1.self_attn.last_input");
+        assertThat(run.getInputs()).allSatisfy(input -> {
+            assertThat(input.getOutputs()).isEqualTo(1);
+            assertThat(input.getInputs()).isEqualTo(32);
+            assertThat(input.getLargeSide()).isEqualTo(Side.INPUT);
+        });
         assertThat(run.getClassTokens()).hasSize(5);
         assertThat(run.getClassTokens().get(0).getTokenId()).isEqualTo(267);
         assertThat(run.getRank()).isEqualTo(10);
@@ -143,9 +152,9 @@ class PublisherTest {
         assertThat(producer.history())
                 .filteredOn(record -> record.topic().equals(TOPICS.adapters())
                         || record.topic().equals(TOPICS.statistics()))
-                .hasSize(20)
+                .hasSize(20 + 2) // with an input a layer
                 .allMatch(record -> record.key().startsWith("r1/g2.step-3/"));
-        assertThat(read(producer.history().get(21), Progress.class).getCheckpoint())
+        assertThat(read(producer.history().get(23), Progress.class).getCheckpoint())
                 .isEqualTo("g2.step-3");
     }
 
@@ -157,7 +166,13 @@ class PublisherTest {
         publisher.statistics(checkpoint, new BatchRange(3, 2, 9L), SingleBatch.of(measured));
 
         assertThat(producer.commitCount()).isEqualTo(1);
-        assertThat(producer.history()).hasSize(10);
+        assertThat(producer.history()).hasSize(10 + 2); // with an input a layer
+        Statistics input = read(producer.history().get(10), Statistics.class);
+        assertThat(input.getBlock()).isEqualTo("model.layers.0.self_attn.last_input");
+        assertThat(input.getRows().getShape()).containsExactly(4, 32);
+        assertThat(Tensors.doubles(input.getSmall())).containsExactly(4);
+        assertThat(input.getN()).isEqualTo(input.getExamples()).isEqualTo(4);
+        assertThat(input.getTrace()).isEqualTo(measured.inputs().get(0).rows().trace());
         Statistics record = read(producer.history().get(1), Statistics.class);
         BlockStatistics block = measured.blocks().get(1);
         assertThat(record.getBlock()).isEqualTo(block.block());
@@ -192,7 +207,7 @@ class PublisherTest {
         publisher.statistics(
                 new Checkpoint("step-0", adapter, adapter),
                 new BatchRange(3, 1, null),
-                new CurvatureSum(blocks, 4, -1, 2, 0.5));
+                new CurvatureSum(blocks, List.of(), 4, -1, 2, 0.5));
 
         assertThat(producer.history()).hasSize(2);
         Statistics record = read(producer.history().get(0), Statistics.class);
@@ -317,6 +332,7 @@ class PublisherTest {
                                 new double[16],
                                 4,
                                 4)),
+                List.of(),
                 4,
                 -1,
                 1);

@@ -8,6 +8,6 @@ final class SingleBatch {
     private SingleBatch() {}
 
     static CurvatureSum of(BatchCurvature batch) {
-        return new CurvatureSum(batch.blocks(), batch.examples(), batch.logLikelihood(), 1, 1);
+        return new CurvatureSum(batch.blocks(), batch.inputs(), batch.examples(), batch.logLikelihood(), 1, 1);
     }
 }

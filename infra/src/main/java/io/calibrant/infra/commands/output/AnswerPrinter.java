@@ -76,6 +76,13 @@ public final class AnswerPrinter {
         object.put("expectedEntropy", answer.getExpectedEntropy());
         object.put("mutualInformation", answer.getMutualInformation());
         object.put("novelty", answer.getNovelty());
+        if (answer.getFamiliarity() != null) {
+            object.put("familiarity", answer.getFamiliarity());
+            if (answer.getFamiliarityP() != null) {
+                object.put("familiarityP", answer.getFamiliarityP());
+            }
+            object.put("softened", answer.getSoftened());
+        }
         if (answer.getDecision() != null) {
             object.put("decision", answer.getDecision().toString());
         }

@@ -57,6 +57,11 @@ public record DetailsFile(Path file) {
         object.put("entropy", answer.getEntropy());
         object.put("mutualInformation", answer.getMutualInformation());
         object.put("novelty", answer.getNovelty());
+        if (answer.getFamiliarity() != null) {
+            object.put("familiarity", answer.getFamiliarity());
+            object.put("familiarityP", answer.getFamiliarityP());
+            object.put("softened", answer.getSoftened());
+        }
         object.put("calibration", answer.getCalibration().toString());
         object.put(
                 "decision",
