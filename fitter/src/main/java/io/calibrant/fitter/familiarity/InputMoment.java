@@ -51,8 +51,7 @@ public final class InputMoment {
     public static InputMoment of(LargeSide sum, double n) {
         SymmetricEigen pairs = sum.pairs();
         Spectrum spectrum = new Spectrum(pairs.values(), sum.dimension(), sum.trace());
-        return new InputMoment(
-                sum.dimension(), pairs.values(), pairs.vectors(), spectrum.residual(), sum.trace(), n);
+        return new InputMoment(sum.dimension(), pairs.values(), pairs.vectors(), spectrum.residual(), sum.trace(), n);
     }
 
     /** Whether a layer tells questions apart: (trace - w_1) / trace is at least 1e-6. */

@@ -80,8 +80,8 @@ public final class ScoreCalibration {
     }
 
     /**
-     * g = .9 clip((z - 4) / 2, 0, 1): the probabilities of an unfamiliar question become (1 - g) p + g / C. 0 where
-     * the p-value says that such questions have been checked: their labels are among those of the known scores.
+     * g = .9 clip((z - 4) / 2, 0, 1): the probabilities of an unfamiliar question become (1 - g) p + g / C. 0 where the
+     * p-value says that such questions have been checked: their labels are among those of the known scores.
      */
     public double softening(double score) {
         double beyond = (deviations(score) - SOFT_FROM) / SOFT_OVER;

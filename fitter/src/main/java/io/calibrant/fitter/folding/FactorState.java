@@ -62,10 +62,7 @@ public final class FactorState {
      * @throws BadRecordException if the contribution does not continue what is there, or would make it unusable
      */
     public Optional<FoldResults> fold(
-            Contribution contribution,
-            Predicate<String> hasOwnState,
-            Supplier<List<Factor>> heldOut,
-            long timestamp) {
+            Contribution contribution, Predicate<String> hasOwnState, Supplier<List<Factor>> heldOut, long timestamp) {
         requireSameBlocks(contribution, hasOwnState);
         FoldedBatches folded = record == null
                 ? FoldedBatches.NONE

@@ -97,8 +97,8 @@ public final class HeldOut {
                 .setSquaredNorm(0)
                 .setBatches(value.getBatches())
                 .setBatchesExpected(value.getBatchesExpected())
-                .setFoldedSequences(
-                        List.of(new BatchSequence(value.getBatch(), (long) value.getBatches(), (long) value.getStride())))
+                .setFoldedSequences(List.of(
+                        new BatchSequence(value.getBatch(), (long) value.getBatches(), (long) value.getStride())))
                 .build();
     }
 

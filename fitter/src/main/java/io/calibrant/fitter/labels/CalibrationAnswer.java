@@ -22,12 +22,7 @@ import org.apache.kafka.common.serialization.Serde;
  * @param familiarity the question's score; null where it is not known, or another fit's
  */
 public record CalibrationAnswer(
-        long version,
-        int label,
-        List<Double> mean,
-        List<Double> covariance,
-        long timestamp,
-        Double familiarity) {
+        long version, int label, List<Double> mean, List<Double> covariance, long timestamp, Double familiarity) {
     /** In place of a label: none is known. */
     static final int UNLABELLED = -1;
 

@@ -181,9 +181,7 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
 
     private static QuestionState read(BinaryDecoder in) throws IOException {
         int form = in.readInt();
-        return form == FORM || form == UNSCORED
-                ? read(in, in.readInt(), form == FORM)
-                : readEarlier(in, form != 0);
+        return form == FORM || form == UNSCORED ? read(in, in.readInt(), form == FORM) : readEarlier(in, form != 0);
     }
 
     private static QuestionState read(BinaryDecoder in, int count, boolean scored) throws IOException {

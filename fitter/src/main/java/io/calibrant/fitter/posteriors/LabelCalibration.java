@@ -93,8 +93,8 @@ public final class LabelCalibration {
      * rest on all blocks, only these do; where none does there is no covariance to scale, and temperature is alone.
      *
      * <p>Answers without a label count for the noise of a logit, v: those for validation, and where these are too few
-     * with them those for the noise. Familiarity is ranked among the scores of validation questions, whether their label
-     * is known or not, and of labelled questions that were unfamiliar.
+     * with them those for the noise. Familiarity is ranked among the scores of validation questions, whether their
+     * label is known or not, and of labelled questions that were unfamiliar.
      */
     public Posterior of(CalibrationSet set) {
         Posterior calibrated = calibrated(set);

@@ -82,7 +82,9 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
                 .fold(
                         contribution,
                         block -> factors.get(key(contribution, block)) != null,
-                        () -> heldOut(key).stream().map(waiting -> waiting.value).toList(),
+                        () -> heldOut(key).stream()
+                                .map(waiting -> waiting.value)
+                                .toList(),
                         record.timestamp());
         if (folded.isEmpty()) {
             return;

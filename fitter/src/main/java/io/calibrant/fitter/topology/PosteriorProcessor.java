@@ -182,9 +182,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
                 last.getBlocks().forEach(block -> standsOn.put(block.getBlock(), block.getBatches()));
             }
             if (last != null && last.getFamiliarity() != null) {
-                last.getFamiliarity()
-                        .getInputs()
-                        .forEach(input -> standsOn.put(input.getBlock(), input.getBatches()));
+                last.getFamiliarity().getInputs().forEach(input -> standsOn.put(input.getBlock(), input.getBatches()));
             }
             made(standsOn);
         }

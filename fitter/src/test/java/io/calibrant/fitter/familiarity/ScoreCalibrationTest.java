@@ -26,13 +26,13 @@ class ScoreCalibrationTest {
         int[] tenths = new int[10];
         for (int set = 0; set < 2000; set++) {
             double score = random.nextGaussian();
-            double p = new ScoreCalibration(random.doubles(99)
-                            .map(u -> random.nextGaussian())
-                            .toArray())
+            double p = new ScoreCalibration(
+                            random.doubles(99).map(u -> random.nextGaussian()).toArray())
                     .pValue(score);
             tenths[(int) Math.ceil(p * 10 - 1e-9) - 1]++;
         }
-        assertThat(Arrays.stream(tenths).boxed()).allMatch(count -> Math.abs(count - 200) < 65); // 4.8 standard deviations
+        assertThat(Arrays.stream(tenths).boxed())
+                .allMatch(count -> Math.abs(count - 200) < 65); // 4.8 standard deviations
     }
 
     @Test

@@ -151,8 +151,8 @@ class StatisticsParserTest {
         FactorState state = new FactorState(settings, first.state(), Topics.MAX_RECORD_BYTES);
         assertThat(state.fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 8))
                 .isEmpty();
-        assertThatThrownBy(() ->
-                        state.fold(parse(statistic(value -> value.setBatches(2))), StatisticsParserTest::hasNone, List::of, 8))
+        assertThatThrownBy(() -> state.fold(
+                        parse(statistic(value -> value.setBatches(2))), StatisticsParserTest::hasNone, List::of, 8))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("1 of its 2 batches are folded already");
         Statistics longer = statistic(value -> {
@@ -185,10 +185,11 @@ class StatisticsParserTest {
 
     @Test
     void shouldRefuseFactorsThatTheTopicsOfTheFitDoNotTake() {
-        assertThat(new FactorState(settings, null, 1_000).fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
+        assertThat(new FactorState(settings, null, 1_000)
+                        .fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
                 .isPresent();
-        assertThatThrownBy(() ->
-                        new FactorState(settings, null, 300).fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
+        assertThatThrownBy(() -> new FactorState(settings, null, 300)
+                        .fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
                 .isInstanceOf(BadRecordException.class)
                 .hasMessageContaining("more than the 300 that the topics of the fit take of a record");
     }
@@ -196,7 +197,11 @@ class StatisticsParserTest {
     @Test
     void shouldRefuseWhatLeavesMoreGapsThanAPassCanHave() {
         Factor before = new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
-                .fold(parse(statistic(value -> value.setBatchesExpected(null))), StatisticsParserTest::hasNone, List::of, 0)
+                .fold(
+                        parse(statistic(value -> value.setBatchesExpected(null))),
+                        StatisticsParserTest::hasNone,
+                        List::of,
+                        0)
                 .orElseThrow()
                 .state();
         List<BatchSequence> sequences = new ArrayList<>();
@@ -233,8 +238,8 @@ class StatisticsParserTest {
         assertThatThrownBy(() -> new FactorState(settings, results.state(), Topics.MAX_RECORD_BYTES)
                         .fold(parse(statistic()), StatisticsParserTest::hasNone, List::of, 0))
                 .hasMessageContaining("it shares its input with [], earlier batches with [b]");
-        assertThatThrownBy(() ->
-                        new FactorState(settings, null, Topics.MAX_RECORD_BYTES).fold(parse(shared), "b"::equals, List::of, 0))
+        assertThatThrownBy(() -> new FactorState(settings, null, Topics.MAX_RECORD_BYTES)
+                        .fold(parse(shared), "b"::equals, List::of, 0))
                 .hasMessageContaining("it holds block b, of which earlier batches came alone");
     }
 }

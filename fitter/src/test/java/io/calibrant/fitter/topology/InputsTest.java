@@ -117,7 +117,9 @@ class InputsTest {
     void shouldScoreEverySecondRecordByTheRestAndFoldItLast() {
         try (Driver driver = driver("plain")) {
             sendBlocks(driver);
-            assertThat(driver.posteriors()).as("without its inputs no posterior").isEmpty();
+            assertThat(driver.posteriors())
+                    .as("without its inputs no posterior")
+                    .isEmpty();
             for (long batch = 0; batch < BATCHES; batch++) {
                 for (Block input : INPUTS) {
                     send(driver, input, batch);
@@ -144,7 +146,8 @@ class InputsTest {
             for (int i = 0; i < scores.length; i++) {
                 assertThat(familiarity.getScores().get(i)).isCloseTo(scores[i], within(1e-5));
             }
-            long[] order = LongStream.concat(Arrays.stream(kept), Arrays.stream(held)).toArray();
+            long[] order =
+                    LongStream.concat(Arrays.stream(kept), Arrays.stream(held)).toArray();
             Factor factor = driver.factors().get(key(WIDER));
             KroneckerFactor whole = folded(WIDER, order);
             assertThat(factor.getBatches()).isEqualTo(BATCHES);
@@ -186,7 +189,8 @@ class InputsTest {
         assertThat(last(twice, "twice").getFamiliarity()).isEqualTo(plain);
 
         // what waits may come at any time; only the order of the others decides what they are folded to
-        List<Long> early = new ArrayList<>(order.stream().filter(b -> b % 2 == 1).toList());
+        List<Long> early =
+                new ArrayList<>(order.stream().filter(b -> b % 2 == 1).toList());
         Collections.reverse(early);
         early.addAll(order.stream().filter(b -> b % 2 == 0).toList());
         assertThat(last(early, "early").getFamiliarity()).isEqualTo(plain);
@@ -285,7 +289,8 @@ class InputsTest {
             wide.setInputs(List.of(new Block("wide", 2, D, Side.INPUT)));
             driver.run(wide);
             send(driver, SPREAD, 0);
-            assertThat(reason(driver)).contains("outputs and large side of input wide must be 1 and INPUT, got '2 and INPUT'");
+            assertThat(reason(driver))
+                    .contains("outputs and large side of input wide must be 1 and INPUT, got '2 and INPUT'");
         }
     }
 
@@ -293,10 +298,7 @@ class InputsTest {
         var letters = driver.deadLetters();
         assertThat(letters).hasSize(1);
         return new String(
-                letters.get(0)
-                        .headers()
-                        .lastHeader("__streams.errors.message")
-                        .value(),
+                letters.get(0).headers().lastHeader("__streams.errors.message").value(),
                 java.nio.charset.StandardCharsets.UTF_8);
     }
 }

@@ -166,7 +166,8 @@ public final class StatisticsBytes {
     private CurvatureSum folded(List<LinearShape> linears, boolean shared, int batches, NDManager manager) {
         CurvatureFold fold = new CurvatureFold(batches, 1, RANK, "bench", manager);
         for (int batch = 0; batch < batches; batch++) {
-            Optional<CurvatureSum> sum = fold.add(batch, new BatchCurvature(batch(linears, shared), inputs(linears), BATCH, -1, 1));
+            Optional<CurvatureSum> sum =
+                    fold.add(batch, new BatchCurvature(batch(linears, shared), inputs(linears), BATCH, -1, 1));
             if (sum.isPresent()) {
                 return sum.get();
             }
@@ -198,9 +199,7 @@ public final class StatisticsBytes {
         return ModelConfig.isHead(first.path())
                 ? List.of()
                 : List.of(BlockStatistics.ofInput(
-                        ModelConfig.lastInput(ModelConfig.layerOf(first.path())),
-                        rows(BATCH, first.inputs()),
-                        BATCH));
+                        ModelConfig.lastInput(ModelConfig.layerOf(first.path())), rows(BATCH, first.inputs()), BATCH));
     }
 
     private FactorRows rows(int count, int width) {
@@ -229,8 +228,8 @@ public final class StatisticsBytes {
             blocks.add(block.under(names.get(i)));
         }
         List<BlockStatistics> inputs = layer.inputs().stream()
-                .map(input -> input.under(ModelConfig.lastInput(
-                        ModelConfig.layerOf(linears.get(0).path()))))
+                .map(input -> input.under(
+                        ModelConfig.lastInput(ModelConfig.layerOf(linears.get(0).path()))))
                 .toList();
         return new CurvatureSum(
                 blocks, inputs, layer.examples(), layer.logLikelihood(), layer.batches(), layer.forgetting());

@@ -132,9 +132,8 @@ public final class Answerer {
                 : null;
         Double p = familiarity != null && scores.size() > 0 ? (Double) scores.pValue(familiarity) : null;
         double softened = p != null && unfamiliar == Unfamiliar.SOFTEN ? scores.softening(familiarity) : 0;
-        CalibratedPrediction served =
-                CalibratedPrediction.of(posterior, tier, link, labelFree, mean, covariance)
-                        .softened(softened);
+        CalibratedPrediction served = CalibratedPrediction.of(posterior, tier, link, labelFree, mean, covariance)
+                .softened(softened);
         finite("contrast mean", mean);
         finite("probability", served.probabilities());
         if (served.tempered() != null) {

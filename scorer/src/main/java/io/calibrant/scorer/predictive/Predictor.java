@@ -103,8 +103,7 @@ public final class Predictor implements AutoCloseable {
      *
      * @param familiarity scores every question by what the forward pass has seen; null for none
      */
-    public Predictor(
-            AdaptedModel adapted, List<BlockPosterior> posterior, Set<String> paths, Familiarity familiarity) {
+    public Predictor(AdaptedModel adapted, List<BlockPosterior> posterior, Set<String> paths, Familiarity familiarity) {
         if (!adapted.maps().containsAll(paths)) {
             throw new IllegalArgumentException("not all of " + paths + " are adapted; adapted are " + adapted.maps());
         }

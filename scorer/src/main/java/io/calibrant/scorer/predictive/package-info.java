@@ -8,6 +8,7 @@
  * <p>Pure numbers: no Kafka, no Avro.
  *
  * <p>May depend on: {@code ai.djl}, {@code io.calibrant.fitter.evidence}, {@code io.calibrant.fitter.familiarity},
- * {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.lora}, {@code io.calibrant.trainer.model}, {@code io.calibrant.trainer.prompts}.
+ * {@code io.calibrant.trainer.capture}, {@code io.calibrant.trainer.lora}, {@code io.calibrant.trainer.model},
+ * {@code io.calibrant.trainer.prompts}.
  */
 package io.calibrant.scorer.predictive;

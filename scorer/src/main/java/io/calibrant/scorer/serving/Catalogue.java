@@ -291,8 +291,7 @@ final class Catalogue {
             }
         }
         for (InputFactor input : ServablePosterior.inputs(posterior)) {
-            String lack =
-                    input.getCounts() ? missingFactors(posterior, input.getBlock(), input.getBatches()) : null;
+            String lack = input.getCounts() ? missingFactors(posterior, input.getBlock(), input.getBatches()) : null;
             if (lack != null) {
                 return lack;
             }

@@ -13,7 +13,8 @@ import java.util.Map;
  * @param run what was trained
  * @param posterior state COMPLETE
  * @param adapter positions of the weights by name, of every block and saved weight of the run
- * @param factors positions of the factors by name of block or input that counts, at exactly the batches of the posterior
+ * @param factors positions of the factors by name of block or input that counts, at exactly the batches of the
+ *     posterior
  */
 record ServablePosterior(
         Run run, Posterior posterior, Map<String, RecordPosition> adapter, Map<String, RecordPosition> factors) {

@@ -79,9 +79,9 @@ record Snapshot(
             List<InputFactor> inputs = servable.inputs();
             for (int layer = 0; layer < inputs.size(); layer++) {
                 if (inputs.get(layer).getCounts()) {
-                    RecordPosition place = servable.factors().get(inputs.get(layer).getBlock());
-                    Factor factor =
-                            factors.deserialize(place.partition().topic(), values.get(place));
+                    RecordPosition place =
+                            servable.factors().get(inputs.get(layer).getBlock());
+                    Factor factor = factors.deserialize(place.partition().topic(), values.get(place));
                     layers.add(layer);
                     moments.add(InputMoment.of(FactorRecords.factor(factor).large(), factor.getN()));
                 }

@@ -150,8 +150,7 @@ class GoldenPredictorTest {
         Arrays.setAll(held, i -> fold.score(train, 160 + i));
         ScoreCalibration known = new ScoreCalibration(held);
         for (int i = 0; i < held.length; i++) {
-            assertThat(held[i])
-                    .isEqualTo(stored.get("held_out_scores").get(i).asDouble(), within(1e-8));
+            assertThat(held[i]).isEqualTo(stored.get("held_out_scores").get(i).asDouble(), within(1e-8));
         }
         for (int i = 0; i < 100; i++) {
             assertThat(known.pValue(fold.score(test, i)))

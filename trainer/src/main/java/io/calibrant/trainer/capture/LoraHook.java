@@ -71,7 +71,9 @@ final class LoraHook implements LinearHook {
         return Optional.ofNullable(headInput);
     }
 
-    /** What the attention maps of every layer read at the last real tokens, [B, D]; none of a training pass unprobed. */
+    /**
+     * What the attention maps of every layer read at the last real tokens, [B, D]; none of a training pass unprobed.
+     */
     List<NDArray> lastInputs() {
         return lastInputs.layers();
     }

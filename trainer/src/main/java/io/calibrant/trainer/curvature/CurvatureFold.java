@@ -63,14 +63,8 @@ public final class CurvatureFold {
     public Optional<CurvatureSum> add(long batch, BatchCurvature measured) {
         if (batches == 1) {
             first = batch;
-            return Optional.of(
-                    new CurvatureSum(
-                    measured.blocks(),
-                    measured.inputs(),
-                    measured.examples(),
-                    measured.logLikelihood(),
-                    1,
-                    gamma));
+            return Optional.of(new CurvatureSum(
+                    measured.blocks(), measured.inputs(), measured.examples(), measured.logLikelihood(), 1, gamma));
         }
         if (folded == 0) {
             begin(batch, measured);

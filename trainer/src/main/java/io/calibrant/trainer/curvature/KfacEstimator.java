@@ -157,8 +157,7 @@ public final class KfacEstimator {
         for (int layer = 0; layer < lastInputs.size(); layer++) {
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
-                FactorRows rows = RowReduction.unreduced(
-                        lastInputs.get(layer).toType(DataType.FLOAT32, false));
+                FactorRows rows = RowReduction.unreduced(lastInputs.get(layer).toType(DataType.FLOAT32, false));
                 inputs.add(BlockStatistics.ofInput(ModelConfig.lastInput(layer), rows, rows.count()));
             }
         }

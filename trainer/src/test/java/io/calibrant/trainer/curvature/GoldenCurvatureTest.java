@@ -12,8 +12,8 @@ import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.lora.Peft;
 import io.calibrant.trainer.model.LanguageModel;
-import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.model.ModelConfig;
+import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.ClassTokens;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import io.calibrant.trainer.prompts.PromptEncoder;
@@ -130,13 +130,16 @@ class GoldenCurvatureTest {
         double[] examples = new double[3];
         KfacEstimator estimator = new KfacEstimator(KfacApproximation.LAST, FisherType.EMPIRICAL, 2, "r", 0);
         for (int from = 0; from < 200; from += 20) {
-            List<BlockStatistics> inputs =
-                    estimator.measure(model, prompts.subList(from, from + 20), pad, from).inputs();
+            List<BlockStatistics> inputs = estimator
+                    .measure(model, prompts.subList(from, from + 20), pad, from)
+                    .inputs();
             assertThat(inputs).hasSize(3);
             for (int layer = 0; layer < 3; layer++) {
                 BlockStatistics input = inputs.get(layer);
                 assertThat(input.block()).isEqualTo(ModelConfig.lastInput(layer));
-                assertThat(input.rows().count()).as("a row an example, whatever the rank").isEqualTo(20);
+                assertThat(input.rows().count())
+                        .as("a row an example, whatever the rank")
+                        .isEqualTo(20);
                 examples[layer] += input.n();
                 float[] rows = input.rows().values();
                 for (int row = 0; row < 20; row++) {
@@ -150,10 +153,7 @@ class GoldenCurvatureTest {
         try (SafetensorsReader stored = SafetensorsReader.open(GOLDEN.resolve("mcq_familiarity.safetensors"))) {
             double[] expected = stored.doubles("second_moment");
             for (int layer = 0; layer < 3; layer++) {
-                check(
-                        "input " + layer,
-                        sums[layer],
-                        Arrays.copyOfRange(expected, layer * d * d, (layer + 1) * d * d));
+                check("input " + layer, sums[layer], Arrays.copyOfRange(expected, layer * d * d, (layer + 1) * d * d));
             }
         }
     }

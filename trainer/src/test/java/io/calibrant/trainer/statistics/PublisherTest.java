@@ -111,7 +111,8 @@ class PublisherTest {
         assertThat(run.getBlocks().get(9).getName()).isEqualTo("lm_head.lora_B");
         assertThat(run.getBlocks().get(9).getLargeSide()).isEqualTo(Side.GRADIENT);
         assertThat(run.getBlocks().get(9).getOutputs()).as("class tokens").isEqualTo(5);
-        assertThat(run.getInputs()).extracting(Block::getName)
+        assertThat(run.getInputs())
+                .extracting(Block::getName)
                 .containsExactly("model.layers.0.self_attn.last_input", "model.layers.1.self_attn.last_input");
         assertThat(run.getInputs()).allSatisfy(input -> {
             assertThat(input.getOutputs()).isEqualTo(1);
