@@ -76,6 +76,7 @@ public final class Calibrator {
      * @param without fitted on the other parts, by part
      * @param logLikelihoods of each label by the one that has not seen it, nats
      */
+    @SuppressWarnings("ArrayRecordComponent") // never leaves this package, compared by nobody
     record Fitted(Member member, List<Member> without, double[] logLikelihoods) {
         /** Of the labels of the other parts. */
         double logLikelihoodWithout(int part, int[] fold) {

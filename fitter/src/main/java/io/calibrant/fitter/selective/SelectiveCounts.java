@@ -206,6 +206,6 @@ public final class SelectiveCounts {
             return Double.POSITIVE_INFINITY;
         }
         long fewest = fewest(target, share);
-        return wrongShare == 0 ? fewest : Math.max(fewest, needed);
+        return wrongShare == 0 ? (double) fewest : Math.max((double) fewest, needed);
     }
 }

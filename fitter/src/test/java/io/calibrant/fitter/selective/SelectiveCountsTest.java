@@ -28,6 +28,7 @@ class SelectiveCountsTest {
         /** Just below the target at every threshold, so that every guarantee fails. */
         NEVER_ENOUGH(confidence -> 0.9499);
 
+        @SuppressWarnings("ImmutableEnumChecker") // lambdas without a state
         private final DoubleUnaryOperator right;
 
         World(DoubleUnaryOperator right) {
