@@ -231,6 +231,11 @@ final class PeftConfig {
                 .toList();
     }
 
+    /** Whether embedding and head stay one where one of them was trained. */
+    boolean keepsTied() {
+        return file.isTrue("ensure_weight_tying");
+    }
+
     /** Whether the biases of the adapted maps were trained. */
     boolean trainsBiases() {
         return file.text(BIAS).orElse("").equals(BIASES);

@@ -1,12 +1,16 @@
 package io.calibrant.trainer.lora;
 
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * What an adapter's training changed of its base model beside LoRA: modules that were trained whole (PEFT's
@@ -24,6 +28,9 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
 
     private static final String BIAS = ".bias";
 
+    /** Embedding and head. */
+    private static final List<String> PAIR = List.of("model.embed_tokens", ModelConfig.HEAD);
+
     /** Copies the names. */
     public SavedModules {
         modules = List.copyOf(modules);
@@ -35,7 +42,7 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
      * @throws ModelFileException if a module has none there
      */
     static SavedModules find(PeftConfig config, AdapterTensors tensors, Path file) {
-        List<String> modules = config.modulesToSave();
+        List<String> modules = modules(config, tensors);
         boolean biases = config.trainsBiases();
         Map<String, String> found = new TreeMap<>();
         for (String name : tensors.others()) {
@@ -62,6 +69,22 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
                 biases,
                 head(config, tensors),
                 found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
+    }
+
+    /** Where PEFT keeps a tied pair tied, its file has both, whichever of them is named. */
+    private static List<String> modules(PeftConfig config, AdapterTensors tensors) {
+        List<String> named = config.modulesToSave();
+        if (!config.keepsTied() || PAIR.stream().noneMatch(one -> named.stream().anyMatch(each -> covers(each, one)))) {
+            return named;
+        }
+        Set<String> stored =
+                tensors.others().stream().map(AdapterTensors::nameInBase).collect(Collectors.toSet());
+        List<String> all = new ArrayList<>(named);
+        PAIR.stream()
+                .filter(one -> stored.contains(one + ".weight"))
+                .filter(one -> named.stream().noneMatch(each -> covers(each, one)))
+                .forEach(all::add);
+        return all;
     }
 
     private static Optional<String> head(PeftConfig config, AdapterTensors tensors) {

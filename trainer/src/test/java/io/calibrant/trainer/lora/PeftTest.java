@@ -359,6 +359,31 @@ class PeftTest {
     }
 
     @Test
+    void shouldReplaceBothOfAPairThatWasTrainedAsOne() throws IOException {
+        Path base = new TinyModel().write(directory.resolve("base"), 3);
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        SafetensorsWriter file = new SafetensorsWriter()
+                .add(q + "lora_A.weight", random(40), 2, 20)
+                .add(q + "lora_B.weight", random(48), 24, 2)
+                .add("base_model.model.lm_head.weight", random(740), 37, 20)
+                .add("base_model.model.model.embed_tokens.weight", random(740), 37, 20);
+        store(Map.of("modules_to_save", List.of("embed_tokens")), file);
+        SavedModules one = Peft.saved(directory);
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, one, base)).hasMessageContaining("lm_head");
+
+        store(Map.of("modules_to_save", List.of("embed_tokens"), "ensure_weight_tying", true), file);
+        Adapter adapter = Peft.read(directory, config, CLASSES);
+        BaseWeights.requireUnchanged(directory, adapter.saved(), base);
+
+        assertThat(adapter.saved().weights().tensors()).containsOnlyKeys("lm_head.weight", "model.embed_tokens.weight");
+        Path copy = directory.resolve("copy");
+        Peft.write(copy, adapter, config, "");
+        assertThat(JSON.readTree(copy.resolve("adapter_config.json").toFile()).path("modules_to_save"))
+                .map(JsonNode::asText)
+                .containsExactly("embed_tokens", "lm_head");
+    }
+
+    @Test
     void shouldRefuseMissingFiles() throws IOException {
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
                 .isInstanceOf(ModelFileException.class)
