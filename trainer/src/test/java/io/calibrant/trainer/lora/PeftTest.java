@@ -369,7 +369,8 @@ class PeftTest {
                 .add("base_model.model.model.embed_tokens.weight", random(740), 37, 20);
         store(Map.of("modules_to_save", List.of("embed_tokens")), file);
         SavedModules one = Peft.saved(directory);
-        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, one, base)).hasMessageContaining("lm_head");
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, one, base))
+                .hasMessageContaining("lm_head");
 
         store(Map.of("modules_to_save", List.of("embed_tokens"), "ensure_weight_tying", true), file);
         Adapter adapter = Peft.read(directory, config, CLASSES);
