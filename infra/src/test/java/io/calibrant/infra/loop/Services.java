@@ -31,43 +31,48 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/** A fitter and a scorer of a run, or of several, in this JVM, with nothing between them but the broker. */
+/**
+ * A trainer and a scorer of a run, or of several, in this JVM, beside a fitter of all runs, with nothing between them but
+ * the broker.
+ */
 final class Services implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofMinutes(15);
 
     private final Connection connection;
     private final List<String> runs;
-    private final Fitter fitter;
     private final Scorer scorer;
     private final CompletableFuture<Void> scoring;
 
-    private Services(Connection connection, List<String> runs, Fitter fitter, Scorer scorer) {
+    private Services(Connection connection, List<String> runs, Scorer scorer) {
         this.connection = connection;
         this.runs = runs;
-        this.fitter = fitter;
         this.scorer = scorer;
         scoring = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer of " + runs).start());
     }
 
-    static Services start(Connection connection, String run, Path model, int points, Path state) {
-        return start(connection, List.of(run), model, points, state, PollSettings.DEFAULTS);
+    /** A fitter with the default settings, for any number of runs: it takes seconds to start. */
+    static Fitter fitter(Connection connection, Path state) {
+        Fitter fitter = new Fitter(connection, FitterSettings.defaults().withStateDir(state), posterior -> {});
+        fitter.start();
+        return fitter;
+    }
+
+    /** Starts a scorer of what {@link #fitter} makes of the run. */
+    static Services start(Connection connection, String run, Path model, int points) {
+        return start(connection, List.of(run), model, points, PollSettings.DEFAULTS);
     }
 
     /** With a scorer of several runs, which takes its questions as {@code poll} says. */
     static Services start(
-            Connection connection, List<String> runs, Path model, int points, Path state, PollSettings poll) {
-        FitterSettings defaults = FitterSettings.defaults();
-        FitterSettings fitting = defaults.withStateDir(state);
-        Fitter fitter = new Fitter(connection, fitting, posterior -> {});
-        fitter.start();
+            Connection connection, List<String> runs, Path model, int points, PollSettings poll) {
         ScorerSettings settings = new ScorerSettings(
-                ServingSettings.of(runs.get(0), model).withRuns(runs).withFit(defaults.fit()),
+                ServingSettings.of(runs.get(0), model).withRuns(runs).withFit(FitterSettings.DEFAULT_FIT),
                 AnsweringSettings.DEFAULTS
                         .withLink(LinkFunction.MC)
                         .withPoints(points)
                         .withLabelFree(LabelFreeServing.EVIDENCE), // as the references have it
                 poll);
-        return new Services(connection, runs, fitter, new Scorer(connection, settings, ScorerListener.SILENT));
+        return new Services(connection, runs, new Scorer(connection, settings, ScorerListener.SILENT));
     }
 
     /** Runs a trainer to its end. */
@@ -154,7 +159,6 @@ final class Services implements AutoCloseable {
     @Override
     public void close() {
         scorer.close();
-        fitter.close();
         scoring.orTimeout(1, TimeUnit.MINUTES).join();
     }
 }

@@ -49,6 +49,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,8 +60,33 @@ abstract class WholeLoopTests {
     private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
     private static final Path CLASSIFIER = Path.of("..", "..", "shared", "zoo", "seqcls");
 
+    /** Of all tests of a class, started by the first. */
+    private static Fitter fitter;
+
+    @TempDir
+    private static Path state;
+
     @TempDir
     private Path dir;
+
+    @AfterAll
+    static void stopFitter() {
+        if (fitter != null) {
+            fitter.close();
+            fitter = null;
+        }
+    }
+
+    private Services services(String run, Path model, int points) throws Exception {
+        return services(List.of(run), model, points, PollSettings.DEFAULTS);
+    }
+
+    private Services services(List<String> runs, Path model, int points, PollSettings poll) throws Exception {
+        if (fitter == null) {
+            fitter = Services.fitter(connection(), state);
+        }
+        return Services.start(connection(), runs, model, points, poll);
+    }
 
     /** Broker and registry with all topics. */
     abstract Connection connection() throws Exception;
@@ -92,7 +118,7 @@ abstract class WholeLoopTests {
         }
         String run = "golden-" + variant;
         Path model = GOLDEN.resolve("model");
-        try (Services services = Services.start(connection(), run, model, 1 << 16, dir.resolve("state"))) {
+        try (Services services = services(run, model, 1 << 16)) {
             services.train(training(
                     run,
                     model,
@@ -166,7 +192,7 @@ abstract class WholeLoopTests {
         Path model = GOLDEN.resolve("model");
         List<String> runs = List.of("prompt-paper", "prompt-own", "prompt-verbatim");
         PollSettings oneByOne = PollSettings.DEFAULTS.withBatchSize(1);
-        try (Services services = Services.start(connection(), runs, model, 256, dir.resolve("state"), oneByOne)) {
+        try (Services services = services(runs, model, 256, oneByOne)) {
             for (String run : runs) {
                 TrainerSettings settings = training(
                         run,
@@ -268,7 +294,7 @@ abstract class WholeLoopTests {
         }
         String run = "classifier-" + fit;
         Path model = Path.of("..", "..", "shared").resolve(base);
-        try (Services services = Services.start(connection(), run, model, 1 << 12, dir.resolve("state"))) {
+        try (Services services = services(run, model, 1 << 12)) {
             TrainerSettings settings = training(
                     run,
                     model,
@@ -311,7 +337,7 @@ abstract class WholeLoopTests {
         // The reference questions on the same topics have ids like theirs.
         List<Question> test = new ArrayList<>(again(QuestionFile.read(files.test()), "-of-the-demo"));
         Connection connection = connection();
-        try (Services services = Services.start(connection, "demo", files.model(), 4096, dir.resolve("state"))) {
+        try (Services services = services("demo", files.model(), 4096)) {
             services.train(training(
                     "demo",
                     files.model(),

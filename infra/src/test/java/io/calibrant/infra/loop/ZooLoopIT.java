@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.calibrant.fitter.service.Fitter;
 import io.calibrant.infra.zoo.ZooMember;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +32,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Adapters of the zoo through the topics: curvature pass, fit, answers. MAP stays what Python computes. */
 class ZooLoopIT {
     private static Connection connection;
+    private static Fitter fitter;
+
+    @TempDir
+    private static Path state;
 
     @TempDir
     private Path directory;
@@ -39,6 +45,14 @@ class ZooLoopIT {
         assumeTrue(Files.isDirectory(ZooMember.ZOO), ZooMember.ZOO + " is not here: nothing compared with Python");
         connection = SharedCluster.connection("zoo");
         TopicAdmin.createMissing(connection);
+        fitter = Services.fitter(connection, state);
+    }
+
+    @AfterAll
+    static void stop() {
+        if (fitter != null) {
+            fitter.close();
+        }
     }
 
     static Stream<ZooMember> members() {
@@ -50,7 +64,7 @@ class ZooLoopIT {
     void shouldAnswerWithTheProbabilitiesOfPython(ZooMember member) throws IOException {
         String run = member.name().replace('/', '-');
         Path model = member.modelDirectory(directory);
-        try (Services services = Services.start(connection, run, model, 256, directory.resolve("state"))) {
+        try (Services services = Services.start(connection, run, model, 256)) {
             services.train(TrainerSettings.of(run, model, ZooMember.questions())
                     .withAdapter(AdapterSettings.DEFAULT.withFrom(ZooMember.ZOO.resolve(member.adapter())))
                     .withOptimisation(new OptimisationSettings(0, 4, 5e-5))
