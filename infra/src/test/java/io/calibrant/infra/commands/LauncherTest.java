@@ -167,6 +167,66 @@ class LauncherTest {
     }
 
     @Test
+    void shouldShareTheClassesThatItHasArchivedAfterTheBuild() throws Exception {
+        tool(
+                "java",
+                "for a in \"$@\"; do case $a in -XX:ArchiveClassesAtExit=*) : > \"${a#*=}\";; esac; done; "
+                        + "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "*) echo \"java $*\";; esac");
+        Path script = root.resolve("infra/calibrant");
+        Path target = root.toRealPath().resolve("infra/target");
+        Map<String, String> words = Map.of("CALIBRANT_JAVA_OPTS", "-Dlast");
+        for (int i = 0; i < 2; i++) {
+            assertThat(launch(script, words, "fits").out())
+                    .containsSubsequence(
+                            "-XX:SharedArchiveFile=" + target.resolve("calibrant.jsa"),
+                            "-Dlast",
+                            "-cp " + target + "/calibrant-infra-1.jar:");
+        }
+        assertThat(target.resolve("calibrant-build.log")).content().contains("commands.StartUpClasses");
+        assertThat(target.resolve("calibrant.jsa.making")).doesNotExist();
+    }
+
+    /** An archive of the libraries before would be of no use, and takes its place on the disk. */
+    @Test
+    void shouldDoWithoutAnArchiveThatCannotBeMade() throws Exception {
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "*ArchiveClassesAtExit*) echo 'no such option'; exit 1;; *) echo \"java $*\";; esac");
+        Path script = root.resolve("infra/calibrant");
+        Path archive = Files.createDirectories(root.resolve("infra/target")).resolve("calibrant.jsa");
+        Files.writeString(archive, "of the build before");
+        Ran ran = launch(script, "fits");
+        assertThat(ran.code()).isZero();
+        assertThat(ran.out()).doesNotContain("SharedArchiveFile");
+        assertThat(ran.err()).doesNotContain("no such option");
+        assertThat(archive).doesNotExist();
+    }
+
+    /** Of another JVM, or cut short: a command says nothing of it, and does what it does without. */
+    @Test
+    void shouldPassOverAnArchiveThatDoesNotFitWithoutAWord() throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        launch(script, "fits");
+        Path archive = root.resolve("infra/target/calibrant.jsa");
+        Files.writeString(archive, "no archive at all");
+        String given = launch(script, "fits").out();
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        for (String option : List.of("-Xshare:", "-Xlog:cds")) {
+            int at = given.indexOf(option);
+            assertThat(at).as(given).isPositive();
+            command.add(given.substring(at, given.indexOf(' ', at)));
+        }
+        command.addAll(List.of("-XX:SharedArchiveFile=" + archive, "--version"));
+        Process java = new ProcessBuilder(command).redirectErrorStream(true).start();
+        assertThat(java.inputReader().lines()).hasSize(3).allMatch(line -> line.startsWith("openjdk")
+                || line.startsWith("OpenJDK") || line.startsWith("java"));
+        assertThat(java.waitFor()).isZero();
+    }
+
+    @Test
     void shouldWorkThroughALinkFromAnyDirectory() throws Exception {
         Path links = Files.createDirectories(dir.resolve("bin"));
         Path absolute = Files.createSymbolicLink(links.resolve("absolute"), root.resolve("infra/calibrant"));
