@@ -47,12 +47,17 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Two scorers, processes of their own, of which one is stopped and let go on, and one is killed, mid-stream and while
  * posteriors are swapped. Oracle: each question has exactly one committed answer, and each answer is what the posterior
  * that it states says.
+ *
+ * <p>The tests run at the same time, each with topics and a group of its own.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class ScorerFaultIT {
     private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static final String SESSION_TIMEOUT = "6000"; // the least that a broker allows
