@@ -32,8 +32,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
 /**
- * A trainer and a scorer of a run, or of several, in this JVM, beside a fitter of all runs, with nothing between them but
- * the broker.
+ * A trainer and a scorer of a run, or of several, in this JVM, beside a fitter of all runs: nothing between them but the
+ * broker.
  */
 final class Services implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofMinutes(15);
