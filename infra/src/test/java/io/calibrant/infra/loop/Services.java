@@ -31,10 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/**
- * A trainer and a scorer of a run, or of several, in this JVM, beside a fitter of all runs: nothing between them but the
- * broker.
- */
+/** A trainer and a scorer of a run, or of several, in this JVM; a fitter of all runs is beside them. */
 final class Services implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofMinutes(15);
 
