@@ -221,8 +221,9 @@ class LauncherTest {
         }
         command.addAll(List.of("-XX:SharedArchiveFile=" + archive, "--version"));
         Process java = new ProcessBuilder(command).redirectErrorStream(true).start();
-        assertThat(java.inputReader().lines()).hasSize(3).allMatch(line -> line.startsWith("openjdk")
-                || line.startsWith("OpenJDK") || line.startsWith("java"));
+        assertThat(java.inputReader().lines())
+                .hasSize(3)
+                .allMatch(line -> line.startsWith("openjdk") || line.startsWith("OpenJDK") || line.startsWith("java"));
         assertThat(java.waitFor()).isZero();
     }
 

@@ -60,8 +60,7 @@ final class Services implements AutoCloseable {
     }
 
     /** With a scorer of several runs, which takes its questions as {@code poll} says. */
-    static Services start(
-            Connection connection, List<String> runs, Path model, int points, PollSettings poll) {
+    static Services start(Connection connection, List<String> runs, Path model, int points, PollSettings poll) {
         ScorerSettings settings = new ScorerSettings(
                 ServingSettings.of(runs.get(0), model).withRuns(runs).withFit(FitterSettings.DEFAULT_FIT),
                 AnsweringSettings.DEFAULTS
