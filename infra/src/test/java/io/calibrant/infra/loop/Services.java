@@ -23,6 +23,7 @@ import io.calibrant.trainer.settings.TrainerSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -142,14 +143,21 @@ final class Services implements AutoCloseable {
 
     /** The posterior that answers of this run rest on. */
     Posterior posterior(Answer answer) {
-        Posterior posterior = TopicReader.latest(
-                        connection, connection.topics().posteriors(), Posterior.class, line -> {})
-                .get(answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit());
-        if (posterior.getVersion() != answer.getPosteriorVersion()) {
-            throw new AssertionError("answered by version " + answer.getPosteriorVersion() + ", the topic has "
-                    + posterior.getVersion());
+        String key = answer.getRunId() + "/" + answer.getCheckpoint() + "/" + answer.getFit();
+        List<Posterior> found = new ArrayList<>();
+        TopicReading.of(connection)
+                .records(connection.topics().posteriors(), Posterior.class, key::equals, record -> {
+                    // a newer one may have come meanwhile, once the noise of a logit is known
+                    if (record.value() != null && record.value().getVersion() == answer.getPosteriorVersion()) {
+                        found.add(record.value());
+                    }
+                })
+                .readToEnd();
+        if (found.isEmpty()) {
+            throw new AssertionError("answered by version " + answer.getPosteriorVersion() + " of " + key
+                    + ", which the topic does not have");
         }
-        return posterior;
+        return found.get(0);
     }
 
     @Override

@@ -20,6 +20,7 @@ import io.calibrant.infra.report.TextReport;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Label;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -162,6 +163,13 @@ abstract class WholeLoopTests {
                     .isCloseTo(figures.get("log_evidence").asDouble(), within(tolerance.logEvidence()));
             assertThat(worstP).isLessThanOrEqualTo(tolerance.probability());
             assertThat(worstNovelty).isLessThanOrEqualTo(tolerance.novelty());
+
+            // nobody validates: training questions tell the noise of a logit, and are counted nowhere
+            Posterior known = services.awaitPosterior(
+                    run + "/step-0/" + posterior.getFit(), each -> each.getLogitVariance() != null);
+            assertThat(known.getLogitVarianceQuestions()).isBetween(20L, 64L);
+            assertThat(known.getCalibration()).isEqualTo(Calibration.LABEL_FREE);
+            assertThat(known.getBlocks()).isEqualTo(posterior.getBlocks());
         }
     }
 
