@@ -10,6 +10,7 @@ import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Decision;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Calibration;
@@ -352,6 +353,7 @@ class CommandsIT extends OnOneCluster {
         TopicAdmin.createMissing(connection);
         Answer ofAPart = answer("v", Purpose.VALIDATION, null);
         ofAPart.setCoverage(0.875);
+        ofAPart.setDecision(Decision.UNSURE);
         send(topics.answers(), Answer.class, Map.of("v", ofAPart, "a", answer("a", Purpose.ANSWER, List.of(0.3, 0.7))));
         Ran ran = calibrant("answers", "--from-beginning", "--count", "1", "--timeout", "60", "--json");
         assertThat(ran.code()).isZero();
@@ -368,7 +370,8 @@ class CommandsIT extends OnOneCluster {
         assertThat(both.json())
                 .filteredOn(a -> a.get("questionId").asText().equals("v"))
                 .allMatch(a -> !a.has("temperatureProbabilities"))
-                .allMatch(a -> a.get("coverage").asDouble() == 0.875);
+                .allMatch(a -> a.get("coverage").asDouble() == 0.875)
+                .allMatch(a -> a.get("decision").asText().equals("UNSURE"));
         List<String> table = calibrant(
                         "answers", "--from-beginning", "--count", "2", "--timeout", "60", "--with-validation")
                 .out()
@@ -380,7 +383,7 @@ class CommandsIT extends OnOneCluster {
                 .filteredOn(line -> line.startsWith("v"))
                 .singleElement()
                 .asString()
-                .endsWith(", partial: 87.5% of its pass");
+                .endsWith(", UNSURE, partial: 87.5% of its pass");
         assertThat(table).filteredOn(line -> line.contains("partial")).hasSize(1);
     }
 
