@@ -27,6 +27,7 @@ import org.apache.avro.io.BinaryEncoder;
  * @param covariance of the contrasts, row-major; null unless it is one for validation that rests on all blocks
  * @param text digest of the question's text; null where it is not known
  * @param familiarity the question's score, of an answer for validation or of an unfamiliar question; else null
+ * @param rank where the question stands among the calibration scores; null where that is not known
  */
 public record AnswerSummary(
         String runId,
@@ -41,7 +42,8 @@ public record AnswerSummary(
         List<Double> mean,
         List<Double> covariance,
         String text,
-        Double familiarity) {
+        Double familiarity,
+        FamiliarityRank rank) {
     /**
      * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T;
      * its covariance and what was served are its own, so nothing else of it counts.
@@ -64,6 +66,7 @@ public record AnswerSummary(
                 given.mean,
                 null,
                 given.text,
+                null,
                 null);
     }
 
@@ -84,7 +87,8 @@ public record AnswerSummary(
                 forValidation ? answer.getContrastMean() : null,
                 forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null,
                 answer.getTextDigest(),
-                forValidation || isUnfamiliar(answer) ? answer.getFamiliarity() : null);
+                forValidation || isUnfamiliar(answer) ? answer.getFamiliarity() : null,
+                FamiliarityRank.of(answer));
     }
 
     private static boolean isUnfamiliar(Answer answer) {
@@ -111,10 +115,11 @@ public record AnswerSummary(
                         before.mean,
                         before.covariance,
                         text,
-                        before.familiarity);
+                        before.familiarity,
+                        rank);
     }
 
-    AnswerSummary withTextAndFamiliarity(String digest, Double score) {
+    AnswerSummary with(String digest, Double score, FamiliarityRank known) {
         return new AnswerSummary(
                 runId,
                 checkpoint,
@@ -128,7 +133,8 @@ public record AnswerSummary(
                 mean,
                 covariance,
                 digest,
-                score);
+                score,
+                known);
     }
 
     /** When the window is past that it is counted in, milliseconds. */
@@ -169,7 +175,7 @@ public record AnswerSummary(
                 timestamp,
                 0,
                 !isForValidation()
-                        ? AccuracyParts.of(confidence(probabilities), ofServed, null)
+                        ? AccuracyParts.of(confidence(probabilities), ofServed, rank)
                         : AccuracyParts.ofValidation(ofServed),
                 labelled && !isForValidation()
                         ? CalibrationEvidence.of(timestamp, probabilities, index)
@@ -211,7 +217,7 @@ public record AnswerSummary(
                         version, CalibrationAnswer.UNLABELLED, mean, covariance, timestamp, familiarity);
     }
 
-    /** But for its text and its familiarity, which earlier versions did not have. */
+    /** But for its text, its familiarity and its rank, which earlier versions did not have. */
     static void write(AnswerSummary answer, BinaryEncoder out) throws IOException {
         out.writeString(answer.runId);
         out.writeString(answer.checkpoint);
@@ -239,6 +245,7 @@ public record AnswerSummary(
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
+                null,
                 null,
                 null);
     }

@@ -1,6 +1,7 @@
 package io.calibrant.fitter.labels;
 
 import io.calibrant.fitter.monitoring.UnfamiliarShare;
+import io.calibrant.schemas.avro.Answer;
 import java.io.IOException;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
@@ -12,6 +13,16 @@ import org.apache.avro.io.BinaryEncoder;
  * @param scores n, the calibration scores, 1 or more
  */
 public record FamiliarityRank(int exceeding, int scores) {
+    /** Of an answer; null where it does not say. */
+    static FamiliarityRank of(Answer answer) {
+        Integer scores = answer.getFamiliarityScores();
+        if (answer.getFamiliarityP() == null || scores == null || scores < 1) {
+            return null;
+        }
+        long exceeding = Math.round(answer.getFamiliarityP() * (1.0 + scores)) - 1;
+        return new FamiliarityRank((int) Math.max(0, Math.min(scores, exceeding)), scores);
+    }
+
     /** Whether the question is unfamiliar, by its conformal p-value (1 + k) / (1 + n). */
     boolean isUnfamiliar() {
         return UnfamiliarShare.isUnfamiliar((1.0 + exceeding) / (1.0 + scores));

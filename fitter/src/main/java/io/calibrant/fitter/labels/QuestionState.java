@@ -175,6 +175,7 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
             AnswerSummary.write(answer, out);
             BinaryForm.optional(answer.text(), out);
             BinaryForm.doubles(answer.familiarity() == null ? null : List.of(answer.familiarity()), out);
+            FamiliarityRank.optional(answer.rank(), out);
         }
         out.writeLong(question.otherTexts);
     }
@@ -195,7 +196,8 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
             AnswerSummary answer = AnswerSummary.read(in);
             String text = BinaryForm.optional(in);
             List<Double> familiarity = scored ? BinaryForm.doubles(in) : null;
-            answers.add(answer.withTextAndFamiliarity(text, familiarity == null ? null : familiarity.get(0)));
+            FamiliarityRank rank = scored ? FamiliarityRank.optional(in) : null;
+            answers.add(answer.with(text, familiarity == null ? null : familiarity.get(0), rank));
         }
         return new QuestionState(labels, answers, in.readLong());
     }

@@ -45,6 +45,27 @@ public record RunQuestion(String run, QuestionState own, QuestionState shared) {
     }
 
     /**
+     * The questions that the fit answers for the first time, by the key of the total that they belong to. Those for
+     * validation are of the training kind, and are left out.
+     *
+     * @param before the same question before that
+     */
+    public Map<String, AskedQuestion> asked(RunQuestion before, String fit) {
+        Map<String, AskedQuestion> byKey = new TreeMap<>();
+        for (AnswerSummary answer : own.answers()) {
+            if (answer.rank() != null
+                    && !answer.isBorrowed()
+                    && !answer.isForValidation()
+                    && before.own.answers().stream().noneMatch(answer::isLike)) {
+                byKey.put(
+                        Keys.calibration(run, answer.checkpoint(), fit, CalibrationWindow.TOTAL),
+                        new AskedQuestion(answer.timestamp(), answer.rank()));
+            }
+        }
+        return byKey;
+    }
+
+    /**
      * The labels that no answer has met, and what was refused: they name no checkpoint.
      *
      * @param run that they name; empty for none

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.monitoring;
 
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import org.hipparchus.distribution.continuous.BetaDistribution;
 
 /** Whether more questions are unfamiliar than there should be. */
@@ -8,7 +9,7 @@ public final class UnfamiliarShare {
      * A question is unfamiliar where its conformal p-value is at most this, so this share of the questions that are
      * like the calibration questions is, too.
      */
-    public static final double LEVEL = 0.05;
+    public static final double LEVEL = ScoreCalibration.UNFAMILIAR;
 
     /** Twice the level: what a small calibration set is off by stays below it. */
     private static final double MOST = 2 * LEVEL;

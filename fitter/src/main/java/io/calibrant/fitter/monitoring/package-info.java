@@ -7,6 +7,6 @@
  * served top probability, y whether it was right. Everything is immutable and a function of its arguments alone: the
  * same answers in the same order make the same bits. Of Hipparchus only the beta distribution is used.
  *
- * <p>May depend on: {@code org.hipparchus}.
+ * <p>May depend on: {@code io.calibrant.fitter.familiarity}, {@code org.hipparchus}.
  */
 package io.calibrant.fitter.monitoring;

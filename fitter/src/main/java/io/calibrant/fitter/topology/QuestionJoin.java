@@ -252,7 +252,7 @@ final class QuestionJoin {
         }
 
         void of(String questionId, RunQuestion before, RunQuestion after) {
-            counts(before.counts(fit), after.counts(fit), Map.of());
+            counts(before.counts(fit), after.counts(fit), after.asked(before, fit));
             Map<String, CalibrationAnswer> answersBefore = before.calibrationAnswers(fit);
             Map<String, CalibrationAnswer> answersAfter = after.calibrationAnswers(fit);
             Set<String> keys = new TreeSet<>(answersBefore.keySet());

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.monitoring.CalibrationEvidence;
+import io.calibrant.fitter.monitoring.CorrectedPValue;
+import io.calibrant.fitter.monitoring.ShiryaevRoberts;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.EstimatedAccuracy;
@@ -11,7 +13,9 @@ import io.calibrant.schemas.avro.SequentialAlarm;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,9 +26,54 @@ class AlarmsTest {
     private static final String TOTAL = FIT + "/total";
     private static final Instant TEN = Instant.parse("2026-11-25T10:00:00Z");
     private static final long AT_TEN = TEN.toEpochMilli();
+    private static final int SCORES = 400;
 
     @TempDir
     Path stateDir;
+
+    @Test
+    void shouldRaiseTheAlarmOnceQuestionsAreForeignWhateverIsSentAgain() {
+        List<Answer> answers = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            answers.add(ranked("q" + i, i, i < 40 ? 150 : 0));
+        }
+        ShiryaevRoberts sums = ShiryaevRoberts.START;
+        long since = 0;
+        for (int i = 0; i < 60 && since == 0; i++) {
+            sums = sums.next(CorrectedPValue.of(i < 40 ? 150 : 0, SCORES));
+            since = sums.value() >= 1e6 ? AT_TEN + i : 0;
+        }
+        CalibrationMetrics once;
+        try (Driver driver = driver("once")) {
+            for (int i = 0; i < 60; i++) {
+                driver.answer(answers.get(i), AT_TEN + i);
+            }
+            once = driver.calibration().get(TOTAL);
+        }
+        SequentialAlarm alarm = once.getFamiliarityAlarm();
+        assertThat(since).isGreaterThan(AT_TEN + 40);
+        assertThat(alarm.getSince().toEpochMilli()).isEqualTo(since);
+        assertThat(alarm.getThreshold()).isEqualTo(1e6);
+        assertThat(alarm.getN()).isEqualTo(60);
+        assertThat(once.getRecentQuestions()).isEqualTo(60);
+        assertThat(once.getRecentUnfamiliar()).isEqualTo(20);
+        assertThat(once.getAccuracy().getJudged()).isEqualTo(60);
+        assertThat(once.getAccuracy().getUnfamiliar()).isEqualTo(20);
+        assertThat(once.getAccuracy().getHolds()).isFalse();
+        try (Driver driver = driver("again")) {
+            for (int i = 0; i < 60; i++) {
+                Answer validation = Answers.validation("v" + i, 1, i);
+                validation.setFamiliarityP(1.0 / (1 + SCORES));
+                validation.setFamiliarityScores(SCORES);
+                driver.answer(validation, AT_TEN + i);
+                driver.answer(answers.get(i), AT_TEN + i);
+                driver.answer(answers.get(i / 2), AT_TEN + i / 2);
+            }
+            CalibrationMetrics again = driver.calibration().get(TOTAL);
+            assertThat(again.getFamiliarityAlarm()).isEqualTo(alarm);
+            assertThat(again.getAccuracy()).isEqualTo(once.getAccuracy());
+        }
+    }
 
     @Test
     void shouldEstimateAccuracyInTotalAndByTheHour() {
@@ -54,7 +103,8 @@ class AlarmsTest {
             assertThat(found.getWithLabels().getLower()).isLessThan(right / 40.0);
             assertThat(found.getRealised()).isNull();
             assertThat(found.getHolds()).isTrue();
-            EstimatedAccuracy hour = metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
+            EstimatedAccuracy hour =
+                    metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
             assertThat(hour.getAnswers()).isEqualTo(40);
             assertThat(hour.getLabels()).isEqualTo(20);
             for (int i = 40; i < 80; i++) {
@@ -95,6 +145,13 @@ class AlarmsTest {
 
     private Driver driver(String name) {
         return new Driver(Driver.settings(), stateDir.resolve(name), new InputPartitions(1, 1));
+    }
+
+    private static Answer ranked(String id, long seed, int exceeding) {
+        Answer answer = Answers.of(id, seed);
+        answer.setFamiliarityP((1.0 + exceeding) / (1 + SCORES));
+        answer.setFamiliarityScores(SCORES);
+        return answer;
     }
 
     private static double top(Answer answer) {

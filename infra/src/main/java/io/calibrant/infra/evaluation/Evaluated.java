@@ -55,7 +55,7 @@ public record Evaluated(
 
     /** What the answers to these questions say, in sentences: what serves and why, and what would help. */
     public List<String> words() {
-        return Assessment.sentences(posterior, ObservedAnswers.of(evaluation.questions()));
+        return Assessment.sentences(posterior, ObservedAnswers.of(evaluation.questions(), answers));
     }
 
     /** What was run, for the report: name and value. */

@@ -2,18 +2,25 @@ package io.calibrant.infra.evaluation;
 
 import io.calibrant.fitter.monitoring.AccuracySums;
 import io.calibrant.fitter.monitoring.CalibrationEvidence;
+import io.calibrant.fitter.monitoring.UnfamiliarShare;
 import io.calibrant.fitter.records.MonitoringRecords;
 import io.calibrant.infra.assessment.Observed;
 import io.calibrant.infra.report.EvaluatedQuestion;
 import io.calibrant.infra.report.Method;
+import io.calibrant.schemas.avro.Answer;
 import java.util.List;
+import java.util.Map;
 
 /** How a fit has done on the evaluated questions, as the fitter says it of all of them. Pure. */
 final class ObservedAnswers {
     private ObservedAnswers() {}
 
-    /** Of labelled questions. */
-    static Observed of(List<EvaluatedQuestion> questions) {
+    /**
+     * Of labelled questions.
+     *
+     * @param answers by question id
+     */
+    static Observed of(List<EvaluatedQuestion> questions, Map<String, Answer> answers) {
         AccuracySums sums = AccuracySums.NONE;
         CalibrationEvidence evidence = CalibrationEvidence.NONE;
         for (EvaluatedQuestion question : questions) {
@@ -22,7 +29,9 @@ final class ObservedAnswers {
             for (double p : served) {
                 confidence = Math.min(1, Math.max(confidence, p));
             }
-            sums = sums.plus(AccuracySums.of(confidence).labelled(question.right(Method.CALIBRATED)));
+            AccuracySums one = AccuracySums.of(confidence).labelled(question.right(Method.CALIBRATED));
+            Double pValue = answers.get(question.id()).getFamiliarityP();
+            sums = sums.plus(pValue == null ? one : one.judged(UnfamiliarShare.isUnfamiliar(pValue)));
             evidence = evidence.plus(CalibrationEvidence.of(0, served, question.truth()));
         }
         return new Observed(

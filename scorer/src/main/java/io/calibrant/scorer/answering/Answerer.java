@@ -166,6 +166,7 @@ public final class Answerer {
                 text(question.question()).digest(),
                 familiarity,
                 p,
+                p == null ? null : (Integer) scores.size(),
                 softened,
                 decisions.decide(tier, served.probabilities(), p != null && p <= ScoreCalibration.UNFAMILIAR));
     }

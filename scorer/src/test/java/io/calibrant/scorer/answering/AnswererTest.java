@@ -77,6 +77,7 @@ class AnswererTest {
                         .digest());
         expected.put("familiarity", 1.5);
         expected.put("familiarityP", 0.5);
+        expected.put("familiarityScores", 1);
         expected.put("softened", 0.0);
 
         Answer answer =
@@ -105,6 +106,7 @@ class AnswererTest {
             boolean soft = unfamiliar == Unfamiliar.SOFTEN;
             assertThat(answer.getFamiliarity()).isEqualTo(1.5);
             assertThat(answer.getFamiliarityP()).isEqualTo(0.01);
+            assertThat(answer.getFamiliarityScores()).isEqualTo(99);
             assertThat(answer.getSoftened()).isEqualTo(soft ? 0.9 : 0);
             assertThat(answer.getMapProbabilities()).isEqualTo(plain.getMapProbabilities());
             double entropy = 0;
@@ -129,6 +131,7 @@ class AnswererTest {
                 .get(0));
         assertThat(answer.getFamiliarity()).isNull();
         assertThat(answer.getFamiliarityP()).isNull();
+        assertThat(answer.getFamiliarityScores()).isNull();
         assertThat(answer.getSoftened()).isZero();
     }
 
