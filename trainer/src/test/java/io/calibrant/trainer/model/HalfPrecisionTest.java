@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -126,6 +127,26 @@ class HalfPrecisionTest {
                 assertThat(LinearHook.back(base, half, added).toFloatArray())
                         .containsExactly(LinearHook.back(base, wide, added).toFloatArray(), within(tolerance));
             }
+        }
+    }
+
+    /** Several scorers' threads multiply at once, each with another weight. */
+    @Test
+    void shouldWidenForSeveralThreadsAtOnce() {
+        try (NDManager manager = NDManager.newBaseManager(TestDevice.get(), "PyTorch")) {
+            int size = 300;
+            NDArray x = manager.create(random(size, 1), new Shape(1, size));
+            List<NDArray> halves = IntStream.range(0, 4)
+                    .mapToObj(i -> half(manager, BaseType.BF16, random(size * size, i), size, size))
+                    .toList();
+            List<float[]> expected = halves.stream()
+                    .map(half -> LinearHook.unrecorded(x, half, null).toFloatArray())
+                    .toList();
+            IntStream.range(0, 200).parallel().forEach(i -> {
+                try (NDArray found = LinearHook.unrecorded(x, halves.get(i % 4), null)) {
+                    assertThat(found.toFloatArray()).containsExactly(expected.get(i % 4), within(1e-3f));
+                }
+            });
         }
     }
 
