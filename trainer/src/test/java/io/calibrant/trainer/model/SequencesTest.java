@@ -20,8 +20,7 @@ class SequencesTest {
     void shouldHideWhatLiesAheadOutOfTheWindowAndPadding(int window) {
         TokenBatch batch = TokenBatch.leftPadded(List.of(new long[] {1, 2, 3, 4, 5}, new long[] {6, 7, 8}), 0);
         try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
-            Sequences sequences =
-                    new Sequences(batch, List.of(), Set.of(0, 2, 4, 5, 9), manager, DataType.FLOAT32);
+            Sequences sequences = new Sequences(batch, List.of(), Set.of(0, 2, 4, 5, 9), manager, DataType.FLOAT32);
             NDArray all = sequences.mask(window, false);
             NDArray last = sequences.mask(window, true);
             assertThat(all.getShape().getShape()).containsExactly(2, 1, TOKENS, TOKENS);
@@ -29,8 +28,7 @@ class SequencesTest {
             for (int b = 0; b < 2; b++) {
                 for (int key = 0; key < TOKENS; key++) {
                     for (int query = batch.first(b); query < TOKENS; query++) {
-                        boolean seen =
-                                key >= batch.first(b) && key <= query && (window == 0 || key > query - window);
+                        boolean seen = key >= batch.first(b) && key <= query && (window == 0 || key > query - window);
                         assertThat(all.getFloat(b, 0, query, key) == 0)
                                 .as("token %d of sequence %d sees %d", query, b, key)
                                 .isEqualTo(seen);
