@@ -95,7 +95,8 @@ final class Services implements AutoCloseable {
                     throw new AssertionError(line);
                 })
                 .records(connection.topics().answers(), Answer.class, record -> {
-                    if (record.value().getRunId().equals(run)) {
+                    // a trainer's own questions may still be answered meanwhile
+                    if (record.value().getRunId().equals(run) && record.value().getPurpose() == Purpose.ANSWER) {
                         answers.put(record.key(), record.value());
                     }
                 })
