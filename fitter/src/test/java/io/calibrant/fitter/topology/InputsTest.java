@@ -54,11 +54,11 @@ class InputsTest {
     }
 
     private static double[] rows(Block input, long batch) {
-        double[] rows = input == SAME
+        double[] rows = input.equals(SAME)
                 ? new double[QUESTIONS * D]
-                : Naive.random((int) (100 + 1000L * INPUTS.indexOf(input) + batch), QUESTIONS * D);
+                : Naive.random(100 + 1000L * INPUTS.indexOf(input) + batch, QUESTIONS * D);
         for (int i = 0; i < rows.length; i++) {
-            rows[i] = (float) (rows[i] * (input == WIDER ? 3 : 1) + (i % D == 2 ? 4 : 0));
+            rows[i] = (float) (rows[i] * (input.equals(WIDER) ? 3 : 1) + (i % D == 2 ? 4 : 0));
         }
         return rows;
     }
