@@ -67,7 +67,7 @@ class AlarmsTest {
                 validation.setFamiliarityScores(SCORES);
                 driver.answer(validation, AT_TEN + i);
                 driver.answer(answers.get(i), AT_TEN + i);
-                driver.answer(answers.get(i / 2), AT_TEN + i / 2);
+                driver.answer(answers.get(i / 2), AT_TEN + 1000 + i); // answered again, later
             }
             CalibrationMetrics again = driver.calibration().get(TOTAL);
             assertThat(again.getFamiliarityAlarm()).isEqualTo(alarm);
@@ -79,11 +79,13 @@ class AlarmsTest {
     void shouldEstimateAccuracyInTotalAndByTheHour() {
         try (Driver driver = driver("accuracy")) {
             double confidence = 0;
+            double variance = 0;
             int right = 0;
             for (int i = 0; i < 80; i++) {
                 Answer answer = Answers.of("q" + i, i);
                 driver.answer(answer, AT_TEN + (i % 2) * Duration.ofHours(1).toMillis());
                 confidence += top(answer);
+                variance += top(answer) * (1 - top(answer));
                 if (i < 40) {
                     String best = best(answer);
                     String label = i % 4 == 0 ? (best.equals("A") ? "B" : "A") : best;
@@ -99,11 +101,14 @@ class AlarmsTest {
             assertThat(found.getAnswers()).isEqualTo(80);
             assertThat(found.getLabels()).isEqualTo(40);
             assertThat(found.getWithoutLabels().getValue()).isCloseTo(confidence / 80, within(1e-9));
+            assertThat(found.getWithoutLabels().getLower())
+                    .isCloseTo(confidence / 80 - 1.959963984540054 * Math.sqrt(variance) / 80, within(1e-8));
             assertThat(found.getWithLabels().getValue()).isCloseTo(right / 40.0, within(.1));
             assertThat(found.getWithLabels().getLower()).isLessThan(right / 40.0);
             assertThat(found.getRealised()).isNull();
             assertThat(found.getHolds()).isTrue();
-            EstimatedAccuracy hour = metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
+            EstimatedAccuracy hour =
+                    metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
             assertThat(hour.getAnswers()).isEqualTo(40);
             assertThat(hour.getLabels()).isEqualTo(20);
             for (int i = 40; i < 80; i++) {
