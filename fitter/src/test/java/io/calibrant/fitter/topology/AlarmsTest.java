@@ -107,8 +107,7 @@ class AlarmsTest {
             assertThat(found.getWithLabels().getLower()).isLessThan(right / 40.0);
             assertThat(found.getRealised()).isNull();
             assertThat(found.getHolds()).isTrue();
-            EstimatedAccuracy hour =
-                    metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
+            EstimatedAccuracy hour = metrics.get(FIT + "/2026-11-25T11:00:00Z").getAccuracy();
             assertThat(hour.getAnswers()).isEqualTo(40);
             assertThat(hour.getLabels()).isEqualTo(20);
             for (int i = 40; i < 80; i++) {
