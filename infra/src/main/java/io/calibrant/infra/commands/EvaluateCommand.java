@@ -159,7 +159,8 @@ final class EvaluateCommand implements Callable<Integer> {
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
         if (classConditional && !evaluated.evaluation().diagnostics().classConditional()) {
             output.note(
-                    "note: --class-conditional: the questions have several lists of choices, so conformal sets are those"
+                    "note: --class-conditional: the questions have several lists of choices, so conformal sets"
+                            + " are those"
                             + " of all classes together");
         }
         EvaluationPrinter.print(output, evaluated.evaluation(), json);

@@ -52,9 +52,11 @@ import picocli.CommandLine.Spec;
             "Shows runs, checkpoints and fits as they are now, or removes a fit: its posteriors, factors and"
                     + " calibration records, its internal topics, its consumer group, its state on this machine, and"
                     + " at last its name.",
-            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more. NOISE is that of a logit,"
+            "BATCHES is what is folded of what the pass has; PARTIAL: there will never be more. NOISE is that"
+                    + " of a logit,"
                     + " which stands for the covariances of single questions; --json has the members that are averaged."
-                    + " THRESHOLD: of the top probability, above which --target-accuracy is kept at tier all, or how many"
+                    + " THRESHOLD: of the top probability, above which --target-accuracy is kept at tier all,"
+                    + " or how many"
                     + " labels that takes."
         },
         footer = {

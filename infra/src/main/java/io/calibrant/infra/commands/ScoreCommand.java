@@ -111,7 +111,8 @@ final class ScoreCommand implements Callable<Integer> {
             defaultValue = "all",
             description =
                     "Which blocks carry the covariance of questions that do not say: all; last-layer, those of the"
-                            + " highest adapted layer and of the head; forward, none, but the noise of a logit, calibrated"
+                            + " highest adapted layer and of the head; forward, none, but the noise of a logit,"
+                            + " calibrated"
                             + " nearly as well by the plain forward pass; map, none. Questions for validation are"
                             + " answered with all. Default: ${DEFAULT-VALUE}.")
     private String tier;

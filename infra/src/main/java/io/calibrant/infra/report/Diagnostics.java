@@ -41,7 +41,8 @@ public record Diagnostics(
         return String.format(
                 Locale.ROOT,
                 classConditional
-                        ? "Promise: of the new questions of each class, %.0f%% or more have their true choice in the set."
+                        ? "Promise: of the new questions of each class, %.0f%% or more have their true choice"
+                                + " in the set."
                         : "Promise: of all new questions like these, %.0f%% or more have their true choice in the set;"
                                 + " of a single class it may be fewer.",
                 100 * (1 - alpha));

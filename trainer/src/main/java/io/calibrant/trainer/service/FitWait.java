@@ -67,7 +67,8 @@ final class FitWait {
                 if (System.nanoTime() > end) {
                     listener.warned("note: checkpoint " + checkpoint + " of run '" + settings.run()
                             + "' has no complete posterior after " + PATIENCE.toMinutes()
-                            + " min (is a fitter running? calibrant fit): the questions for its calibration are sent now, and a"
+                            + " min (is a fitter running? calibrant fit): the questions for its calibration are"
+                            + " sent now, and a"
                             + " scorer that still serves " + older.get() + " answers them with that");
                     break;
                 }

@@ -15,7 +15,8 @@ public final class CalibrationWords {
     /** What serves without labels, and how to provide them; printed once by commands. */
     public static final String WITHOUT_LABELS =
             "note: without labelled validation questions the label-free average serves, which was no worse than the"
-                    + " fine-tuned model on every real one that was measured; labels make it better. 'calibrant validate"
+                    + " fine-tuned model on every real one that was measured; labels make it better. 'calibrant"
+                    + " validate"
                     + " --questions FILE' gives them, 'calibrant evaluate' shows what they say";
 
     private CalibrationWords() {}
