@@ -158,10 +158,9 @@ final class EvaluateCommand implements Callable<Integer> {
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
         if (classConditional && !evaluated.evaluation().diagnostics().classConditional()) {
-            output.note(
-                    "note: --class-conditional: the questions have several lists of choices, so conformal sets"
-                            + " are those"
-                            + " of all classes together");
+            output.note("note: --class-conditional: the questions have several lists of choices, so conformal sets"
+                    + " are those"
+                    + " of all classes together");
         }
         EvaluationPrinter.print(output, evaluated.evaluation(), json);
         if (learningCurve) {

@@ -75,12 +75,11 @@ final class ValidateCommand implements Callable<Integer> {
         sender.labels(unseen, run);
         sender.questions(unseen, Purpose.VALIDATION, run, fit);
         output.note(unseen.size() + " validation questions and labels sent");
-        output.note(
-                "note: until a scorer has answered them and a fitter has calibrated on them, answers say"
-                        + " 'LABEL_FREE'; then 'AVERAGED', weighted by how likely these labels are made"
-                        + " ('calibrant evaluate'"
-                        + " shows it). At every tier they are answered with all blocks, as the posterior needs"
-                        + " their covariance");
+        output.note("note: until a scorer has answered them and a fitter has calibrated on them, answers say"
+                + " 'LABEL_FREE'; then 'AVERAGED', weighted by how likely these labels are made"
+                + " ('calibrant evaluate'"
+                + " shows it). At every tier they are answered with all blocks, as the posterior needs"
+                + " their covariance");
         return ExitCode.OK;
     }
 }

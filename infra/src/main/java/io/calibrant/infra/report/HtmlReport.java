@@ -195,12 +195,11 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         if (!evaluation.selection().isKnown() || served.isEmpty()) {
             return;
         }
-        page.append(
-                        "<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest,"
-                                + " ask about the"
-                                + " others: how many of the answered ones are right. The band is the exact 95%"
-                                + " interval at each"
-                                + " point. ")
+        page.append("<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest,"
+                        + " ask about the"
+                        + " others: how many of the answered ones are right. The band is the exact 95%"
+                        + " interval at each"
+                        + " point. ")
                 .append(served.get().answers())
                 .append(" questions whose labels tuned nothing.</p><div class='split'><figure><figcaption"
                         + " class='legend'>");
