@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
             "processes, against a plain consumer of the same topic; state, changelog, restore time, skew; a fold",
             "against LAPACK's truncated SVD; the choice of the prior precision. Needs some GB of temporary space.",
             "base: what --base-dtype BF16 and F16 save and cost of a model of Llama-3.2-1B's shape, what they change",
-            "of the logits of --model, and with --adapter, --questions and --test of lambda and of answers, each against",
+            "of the logits of --model, and with --adapter, --questions and --test of lambda and of answers, against",
             "F32. Needs 2.5 GB of temporary space and 8 GB of memory."
         },
         footer = {
