@@ -14,6 +14,7 @@ import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.TierConfidences;
+import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.predictive.Predictives;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
@@ -24,6 +25,10 @@ import org.junit.jupiter.api.Test;
 
 /** What an answer says about acting on it. */
 class DecisionRuleTest {
+    static {
+        TrustedRecords.trust();
+    }
+
     private static final Optional<TargetAccuracy> TARGET = Optional.of(new TargetAccuracy(0.95, 0.95));
 
     /** 100 answers from .96 on, none wrong, and 100 at .7, half of them wrong: the threshold lies between. */
