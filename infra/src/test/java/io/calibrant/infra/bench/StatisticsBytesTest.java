@@ -16,7 +16,8 @@ class StatisticsBytesTest {
 
         // 3 models, 3 targets, shared or not, 2 types, 2 batches per record, 2 intervals
         assertThat(sent).hasSize(144);
-        // by hand: 20 rows of x, of g of q and, narrower by grouped queries, of g of v, in every layer; and, as a record
+        // by hand: 20 rows of x, of g of q and, narrower by grouped queries, of g of v, in every layer; and, as a
+        // record
         // of its own and always in F32, the last token's input of each of the 4 questions
         check(sent, "smollm2-135m.q+v.shared.f32", 30, 4, 20 * (576 + 576 + 192) * 4, 576);
         check(sent, "llama-2-7b.q+v.shared.f32", 32, 4, 20 * (4096 + 4096 + 4096) * 4, 4096);
