@@ -7,6 +7,7 @@ import io.calibrant.fitter.linalg.Spectrum;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.InputFactor;
+import io.calibrant.schemas.avro.Posterior;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,9 +20,10 @@ final class FamiliarityFactory {
      * of these have it.
      *
      * @param inputs the latest update of every input, in the order of the layers
+     * @param version of the posterior that these factors make
      * @return null where there are no inputs
      */
-    static FamiliarityBasis of(List<FactorUpdate> inputs) {
+    static FamiliarityBasis of(List<FactorUpdate> inputs, long version) {
         if (inputs.isEmpty()) {
             return null;
         }
@@ -41,7 +43,7 @@ final class FamiliarityFactory {
             }
         }
         List<Double> scores = means(counting);
-        return new FamiliarityBasis(factors, scores, scores);
+        return new FamiliarityBasis(factors, scores, scores, version);
     }
 
     private static List<Double> means(List<FactorUpdate> counting) {
@@ -81,6 +83,13 @@ final class FamiliarityFactory {
                 of.getInputs(),
                 of.getTrainingScores(),
                 ScoreCalibration.ascending(
-                        scores.stream().mapToDouble(Double::doubleValue).toArray()));
+                        scores.stream().mapToDouble(Double::doubleValue).toArray()),
+                of.getSince());
+    }
+
+    /** The first version whose answers have scores by the factors of this posterior. */
+    static long since(Posterior base) {
+        FamiliarityBasis of = base.getFamiliarity();
+        return of == null || of.getSince() == 0 ? base.getVersion() : of.getSince();
     }
 }

@@ -219,13 +219,14 @@ public final class LabelCalibration {
                 .orElse(null);
     }
 
-    /** With the scores of the questions whose answers were made with the factors of the base. */
+    /** With the scores of the questions whose answers were made with the factors of the base, at whatever prior. */
     private static FamiliarityBasis familiarity(Posterior calibrated, CalibrationSet set) {
+        long since = FamiliarityFactory.since(set.base());
         List<Double> validation = new ArrayList<>();
         List<Double> checked = new ArrayList<>();
         set.answers().entrySet().stream()
                 .filter(each -> each.getValue().familiarity() != null
-                        && each.getValue().version() >= set.base().getVersion())
+                        && each.getValue().version() >= since)
                 .sorted(Comparator.<Map.Entry<String, CalibrationAnswer>>comparingInt(
                                 each -> each.getKey().hashCode())
                         .thenComparing(Map.Entry::getKey))

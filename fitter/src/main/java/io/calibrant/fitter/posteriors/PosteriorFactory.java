@@ -90,7 +90,7 @@ public final class PosteriorFactory {
                 .setEffectiveParameters(optimum.effectiveParameters())
                 .setParameters(parameters)
                 .setCapturedEnergy(traces > 0 ? kept / traces : 1)
-                .setFamiliarity(FamiliarityFactory.of(inputs))
+                .setFamiliarity(FamiliarityFactory.of(inputs, version))
                 .setTimestamp(latest);
         LabelFree labelFree = new LabelFree(PosteriorMembers.labelFreeScale(updates), null);
         return usable(PosteriorMembers.withoutLabels(posterior, labelFree, 0).build());

@@ -133,6 +133,7 @@ class InputsTest {
                     .allMatch(each -> each.getState() == PosteriorState.LIVE)
                     .allMatch(each -> each.getFamiliarity().getScores().isEmpty());
             FamiliarityBasis familiarity = last.getFamiliarity();
+            assertThat(familiarity.getSince()).isEqualTo(last.getVersion());
             assertThat(familiarity.getInputs())
                     .containsExactly(
                             new InputFactor(SAME.getName(), BATCHES, false),

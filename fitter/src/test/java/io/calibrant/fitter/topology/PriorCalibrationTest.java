@@ -22,6 +22,7 @@ import io.calibrant.schemas.avro.Block;
 import io.calibrant.schemas.avro.BlockProjections;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.FactorUpdate;
+import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.PriorObjective;
@@ -183,6 +184,32 @@ class PriorCalibrationTest {
             assertThat(back.getValidationNll()).isNull();
             assertThat(back.getLabels()).isZero(); // its covariance is another prior's
         }
+    }
+
+    @Test
+    void shouldKeepTheScoresOfQuestionsThatAnEarlierPriorAnswered() {
+        try (Driver driver = driver(PriorObjective.VALIDATION)) {
+            List<FactorUpdate> spectra = pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            base.setFamiliarity(new FamiliarityBasis(List.of(), List.of(0.5), List.of(0.5), base.getVersion()));
+            LabelCalibration calibration = new LabelCalibration(
+                    PriorObjective.VALIDATION, new PosteriorFactory(Driver.settings(PriorObjective.VALIDATION)));
+            Map<String, CalibrationAnswer> answers = Map.of(
+                    id(0), scored(base.getVersion(), 3), id(1), scored(base.getVersion() - 1, 9));
+            Map<String, PredictiveStatistics> statistics = Map.of(id(0), statistics(0, spectra));
+            Posterior chosen = calibration.of(new CalibrationSet(base, answers, spectra, statistics));
+            assertThat(chosen.getFamiliarity().getScores()).containsExactly(0.5, 3.0);
+
+            chosen.setVersion(base.getVersion() + 1); // its prior is another one: it becomes the base
+            Posterior again = calibration.of(
+                    new CalibrationSet(LabelCalibration.uncalibrated(chosen), answers, spectra, statistics));
+            assertThat(again.getFamiliarity().getScores()).containsExactly(0.5, 3.0);
+        }
+    }
+
+    private static CalibrationAnswer scored(long version, double familiarity) {
+        return new CalibrationAnswer(
+                version, 0, answer(0).getContrastMean(), Collections.nCopies(9, 0.0), 2000, familiarity);
     }
 
     private record Bad(String reason, Consumer<PredictiveStatistics> spoil) {

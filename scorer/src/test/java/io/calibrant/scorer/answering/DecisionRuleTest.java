@@ -94,7 +94,7 @@ class DecisionRuleTest {
         assertThat(answer(labelled, 8).getDecision()).isEqualTo(Decision.ACCEPT);
         assertThat(answer(labelled, 0.5).getDecision()).isEqualTo(Decision.UNSURE);
         Posterior ranking = posterior(KNOWN);
-        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), Collections.nCopies(30, 0.1)));
+        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), Collections.nCopies(30, 0.1), 0L));
         assertThat(answer(answerer.with(ranking), 8).getDecision())
                 .as("its score of 1.5 is above all of 30")
                 .isEqualTo(Decision.UNFAMILIAR);
