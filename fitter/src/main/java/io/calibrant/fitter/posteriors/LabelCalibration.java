@@ -225,8 +225,8 @@ public final class LabelCalibration {
         List<Double> validation = new ArrayList<>();
         List<Double> checked = new ArrayList<>();
         set.answers().entrySet().stream()
-                .filter(each -> each.getValue().familiarity() != null
-                        && each.getValue().version() >= since)
+                .filter(each ->
+                        each.getValue().familiarity() != null && each.getValue().version() >= since)
                 .sorted(Comparator.<Map.Entry<String, CalibrationAnswer>>comparingInt(
                                 each -> each.getKey().hashCode())
                         .thenComparing(Map.Entry::getKey))

@@ -194,8 +194,8 @@ class PriorCalibrationTest {
             base.setFamiliarity(new FamiliarityBasis(List.of(), List.of(0.5), List.of(0.5), base.getVersion()));
             LabelCalibration calibration = new LabelCalibration(
                     PriorObjective.VALIDATION, new PosteriorFactory(Driver.settings(PriorObjective.VALIDATION)));
-            Map<String, CalibrationAnswer> answers = Map.of(
-                    id(0), scored(base.getVersion(), 3), id(1), scored(base.getVersion() - 1, 9));
+            Map<String, CalibrationAnswer> answers =
+                    Map.of(id(0), scored(base.getVersion(), 3), id(1), scored(base.getVersion() - 1, 9));
             Map<String, PredictiveStatistics> statistics = Map.of(id(0), statistics(0, spectra));
             Posterior chosen = calibration.of(new CalibrationSet(base, answers, spectra, statistics));
             assertThat(chosen.getFamiliarity().getScores()).containsExactly(0.5, 3.0);
