@@ -1,10 +1,12 @@
 package io.calibrant.infra.assessment;
 
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.EstimatedAccuracy;
 import io.calibrant.schemas.avro.EstimatedShare;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.TierMembers;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -20,8 +22,17 @@ public final class Assessment {
 
     /** All there is to say, in sentences. */
     public static List<String> sentences(Posterior posterior, Observed observed) {
+        return sentences(posterior, posterior.getCalibration(), observed);
+    }
+
+    /**
+     * All there is to say, in sentences.
+     *
+     * @param served what the answers rest on: a scorer may serve something else than the posterior says
+     */
+    public static List<String> sentences(Posterior posterior, Calibration served, Observed observed) {
         List<String> sentences = new ArrayList<>();
-        sentences.add(served(posterior));
+        sentences.add(served(posterior, served));
         accuracy(sentences, observed.accuracy());
         familiarity(sentences, observed);
         sentences.addAll(alarms(observed));
@@ -37,19 +48,28 @@ public final class Assessment {
                     + observed.familiarity().getSince() + ".");
         }
         if (observed.isContradicted()) {
-            alarms.add("Alarm: the labels speak against the served probabilities of answers since "
-                    + observed.labels().getSince() + " (e-value "
+            Instant since = observed.labels().getSince();
+            alarms.add("Alarm: the labels speak against the served probabilities"
+                    + (since.equals(Instant.EPOCH) ? "" : " of answers since " + since) // else all came at once
+                    + " (e-value "
                     + String.format(Locale.ROOT, "%.3g", observed.labels().getValue()) + ").");
         }
         return alarms;
     }
 
-    private static String served(Posterior posterior) {
+    private static String served(Posterior posterior, Calibration served) {
         String labels = posterior.getLabels() + (posterior.getLabels() == 1 ? " label" : " labels");
-        return switch (posterior.getCalibration()) {
+        return switch (served) {
             case AVERAGED -> "An average serves, weighted by " + labels + heaviest(posterior) + ".";
-            case LABEL_FREE -> "Members that need no label serve in equal parts, as no labels are known.";
-            case MAP -> "MAP serves: no labels are known, and the noise of a logit is not known either.";
+            case LABEL_FREE ->
+                posterior.getLogitVariance() == null
+                        ? "Without labels scaled Laplace serves at tier all, and MAP at the others, until 20 questions"
+                                + " tell the noise of a logit."
+                        : "Members that need no label serve in equal parts, as no labels are known.";
+            case MAP ->
+                posterior.getCalibration() == Calibration.MAP
+                        ? "MAP serves: its statistics count no tokens, so that labels alone can calibrate it."
+                        : "MAP serves: no labels are known, and the tier has no covariance.";
             case EVIDENCE -> "The evidence alone serves, which can make a model worse than it was.";
             case TEMPERATURE -> "Temperature serves, chosen by " + labels + ".";
             case TEMPERATURE_VARIANCE -> "Temperature and variance serve, chosen by " + labels + ".";
@@ -76,7 +96,7 @@ public final class Assessment {
 
     private static void accuracy(List<String> sentences, EstimatedAccuracy accuracy) {
         if (accuracy == null) {
-            sentences.add("No question has been answered yet but those for validation.");
+            sentences.add("No estimate of accuracy: the fitter has counted no answers but those for validation.");
             return;
         }
         String claimed = String.format(

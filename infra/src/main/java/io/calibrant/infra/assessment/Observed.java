@@ -7,7 +7,7 @@ import io.calibrant.schemas.avro.SequentialAlarm;
 /**
  * How a fit has done while it served.
  *
- * @param accuracy how often it was right; null where nothing was answered
+ * @param accuracy how often it was right; null where the fitter has counted no answer
  * @param recent the newest questions whose familiarity is known
  * @param unfamiliar how many of them are unfamiliar
  * @param familiarity the alarm on familiarity; null where that is not known

@@ -20,12 +20,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -59,6 +61,13 @@ final class BenchCommand implements Callable<Integer> {
         FITTER,
         BASE
     }
+
+    /** What an adapter is asked. */
+    private static final List<String> QUESTIONS = List.of("--adapter", "--questions", "--test");
+
+    /** How it is asked. */
+    private static final List<String> PROMPT =
+            List.of("--prompt", "--label-separator", "--special-tokens", "--label-tokens");
 
     /** The parts of the trainer's benchmark, each of which can be run alone. */
     enum Part {
@@ -158,6 +167,7 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        requireUsed();
         Output output = new Output(spec);
         FigurePrinter printer = new FigurePrinter(output, json);
         if (subject == Subject.FITTER) {
@@ -205,6 +215,22 @@ final class BenchCommand implements Callable<Integer> {
                 + " tokens, " + classes + " choices, fastest of " + repetitions + "; " + threads());
         bench.run(printer::row);
         printer.table();
+    }
+
+    /** What is set on the command line for another benchmark is refused; a shell may have it for other commands. */
+    private void requireUsed() {
+        if (subject != Subject.BASE) {
+            Stream.concat(QUESTIONS.stream(), PROMPT.stream())
+                    .forEach(each -> requireNotGiven(
+                            each, "left out with bench " + subject.name().toLowerCase(Locale.ROOT)));
+        } else if (adapter == null && questions == null && test == null) {
+            PROMPT.forEach(each -> requireNotGiven(each, "left out where --adapter is"));
+        }
+    }
+
+    private void requireNotGiven(String flag, String accepted) {
+        ParseResult parsed = spec.commandLine().getParseResult();
+        Require.that(!parsed.hasMatchedOption(flag), flag, parsed.matchedOptionValue(flag, null), accepted);
     }
 
     private static void requireGiven(String flag, Path file) {

@@ -133,10 +133,10 @@ final class EvaluateCommand implements Callable<Integer> {
         NameChecks.runAndFit(run, fit);
         Usage.check(spec, () -> Require.atLeast("--timeout", timeout, 1));
         EvaluationSettings settings = new EvaluationSettings(
-                targets.stream()
+                Usage.checked(spec, () -> targets.stream()
                         .map(target ->
                                 AnsweringSettings.target(target, confidence).orElseThrow())
-                        .toList(),
+                        .toList()),
                 classConditional);
         List<Question> labelled = QuestionFile.read(questions);
         Connection connection = connectionOptions.reachable();

@@ -8,6 +8,7 @@ import io.calibrant.fitter.settings.StreamsSettings;
 import io.calibrant.infra.assessment.Assessment;
 import io.calibrant.infra.assessment.Observed;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.Usage;
 import io.calibrant.infra.commands.output.AcceptanceFields;
 import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.ObservedFields;
@@ -126,8 +127,9 @@ final class FitsCommand implements Callable<Integer> {
         if (delete != null) {
             Require.name("--delete", delete);
         }
-        TargetAccuracy target =
-                AnsweringSettings.target(targetAccuracy, confidence).orElseThrow();
+        TargetAccuracy target = Usage.checked(
+                spec,
+                () -> AnsweringSettings.target(targetAccuracy, confidence).orElseThrow());
         Output output = new Output(spec);
         Connection connection = connectionOptions.reachable();
         RunsOverview runs = RunsOverview.read(connection, output::note);

@@ -139,7 +139,8 @@ final class ScoreCommand implements Callable<Integer> {
             paramLabel = "A",
             description =
                     "Answers carry a decision: ACCEPT where this share of those that say so is right at least, else"
-                            + " UNSURE; UNFAMILIAR; NO_GUARANTEE while labels are too few. Default: no decision.")
+                            + " UNSURE; UNFAMILIAR; NO_GUARANTEE while labels are too few. With --link MC."
+                            + " Default: no decision.")
     private Double targetAccuracy;
 
     @Option(

@@ -105,6 +105,9 @@ final class Diagnosis {
         }
         Link link = Link.monteCarlo();
         for (Method method : Method.values()) {
+            if (!isComparable(method, tier, validation)) {
+                continue;
+            }
             List<LabelledProbabilities> known = known(method, tier, posterior, validation, link);
             Function<double[], List<Integer>> conformal = byClass
                     ? ClassConditionalSets.calibrated(
@@ -118,6 +121,14 @@ final class Diagnosis {
         return sets;
     }
 
+    /** Whether the validation answers have the covariance that the method takes at the tier of the questions. */
+    private static boolean isComparable(Method method, Tier tier, List<ValidationAnswer> validation) {
+        boolean takesIt = method == Method.LAPLACE || (method == Method.LABEL_FREE && tier == Tier.ALL);
+        return !takesIt
+                || validation.stream()
+                        .allMatch(one -> one.answer().getTier().equals(tier.label()));
+    }
+
     /** Probabilities whose labels tuned nothing: where labels tune a method, those of the other folds. */
     private static List<LabelledProbabilities> known(
             Method method, Tier tier, Posterior posterior, List<ValidationAnswer> validation, Link link) {
@@ -127,11 +138,11 @@ final class Diagnosis {
                 TemperatureScaling.crossFitted(
                         validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
             case LAPLACE -> each(validation, answer -> Comparison.integrated(answer, link));
-            case LABEL_FREE -> each(validation, answer -> Comparison.labelFree(answer, posterior, link));
+            case LABEL_FREE -> each(validation, answer -> Comparison.labelFree(answer, tier, posterior, link));
             case CALIBRATED ->
                 posterior.getCalibration() == Calibration.AVERAGED
                         ? crossFitted(tier, posterior, validation)
-                        : each(validation, answer -> served(answer, posterior, link));
+                        : each(validation, answer -> served(answer, tier, posterior, link));
         };
     }
 
@@ -191,11 +202,11 @@ final class Diagnosis {
                         .allMatch(each -> each.answer().getLabels().equals(labels));
     }
 
-    /** The prediction of this posterior for an answer that another version of it gave. */
-    private static double[] served(Answer answer, Posterior posterior, Link link) {
+    /** The prediction of this posterior at a tier for an answer that another version of it gave. */
+    private static double[] served(Answer answer, Tier tier, Posterior posterior, Link link) {
         return CalibratedPrediction.of(
                         posterior,
-                        Tier.of("tier", answer.getTier()),
+                        tier,
                         link,
                         Comparison.array(answer.getContrastMean()),
                         Comparison.covariance(answer))

@@ -5,15 +5,18 @@ import io.calibrant.fitter.calibration.LearningCurve;
 import io.calibrant.infra.assessment.Assessment;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.schemas.avro.Answer;
+import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.scorer.answering.Tier;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * An evaluation and where its answers came from.
@@ -55,7 +58,17 @@ public record Evaluated(
 
     /** What the answers to these questions say, in sentences: what serves and why, and what would help. */
     public List<String> words() {
-        return Assessment.sentences(posterior, ObservedAnswers.of(evaluation.questions(), answers));
+        return Assessment.sentences(
+                posterior, served(posterior, answers), ObservedAnswers.of(evaluation.questions(), answers));
+    }
+
+    /** Without labels the scorer decides what serves, and its answers say so; else the posterior does. */
+    static Calibration served(Posterior posterior, Map<String, Answer> answers) {
+        Set<Calibration> found = EnumSet.noneOf(Calibration.class);
+        answers.values().forEach(answer -> found.add(answer.getCalibration()));
+        return posterior.getLabels() == 0 && found.size() == 1
+                ? found.iterator().next()
+                : posterior.getCalibration();
     }
 
     /** What was run, for the report: name and value. */

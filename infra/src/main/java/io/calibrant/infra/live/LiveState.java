@@ -6,6 +6,7 @@ import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.FactorUpdate;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -136,9 +137,13 @@ public final class LiveState implements LiveRecords {
         return unmet.get(Keys.calibration(fit.run(), "", fit.fit(), "total"));
     }
 
+    /** An answer; one that was asked for the noise of a logit alone counts nowhere else. */
     @Override
     public void answer(Answer answer, long timestamp, int partition, long offset) {
         requireNames(answer.getRunId(), answer.getCheckpoint(), answer.getFit());
+        if (answer.getPurpose() == Purpose.NOISE) {
+            return;
+        }
         version++;
         answers.computeIfAbsent(answer.getRunId(), run -> new AnswerHistory())
                 .add(answer, timestamp, partition, offset);

@@ -25,9 +25,32 @@ class AssessmentTest {
     void shouldSayWhatIsKnownBeforeAnythingWasAsked() {
         assertThat(Assessment.sentences(posterior(Calibration.LABEL_FREE, 0), Observed.of(null)))
                 .containsExactly(
-                        "Members that need no label serve in equal parts, as no labels are known.",
-                        "No question has been answered yet but those for validation.",
+                        "Without labels scaled Laplace serves at tier all, and MAP at the others, until 20 questions tell"
+                                + " the noise of a logit.",
+                        "No estimate of accuracy: the fitter has counted no answers but those for validation.",
                         "What would help most: labelled validation questions, 50 or so in all.");
+    }
+
+    @Test
+    void shouldSayWhatServesWithoutLabelsAndWhy() {
+        Posterior known = posterior(Calibration.LABEL_FREE, 0);
+        known.setLogitVariance(2.0);
+        assertThat(Assessment.sentences(known, Observed.NOTHING))
+                .startsWith("Members that need no label serve in equal parts, as no labels are known.");
+        assertThat(Assessment.sentences(known, Calibration.EVIDENCE, Observed.NOTHING))
+                .as("as score --label-free evidence")
+                .startsWith("The evidence alone serves, which can make a model worse than it was.");
+        assertThat(Assessment.sentences(known, Calibration.MAP, Observed.NOTHING))
+                .startsWith("MAP serves: no labels are known, and the tier has no covariance.");
+        assertThat(Assessment.sentences(posterior(Calibration.MAP, 0), Observed.NOTHING))
+                .startsWith("MAP serves: its statistics count no tokens, so that labels alone can calibrate it.");
+    }
+
+    @Test
+    void shouldNameNoTimeOfLabelsThatCameAllAtOnce() {
+        Observed observed = new Observed(accuracy(true, null, .8), 0, 0, null, alarm(230, Instant.EPOCH));
+        assertThat(Assessment.alarms(observed))
+                .containsExactly("Alarm: the labels speak against the served probabilities (e-value 230).");
     }
 
     @Test

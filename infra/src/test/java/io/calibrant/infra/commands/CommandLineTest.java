@@ -130,6 +130,21 @@ class CommandLineTest {
     }
 
     @Test
+    void shouldRefuseWhatAnotherBenchmarkTakes() {
+        for (String flag : new String[] {"--adapter", "--questions", "--test", "--prompt", "--label-separator"}) {
+            Ran ran = Ran.calibrant(Map.of(), "bench", "scorer", flag, "a");
+            assertThat(ran.code()).isEqualTo(1);
+            assertThat(ran.err()).startsWith("calibrant bench: " + flag + " must be left out with bench scorer, got ");
+        }
+        assertThat(Ran.calibrant(Map.of(), "bench", "base", "--prompt", "a").err())
+                .isEqualTo("calibrant bench: --prompt must be left out where --adapter is, got 'a'\n");
+        assertThat(Ran.calibrant(Map.of("CALIBRANT_QUESTIONS", "a"), "bench", "scorer", "--device", "tpu")
+                        .err())
+                .as("a shell may have it for other commands")
+                .startsWith("calibrant bench: --device must be ");
+    }
+
+    @Test
     void shouldTellTyposOfTheDemoBeforeItStartsAnything() {
         Ran number = Ran.calibrant(Map.of(), "demo", "--steps", "many");
         assertThat(number.code()).isEqualTo(2);
@@ -174,6 +189,10 @@ class CommandLineTest {
                 .isEqualTo("calibrant score: --target-accuracy must be above 0 and below 1, got 95\n");
         assertThat(Ran.calibrant(Map.of(), with(score, "--confidence", "0.9")).err())
                 .isEqualTo("calibrant score: --confidence must be given with --target-accuracy, got 0.9\n");
+        assertThat(Ran.calibrant(Map.of(), with(score, "--link", "probit", "--target-accuracy", "0.9"))
+                        .err())
+                .isEqualTo("calibrant score: --link must be MC with --target-accuracy: the thresholds are of its"
+                        + " probabilities, got PROBIT\n");
         score[2] = "a,a";
         assertThat(Ran.calibrant(Map.of(), score).err())
                 .contains("--run must be one run or several different ones, R1,R2, got 'a,a'");
@@ -233,6 +252,12 @@ class CommandLineTest {
     void shouldTellWrongUsageInOneForm() {
         assertThat(usage("answers --count x")).isEqualTo("answers: --count must be a whole number, got 'x'");
         assertThat(usage("answers --count 0")).isEqualTo("answers: --count must be 1 or more, got 0");
+        assertThat(usage("fits --target-accuracy 2"))
+                .isEqualTo("fits: --target-accuracy must be above 0 and below 1, got 2");
+        assertThat(usage("evaluate --questions q --target-accuracy 0.9,2"))
+                .isEqualTo("evaluate: --target-accuracy must be above 0 and below 1, got 2");
+        assertThat(usage("evaluate --questions q --confidence 1"))
+                .isEqualTo("evaluate: --confidence must be above 0 and below 1, got 1");
         assertThat(usage("answers --timeout soon")).isEqualTo("answers: --timeout must be a number, got 'soon'");
         assertThat(usage("train --run r --model m --questions q --adapter a --steps 0 --validation-fraction 0.5"))
                 .startsWith("train: --validation-fraction must be left out with --steps 0: the adapter was trained on"

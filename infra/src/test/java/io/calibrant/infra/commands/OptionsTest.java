@@ -127,7 +127,7 @@ class OptionsTest {
                 new ScoreCommand(),
                 "--run r,s --model m --fit other --link probit --points 64 --batch-size 3 --tier last-layer"
                         + " --device gpu:2 --base-dtype F16 --base-quantization nf4-single"
-                        + " --linger-ms 7 --threads 2 --adapter a --target-accuracy 0.9 --confidence 0.99");
+                        + " --linger-ms 7 --threads 2 --adapter a");
 
         assertThat(command.settings())
                 .returns(List.of("r", "s"), settings -> settings.serving().runs())
@@ -143,12 +143,14 @@ class OptionsTest {
                 .returns(64, settings -> settings.answering().points())
                 .returns(3, settings -> settings.poll().batchSize())
                 .returns(Tier.LAST_LAYER, settings -> settings.answering().tier())
-                .returns(
-                        Optional.of(new TargetAccuracy(0.9, 0.99)),
-                        settings -> settings.answering().target())
                 .returns("gpu:2", settings -> settings.serving().device().toString())
                 .returns(Duration.ofMillis(7), settings -> settings.poll().linger())
                 .returns(2, settings -> settings.poll().threads());
+        assertThat(parse(new ScoreCommand(), "--run r --model m --target-accuracy 0.9 --confidence 0.99")
+                        .settings())
+                .returns(
+                        Optional.of(new TargetAccuracy(0.9, 0.99)),
+                        settings -> settings.answering().target());
     }
 
     @Test

@@ -142,6 +142,37 @@ class ComparisonTest {
                 .isCloseTo(noise[0], within(1e-12));
     }
 
+    @Test
+    void shouldShowMapWhereATierServesNothingWithoutLabels() {
+        Posterior knows = Posterior.newBuilder(POSTERIOR)
+                .setLabelFreeScale(0.25)
+                .setLogitVariance(3.0)
+                .build();
+        Answer answer = answer("q", 2, Calibration.MAP);
+        answer.setTier("map");
+        assertThat(Comparison.of(List.of(question("q", "A")), Map.of("q", answer), List.of(), knows)
+                        .questions()
+                        .get(0)
+                        .of(Method.LABEL_FREE))
+                .isEqualTo(answer.getMapProbabilities());
+    }
+
+    @Test
+    void shouldTakeFromTheAnswersWhatServedWithoutLabels() {
+        Posterior labelFree = Posterior.newBuilder(POSTERIOR)
+                .setCalibration(Calibration.LABEL_FREE)
+                .build();
+        Answer evidence = answer("p", 2, Calibration.EVIDENCE);
+        assertThat(Evaluated.served(labelFree, Map.of("p", evidence))).isEqualTo(Calibration.EVIDENCE);
+        assertThat(Evaluated.served(labelFree, Map.of("p", evidence, "q", answer("q", 2, Calibration.LABEL_FREE))))
+                .isEqualTo(Calibration.LABEL_FREE);
+        Posterior averaged = Posterior.newBuilder(POSTERIOR)
+                .setCalibration(Calibration.AVERAGED)
+                .setLabels(60)
+                .build();
+        assertThat(Evaluated.served(averaged, Map.of("p", evidence))).isEqualTo(Calibration.AVERAGED);
+    }
+
     private static EvaluatedQuestion only(Calibration calibration) {
         return Comparison.of(
                         List.of(question("q", "A")), Map.of("q", answer("q", 2, calibration)), List.of(), POSTERIOR)

@@ -11,7 +11,11 @@ import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.Score;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.TierMembers;
+import io.calibrant.scorer.answering.CalibratedPrediction;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
@@ -143,5 +147,48 @@ class DiagnosisTest {
                 diagnose(posterior(Calibration.TEMPERATURE_VARIANCE, 1.0, 1.0, 1e6), validation, List.of());
         assertThat(blurred.conformal().get(Method.CALIBRATED).coverage()).isEqualTo(1);
         assertThat(evidence.validation()).isEqualTo(19);
+    }
+
+    /** Validation questions are answered with all blocks, whatever the tier of the others is. */
+    @Test
+    void shouldCalibrateSetsOnWhatTheTierOfTheQuestionsServes() {
+        List<ValidationAnswer> validation = new ArrayList<>();
+        for (int i = 0; i < 19; i++) {
+            Answer known = answer("v" + i, 1, 0.1);
+            known.setContrastCovariance(List.of(List.of(400.0)));
+            validation.add(new ValidationAnswer(known, 0));
+        }
+        Posterior posterior = Posterior.newBuilder(posterior(Calibration.LABEL_FREE, null, null, null))
+                .setLabelFreeScale(0.25)
+                .setLogitVariance(3.0)
+                .setTiers(List.of(
+                        new TierMembers("all", List.of(new CalibrationMember("scaled", 1.0, .25, null, 1.0, null))),
+                        new TierMembers("forward", List.of(new CalibrationMember("noise", 1.0, .25, 3.0, 1.0, null)))))
+                .build();
+        // Served as the question is, each validation answer is surer of A than it: the set is empty. With their own
+        // covariance they would be nearly at even odds.
+        Diagnostics.Sets empty = new Diagnostics.Sets(0, 0);
+        for (String tier : List.of("forward", "map")) {
+            questions.clear();
+            asked("q", "A", 0.5, 0.1);
+            Answer answer = answers.get("q");
+            answer.setTier(tier);
+            answer.setContrastCovariance(List.of(List.of(0.0)));
+            answer.setProbabilities(Arrays.stream(CalibratedPrediction.of(
+                            posterior,
+                            Tier.of("tier", tier),
+                            Link.monteCarlo(),
+                            new double[] {0.5},
+                            new double[][] {{0}})
+                    .probabilities())
+                    .boxed()
+                    .toList());
+            assertThat(diagnose(posterior, validation, List.of()).conformal())
+                    .as(tier)
+                    .doesNotContainKey(Method.LAPLACE)
+                    .containsEntry(Method.MAP, empty)
+                    .containsEntry(Method.LABEL_FREE, empty)
+                    .containsEntry(Method.CALIBRATED, empty);
+        }
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.MethodMetrics;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.TrustedRecords;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -52,6 +53,17 @@ class LiveStateTest {
         assertThatThrownBy(() -> state.answer(answer(endless, "q"), 1, 0, 1))
                 .hasMessage("a name must have at most 1000 characters, got 900000");
         assertThat(state.answers(endless)).isNull();
+    }
+
+    @Test
+    void shouldNotCountWhatWasAskedForTheNoiseOfALogit() {
+        Answer noise = answer("r", "q");
+        noise.setPurpose(Purpose.NOISE);
+        state.answer(noise, 1, 0, 0);
+        assertThat(state.answers("r")).isNull();
+        state.answer(answer("r", "q"), 1, 0, 1);
+        state.answer(noise, 1, 0, 2);
+        assertThat(state.answers("r").total()).isEqualTo(1);
     }
 
     private static Answer answer(String run, String text) {

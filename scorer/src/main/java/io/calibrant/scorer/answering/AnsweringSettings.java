@@ -39,7 +39,7 @@ public record AnsweringSettings(
             Optional.empty());
 
     /**
-     * Checks the number of points.
+     * Checks the number of points, and that decisions come with the link that their thresholds were found with.
      *
      * @throws ConfigurationException naming flag, value and what is accepted
      */
@@ -50,6 +50,11 @@ public record AnsweringSettings(
         Objects.requireNonNull(target, "target");
         Objects.requireNonNull(unfamiliar, "unfamiliar");
         Require.between("--points", points, 1, Link.MOST_POINTS);
+        Require.that(
+                target.isEmpty() || link == LinkFunction.MC,
+                "--link",
+                link,
+                "MC with --target-accuracy: the thresholds are of its probabilities");
     }
 
     /** The link that these settings describe. */

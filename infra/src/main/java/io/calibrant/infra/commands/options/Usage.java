@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.ArgSpec;
@@ -35,8 +36,20 @@ public final class Usage {
      * @throws ParameterException if a check throws a {@link ConfigurationException}
      */
     public static void check(CommandSpec command, Runnable checks) {
-        try {
+        checked(command, () -> {
             checks.run();
+            return command;
+        });
+    }
+
+    /**
+     * What flags describe; what is refused there is wrong usage.
+     *
+     * @throws ParameterException if it throws a {@link ConfigurationException}
+     */
+    public static <T> T checked(CommandSpec command, Supplier<T> described) {
+        try {
+            return described.get();
         } catch (ConfigurationException e) {
             throw new ParameterException(command.commandLine(), e.getMessage(), e);
         }

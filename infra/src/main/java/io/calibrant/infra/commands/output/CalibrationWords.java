@@ -3,6 +3,7 @@ package io.calibrant.infra.commands.output;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.scorer.answering.Tier;
 
 /** Words for what served probabilities are based on. */
 public final class CalibrationWords {
@@ -45,6 +46,16 @@ public final class CalibrationWords {
             case MAP -> words + ": its statistics count no tokens, so that labels alone can calibrate it";
             case TEMPERATURE, TEMPERATURE_VARIANCE, AVERAGED -> words + " on " + posterior.getLabels() + " labels";
         };
+    }
+
+    /** As {@link #of(Posterior)}, of a scorer that serves {@code served} at a tier. */
+    static String of(Posterior posterior, Calibration served, Tier tier) {
+        if (served == posterior.getCalibration()) {
+            return of(posterior);
+        }
+        return served == Calibration.MAP
+                ? of(served) + ": no label is known, and tier " + tier.label() + " has no covariance"
+                : of(served);
     }
 
     /** A note for a posterior that is based on a part of a pass and stays so; empty otherwise. */

@@ -5,6 +5,8 @@ import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.text.Printable;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.LabelFreeServing;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.ScorerListener;
 import java.util.HashSet;
 import java.util.Locale;
@@ -32,7 +34,7 @@ public final class ScoreProgress implements ScorerListener {
      * Nothing has happened yet.
      *
      * @param lines takes each line of text
-     * @param answering tells the tier, and the target of decisions
+     * @param answering tells the tier, what serves without labels, and the target of decisions
      */
     public ScoreProgress(Consumer<String> lines, AnsweringSettings answering) {
         this.lines = lines;
@@ -56,19 +58,33 @@ public final class ScoreProgress implements ScorerListener {
     @Override
     public synchronized void serving(Posterior posterior) {
         waiting = false;
+        Calibration served = served(posterior);
         lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
                 + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
                 + CalibrationWords.partial(posterior) + ", "
-                + CalibrationWords.of(posterior));
+                + CalibrationWords.of(posterior, served, answering.tier()));
         answering
                 .target()
                 .ifPresent(target -> lines.accept("decisions for " + AcceptanceWords.target(target) + ": "
                         + AcceptanceFields.sentence(posterior, answering.tier(), target)));
-        boolean evidence = posterior.getCalibration() == Calibration.EVIDENCE;
-        if ((evidence || posterior.getCalibration() == Calibration.LABEL_FREE) && !warned) {
+        boolean evidence = served == Calibration.EVIDENCE;
+        if ((evidence || served == Calibration.LABEL_FREE) && !warned) {
             warned = true;
             lines.accept(evidence ? CalibrationWords.RISK : CalibrationWords.WITHOUT_LABELS);
         }
+    }
+
+    /** What questions get that name no tier. Without labels that is a choice of the scorer, not of the posterior. */
+    private Calibration served(Posterior posterior) {
+        Calibration calibration = posterior.getCalibration();
+        if (calibration != Calibration.LABEL_FREE && calibration != Calibration.MAP) {
+            return calibration;
+        }
+        Tier tier = answering.tier();
+        if (answering.labelFree() == LabelFreeServing.EVIDENCE) {
+            return tier.hasCovariance() ? Calibration.EVIDENCE : Calibration.MAP;
+        }
+        return tier == Tier.MAP ? Calibration.MAP : calibration;
     }
 
     @Override

@@ -9,6 +9,8 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.TierConfidences;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.LabelFreeServing;
+import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.ScorerListener.Committed;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,6 +55,28 @@ class ScoreProgressTest {
                                 + " 60 labels",
                         "answering with run r, checkpoint step-4, fit f, posterior version 4, calibration: none, MAP:"
                                 + " its statistics count no tokens, so that labels alone can calibrate it");
+    }
+
+    @Test
+    void shouldSayWhatTheScorerWasToldToServeWithoutLabels() {
+        AnsweringSettings evidence = AnsweringSettings.DEFAULTS.withLabelFree(LabelFreeServing.EVIDENCE);
+        Posterior posterior = posterior(1, Calibration.LABEL_FREE);
+        posterior.setLogitVariance(31.4);
+        new ScoreProgress(lines::add, evidence).serving(posterior);
+        new ScoreProgress(lines::add, evidence).serving(posterior(2, Calibration.MAP));
+        new ScoreProgress(lines::add, evidence.withTier(Tier.FORWARD)).serving(posterior);
+        new ScoreProgress(lines::add, AnsweringSettings.DEFAULTS.withTier(Tier.MAP)).serving(posterior);
+        new ScoreProgress(lines::add, evidence).serving(posterior(3, Calibration.AVERAGED));
+        String start = "answering with run r, checkpoint step-4, fit f, posterior version ";
+        assertThat(lines)
+                .containsExactly(
+                        start + "1, prior: evidence only",
+                        CalibrationWords.RISK,
+                        start + "2, prior: evidence only",
+                        CalibrationWords.RISK,
+                        start + "1, calibration: none, MAP: no label is known, and tier forward has no covariance",
+                        start + "1, calibration: none, MAP: no label is known, and tier map has no covariance",
+                        start + "3, calibration: averaged on 60 labels");
     }
 
     @Test
