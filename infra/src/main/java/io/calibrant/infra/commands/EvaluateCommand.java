@@ -133,10 +133,12 @@ final class EvaluateCommand implements Callable<Integer> {
         NameChecks.runAndFit(run, fit);
         Usage.check(spec, () -> Require.atLeast("--timeout", timeout, 1));
         EvaluationSettings settings = new EvaluationSettings(
-                Usage.checked(spec, () -> targets.stream()
-                        .map(target ->
-                                AnsweringSettings.target(target, confidence).orElseThrow())
-                        .toList()),
+                Usage.checked(
+                        spec,
+                        () -> targets.stream()
+                                .map(target -> AnsweringSettings.target(target, confidence)
+                                        .orElseThrow())
+                                .toList()),
                 classConditional);
         List<Question> labelled = QuestionFile.read(questions);
         Connection connection = connectionOptions.reachable();

@@ -128,8 +128,7 @@ final class FitsCommand implements Callable<Integer> {
             Require.name("--delete", delete);
         }
         TargetAccuracy target = Usage.checked(
-                spec,
-                () -> AnsweringSettings.target(targetAccuracy, confidence).orElseThrow());
+                spec, () -> AnsweringSettings.target(targetAccuracy, confidence).orElseThrow());
         Output output = new Output(spec);
         Connection connection = connectionOptions.reachable();
         RunsOverview runs = RunsOverview.read(connection, output::note);

@@ -84,7 +84,8 @@ final class Comparison {
             probabilities.put(Method.MAP, answer.getMapProbabilities());
             probabilities.put(Method.TEMPERATURE, tempered.get(i));
             probabilities.put(Method.LAPLACE, laplace(answer, link));
-            probabilities.put(Method.LABEL_FREE, list(labelFree(answer, Tier.of("tier", answer.getTier()), posterior, link)));
+            probabilities.put(
+                    Method.LABEL_FREE, list(labelFree(answer, Tier.of("tier", answer.getTier()), posterior, link)));
             probabilities.put(Method.CALIBRATED, answer.getProbabilities());
             evaluated.add(new EvaluatedQuestion(
                     question.id(),
@@ -150,12 +151,11 @@ final class Comparison {
     /** The average of the members that need no label at a tier; MAP where the posterior has none for it. */
     static double[] labelFree(Answer answer, Tier tier, Posterior posterior, Link link) {
         CalibrationResult none = new Calibrator().calibrate(List.of(), labelFree(posterior));
-        List<Member> members =
-                switch (tier) {
-                    case ALL -> none.all();
-                    case LAST_LAYER, FORWARD -> none.forward();
-                    case MAP -> none.map();
-                };
+        List<Member> members = switch (tier) {
+            case ALL -> none.all();
+            case LAST_LAYER, FORWARD -> none.forward();
+            case MAP -> none.map();
+        };
         return members.isEmpty()
                 ? array(answer.getMapProbabilities())
                 : Mixture.of(members, link, array(answer.getContrastMean()), covariance(answer))

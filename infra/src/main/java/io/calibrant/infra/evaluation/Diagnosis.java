@@ -125,8 +125,7 @@ final class Diagnosis {
     private static boolean isComparable(Method method, Tier tier, List<ValidationAnswer> validation) {
         boolean takesIt = method == Method.LAPLACE || (method == Method.LABEL_FREE && tier == Tier.ALL);
         return !takesIt
-                || validation.stream()
-                        .allMatch(one -> one.answer().getTier().equals(tier.label()));
+                || validation.stream().allMatch(one -> one.answer().getTier().equals(tier.label()));
     }
 
     /** Probabilities whose labels tuned nothing: where labels tune a method, those of the other folds. */

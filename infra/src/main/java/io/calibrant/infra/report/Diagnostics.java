@@ -10,8 +10,8 @@ import java.util.Map;
  *
  * @param validation labelled validation answers that the conformal sets rest on
  * @param alpha share of questions whose true class may be missed by a set
- * @param conformal coverage and size of the sets, by method; empty without validation answers, and without a
- *     method that takes covariances where those of the validation answers are of another tier
+ * @param conformal coverage and size of the sets, by method; empty without validation answers, and without a method
+ *     that takes covariances where those of the validation answers are of another tier
  * @param wrong area under the ROC curve of each score for telling wrong answers from right ones; empty where all are
  *     the same
  * @param unfamiliar the same for telling the questions of a second file from these; empty without one

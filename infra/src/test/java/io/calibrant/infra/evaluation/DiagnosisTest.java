@@ -175,12 +175,12 @@ class DiagnosisTest {
             answer.setTier(tier);
             answer.setContrastCovariance(List.of(List.of(0.0)));
             answer.setProbabilities(Arrays.stream(CalibratedPrediction.of(
-                            posterior,
-                            Tier.of("tier", tier),
-                            Link.monteCarlo(),
-                            new double[] {0.5},
-                            new double[][] {{0}})
-                    .probabilities())
+                                    posterior,
+                                    Tier.of("tier", tier),
+                                    Link.monteCarlo(),
+                                    new double[] {0.5},
+                                    new double[][] {{0}})
+                            .probabilities())
                     .boxed()
                     .toList());
             assertThat(diagnose(posterior, validation, List.of()).conformal())
