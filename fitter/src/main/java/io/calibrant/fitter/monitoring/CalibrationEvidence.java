@@ -99,8 +99,8 @@ public final class CalibrationEvidence {
     }
 
     /** Sums by day since 1970; a copy. */
-    public SortedMap<Long, long[]> days() {
-        SortedMap<Long, long[]> copy = new TreeMap<>();
+    public NavigableMap<Long, long[]> days() {
+        NavigableMap<Long, long[]> copy = new TreeMap<>();
         days.forEach((day, sums) -> copy.put(day, sums.clone()));
         return copy;
     }
@@ -119,12 +119,12 @@ public final class CalibrationEvidence {
         if (other.days.isEmpty()) {
             return this;
         }
-        SortedMap<Long, long[]> combined = days();
+        NavigableMap<Long, long[]> combined = days();
         other.days.forEach((day, sums) -> add(combined, day, sums, sign));
         long first = combined.firstKey();
         long oldest = combined.lastKey() - DAYS;
         if (first <= oldest) {
-            SortedMap<Long, long[]> old = combined.headMap(oldest + 1).tailMap(first + 1);
+            SortedMap<Long, long[]> old = combined.subMap(first, false, oldest, true);
             new TreeMap<>(old).values().forEach(sums -> add(combined, first, sums, 1));
             old.clear();
         }

@@ -125,6 +125,23 @@ class CalibrationEvidenceTest {
     }
 
     @Test
+    void shouldPutADayThatIsExactlyTheOldestTogetherWithTheFirst() {
+        for (int day = 88; day <= 92; day++) {
+            CalibrationEvidence first = CalibrationEvidence.of(0, new double[] {.6, .4}, 1);
+            CalibrationEvidence later = CalibrationEvidence.of(day * DAY, new double[] {.9, .1}, 1);
+            assertThat(first.plus(later)).isEqualTo(later.plus(first));
+            assertThat(first.plus(later).minus(later)).isEqualTo(first);
+            assertThat(first.plus(later).days()).containsOnlyKeys(0L, (long) day);
+        }
+        CalibrationEvidence one = CalibrationEvidence.of(DAY, new double[] {.6, .4}, 1);
+        CalibrationEvidence both = CalibrationEvidence.of(0, new double[] {.6, .4}, 1).plus(one);
+        assertThat(both.plus(CalibrationEvidence.of(90 * DAY, new double[] {.6, .4}, 1)).days())
+                .containsOnlyKeys(0L, 1L, 90L);
+        assertThat(both.plus(CalibrationEvidence.of(91 * DAY, new double[] {.6, .4}, 1)).days())
+                .containsOnlyKeys(0L, 91L);
+    }
+
+    @Test
     void shouldStayFiniteWhereWhatWasRuledOutHappens() {
         CalibrationEvidence evidence = CalibrationEvidence.NONE;
         for (int i = 0; i < 100; i++) {
