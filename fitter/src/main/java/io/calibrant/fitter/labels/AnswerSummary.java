@@ -28,6 +28,7 @@ import org.apache.avro.io.BinaryEncoder;
  * @param text digest of the question's text; null where it is not known
  * @param familiarity the question's score, of an answer for validation or of an unfamiliar question; else null
  * @param rank where the question stands among the calibration scores; null where that is not known
+ * @param estimated whether it counts in estimates of accuracy and as evidence; false of what an earlier version counted
  */
 public record AnswerSummary(
         String runId,
@@ -43,7 +44,8 @@ public record AnswerSummary(
         List<Double> covariance,
         String text,
         Double familiarity,
-        FamiliarityRank rank) {
+        FamiliarityRank rank,
+        boolean estimated) {
     /**
      * In place of a version: another fit of the same weights gave the answer. Its mean is that of any fit, and so is T;
      * its covariance and what was served are its own, so nothing else of it counts.
@@ -67,7 +69,8 @@ public record AnswerSummary(
                 null,
                 given.text,
                 null,
-                null);
+                null,
+                given.estimated);
     }
 
     public static AnswerSummary of(Answer answer, long timestamp, long window) {
@@ -88,7 +91,8 @@ public record AnswerSummary(
                 forValidation && AnswerCheck.restsOnAllBlocks(answer) ? covariance : null,
                 answer.getTextDigest(),
                 forValidation || isUnfamiliar(answer) ? answer.getFamiliarity() : null,
-                FamiliarityRank.of(answer));
+                FamiliarityRank.of(answer),
+                true);
     }
 
     private static boolean isUnfamiliar(Answer answer) {
@@ -116,10 +120,11 @@ public record AnswerSummary(
                         before.covariance,
                         text,
                         before.familiarity,
-                        rank);
+                        rank,
+                        estimated);
     }
 
-    AnswerSummary with(String digest, Double score, FamiliarityRank known) {
+    AnswerSummary with(String digest, Double score, FamiliarityRank known, boolean counted) {
         return new AnswerSummary(
                 runId,
                 checkpoint,
@@ -134,7 +139,8 @@ public record AnswerSummary(
                 covariance,
                 digest,
                 score,
-                known);
+                known,
+                counted);
     }
 
     /** When the window is past that it is counted in, milliseconds. */
@@ -174,10 +180,10 @@ public record AnswerSummary(
                 ofServed,
                 timestamp,
                 0,
-                !isForValidation()
+                estimated && !isForValidation()
                         ? AccuracyParts.of(confidence(probabilities), ofServed, rank)
                         : AccuracyParts.ofValidation(ofServed),
-                labelled && !isForValidation()
+                labelled && estimated && !isForValidation()
                         ? CalibrationEvidence.of(timestamp, probabilities, index)
                         : CalibrationEvidence.NONE);
     }
@@ -217,7 +223,7 @@ public record AnswerSummary(
                         version, CalibrationAnswer.UNLABELLED, mean, covariance, timestamp, familiarity);
     }
 
-    /** But for its text, its familiarity and its rank, which earlier versions did not have. */
+    /** But for its text, its familiarity, its rank and whether it is estimated, which earlier versions did not have. */
     static void write(AnswerSummary answer, BinaryEncoder out) throws IOException {
         out.writeString(answer.runId);
         out.writeString(answer.checkpoint);
@@ -247,6 +253,7 @@ public record AnswerSummary(
                 BinaryForm.doubles(in),
                 null,
                 null,
-                null);
+                null,
+                false);
     }
 }

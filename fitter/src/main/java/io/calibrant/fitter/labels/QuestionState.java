@@ -28,9 +28,12 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
     public static final Serde<QuestionState> SERDE = BinaryForm.serde(QuestionState::write, QuestionState::read);
 
     /** What an earlier version wrote begins with a truth value, which reads as 0 or -1. */
-    private static final int FORM = 3;
+    private static final int FORM = 4;
 
-    /** The form of an earlier version, in which answers had no familiarity. */
+    /** The form of an earlier version, in which every answer was estimated. */
+    private static final int ESTIMATED = 3;
+
+    /** The form of an earlier version, in which answers had no familiarity, and no accuracy was estimated. */
     private static final int UNSCORED = 2;
 
     public QuestionState {
@@ -176,16 +179,17 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
             BinaryForm.optional(answer.text(), out);
             BinaryForm.doubles(answer.familiarity() == null ? null : List.of(answer.familiarity()), out);
             FamiliarityRank.optional(answer.rank(), out);
+            out.writeBoolean(answer.estimated());
         }
         out.writeLong(question.otherTexts);
     }
 
     private static QuestionState read(BinaryDecoder in) throws IOException {
         int form = in.readInt();
-        return form == FORM || form == UNSCORED ? read(in, in.readInt(), form == FORM) : readEarlier(in, form != 0);
+        return form >= UNSCORED && form <= FORM ? read(in, in.readInt(), form) : readEarlier(in, form != 0);
     }
 
-    private static QuestionState read(BinaryDecoder in, int count, boolean scored) throws IOException {
+    private static QuestionState read(BinaryDecoder in, int count, int form) throws IOException {
         List<LabelState> labels = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             labels.add(LabelState.read(in));
@@ -195,9 +199,11 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
         for (int i = 0; i < answered; i++) {
             AnswerSummary answer = AnswerSummary.read(in);
             String text = BinaryForm.optional(in);
-            List<Double> familiarity = scored ? BinaryForm.doubles(in) : null;
-            FamiliarityRank rank = scored ? FamiliarityRank.optional(in) : null;
-            answers.add(answer.with(text, familiarity == null ? null : familiarity.get(0), rank));
+            List<Double> familiarity = form >= ESTIMATED ? BinaryForm.doubles(in) : null;
+            FamiliarityRank rank = form >= ESTIMATED ? FamiliarityRank.optional(in) : null;
+            // What an earlier version counted tells nothing of accuracy: so it is subtracted, and counted again.
+            boolean estimated = form == ESTIMATED || (form == FORM && in.readBoolean());
+            answers.add(answer.with(text, familiarity == null ? null : familiarity.get(0), rank, estimated));
         }
         return new QuestionState(labels, answers, in.readLong());
     }
