@@ -101,6 +101,14 @@ public record CalibrationCounts(
                 gone.evidence);
     }
 
+    /**
+     * What takes it out of the total, where it waited and is forgotten: nothing waits any more. Estimates of accuracy
+     * keep the answers, as they keep the labelled ones: otherwise labels would seem to have come for all that are left.
+     */
+    public CalibrationCounts noLongerWaiting() {
+        return of(-waiting, 0, -contradicting, -unanswered, -otherTexts);
+    }
+
     boolean isForgetting() {
         return newest == FORGOTTEN;
     }

@@ -344,7 +344,7 @@ final class QuestionJoin {
             // Other tasks may not have come so far: each takes out what it has put in.
             change = new QuestionChange.OfCounts(counts.forgotten());
         } else if (counts.waiting() + counts.unanswered() > 0) {
-            change = new QuestionChange.OfCounts(CalibrationCounts.NONE.minus(counts));
+            change = new QuestionChange.OfCounts(counts.noLongerWaiting());
         }
         if (change != null) {
             context.forward(new Record<>(key, change, now, new RecordHeaders()));

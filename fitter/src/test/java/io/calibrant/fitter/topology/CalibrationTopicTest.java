@@ -306,6 +306,9 @@ class CalibrationTopicTest {
             assertThat(found).containsOnlyKeys(TOTAL, FIT + "/2026-11-30T10:00:00Z");
             assertThat(found.get(TOTAL).getN()).isEqualTo(1);
             assertThat(found.get(TOTAL).getAnswersWithoutLabel()).isEqualTo(1);
+            // To forget must not make the share of labels larger.
+            assertThat(found.get(TOTAL).getAccuracy().getAnswers()).isEqualTo(3);
+            assertThat(found.get(TOTAL).getAccuracy().getLabels()).isEqualTo(1);
         }
     }
 
