@@ -24,6 +24,12 @@ public final class AnswerCheck {
     /** No variance of such a difference is larger. */
     static final double MOST_VARIANCE = MOST_LOGIT * MOST_LOGIT;
 
+    /** It is a mean of logarithms, of which none is beyond 745. */
+    private static final double MOST_FAMILIARITY = 1e4;
+
+    /** Scores that one ranks among, at most. */
+    private static final int MOST_SCORES = 1_000_000;
+
     /** A longer id, which only a compressed record can have, would make state that no topic takes. */
     private static final int MOST_ID = 1_000_000;
 
@@ -132,8 +138,7 @@ public final class AnswerCheck {
         if (value.getTemperatureProbabilities() != null) {
             distribution(value, "temperatureProbabilities", value.getTemperatureProbabilities());
         }
-        finite(value, "familiarity", value.getFamiliarity());
-        finite(value, "familiarityP", value.getFamiliarityP());
+        familiarity(value);
         if (value.getPurpose() != Purpose.ANSWER) {
             contrasts(value, labels.size());
         }
@@ -142,9 +147,19 @@ public final class AnswerCheck {
         }
     }
 
-    private static void finite(Answer answer, String what, Double value) {
-        if (value != null && !Double.isFinite(value)) {
-            throw bad(answer, what + " is " + value + ", expected a finite number");
+    /** Medians and ranks are taken of these numbers: they have to stay finite. */
+    private static void familiarity(Answer answer) {
+        Double score = answer.getFamiliarity();
+        if (score != null && !(Math.abs(score) <= MOST_FAMILIARITY)) {
+            throw bad(answer, "familiarity is " + score + ", expected " + MOST_FAMILIARITY + " at most, either way");
+        }
+        Double p = answer.getFamiliarityP();
+        if (p != null && !(p > 0 && p <= 1)) {
+            throw bad(answer, "familiarityP is " + p + ", expected more than 0, 1 at most");
+        }
+        Integer scores = answer.getFamiliarityScores();
+        if (scores != null && (scores < 0 || scores > MOST_SCORES)) {
+            throw bad(answer, "familiarityScores is " + scores + ", expected 0 to " + MOST_SCORES);
         }
     }
 

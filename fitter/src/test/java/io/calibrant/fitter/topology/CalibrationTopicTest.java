@@ -432,6 +432,15 @@ class CalibrationTopicTest {
                                 List.of(List.of(1e300, 0.0, 0.0), List.of(0.0, 1.0, 0.0), List.of(0.0, 0.0, 1.0)))),
                 new Bad("mapProbabilities hold 1.000002", a -> a.setMapProbabilities(List.of(1.000002, 0.0, 0.0, 0.0))),
                 new Bad("posteriorVersion is 9223372036854775807", a -> a.setPosteriorVersion(Long.MAX_VALUE)),
+                new Bad("familiarity is -1.0E308, expected 10000.0 at most, either way", a -> a.setFamiliarity(-1e308)),
+                new Bad("familiarity is NaN", a -> a.setFamiliarity(Double.NaN)),
+                new Bad("familiarityP is -5.0, expected more than 0, 1 at most", a -> a.setFamiliarityP(-5.0)),
+                new Bad("familiarityP is 0.0, expected more than 0, 1 at most", a -> a.setFamiliarityP(0.0)),
+                new Bad("familiarityP is 1.5", a -> a.setFamiliarityP(1.5)),
+                new Bad(
+                        "familiarityScores is 2147483647, expected 0 to 1000000",
+                        a -> a.setFamiliarityScores(Integer.MAX_VALUE)),
+                new Bad("familiarityScores is -1", a -> a.setFamiliarityScores(-1)),
                 new Bad(
                         "4 labels, expected 256 at most, of 1000 characters",
                         a -> a.setLabels(List.of("A", "B", "C", "x".repeat(1001)))));
