@@ -134,10 +134,13 @@ class CalibrationEvidenceTest {
             assertThat(first.plus(later).days()).containsOnlyKeys(0L, (long) day);
         }
         CalibrationEvidence one = CalibrationEvidence.of(DAY, new double[] {.6, .4}, 1);
-        CalibrationEvidence both = CalibrationEvidence.of(0, new double[] {.6, .4}, 1).plus(one);
-        assertThat(both.plus(CalibrationEvidence.of(90 * DAY, new double[] {.6, .4}, 1)).days())
+        CalibrationEvidence both =
+                CalibrationEvidence.of(0, new double[] {.6, .4}, 1).plus(one);
+        assertThat(both.plus(CalibrationEvidence.of(90 * DAY, new double[] {.6, .4}, 1))
+                        .days())
                 .containsOnlyKeys(0L, 1L, 90L);
-        assertThat(both.plus(CalibrationEvidence.of(91 * DAY, new double[] {.6, .4}, 1)).days())
+        assertThat(both.plus(CalibrationEvidence.of(91 * DAY, new double[] {.6, .4}, 1))
+                        .days())
                 .containsOnlyKeys(0L, 91L);
     }
 
