@@ -28,6 +28,11 @@ public record CurvatureSum(
         return all;
     }
 
+    /** The same without inputs, for a run that has none. */
+    public CurvatureSum withoutInputs() {
+        return new CurvatureSum(blocks, List.of(), examples, logLikelihood, batches, forgetting);
+    }
+
     /** About how many bytes the numbers take at 4 and 8 bytes each; rows that blocks share count once. */
     public long bytes() {
         long bytes = 0;

@@ -103,7 +103,11 @@ public final class Trainer implements AutoCloseable {
             listener.warned(set.seen() + " of " + (set.seen() + set.validation().size())
                     + " validation questions are training questions by their text: refused, the others are sent");
         }
-        RunDescription run = described.withGeneration(name.generation());
+        if (name.withoutInputs()) {
+            listener.warned("run '" + described.runId()
+                    + "' was begun before familiarity: it goes on without, and its answers have none");
+        }
+        RunDescription run = name.of(described);
         Optional<StateFile> file = stateFile(run);
         Optional<TrainerState> from = file.flatMap(f -> f.read(initial));
         PublishedRun.take(connection, run.runId(), name, listener::warned);

@@ -44,8 +44,16 @@ public final class PublishedRun {
      *
      * @param generation how many runs of this name will have been deleted before it
      * @param replaced how the run differs that has it and is to be deleted; empty for none
+     * @param withoutInputs whether the run was begun without inputs, by a trainer from before them: what it has sent
+     *     has none, so that no fold of an input would ever be complete
      */
-    public record Name(int generation, Optional<String> replaced) {}
+    public record Name(int generation, Optional<String> replaced, boolean withoutInputs) {
+        /** A run as it goes by this name. */
+        public RunDescription of(RunDescription run) {
+            RunDescription named = run.withGeneration(generation);
+            return withoutInputs ? named.withInputs(0, 0) : named;
+        }
+    }
 
     private PublishedRun() {}
 
@@ -61,18 +69,26 @@ public final class PublishedRun {
     public static Name requireSame(Connection connection, RunDescription run, boolean replace) {
         TrainerTopics.require(connection);
         Run found = found(connection, run.runId());
-        Optional<String> difference = found == null ? Optional.empty() : difference(found, Records.run(run));
-        if (difference.isPresent() && !replace) {
+        if (found == null) {
+            return new Name(RunRemoval.nextGeneration(connection, run.runId()), Optional.empty(), false);
+        }
+        Name name = name(found, run);
+        if (name.replaced().isPresent() && !replace) {
             throw new PublishingException(
                     "--run must be a new name, or have the settings it has on topic "
                             + connection.topics().runs() + ", got '" + run.runId() + "' with other ones: "
-                            + difference.get() + "; --replace-run deletes that run and takes its name",
+                            + name.replaced().get() + "; --replace-run deletes that run and takes its name",
                     null);
         }
-        if (found == null) {
-            return new Name(RunRemoval.nextGeneration(connection, run.runId()), Optional.empty());
-        }
-        return new Name(found.getGeneration() + (difference.isPresent() ? 1 : 0), difference);
+        return name;
+    }
+
+    /** The name of a run that is there: a run from before inputs goes on without them, and is replaced by one with. */
+    static Name name(Run there, RunDescription run) {
+        boolean without = there.getInputs().isEmpty() && run.layers() > 0;
+        Optional<String> difference = difference(there, Records.run(without ? run.withInputs(0, 0) : run));
+        boolean replaced = difference.isPresent();
+        return new Name(there.getGeneration() + (replaced ? 1 : 0), difference, without && !replaced);
     }
 
     /**

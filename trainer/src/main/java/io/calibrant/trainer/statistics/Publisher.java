@@ -150,14 +150,16 @@ public final class Publisher implements AutoCloseable {
 
     /**
      * Publishes one batch of a curvature pass or of fine-tuning, or several folded ones: all blocks in one transaction.
-     * Blocks that read the same input share one record, under the key of the first of them.
+     * Blocks that read the same input share one record, under the key of the first of them. A run that has no inputs
+     * sends none.
      *
      * @param batches which batches they are
      */
     public void statistics(Checkpoint checkpoint, BatchRange batches, CurvatureSum curvature) {
         Records.Origin origin =
                 new Records.Origin(name(checkpoint), checkpoint.squaredNorms(), checkpoint.squaredDistances());
-        sender.send(transaction -> Records.statistics(run.runId(), source, origin, batches, curvature)
+        CurvatureSum sent = run.layers() == 0 ? curvature.withoutInputs() : curvature;
+        sender.send(transaction -> Records.statistics(run.runId(), source, origin, batches, sent)
                 .forEach(record -> add(transaction, topics.statistics(), Records.key(record), statistics, record)));
     }
 

@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.testing.CommittedRecords;
 import io.calibrant.testing.TopicEnds;
+import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraTargets;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.ExecutionSettings;
 import io.calibrant.trainer.settings.OptimisationSettings;
@@ -17,6 +21,8 @@ import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.Publisher;
+import io.calibrant.trainer.statistics.RunDescription;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,6 +97,38 @@ class ResumeIT extends GoldenTraining {
                         + connection.topics().statistics() + " ")
                 .hasMessageEndingWith("; remove this file to start the run over");
         assertThat(TopicEnds.of(anew)).as("nothing is sent").allMatch(end -> end == 0);
+    }
+
+    /** Batches that it has sent are without inputs: with them no fold of an input would ever be complete. */
+    @Test
+    void shouldGoOnWithARunFromBeforeInputsWithoutThem() throws IOException {
+        TrainerSettings settings =
+                stopped(directory.resolve("before")).withOptimisation(new OptimisationSettings(1, 4, 1e-3));
+        ModelConfig config = ModelConfig.read(settings.model());
+        TrainingSet set = TrainingSet.read(settings, config, note -> {});
+        Adapter initial = Adapter.initialise(
+                config, settings.adapter().lora(), set.classTokens().ids(), settings.seed());
+        RunDescription before =
+                RunDescriptions.describe(settings, initial, set).withInputs(0, 0);
+        TopicAdmin.createMissing(connection);
+        try (Publisher publisher = Publisher.open(
+                connection,
+                before,
+                settings.curvature().shard().toString(),
+                settings.streaming().rowType())) {
+            publisher.run();
+        }
+        List<String> lines = new ArrayList<>();
+
+        Trainer.run(settings, connection, new Lines(lines, event -> {}));
+
+        assertThat(lines)
+                .contains("run 'r' was begun before familiarity: it goes on without, and its answers have none");
+        assertThat(statistics(connection)).isNotEmpty().noneMatch(record -> record.key()
+                .contains("last_input"));
+        assertThat(CommittedRecords.of(connection, connection.topics().runs(), Run.class))
+                .hasSizeGreaterThan(1)
+                .allSatisfy(run -> assertThat(run.value().getInputs()).isEmpty());
     }
 
     private static TrainerSettings stopped(Path states) throws IOException {

@@ -43,7 +43,7 @@ class StatisticsSizeTest {
                     new StringSerializer(),
                     new ByteArraySerializer());
             producer.initTransactions();
-            RunDescription run = new RunDescription(
+            RunDescription described = new RunDescription(
                     "r1",
                     "model",
                     "sha256:0",
@@ -59,6 +59,7 @@ class StatisticsSizeTest {
                     Map.of(),
                     TrainingTexts.of(List.of()),
                     0);
+            RunDescription run = described.withInputs(2, 32);
             new Publisher(
                             new TransactionalSender(
                                     () -> producer, "b:1", "r1", "0/1", Duration.ofMinutes(1), Object::toString),
