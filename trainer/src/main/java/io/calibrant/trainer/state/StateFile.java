@@ -86,8 +86,9 @@ public final class StateFile {
                 throw new ModelFileException(file + ": " + Require.message(VERSION, header.get(VERSION), CURRENT));
             }
             requireSame(header);
-            TrainerState state = state(reader, header, initial);
-            if (!digest(header, state).equals(header.get(DIGEST))) {
+            boolean alone = hasMatricesAlone(reader, header, initial);
+            TrainerState state = state(reader, header, initial, alone);
+            if (!digest(header, state, alone).equals(header.get(DIGEST))) {
                 throw new ModelFileException(file + ": damaged: its digest is not that of its content");
             }
             return Optional.of(state);
@@ -115,12 +116,33 @@ public final class StateFile {
         });
     }
 
-    private static TrainerState state(SafetensorsReader reader, Map<String, String> header, Adapter initial) {
+    /**
+     * Whether a file holds A and B but no magnitudes and no head, and has its digest over these alone: from before
+     * steps trained the others, of an adapter that no step followed. They are then those that the run starts from.
+     */
+    private static boolean hasMatricesAlone(SafetensorsReader reader, Map<String, String> header, Adapter initial) {
+        return "0".equals(header.get(STEP))
+                && initial.parameters().stream()
+                        .filter(parameter -> !isMatrix(parameter))
+                        .noneMatch(parameter -> reader.contains(parameter.name()));
+    }
+
+    private static boolean isMatrix(Parameter parameter) {
+        return parameter.name().endsWith(".lora_A") || parameter.name().endsWith(".lora_B");
+    }
+
+    /** @param matricesAlone what else the adapter has is not in the file */
+    private static TrainerState state(
+            SafetensorsReader reader, Map<String, String> header, Adapter initial, boolean matricesAlone) {
         List<float[]> weights = new ArrayList<>();
         List<float[]> first = new ArrayList<>();
         List<float[]> second = new ArrayList<>();
         boolean moments = reader.names().stream().anyMatch(name -> name.endsWith(FIRST));
         for (Parameter parameter : initial.parameters()) {
+            if (matricesAlone && !isMatrix(parameter)) {
+                weights.add(parameter.values());
+                continue;
+            }
             weights.add(floats(reader, parameter.name(), parameter.shape()));
             if (moments) {
                 first.add(floats(reader, parameter.name() + FIRST, parameter.shape()));
@@ -150,7 +172,7 @@ public final class StateFile {
         SafetensorsWriter writer = new SafetensorsWriter();
         Map<String, String> header = header(state);
         header.forEach(writer::describe);
-        writer.describe(DIGEST, digest(header, state));
+        writer.describe(DIGEST, digest(header, state, false));
         FineTuningState tuning = state.tuning();
         List<Parameter> parameters = tuning.adapter().parameters();
         for (int i = 0; i < parameters.size(); i++) {
@@ -200,14 +222,20 @@ public final class StateFile {
         return header;
     }
 
-    private static String digest(Map<String, String> header, TrainerState state) {
+    private static String digest(Map<String, String> header, TrainerState state, boolean matricesAlone) {
         Digest digest = new Digest();
         header.forEach((name, value) -> {
             if (name.startsWith(SETTING) || !List.of(DIGEST, "format").contains(name)) {
                 digest.add(name).add(value);
             }
         });
-        state.tuning().adapter().addTo(digest);
+        Adapter adapter = state.tuning().adapter();
+        if (matricesAlone) {
+            adapter.matrices()
+                    .forEach((path, m) -> digest.add(path).add(m.a()).add(m.b()));
+        } else {
+            adapter.addTo(digest);
+        }
         state.tuning().first().forEach(digest::add);
         state.tuning().second().forEach(digest::add);
         return digest.hex();

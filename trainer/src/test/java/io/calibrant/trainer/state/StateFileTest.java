@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calibrant.trainer.TinyRun;
 import io.calibrant.trainer.finetuning.FineTuningState;
 import io.calibrant.trainer.lora.Adapter;
+import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.Parameter;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
@@ -64,6 +65,32 @@ class StateFileTest {
 
         assertSame(file.read(initial).orElseThrow(), state);
         assertThat(path.getParent().toFile().list()).containsExactly("r-0-of-1.safetensors");
+    }
+
+    /** Before steps trained magnitudes and heads a file held A and B alone, and its digest was over these. */
+    @ParameterizedTest
+    @EnumSource(names = {"DORA", "CLASSIFIER"})
+    void shouldReadWhatWasKeptBeforeStepsTrainedMoreThanTheMatrices(TinyRun.Kind kind) throws IOException {
+        Adapter alone;
+        try (TinyRun run = new TinyRun(Files.createTempDirectory(directory, "model"), 0, 2, kind)) {
+            initial = run.model().weights().snapshot();
+            List<LoraMatrices> matrices = initial.matrices().values().stream()
+                    .map(m -> new LoraMatrices(m.linear(), m.rank(), m.a(), m.b()))
+                    .toList();
+            alone = Adapter.of(run.model().model().config(), initial.settings(), initial.classTokens(), matrices);
+        }
+        assertThat(alone.parameters()).hasSizeLessThan(initial.parameters().size());
+        PassProgress pass = new PassProgress(3, 11, -1);
+        file.prepare();
+
+        file.write(new TrainerState(FineTuningState.last(0, alone), pass, true));
+
+        TrainerState expected = new TrainerState(FineTuningState.last(0, initial), pass, true);
+        assertSame(file.read(initial).orElseThrow(), expected);
+        file.write(expected);
+        assertSame(file.read(initial).orElseThrow(), expected);
+        file.write(new TrainerState(FineTuningState.last(1, alone), pass, true));
+        refused(file, path + ": no tensor ", START_OVER);
     }
 
     @Test
