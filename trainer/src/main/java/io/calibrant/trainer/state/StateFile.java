@@ -231,8 +231,7 @@ public final class StateFile {
         });
         Adapter adapter = state.tuning().adapter();
         if (matricesAlone) {
-            adapter.matrices()
-                    .forEach((path, m) -> digest.add(path).add(m.a()).add(m.b()));
+            adapter.matrices().forEach((path, m) -> digest.add(path).add(m.a()).add(m.b()));
         } else {
             adapter.addTo(digest);
         }

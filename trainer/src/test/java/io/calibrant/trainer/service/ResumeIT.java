@@ -108,8 +108,7 @@ class ResumeIT extends GoldenTraining {
         TrainingSet set = TrainingSet.read(settings, config, note -> {});
         Adapter initial = Adapter.initialise(
                 config, settings.adapter().lora(), set.classTokens().ids(), settings.seed());
-        RunDescription before =
-                RunDescriptions.describe(settings, initial, set).withInputs(0, 0);
+        RunDescription before = RunDescriptions.describe(settings, initial, set).withInputs(0, 0);
         TopicAdmin.createMissing(connection);
         try (Publisher publisher = Publisher.open(
                 connection,
@@ -124,8 +123,9 @@ class ResumeIT extends GoldenTraining {
 
         assertThat(lines)
                 .contains("run 'r' was begun before familiarity: it goes on without, and its answers have none");
-        assertThat(statistics(connection)).isNotEmpty().noneMatch(record -> record.key()
-                .contains("last_input"));
+        assertThat(statistics(connection))
+                .isNotEmpty()
+                .noneMatch(record -> record.key().contains("last_input"));
         assertThat(CommittedRecords.of(connection, connection.topics().runs(), Run.class))
                 .hasSizeGreaterThan(1)
                 .allSatisfy(run -> assertThat(run.value().getInputs()).isEmpty());

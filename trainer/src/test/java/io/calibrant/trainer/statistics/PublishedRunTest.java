@@ -79,9 +79,8 @@ class PublishedRunTest {
     @Test
     void shouldReplaceARunFromBeforeInputsByOneWithThem() {
         RunDescription here = described();
-        Run there = Run.newBuilder(Records.run(here.withInputs(0, 0)))
-                .setSeed(7)
-                .build();
+        Run there =
+                Run.newBuilder(Records.run(here.withInputs(0, 0))).setSeed(7).build();
 
         PublishedRun.Name name = PublishedRun.name(there, here);
 

@@ -201,12 +201,14 @@ class PublisherTest {
     @Test
     void shouldSendNoInputsOfARunThatWasBegunWithoutThem() {
         Records.Source source = new Records.Source("1/2", 7, RowType.F32);
-        try (Publisher before = new Publisher(sender(producer), CONNECTION, describe().withInputs(0, 0), source)) {
+        try (Publisher before =
+                new Publisher(sender(producer), CONNECTION, describe().withInputs(0, 0), source)) {
             before.statistics(
                     new Checkpoint("step-3", adapter, null), new BatchRange(3, 2, 9L), SingleBatch.of(measure()));
         }
-        assertThat(producer.history()).hasSize(10).noneMatch(record -> record.key()
-                .contains("last_input"));
+        assertThat(producer.history())
+                .hasSize(10)
+                .noneMatch(record -> record.key().contains("last_input"));
     }
 
     @Test
