@@ -101,10 +101,12 @@ public record AnswerSummary(
 
     /**
      * This answer in the place of the one before it. One that is not for validation takes nothing from the calibration:
-     * what the one before it contributes stays.
+     * what the one before it contributes stays. So does the score of a question that was unfamiliar: it is familiar now
+     * because that score counts.
      */
     AnswerSummary after(AnswerSummary before) {
-        return mean != null || before.mean == null
+        boolean nothingStays = before.mean == null && (before.familiarity == null || familiarity != null);
+        return mean != null || nothingStays
                 ? this
                 : new AnswerSummary(
                         runId,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.labels.AnswerSummary;
+import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.labels.QuestionState;
 import io.calibrant.fitter.labels.RunQuestion;
 import io.calibrant.schemas.Keys;
@@ -213,6 +214,34 @@ class QuestionIdentityTest {
                 .isEqualTo(before.calibrationAnswers("default").get(fit).mean());
         assertThat(after.counts("default").get(fit + "/total").map())
                 .isEqualTo(again.counts("A", 0).map());
+    }
+
+    /** It is familiar because its score counts; without the score it would be unfamiliar again. */
+    @Test
+    void shouldKeepTheScoreOfACheckedQuestionThatIsAskedAgain() {
+        QuestionState labelled = QuestionState.UNKNOWN.with(null, "A", TIME, false);
+        QuestionState checked = labelled.with(asked(1, 7, 0.01));
+        assertThat(scored(checked)).isEqualTo(List.of(1L, 7.0));
+        assertThat(scored(checked.with(asked(2, 7, 0.2)))).isEqualTo(List.of(1L, 7.0));
+        assertThat(scored(checked.with(asked(2, 7, 0.2)).with(asked(3, 7, 0.2)))).isEqualTo(List.of(1L, 7.0));
+        assertThat(scored(checked.with(asked(2, 8, 0.03)))).isEqualTo(List.of(2L, 8.0));
+        assertThat(scored(labelled.with(asked(1, 7, 0.2)))).isNull();
+    }
+
+    private static AnswerSummary asked(long version, double familiarity, double p) {
+        Answer answer = Answers.of("0", 1);
+        answer.setPosteriorVersion(version);
+        answer.setFamiliarity(familiarity);
+        answer.setFamiliarityP(p);
+        return AnswerSummary.of(answer, TIME + version, 3_600_000);
+    }
+
+    /** Version and score of what the question contributes; null for nothing. */
+    private static List<Object> scored(QuestionState question) {
+        CalibrationAnswer says = new RunQuestion(Pass.RUN, question, QuestionState.UNKNOWN)
+                .calibrationAnswers("default")
+                .get(Pass.RUN + "/" + Pass.CHECKPOINT + "/default");
+        return says == null ? null : List.of(says.version(), says.familiarity());
     }
 
     /** One entry for all runs, and a label of every run. */
