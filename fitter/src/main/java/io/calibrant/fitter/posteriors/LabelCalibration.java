@@ -10,6 +10,7 @@ import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
+import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.TierMembers;
 import java.time.Instant;
@@ -32,8 +33,17 @@ import java.util.stream.IntStream;
 public final class LabelCalibration {
     private static final double ROUNDING = 1e-9;
 
-    /** A posterior holds so many scores of validation questions at most, and of others that were unfamiliar. */
+    /**
+     * A posterior holds so many scores of validation questions at most, and of others that were unfamiliar. As many of
+     * the latter are kept, and of questions for the noise.
+     */
     private static final int MOST_SCORES = 2000;
+
+    /** An order of questions that has nothing to do with what they are, or with when they came. */
+    private static final Comparator<Map.Entry<String, CalibrationAnswer>> SHUFFLED =
+            Comparator.<Map.Entry<String, CalibrationAnswer>>comparingInt(
+                            each -> each.getKey().hashCode())
+                    .thenComparing(Map.Entry::getKey);
 
     private final PriorObjective objective;
     private final PosteriorFactory factory;
@@ -100,6 +110,61 @@ public final class LabelCalibration {
         Posterior calibrated = calibrated(set);
         calibrated.setFamiliarity(familiarity(calibrated, set));
         return calibrated;
+    }
+
+    /**
+     * The same as {@link #attempt}, where since the last calibration only answers have changed that count for their
+     * familiarity alone: nothing else depends on them.
+     *
+     * @param last what came of the last calibration; not modified
+     */
+    public Outcome familiarityAlone(CalibrationSet set, Posterior last) {
+        Posterior posterior = Posterior.newBuilder(last)
+                .setFamiliarity(familiarity(last, set))
+                .build();
+        return new Outcome(posterior, null, List.of());
+    }
+
+    /**
+     * Whether an answer without a label counts neither now nor later. Versions only rise, and the factors of a pass
+     * that goes on are replaced.
+     *
+     * @param last base of the calibration; where there is none, the last posterior of the fit
+     */
+    public static boolean isPast(CalibrationAnswer answer, Posterior last) {
+        if (answer.isLabelled()) {
+            return false; // it may yet choose the prior, by its mean
+        }
+        if (last.getState() == PosteriorState.LIVE) {
+            return answer.version() <= last.getVersion();
+        }
+        return answer.version() < (answer.isForNoise() ? last.getVersion() : FamiliarityFactory.since(last));
+    }
+
+    /**
+     * The questions that need not be kept: what is past, and of those for familiarity and for the noise what is more
+     * than a posterior holds. Which these are does not depend on order.
+     */
+    public static List<String> superfluous(Map<String, CalibrationAnswer> answers, Posterior base) {
+        List<Map.Entry<String, CalibrationAnswer>> unlabelled = answers.entrySet().stream()
+                .filter(each -> !each.getValue().isLabelled())
+                .sorted(SHUFFLED)
+                .toList();
+        List<String> superfluous = new ArrayList<>();
+        int unfamiliar = 0;
+        int noise = 0;
+        for (Map.Entry<String, CalibrationAnswer> each : unlabelled) {
+            CalibrationAnswer answer = each.getValue();
+            boolean past = isPast(answer, base);
+            unfamiliar += !past && answer.isForFamiliarity() ? 1 : 0;
+            noise += !past && answer.isForNoise() ? 1 : 0;
+            if (past
+                    || (answer.isForFamiliarity() && unfamiliar > MOST_SCORES)
+                    || (answer.isForNoise() && noise > MOST_SCORES)) {
+                superfluous.add(each.getKey());
+            }
+        }
+        return superfluous;
     }
 
     private Posterior calibrated(CalibrationSet set) {
@@ -227,9 +292,7 @@ public final class LabelCalibration {
         set.answers().entrySet().stream()
                 .filter(each ->
                         each.getValue().familiarity() != null && each.getValue().version() >= since)
-                .sorted(Comparator.<Map.Entry<String, CalibrationAnswer>>comparingInt(
-                                each -> each.getKey().hashCode())
-                        .thenComparing(Map.Entry::getKey))
+                .sorted(SHUFFLED)
                 .map(Map.Entry::getValue)
                 .forEach(answer -> (answer.isForFamiliarity() ? checked : validation).add(answer.familiarity()));
         return FamiliarityFactory.with(calibrated.getFamiliarity(), most(validation), most(checked));

@@ -21,12 +21,14 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -73,6 +75,9 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     /** Fits to be calibrated, with the number of looks that they have waited. */
     private final Map<String, Integer> waiting = new LinkedHashMap<>();
 
+    /** Those of them of which more has changed than scores of unfamiliar questions. */
+    private final Set<String> refits = new HashSet<>();
+
     /** Fits with new input since the last look. */
     private final Set<String> changedSinceLook = new HashSet<>();
 
@@ -115,6 +120,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
                 waiting.put(fitOf(all.next().key), 0);
             }
         }
+        refits.addAll(waiting.keySet());
         context.schedule(LOOK_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> look());
         pending.set(this, true);
     }
@@ -123,9 +129,12 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     public void process(Record<String, CalibrationInput> record) {
         String fit = record.key();
         if (record.value() instanceof QuestionChange.OfAnswer change) {
-            put(fit + '/' + change.questionId(), change.answer());
+            if (!put(fit, change)) {
+                return;
+            }
         } else if (record.value() instanceof CalibrationInput.OfPredictive predictive) {
             statistics.put(fit + '/' + predictive.statistics().getQuestionId(), predictive.statistics());
+            refits.add(fit);
         } else if (record.value() instanceof CalibrationInput.OfPosterior made) {
             if (made.posterior().getState() == PosteriorState.LIVE) {
                 if (bases.get(fit) != null) {
@@ -134,6 +143,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
                 return;
             }
             bases.put(fit, made.posterior());
+            refits.add(fit);
         }
         waiting.putIfAbsent(fit, 0);
         changedSinceLook.add(fit);
@@ -141,12 +151,38 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         pending.set(this, true);
     }
 
-    /** A training question that was asked for its noise takes the place of no question for validation. */
-    private void put(String key, CalibrationAnswer answer) {
-        CalibrationAnswer before = answer != null && answer.isForNoise() ? answers.get(key) : null;
-        if (before == null || before.isForNoise()) {
-            answers.put(key, answer);
+    /**
+     * A training question that was asked for its noise takes the place of no question for validation. What can no
+     * longer count is not kept.
+     *
+     * @return whether anything has changed
+     */
+    private boolean put(String fit, QuestionChange.OfAnswer change) {
+        String key = fit + '/' + change.questionId();
+        CalibrationAnswer before = answers.get(key);
+        CalibrationAnswer answer = change.answer() == null || isPast(fit, change.answer()) ? null : change.answer();
+        boolean forNoise = change.answer() != null && change.answer().isForNoise();
+        if (Objects.equals(before, answer) || (forNoise && before != null && !before.isForNoise())) {
+            return false;
         }
+        answers.put(key, answer);
+        if (!isOfFamiliarityAtMost(before) || !isOfFamiliarityAtMost(answer)) {
+            refits.add(fit);
+        }
+        return true;
+    }
+
+    private boolean isPast(String fit, CalibrationAnswer answer) {
+        if (answer.isLabelled()) {
+            return false;
+        }
+        Posterior base = bases.get(fit);
+        Posterior last = base == null ? posteriors.get(fit) : base;
+        return last != null && LabelCalibration.isPast(answer, last);
+    }
+
+    private static boolean isOfFamiliarityAtMost(CalibrationAnswer answer) {
+        return answer == null || answer.isForFamiliarity();
     }
 
     private void look() {
@@ -179,6 +215,19 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         if (base == null) {
             return; // its arrival triggers the calibration
         }
+        Map<String, CalibrationAnswer> known = prefixed(answers, fit + '/');
+        for (String question : LabelCalibration.superfluous(known, base)) {
+            known.remove(question);
+            answers.delete(fit + '/' + question);
+        }
+        if (!refits.contains(fit)) {
+            Posterior last = posteriors.get(fit);
+            start(
+                    fit,
+                    new CalibrationSet(base, known, List.of(), Map.of()),
+                    set -> calibration.familiarityAlone(set, last));
+            return;
+        }
         List<FactorUpdate> blocks = new ArrayList<>();
         for (BlockPrecision block : base.getBlocks()) {
             FactorUpdate spectrum = spectra.get(fit + '/' + block.getBlock());
@@ -188,12 +237,17 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
             }
             blocks.add(spectrum);
         }
-        CalibrationSet set = new CalibrationSet(
-                base,
-                prefixed(answers, fit + '/'),
-                blocks,
-                statistics == null ? Map.of() : prefixed(statistics, fit + '/'));
-        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibration.attempt(set), executor));
+        refits.remove(fit);
+        start(
+                fit,
+                new CalibrationSet(
+                        base, known, blocks, statistics == null ? Map.of() : prefixed(statistics, fit + '/')),
+                calibration::attempt);
+    }
+
+    private void start(
+            String fit, CalibrationSet set, Function<CalibrationSet, LabelCalibration.Outcome> calibrate) {
+        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibrate.apply(set), executor));
     }
 
     private void finish() {
@@ -204,7 +258,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         job = null;
         Posterior base = bases.get(done.key);
         if (base == null || base.getVersion() != done.set.base().getVersion()) {
-            waiting.putIfAbsent(done.key, 0); // other factors came in between
+            again(done.key); // other factors came in between
             return;
         }
         LabelCalibration.Outcome outcome = result(done);
@@ -248,7 +302,12 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
                     String.valueOf(entry).getBytes(StandardCharsets.UTF_8),
                     outcome.failure()));
         }
+        again(fit);
+    }
+
+    private void again(String fit) {
         waiting.putIfAbsent(fit, 0);
+        refits.add(fit);
     }
 
     private static LabelCalibration.Outcome result(Job done) {

@@ -218,6 +218,16 @@ final class Driver implements AutoCloseable {
         store.put(key, answer);
     }
 
+    /** What the store of labelled answers holds, by run, checkpoint, fit and question. */
+    Map<String, CalibrationAnswer> labelledAnswers() {
+        KeyValueStore<String, CalibrationAnswer> store = driver.getKeyValueStore(StoreNames.LABELLED_ANSWERS);
+        Map<String, CalibrationAnswer> found = new TreeMap<>();
+        try (KeyValueIterator<String, CalibrationAnswer> all = store.all()) {
+            all.forEachRemaining(each -> found.put(each.key, each.value));
+        }
+        return found;
+    }
+
     /** Size of what the store of questions holds for one, in all of its entries, bytes. */
     int storedBytes(String questionId) {
         KeyValueStore<String, QuestionState> store = driver.getKeyValueStore(StoreNames.QUESTIONS);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calibrant.fitter.familiarity.InputMoment;
+import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.fitter.linalg.BatchSums;
 import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.linalg.KroneckerFactor;
@@ -19,6 +20,7 @@ import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.InputFactor;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
@@ -41,6 +43,7 @@ class InputsTest {
     private static final Block SPREAD = new Block("model.layers.1.self_attn.last_input", 1, D, Side.INPUT);
     private static final Block WIDER = new Block("model.layers.2.self_attn.last_input", 1, D, Side.INPUT);
     private static final List<Block> INPUTS = List.of(SAME, SPREAD, WIDER);
+    private static final String FIT = Keys.fit(Pass.RUN, Pass.CHECKPOINT, "default") + '/';
 
     @TempDir
     Path stateDir;
@@ -200,10 +203,7 @@ class InputsTest {
     @Test
     void shouldRankAmongTheScoresOfLabelledQuestionsToo() {
         try (Driver driver = driver("labels")) {
-            sendBlocks(driver);
-            LongStream.range(0, BATCHES).forEach(batch -> INPUTS.forEach(input -> send(driver, input, batch)));
-            List<Posterior> made = driver.posteriors();
-            Posterior base = made.get(made.size() - 1);
+            Posterior base = pass(driver);
             for (int i = 0; i < 3; i++) {
                 answer(driver, Answers.validation("validation" + i, base.getVersion(), i), i / 10.0, 0.5);
             }
@@ -230,6 +230,94 @@ class InputsTest {
                     .hasSize(301)
                     .contains(7.0, 29.9);
         }
+    }
+
+    @Test
+    void shouldKeepNoAnswerThatCanNoLongerCount() {
+        try (Driver driver = driver("past")) {
+            askAll(driver, "early ", 1); // before there is a posterior: it may be of any
+            assertThat(driver.labelledAnswers()).hasSize(4);
+            Posterior base = pass(driver);
+            assertThat(base.getVersion()).isGreaterThan(2);
+            driver.look(2);
+            assertThat(driver.labelledAnswers()).containsOnlyKeys(FIT + "early labelled");
+
+            askAll(driver, "late ", base.getVersion() - 1);
+            assertThat(driver.labelledAnswers()).containsOnlyKeys(FIT + "early labelled", FIT + "late labelled");
+            askAll(driver, "", base.getVersion());
+            driver.look(2);
+            assertThat(driver.labelledAnswers()).hasSize(6);
+            assertThat(driver.deadLetters()).isEmpty();
+        }
+    }
+
+    @Test
+    void shouldKeepNoAnswerOfAPassThatGoesOn() {
+        try (Driver driver = driver("live answers")) {
+            for (long batch = 0; batch < 2; batch++) {
+                long each = batch;
+                Pass.BLOCKS.forEach(block -> driver.send(block, each, BATCHES));
+                INPUTS.forEach(input -> send(driver, input, each));
+            }
+            List<Posterior> made = driver.posteriors();
+            Posterior live = made.get(made.size() - 1);
+            assertThat(live.getState()).isEqualTo(PosteriorState.LIVE);
+            askAll(driver, "", live.getVersion());
+            assertThat(driver.labelledAnswers()).containsOnlyKeys(FIT + "labelled");
+        }
+    }
+
+    /** One of each kind: unfamiliar, for the noise, for validation without a label and with one. */
+    private static void askAll(Driver driver, String prefix, long version) {
+        answer(driver, asked(prefix + "unfamiliar", version), 7, 0.01);
+        Answer noise = Answers.validation(prefix + "noise", version, 1);
+        noise.setPurpose(Purpose.NOISE);
+        driver.answer(noise, 5000);
+        driver.answer(Answers.validation(prefix + "unlabelled", version, 2), 5000);
+        answer(driver, Answers.validation(prefix + "labelled", version, 3), 0.5, 0.5);
+    }
+
+    @Test
+    void shouldFitNothingAnewWhereOnlyUnfamiliarQuestionsWereLabelled() {
+        try (Driver driver = driver("unfamiliar")) {
+            Posterior base = pass(driver);
+            for (int i = 0; i < 3; i++) {
+                answer(driver, Answers.validation("validation" + i, base.getVersion(), i), i / 10.0, 0.5);
+            }
+            driver.look(2);
+            Posterior calibrated = driver.posteriors().get(0);
+            assertThat(calibrated.getLabels()).isEqualTo(3);
+
+            // Put there behind its back: a calibration of all would count it.
+            driver.putLabelledAnswer(
+                    FIT + "unseen", driver.labelledAnswers().get(FIT + "validation0"));
+            answer(driver, asked("unfamiliar", base.getVersion()), 7, 0.01);
+            driver.look(2);
+            Posterior scored = driver.posteriors().get(0);
+            assertThat(scored.getVersion()).isEqualTo(calibrated.getVersion() + 1);
+            assertThat(scored.getFamiliarity().getScores()).contains(7.0);
+            assertThat(scored.getLabels()).isEqualTo(3);
+            assertThat(scored.getTiers()).isEqualTo(calibrated.getTiers());
+
+            CalibrationAnswer unfamiliar = driver.labelledAnswers().get(FIT + "unfamiliar");
+            for (int i = 0; i < 2050; i++) {
+                driver.putLabelledAnswer(
+                        FIT + "more" + i, unfamiliar);
+            }
+            answer(driver, Answers.validation("validation3", base.getVersion(), 3), 0.3, 0.5);
+            driver.look(2);
+            assertThat(driver.posteriors().get(0).getLabels()).isEqualTo(5);
+            assertThat(driver.labelledAnswers())
+                    .as("2,000 unfamiliar ones, and those for validation")
+                    .hasSize(2005);
+        }
+    }
+
+    private static Posterior pass(Driver driver) {
+        sendBlocks(driver);
+        LongStream.range(0, BATCHES).forEach(batch -> INPUTS.forEach(input -> send(driver, input, batch)));
+        List<Posterior> made = driver.posteriors();
+        return made.get(made.size() - 1);
     }
 
     private static Answer asked(String id, long version) {
