@@ -96,10 +96,18 @@ public record RunQuestion(String run, QuestionState own, QuestionState shared) {
                     label == null ? null : label.label(), label == null ? 0 : label.labelled());
             if (says != null) {
                 String key = Keys.fit(run, answer.checkpoint(), fit);
-                byFit.merge(key, says, (one, other) -> one.version() == AnswerSummary.BORROWED ? other : one);
+                byFit.merge(key, says, RunQuestion::better);
             }
         }
         return byFit;
+    }
+
+    /** The one of a known class; where both are, or neither, the fit's own. */
+    private static CalibrationAnswer better(CalibrationAnswer one, CalibrationAnswer other) {
+        if (one.isLabelled() != other.isLabelled()) {
+            return one.isLabelled() ? one : other;
+        }
+        return one.version() == AnswerSummary.BORROWED ? other : one;
     }
 
     /** The labels of an answer, the one that counts last. */

@@ -228,6 +228,21 @@ class QuestionIdentityTest {
         assertThat(scored(labelled.with(asked(1, 7, 0.2)))).isNull();
     }
 
+    /** A score is worth less than a label, which temperature can be fitted to. */
+    @Test
+    void shouldTakeALabelFromAnotherFitThoughTheQuestionWasUnfamiliarHere() {
+        Answer validation = Answers.validation("0", 4, 1);
+        AnswerSummary borrowed = AnswerSummary.borrowed(validation, TIME, 3_600_000);
+        QuestionState labelled = QuestionState.UNKNOWN.with(null, "A", TIME, false);
+        for (QuestionState both : List.of(
+                labelled.with(borrowed).with(asked(1, 7, 0.01)),
+                labelled.with(asked(1, 7, 0.01)).with(borrowed))) {
+            assertThat(contribution(both).isLabelled()).isTrue();
+            QuestionState validated = both.with(AnswerSummary.of(validation, TIME, 3_600_000));
+            assertThat(contribution(validated).version()).as("its own label").isEqualTo(4);
+        }
+    }
+
     private static AnswerSummary asked(long version, double familiarity, double p) {
         Answer answer = Answers.of("0", 1);
         answer.setPosteriorVersion(version);
@@ -236,11 +251,15 @@ class QuestionIdentityTest {
         return AnswerSummary.of(answer, TIME + version, 3_600_000);
     }
 
-    /** Version and score of what the question contributes; null for nothing. */
-    private static List<Object> scored(QuestionState question) {
-        CalibrationAnswer says = new RunQuestion(Pass.RUN, question, QuestionState.UNKNOWN)
+    private static CalibrationAnswer contribution(QuestionState question) {
+        return new RunQuestion(Pass.RUN, question, QuestionState.UNKNOWN)
                 .calibrationAnswers("default")
                 .get(Pass.RUN + "/" + Pass.CHECKPOINT + "/default");
+    }
+
+    /** Version and score of what the question contributes; null for nothing. */
+    private static List<Object> scored(QuestionState question) {
+        CalibrationAnswer says = contribution(question);
         return says == null ? null : List.of(says.version(), says.familiarity());
     }
 
