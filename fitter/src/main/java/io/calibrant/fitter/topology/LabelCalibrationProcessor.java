@@ -245,8 +245,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
                 calibration::attempt);
     }
 
-    private void start(
-            String fit, CalibrationSet set, Function<CalibrationSet, LabelCalibration.Outcome> calibrate) {
+    private void start(String fit, CalibrationSet set, Function<CalibrationSet, LabelCalibration.Outcome> calibrate) {
         job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibrate.apply(set), executor));
     }
 

@@ -289,8 +289,7 @@ class InputsTest {
             assertThat(calibrated.getLabels()).isEqualTo(3);
 
             // Put there behind its back: a calibration of all would count it.
-            driver.putLabelledAnswer(
-                    FIT + "unseen", driver.labelledAnswers().get(FIT + "validation0"));
+            driver.putLabelledAnswer(FIT + "unseen", driver.labelledAnswers().get(FIT + "validation0"));
             answer(driver, asked("unfamiliar", base.getVersion()), 7, 0.01);
             driver.look(2);
             Posterior scored = driver.posteriors().get(0);
@@ -301,8 +300,7 @@ class InputsTest {
 
             CalibrationAnswer unfamiliar = driver.labelledAnswers().get(FIT + "unfamiliar");
             for (int i = 0; i < 2050; i++) {
-                driver.putLabelledAnswer(
-                        FIT + "more" + i, unfamiliar);
+                driver.putLabelledAnswer(FIT + "more" + i, unfamiliar);
             }
             answer(driver, Answers.validation("validation3", base.getVersion(), 3), 0.3, 0.5);
             driver.look(2);

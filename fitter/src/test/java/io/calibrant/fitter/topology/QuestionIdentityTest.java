@@ -223,7 +223,8 @@ class QuestionIdentityTest {
         QuestionState checked = labelled.with(asked(1, 7, 0.01));
         assertThat(scored(checked)).isEqualTo(List.of(1L, 7.0));
         assertThat(scored(checked.with(asked(2, 7, 0.2)))).isEqualTo(List.of(1L, 7.0));
-        assertThat(scored(checked.with(asked(2, 7, 0.2)).with(asked(3, 7, 0.2)))).isEqualTo(List.of(1L, 7.0));
+        assertThat(scored(checked.with(asked(2, 7, 0.2)).with(asked(3, 7, 0.2))))
+                .isEqualTo(List.of(1L, 7.0));
         assertThat(scored(checked.with(asked(2, 8, 0.03)))).isEqualTo(List.of(2L, 8.0));
         assertThat(scored(labelled.with(asked(1, 7, 0.2)))).isNull();
     }
