@@ -14,6 +14,7 @@ import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.TierMembers;
+import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.answering.CalibratedPrediction;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.trainer.prompts.Choice;
@@ -26,6 +27,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class DiagnosisTest {
+    static {
+        TrustedRecords.trust();
+    }
+
     private final List<Question> questions = new ArrayList<>();
     private final Map<String, Answer> answers = new HashMap<>();
 
@@ -170,7 +175,7 @@ class DiagnosisTest {
         Diagnostics.Sets empty = new Diagnostics.Sets(0, 0);
         for (String tier : List.of("forward", "map")) {
             questions.clear();
-            asked("q", "A", 0.5, 0.1);
+            asked("q", "A", 0.7, 0.1);
             Answer answer = answers.get("q");
             answer.setTier(tier);
             answer.setContrastCovariance(List.of(List.of(0.0)));
@@ -178,7 +183,7 @@ class DiagnosisTest {
                                     posterior,
                                     Tier.of("tier", tier),
                                     Link.monteCarlo(),
-                                    new double[] {0.5},
+                                    new double[] {0.7},
                                     new double[][] {{0}})
                             .probabilities())
                     .boxed()
