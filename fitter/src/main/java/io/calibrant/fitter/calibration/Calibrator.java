@@ -135,16 +135,27 @@ public final class Calibrator {
         return calibrate(answers, LabelFree.NONE);
     }
 
-    /** What answers without a covariance decide: temperature, at every tier. */
-    public CalibrationResult calibrateMeans(Collection<LabelledContrasts> answers) {
+    /**
+     * What answers without a covariance decide. These cannot weigh what needs the question's own, so tier all averages
+     * what tier forward does.
+     *
+     * @param answers one for each question, possibly none, of which the means count; not modified
+     * @param labelFree what is known without labels
+     * @throws IllegalArgumentException naming the question, if there are two answers to one
+     */
+    public CalibrationResult calibrateMeans(Collection<LabelledContrasts> answers, LabelFree labelFree) {
         List<LabelledContrasts> sorted = sorted(answers);
-        List<LabelledLogits> logits =
-                sorted.stream().map(LabelledContrasts::logits).toList();
-        double temperature = TemperatureScaling.fit(logits);
         int[] fold = folds(sorted);
-        List<Fitted> alone = sorted.isEmpty() ? List.of() : List.of(temperature(logits, fold, temperature));
-        Tiers tiers = new Tiers(temperature, fit.fit(List.of()), alone, alone, alone);
+        List<Sampled> means = sorted.stream()
+                .map(answer -> new Sampled(answer.logits(), null, noisy(answer, labelFree.variance())))
+                .toList();
+        Tiers tiers = withoutCovariances(means, fold, labelFree);
         return tiers.result(sorted.size(), tiers.crossFitted(sorted, fold, link));
+    }
+
+    /** The same where nothing is known without labels: temperature, at every tier. */
+    public CalibrationResult calibrateMeans(Collection<LabelledContrasts> answers) {
+        return calibrateMeans(answers, LabelFree.NONE);
     }
 
     private static List<LabelledContrasts> sorted(Collection<LabelledContrasts> answers) {
@@ -170,8 +181,12 @@ public final class Calibrator {
                 .map(answer -> new Sampled(
                         answer.logits(),
                         SampledAnswer.of(answer.sample(link), answer.label()),
-                        variance == null ? null : SampledAnswer.of(answer.sample(link, variance), answer.label())))
+                        noisy(answer, variance)))
                 .toList();
+    }
+
+    private SampledAnswer noisy(LabelledContrasts answer, Double variance) {
+        return variance == null ? null : SampledAnswer.of(answer.sample(link, variance), answer.label());
     }
 
     /** @param fold of each answer, 0, 1, ... */
@@ -180,34 +195,44 @@ public final class Calibrator {
     }
 
     private Tiers tiers(List<Sampled> answers, int[] fold, LabelFree labelFree) {
-        List<LabelledLogits> logits = answers.stream().map(Sampled::logits).toList();
         List<SampledAnswer> own = answers.stream().map(Sampled::own).toList();
+        Tiers without = withoutCovariances(answers, fold, labelFree);
+        Fitted variance = fitted(Member.TEMPERATURE_VARIANCE, own, fold, null);
+        List<Fitted> all = new ArrayList<>();
+        if (labelFree.scale() != null) {
+            all.add(fixed(Member.SCALED, own, fold, labelFree.scale(), null));
+        }
+        for (Fitted each : without.forward()) {
+            if (!each.member().name().equals(Member.TEMPERATURE_NOISE)) {
+                all.add(each);
+            }
+        }
+        if (!answers.isEmpty()) {
+            all.add(variance);
+        }
+        return new Tiers(without.temperature(), variance.scaling(), all, without.forward(), without.map());
+    }
+
+    /** The tiers by what needs no covariance of a question: all as forward. */
+    private Tiers withoutCovariances(List<Sampled> answers, int[] fold, LabelFree labelFree) {
+        List<LabelledLogits> logits = answers.stream().map(Sampled::logits).toList();
         List<SampledAnswer> noisy = answers.stream().map(Sampled::noisy).toList();
         Double c0 = labelFree.scale();
         Double v = labelFree.variance();
         double temperature = TemperatureScaling.fit(logits);
-        Fitted variance = fitted(Member.TEMPERATURE_VARIANCE, own, fold, null);
-        List<Fitted> all = new ArrayList<>();
         List<Fitted> forward = new ArrayList<>();
-        if (c0 != null) {
-            all.add(fixed(Member.SCALED, own, fold, c0, null));
-        }
         if (c0 != null && v != null) {
-            Fitted noise = fixed(Member.NOISE, noisy, fold, c0, v);
-            all.add(noise);
-            forward.add(noise);
+            forward.add(fixed(Member.NOISE, noisy, fold, c0, v));
         }
         List<Fitted> map = List.of();
         if (!answers.isEmpty()) {
             map = List.of(temperature(logits, fold, temperature));
-            all.addAll(map);
-            all.add(variance);
             forward.addAll(map);
             if (v != null) {
                 forward.add(fitted(Member.TEMPERATURE_NOISE, noisy, fold, v));
             }
         }
-        return new Tiers(temperature, variance.scaling(), all, forward, map);
+        return new Tiers(temperature, fit.fit(List.of()), forward, forward, map);
     }
 
     /** Of what no label has chosen, the cross-validated log likelihood is the plain one. */

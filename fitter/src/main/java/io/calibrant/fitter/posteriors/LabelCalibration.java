@@ -100,7 +100,7 @@ public final class LabelCalibration {
      *
      * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is fitted to, at that
      * prior. Otherwise the answers count that were made with the factors and the prior of the base. Where some of them
-     * rest on all blocks, only these do; where none does there is no covariance to scale, and temperature is alone.
+     * rest on all blocks, only these do; where none does, tier all averages what tier forward does.
      *
      * <p>Answers without a label count for the noise of a logit, v: those for validation, and where these are too few
      * with them those for the noise. Familiarity is ranked among the scores of validation questions, whether their
@@ -197,16 +197,13 @@ public final class LabelCalibration {
         });
         Noise noise = Noise.of(set, base.getVersion());
         LabelFree labelFree = new LabelFree(scale, noise.variance());
-        if (whole.isEmpty() && !meansOnly.isEmpty()) {
-            return calibrated(
-                    base, calibrator.calibrateMeans(meansOnly), labelFree, noise, newest(base, set, meansOnly));
-        }
+        boolean means = whole.isEmpty() && !meansOnly.isEmpty();
         return calibrated(
                 base,
-                calibrator.calibrate(whole, labelFree),
+                means ? calibrator.calibrateMeans(meansOnly, labelFree) : calibrator.calibrate(whole, labelFree),
                 labelFree,
                 noise,
-                Math.max(noise.newest(), newest(base, set, whole)));
+                Math.max(noise.newest(), newest(base, set, means ? meansOnly : whole)));
     }
 
     private static long newest(Posterior base, CalibrationSet set, List<LabelledContrasts> answers) {

@@ -242,6 +242,29 @@ class CalibratorTest {
     }
 
     @Test
+    void shouldKeepWhatNeedsNoLabelWhereLabelsHaveNoCovariance() {
+        for (int n : new int[] {1, 30}) {
+            List<LabelledContrasts> answers = Answers.drawn(n, 2, 0, 5);
+            CalibrationResult means = calibrator.calibrateMeans(answers, KNOWN);
+            CalibrationResult whole = calibrator.calibrate(answers, KNOWN);
+            assertThat(means.all())
+                    .isEqualTo(means.forward())
+                    .isEqualTo(whole.forward())
+                    .extracting(Member::name)
+                    .containsExactly(Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_NOISE);
+            assertThat(means.map()).isEqualTo(whole.map());
+            assertThat(means.crossFitted().all())
+                    .usingRecursiveComparison()
+                    .isEqualTo(whole.crossFitted().forward());
+        }
+        List<LabelledContrasts> answers = Answers.drawn(30, 2, 0, 5);
+        assertThat(calibrator.calibrateMeans(answers, new LabelFree(0.02, null)).all())
+                .as("without v there is no noise that the labels could weigh")
+                .extracting(Member::name)
+                .containsExactly(Member.TEMPERATURE);
+    }
+
+    @Test
     void shouldReadTheNoiseOffTheCovariance() {
         Random random = new Random(3);
         double[][] contrasts = Answers.covariance(3, random);

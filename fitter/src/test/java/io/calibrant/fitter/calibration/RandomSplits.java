@@ -136,6 +136,20 @@ final class RandomSplits {
                 rest(order, labels, i -> served.get(i).negativeLogLikelihood(found.forward())) - temperature);
     }
 
+    /** Mean NLL of the rest by tier all, where the labels have no covariance. */
+    double means(int labels, int splits) {
+        return IntStream.range(0, splits)
+                .parallel()
+                .mapToDouble(s -> {
+                    List<Integer> order = order(s);
+                    CalibrationResult found = calibrator.calibrateMeans(
+                            order.subList(0, labels).stream().map(answers::get).toList(), labelFree);
+                    return rest(order, labels, i -> served.get(i).negativeLogLikelihood(found.all()));
+                })
+                .average()
+                .orElseThrow();
+    }
+
     private static double rest(List<Integer> order, int labels, IntToDoubleFunction nll) {
         return order.subList(labels, order.size()).stream()
                 .mapToDouble(i -> nll.applyAsDouble(i))

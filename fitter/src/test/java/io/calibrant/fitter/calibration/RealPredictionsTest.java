@@ -103,6 +103,14 @@ class RealPredictionsTest {
         assertThat(splits.labelFree(true)).isLessThanOrEqualTo(splits.map() + 0.005);
     }
 
+    /** A label of another fit, or of a tier without a covariance, must not serve the over-fitted model as it was. */
+    @ParameterizedTest
+    @CsvSource({"mild, 0.005", "overfitted, -0.15", "sst2, 0.005"})
+    void shouldKeepWhatNeedsNoLabelWhereOneLabelHasNoCovariance(String model, double most) {
+        RandomSplits splits = RandomSplits.of(model);
+        assertThat(splits.means(1, 20)).isLessThanOrEqualTo(splits.map() + most);
+    }
+
     private static int splits(int usual) {
         return Integer.getInteger("calibrant.splits", usual);
     }

@@ -239,6 +239,19 @@ class LabelCalibrationProcessorTest {
                     .isEqualTo(expected(QUESTIONS).temperature());
             assertThat(temperature.getVarianceScale()).isNull();
             assertThat(temperature.getVarianceNll()).isNull();
+            assertThat(names(temperature, "all")).containsExactly(Member.TEMPERATURE);
+
+            for (int i = 0; i < 20; i++) { // no label, but the noise of a logit
+                driver.answer(Answers.validation("unlabelled" + i, COMPLETE, i), 3000);
+            }
+            driver.look(2);
+            Posterior noise = driver.posteriors().get(0);
+            assertThat(noise.getLabels()).isEqualTo(QUESTIONS);
+            assertThat(noise.getTimestamp()).isEqualTo(Instant.ofEpochMilli(3000));
+            assertThat(names(noise, "all"))
+                    .isEqualTo(names(noise, "forward"))
+                    .containsExactly(Member.NOISE, Member.TEMPERATURE, Member.TEMPERATURE_NOISE);
+            assertThat(noise.getVarianceScale()).isNull();
 
             sendAll(driver, 25);
             driver.look(2);

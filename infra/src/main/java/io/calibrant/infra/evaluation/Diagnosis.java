@@ -154,7 +154,7 @@ final class Diagnosis {
         Calibrator calibrator = new Calibrator();
         LabelFree labelFree = new LabelFree(posterior.getLabelFreeScale(), posterior.getLogitVariance());
         CrossFitted fitted = (whole.isEmpty()
-                        ? calibrator.calibrateMeans(contrasts(validation))
+                        ? calibrator.calibrateMeans(contrasts(validation), labelFree)
                         : calibrator.calibrate(whole, labelFree))
                 .crossFitted();
         return switch (tier) {
