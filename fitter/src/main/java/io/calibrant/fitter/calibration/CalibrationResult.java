@@ -12,7 +12,7 @@ import java.util.List;
  * @param all members where every question has the covariance of all blocks
  * @param forward members that need no covariance of the question
  * @param map temperature alone, once there are labels
- * @param crossFitted what each tier serves of these answers, by members that have not seen the label
+ * @param crossFitted what each tier serves of these answers, by members that were fitted without the label
  */
 public record CalibrationResult(
         int labels,

@@ -78,7 +78,7 @@ public final class Calibrator {
      */
     @SuppressWarnings("ArrayRecordComponent") // never leaves this package, compared by nobody
     record Fitted(Member member, List<Member> without, double[] logLikelihoods) {
-        /** Of the labels of the other parts. */
+        /** Of the labels of the other parts, each by the fit without its own part, which has this one. */
         double logLikelihoodWithout(int part, int[] fold) {
             double sum = 0;
             for (int i = 0; i < fold.length; i++) {

@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The probabilities that a tier serves, for the labelled answers, each by members that have not seen its label: fitted
- * without its part of the labels, and weighted by the labels of the other parts. What is said of these labels is said
- * of new ones, up to the tenth of the labels that the served members have more. In the order of the question ids.
+ * The probabilities that a tier serves, for the labelled answers, each by members that were fitted without its part of
+ * the labels, and weighted by the labels of the other parts. In the weights a label has a small part all the same: the
+ * log likelihoods of the other parts are by fits that had it. Weights without it would need every fit once more for
+ * each part. What is said of these labels is said of new ones up to that, and up to the tenth of the labels that the
+ * served members have more. In the order of the question ids.
  *
  * @param all where every question has the covariance of all blocks; empty where no labelled answer has one
  * @param forward by the members that need no covariance of the question

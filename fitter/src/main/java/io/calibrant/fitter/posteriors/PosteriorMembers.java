@@ -67,7 +67,7 @@ final class PosteriorMembers {
                 .setSelective(result.labels() == 0 ? List.of() : selective(result.crossFitted()));
     }
 
-    /** What thresholds need: the labelled answers as each tier serves them, without their own labels. */
+    /** What thresholds need: the labelled answers as each tier serves them, by members fitted without them. */
     private static List<TierConfidences> selective(CrossFitted served) {
         return List.of(
                 selective("all", served.all()),

@@ -145,7 +145,7 @@ final class Diagnosis {
         };
     }
 
-    /** As a tier serves them, each by members that have not seen its label. */
+    /** As a tier serves them, each by members that were fitted without its label. */
     private static List<LabelledProbabilities> crossFitted(
             Tier tier, Posterior posterior, List<ValidationAnswer> validation) {
         List<LabelledContrasts> whole = contrasts(validation.stream()
