@@ -22,6 +22,7 @@ public final class Contribution {
     private final List<double[]> smalls;
     private final boolean input;
     private final boolean heldOut;
+    private final BadRecordException refusal;
 
     /**
      * Everything must have been checked.
@@ -32,6 +33,7 @@ public final class Contribution {
      * @param smalls small sides [r r] of the blocks that share the input, in their order
      * @param input whether it is of an input, on which familiarity rests, and no block of the adapter
      * @param heldOut whether it waits for the end of its pass, see {@link HeldOut}
+     * @param refusal of its rows, where it is of an input, see {@link #refusal}; else null
      */
     Contribution(
             Statistics statistics,
@@ -40,7 +42,8 @@ public final class Contribution {
             BatchSums sums,
             List<double[]> smalls,
             boolean input,
-            boolean heldOut) {
+            boolean heldOut,
+            BadRecordException refusal) {
         this.statistics = statistics;
         this.blocks = List.copyOf(blocks);
         this.rank = rank;
@@ -48,6 +51,7 @@ public final class Contribution {
         this.smalls = List.copyOf(smalls);
         this.input = input;
         this.heldOut = heldOut;
+        this.refusal = refusal;
     }
 
     /** The run that it belongs to. */
@@ -73,6 +77,14 @@ public final class Contribution {
     /** Whether it waits for the end of its pass, see {@link HeldOut}. */
     public boolean isHeldOut() {
         return heldOut;
+    }
+
+    /**
+     * Why nothing of an input's rows is folded; null where they are. Its batches count all the same, so that the pass
+     * ends: familiarity does without these questions, and no calibration waits for them.
+     */
+    public BadRecordException refusal() {
+        return refusal;
     }
 
     /** Under what it waits, if it does, beside the state of this key. */

@@ -81,7 +81,8 @@ public final class FactorState {
             throw contribution.refused(
                     "the batches that are missing before it leave more than " + FoldedBatches.MOST_SEQUENCES + " gaps");
         }
-        KroneckerFactor factor = contribution.isHeldOut() ? before(contribution) : folded(contribution);
+        boolean adds = !contribution.isHeldOut() && contribution.refusal() == null;
+        KroneckerFactor factor = adds ? folded(contribution) : before(contribution);
         List<Double> scores = List.of();
         boolean ended = contribution.isInput() && isEnded(contribution.statistics());
         if (ended) {

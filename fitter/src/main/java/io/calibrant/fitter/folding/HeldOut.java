@@ -53,7 +53,7 @@ public final class HeldOut {
     }
 
     /**
-     * Checks the rows of a record that waits, so that it can be folded when it is its turn.
+     * Checks the rows of an input, so that one that waits can be folded when it is its turn.
      *
      * @throws io.calibrant.schemas.registry.BadRecordException if they are not finite, or too large
      */

@@ -84,11 +84,28 @@ public final class StatisticsParser {
         for (int i = 1; i < blocks.size(); i++) {
             smalls.add(small(value, value.getShared().get(i - 1), blocks.get(i)));
         }
-        boolean heldOut = input && HeldOut.takes(value);
-        if (heldOut) {
-            HeldOut.check(value);
+        BadRecordException refusal = numbers(value, input);
+        if (refusal != null && !input) {
+            throw refusal;
         }
-        return new Contribution(value, blocks, rank, sums, smalls, input, heldOut);
+        boolean heldOut = input && refusal == null && HeldOut.takes(value);
+        return new Contribution(value, blocks, rank, sums, smalls, input, heldOut, refusal);
+    }
+
+    /**
+     * Why the numbers of the large side cannot be folded; null where they can. Of an input that does not make the
+     * record void: see {@link Contribution#refusal}.
+     */
+    private static BadRecordException numbers(Statistics value, boolean input) {
+        try {
+            number(value, "trace", value.getTrace(), value.getTrace() >= 0, "from 0");
+            if (input) {
+                HeldOut.check(value);
+            }
+            return null;
+        } catch (BadRecordException e) {
+            return e;
+        }
     }
 
     /** No input is kept in full: its fold would need as many questions as the model is wide. */
@@ -132,7 +149,6 @@ public final class StatisticsParser {
         number(value, "forgetting", forgetting, forgetting > 0 && forgetting <= 1, "in (0, 1]");
         number(value, "n", value.getN(), value.getN() >= LEAST_COUNT, "from " + LEAST_COUNT);
         number(value, "examples", value.getExamples(), value.getExamples() >= LEAST_COUNT, "from " + LEAST_COUNT);
-        number(value, "trace", value.getTrace(), value.getTrace() >= 0, "from 0");
         number(value, "logLikelihood", value.getLogLikelihood(), true, "finite");
         number(value, "squaredNorm", value.getSquaredNorm(), value.getSquaredNorm() >= 0, "from 0");
         Double distance = value.getSquaredDistance();

@@ -32,7 +32,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Folds each statistic into the factors of its blocks, once. A bad one changes nothing and throws, which dead-letters
- * it. Where several blocks read one input, its large side is folded once and kept in the state of the first.
+ * it; of an input its batches count all the same, so that no calibration waits for them. Where several blocks read one
+ * input, its large side is folded once and kept in the state of the first.
  */
 final class FoldProcessor implements Processor<String, Statistics, String, FoldResult> {
     private static final Logger LOG = LoggerFactory.getLogger(FoldProcessor.class);
@@ -100,6 +101,9 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         for (FoldResult result : folded.get().blocks()) {
             String block = key(contribution, result.update().getBlock());
             context.forward(new Record<>(block, result, record.timestamp(), new RecordHeaders()));
+        }
+        if (contribution.refusal() != null) {
+            throw contribution.refusal(); // a dead letter, of which the batches count
         }
     }
 

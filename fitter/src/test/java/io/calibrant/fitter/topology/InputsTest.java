@@ -356,6 +356,56 @@ class InputsTest {
         }
     }
 
+    /** Familiarity alone does without a record that cannot be used; the posterior does not wait for it. */
+    @Test
+    void shouldEndThePassWithoutRowsThatCannotBeFolded() {
+        try (Driver driver = driver("spoilt")) {
+            sendBlocks(driver);
+            for (long batch = 0; batch < BATCHES; batch++) {
+                send(driver, SAME, batch);
+                send(driver, WIDER, batch);
+                if (batch != 0 && batch != 3 && batch != 6 && batch != BATCHES - 1) {
+                    send(driver, SPREAD, batch);
+                }
+            }
+            driver.posteriors();
+            assertThat(driver.deadLetters()).isEmpty();
+            spoilt(driver, 0, Float.NaN, 1, "rows holds NaN at index 5"); // would be folded at once
+            spoilt(driver, 3, Float.POSITIVE_INFINITY, 1, "rows holds Infinity at index 5"); // would wait
+            spoilt(driver, 6, 1, Double.NaN, "trace is NaN");
+            spoilt(driver, BATCHES - 1, 1e35, 1, "too large to be folded"); // ends the pass
+
+            List<Posterior> posteriors = driver.posteriors();
+            Posterior last = posteriors.get(posteriors.size() - 1);
+            assertThat(last.getState()).isEqualTo(PosteriorState.COMPLETE);
+            assertThat(last.getFamiliarity().getInputs())
+                    .containsExactly(
+                            new InputFactor(SAME.getName(), BATCHES, false),
+                            new InputFactor(SPREAD.getName(), BATCHES, true),
+                            new InputFactor(WIDER.getName(), BATCHES, true));
+            Map<String, Factor> factors = driver.factors();
+            assertThat(factors.get(key(SPREAD)).getExamples()).isEqualTo((BATCHES - 4) * QUESTIONS);
+            assertThat(factors.get(key(WIDER)).getExamples()).isEqualTo(BATCHES * QUESTIONS);
+
+            spoilt(driver, 3, Float.NaN, 1, null); // once more
+            assertThat(driver.posteriors()).isEmpty();
+        }
+    }
+
+    private static void spoilt(Driver driver, long batch, double number, double trace, String reason) {
+        Statistics value = statistic(SPREAD, batch, BATCHES);
+        double[] rows = rows(SPREAD, batch);
+        rows[5] = number;
+        value.setRows(Tensors.of(rows, QUESTIONS, D));
+        value.setTrace(trace);
+        driver.send(Keys.block(Pass.RUN, Pass.CHECKPOINT, SPREAD.getName()), value);
+        if (reason == null) {
+            assertThat(driver.deadLetters()).isEmpty();
+        } else {
+            assertThat(reason(driver)).contains(reason);
+        }
+    }
+
     @Test
     void shouldRefuseWhatIsNoInput() {
         try (Driver driver = driver("bad")) {
@@ -365,7 +415,8 @@ class InputsTest {
             infinite.setRows(Tensors.of(rows, QUESTIONS, D));
             driver.send(Keys.block(Pass.RUN, Pass.CHECKPOINT, SPREAD.getName()), infinite);
             assertThat(reason(driver)).contains("rows holds Infinity at index 5");
-            assertThat(driver.state(key(SPREAD))).isNull();
+            assertThat(driver.state(key(SPREAD)).getExamples()).isZero();
+            assertThat(driver.state(key(SPREAD)).getTrace()).isZero();
 
             Statistics unknown = statistic(SPREAD, 0, BATCHES);
             unknown.setBlock("model.layers.9.self_attn.last_input");
