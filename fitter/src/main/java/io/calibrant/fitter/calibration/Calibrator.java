@@ -136,8 +136,8 @@ public final class Calibrator {
     }
 
     /**
-     * What answers without a covariance decide. These cannot weigh what needs the question's own, so tier all averages
-     * what tier forward does.
+     * What answers without a covariance decide. These cannot weigh what needs the question's own, so tier all is without
+     * it: noise and temperature are left.
      *
      * @param answers one for each question, possibly none, of which the means count; not modified
      * @param labelFree what is known without labels
@@ -202,37 +202,31 @@ public final class Calibrator {
         if (labelFree.scale() != null) {
             all.add(fixed(Member.SCALED, own, fold, labelFree.scale(), null));
         }
-        for (Fitted each : without.forward()) {
-            if (!each.member().name().equals(Member.TEMPERATURE_NOISE)) {
-                all.add(each);
-            }
-        }
+        all.addAll(without.all());
         if (!answers.isEmpty()) {
             all.add(variance);
         }
         return new Tiers(without.temperature(), variance.scaling(), all, without.forward(), without.map());
     }
 
-    /** The tiers by what needs no covariance of a question: all as forward. */
+    /** The tiers by those of their members that need no covariance of a question. */
     private Tiers withoutCovariances(List<Sampled> answers, int[] fold, LabelFree labelFree) {
         List<LabelledLogits> logits = answers.stream().map(Sampled::logits).toList();
         List<SampledAnswer> noisy = answers.stream().map(Sampled::noisy).toList();
         Double c0 = labelFree.scale();
         Double v = labelFree.variance();
         double temperature = TemperatureScaling.fit(logits);
-        List<Fitted> forward = new ArrayList<>();
+        List<Fitted> all = new ArrayList<>();
         if (c0 != null && v != null) {
-            forward.add(fixed(Member.NOISE, noisy, fold, c0, v));
+            all.add(fixed(Member.NOISE, noisy, fold, c0, v));
         }
-        List<Fitted> map = List.of();
-        if (!answers.isEmpty()) {
-            map = List.of(temperature(logits, fold, temperature));
-            forward.addAll(map);
-            if (v != null) {
-                forward.add(fitted(Member.TEMPERATURE_NOISE, noisy, fold, v));
-            }
+        List<Fitted> map = answers.isEmpty() ? List.of() : List.of(temperature(logits, fold, temperature));
+        all.addAll(map);
+        List<Fitted> forward = new ArrayList<>(all);
+        if (!answers.isEmpty() && v != null) {
+            forward.add(fitted(Member.TEMPERATURE_NOISE, noisy, fold, v));
         }
-        return new Tiers(temperature, fit.fit(List.of()), forward, forward, map);
+        return new Tiers(temperature, fit.fit(List.of()), all, forward, map);
     }
 
     /** Of what no label has chosen, the cross-validated log likelihood is the plain one. */

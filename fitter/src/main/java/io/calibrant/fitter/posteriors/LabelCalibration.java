@@ -100,7 +100,7 @@ public final class LabelCalibration {
      *
      * <p>With a prior that labels choose, the questions that choose it are also those that (T, c) is fitted to, at that
      * prior. Otherwise the answers count that were made with the factors and the prior of the base. Where some of them
-     * rest on all blocks, only these do; where none does, tier all averages what tier forward does.
+     * rest on all blocks, only these do; where none does, tier all averages noise and temperature.
      *
      * <p>Answers without a label count for the noise of a logit, v: those for validation, and where these are too few
      * with them those for the noise. Familiarity is ranked among the scores of validation questions, whether their
