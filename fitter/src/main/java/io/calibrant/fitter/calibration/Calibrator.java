@@ -136,8 +136,8 @@ public final class Calibrator {
     }
 
     /**
-     * What answers without a covariance decide. These cannot weigh what needs the question's own, so tier all is without
-     * it: noise and temperature are left.
+     * What answers without a covariance decide. These cannot weigh what needs the question's own, so tier all is
+     * without it: noise and temperature are left.
      *
      * @param answers one for each question, possibly none, of which the means count; not modified
      * @param labelFree what is known without labels
