@@ -25,7 +25,8 @@ class AssessmentTest {
     void shouldSayWhatIsKnownBeforeAnythingWasAsked() {
         assertThat(Assessment.sentences(posterior(Calibration.LABEL_FREE, 0), Observed.of(null)))
                 .containsExactly(
-                        "Without labels scaled Laplace serves at tier all, and MAP at the others, until 20 questions tell"
+                        "Without labels scaled Laplace serves at tier all, and MAP at the others, until 20"
+                                + " questions tell"
                                 + " the noise of a logit.",
                         "No estimate of accuracy: the fitter has counted no answers but those for validation.",
                         "What would help most: labelled validation questions, 50 or so in all.");
