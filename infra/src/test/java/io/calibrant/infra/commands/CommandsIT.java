@@ -479,7 +479,7 @@ class CommandsIT extends OnOneCluster {
     /** What a posterior says of a target accuracy that counts no labelled answers. */
     private static final String NO_LABELS = "\"selective\":{\"threshold\":null,\"targetAccuracy\":0.95,"
             + "\"targetConfidence\":0.95,\"verdict\":\"TOO_FEW_LABELS\",\"labels\":0,\"accepted\":0,\"wrong\":0,"
-            + "\"coverage\":0.0,\"labelsNeeded\":72},";
+            + "\"coverage\":0.0,\"labelsNeeded\":59},";
 
     @Test
     void shouldPrintFitsInTheFieldsOfTheContractAndDeleteThem() throws Exception {
