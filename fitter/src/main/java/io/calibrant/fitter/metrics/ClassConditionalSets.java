@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
  *
  * @param byClass [C], which hold the thresholds
  */
-public record ClassConditionalSets(List<ConformalSets> byClass) {
+public record ClassConditionalSets(List<ConformalSets> byClass) implements PredictionSets {
     public ClassConditionalSets {
         byClass = List.copyOf(byClass);
     }
@@ -40,16 +40,16 @@ public record ClassConditionalSets(List<ConformalSets> byClass) {
     }
 
     /**
-     * Classes in the set of a question, ascending; possibly none.
+     * {@inheritDoc}
      *
-     * @param probabilities of the C classes; not modified
      * @throws IllegalArgumentException if there are not C
      */
+    @Override
     public List<Integer> of(double[] probabilities) {
         require(probabilities, byClass.size());
         List<Integer> set = new ArrayList<>();
         for (int c = 0; c < probabilities.length; c++) {
-            if (1 - probabilities[c] <= byClass.get(c).threshold()) {
+            if (byClass.get(c).holds(probabilities[c])) {
                 set.add(c);
             }
         }

@@ -13,7 +13,7 @@ import java.util.List;
  * @param threshold largest 1 - p in a set; infinite, so that all classes are in, where there are too few answers to
  *     promise less
  */
-public record ConformalSets(double alpha, double threshold) {
+public record ConformalSets(double alpha, double threshold) implements PredictionSets {
     public ConformalSets {
         requireShare(alpha);
     }
@@ -41,34 +41,19 @@ public record ConformalSets(double alpha, double threshold) {
         }
     }
 
-    /**
-     * Classes in the set of a question, ascending; possibly none.
-     *
-     * @param probabilities of the C classes; not modified
-     */
+    /** Whether a class with this probability is in the set. */
+    boolean holds(double probability) {
+        return 1 - probability <= threshold;
+    }
+
+    @Override
     public List<Integer> of(double[] probabilities) {
         List<Integer> set = new ArrayList<>();
         for (int c = 0; c < probabilities.length; c++) {
-            if (1 - probabilities[c] <= threshold) {
+            if (holds(probabilities[c])) {
                 set.add(c);
             }
         }
         return set;
-    }
-
-    /** Share of questions whose true class is in their set. */
-    public double coverage(List<LabelledProbabilities> questions) {
-        return questions.stream()
-                .mapToDouble(one -> of(one.probabilities()).contains(one.label()) ? 1 : 0)
-                .average()
-                .orElse(0);
-    }
-
-    /** Mean number of classes in a set. */
-    public double meanSize(List<LabelledProbabilities> questions) {
-        return questions.stream()
-                .mapToDouble(one -> of(one.probabilities()).size())
-                .average()
-                .orElse(0);
     }
 }

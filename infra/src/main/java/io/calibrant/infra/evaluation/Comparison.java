@@ -3,6 +3,7 @@ package io.calibrant.infra.evaluation;
 import io.calibrant.fitter.calibration.CalibrationResult;
 import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.LabelFree;
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.calibration.Mixture;
 import io.calibrant.fitter.link.Link;
@@ -77,6 +78,7 @@ final class Comparison {
         }
         List<EvaluatedQuestion> evaluated = new ArrayList<>(answered.size());
         Link link = Link.monteCarlo();
+        Map<Tier, List<Member>> labelFree = new EnumMap<>(Tier.class);
         for (int i = 0; i < answered.size(); i++) {
             Question question = answered.get(i);
             Answer answer = answers.get(question.id());
@@ -84,8 +86,9 @@ final class Comparison {
             probabilities.put(Method.MAP, answer.getMapProbabilities());
             probabilities.put(Method.TEMPERATURE, tempered.get(i));
             probabilities.put(Method.LAPLACE, laplace(answer, link));
-            probabilities.put(
-                    Method.LABEL_FREE, list(labelFree(answer, Tier.of("tier", answer.getTier()), posterior, link)));
+            List<Member> members = labelFree.computeIfAbsent(
+                    Tier.of("tier", answer.getTier()), tier -> labelFreeMembers(posterior, tier));
+            probabilities.put(Method.LABEL_FREE, list(labelFree(answer, members, link)));
             probabilities.put(Method.CALIBRATED, answer.getProbabilities());
             evaluated.add(new EvaluatedQuestion(
                     question.id(),
@@ -148,14 +151,18 @@ final class Comparison {
         return list(integrated(answer, link));
     }
 
-    /** The average of the members that need no label at a tier; MAP where the posterior has none for it. */
-    static double[] labelFree(Answer answer, Tier tier, Posterior posterior, Link link) {
+    /** The members of a tier that need no label; none where the posterior has none for it. */
+    static List<Member> labelFreeMembers(Posterior posterior, Tier tier) {
         CalibrationResult none = new Calibrator().calibrate(List.of(), labelFree(posterior));
-        List<Member> members = switch (tier) {
+        return switch (tier) {
             case ALL -> none.all();
             case LAST_LAYER, FORWARD -> none.forward();
             case MAP -> none.map();
         };
+    }
+
+    /** The average of members that need no label; MAP where there are none. */
+    static double[] labelFree(Answer answer, List<Member> members, Link link) {
         return members.isEmpty()
                 ? array(answer.getMapProbabilities())
                 : Mixture.of(members, link, array(answer.getContrastMean()), covariance(answer))
@@ -181,6 +188,12 @@ final class Comparison {
         return TemperatureScaling.fit(validation.stream()
                 .map(one -> logits(one.answer(), one.truth()))
                 .toList());
+    }
+
+    /** What calibration takes of an answer and its label. */
+    static LabelledContrasts contrasts(Answer answer, int truth) {
+        return new LabelledContrasts(
+                answer.getQuestionId(), array(answer.getContrastMean()), covariance(answer), truth);
     }
 
     static LabelledLogits logits(ValidationAnswer one) {

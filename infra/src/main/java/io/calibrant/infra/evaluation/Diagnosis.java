@@ -4,12 +4,14 @@ import io.calibrant.fitter.calibration.Calibrator;
 import io.calibrant.fitter.calibration.CrossFitted;
 import io.calibrant.fitter.calibration.LabelFree;
 import io.calibrant.fitter.calibration.LabelledContrasts;
+import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.metrics.Auroc;
 import io.calibrant.fitter.metrics.ClassConditionalSets;
 import io.calibrant.fitter.metrics.ConformalSets;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
+import io.calibrant.fitter.metrics.PredictionSets;
 import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.infra.report.Diagnostics;
 import io.calibrant.infra.report.EvaluatedQuestion;
@@ -109,14 +111,14 @@ final class Diagnosis {
                 continue;
             }
             List<LabelledProbabilities> known = known(method, tier, posterior, validation, link);
-            Function<double[], List<Integer>> conformal = byClass
+            PredictionSets conformal = byClass
                     ? ClassConditionalSets.calibrated(
-                            known, questions.get(0).labels().size(), ALPHA)::of
-                    : ConformalSets.calibrated(known, ALPHA)::of;
+                            known, questions.get(0).labels().size(), ALPHA)
+                    : ConformalSets.calibrated(known, ALPHA);
             List<LabelledProbabilities> asked = questions.stream()
                     .map(question -> new LabelledProbabilities(Comparison.array(question.of(method)), question.truth()))
                     .toList();
-            sets.put(method, measured(conformal, asked));
+            sets.put(method, new Diagnostics.Sets(conformal.coverage(asked), conformal.meanSize(asked)));
         }
         return sets;
     }
@@ -137,7 +139,10 @@ final class Diagnosis {
                 TemperatureScaling.crossFitted(
                         validation.stream().map(Comparison::logits).toList(), FOLDS, SEED);
             case LAPLACE -> each(validation, answer -> Comparison.integrated(answer, link));
-            case LABEL_FREE -> each(validation, answer -> Comparison.labelFree(answer, tier, posterior, link));
+            case LABEL_FREE -> {
+                List<Member> members = Comparison.labelFreeMembers(posterior, tier);
+                yield each(validation, answer -> Comparison.labelFree(answer, members, link));
+            }
             case CALIBRATED ->
                 posterior.getCalibration() == Calibration.AVERAGED
                         ? crossFitted(tier, posterior, validation)
@@ -152,7 +157,7 @@ final class Diagnosis {
                 .filter(one -> one.answer().getTier().equals(Tier.ALL.label()))
                 .toList());
         Calibrator calibrator = new Calibrator();
-        LabelFree labelFree = new LabelFree(posterior.getLabelFreeScale(), posterior.getLogitVariance());
+        LabelFree labelFree = Comparison.labelFree(posterior);
         CrossFitted fitted = (whole.isEmpty()
                         ? calibrator.calibrateMeans(contrasts(validation), labelFree)
                         : calibrator.calibrate(whole, labelFree))
@@ -166,11 +171,7 @@ final class Diagnosis {
 
     private static List<LabelledContrasts> contrasts(List<ValidationAnswer> validation) {
         return validation.stream()
-                .map(one -> new LabelledContrasts(
-                        one.answer().getQuestionId(),
-                        Comparison.array(one.answer().getContrastMean()),
-                        Comparison.covariance(one.answer()),
-                        one.truth()))
+                .map(one -> Comparison.contrasts(one.answer(), one.truth()))
                 .toList();
     }
 
@@ -179,18 +180,6 @@ final class Diagnosis {
         return validation.stream()
                 .map(one -> new LabelledProbabilities(probabilities.apply(one.answer()), one.truth()))
                 .toList();
-    }
-
-    private static Diagnostics.Sets measured(
-            Function<double[], List<Integer>> sets, List<LabelledProbabilities> questions) {
-        double covered = 0;
-        double size = 0;
-        for (LabelledProbabilities question : questions) {
-            List<Integer> set = sets.apply(question.probabilities());
-            covered += set.contains(question.label()) ? 1 : 0;
-            size += set.size();
-        }
-        return new Diagnostics.Sets(covered / questions.size(), size / questions.size());
     }
 
     /** Else the first class of one question is another one than that of the next. */

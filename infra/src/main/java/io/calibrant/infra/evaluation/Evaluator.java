@@ -170,13 +170,7 @@ public final class Evaluator {
 
     private static void put(Map<String, LabelledContrasts> labelled, Answer answer, int truth) {
         if (truth >= 0) {
-            labelled.put(
-                    answer.getQuestionId(),
-                    new LabelledContrasts(
-                            answer.getQuestionId(),
-                            Comparison.array(answer.getContrastMean()),
-                            Comparison.covariance(answer),
-                            truth));
+            labelled.put(answer.getQuestionId(), Comparison.contrasts(answer, truth));
         }
     }
 

@@ -54,8 +54,14 @@ public record Evaluation(
                 .toList();
     }
 
-    /** The accuracy-coverage curve of one method; empty without questions whose labels tuned nothing. */
+    /**
+     * The accuracy-coverage curve of one method; empty where nothing is to be said of accepting answers, or without
+     * questions whose labels tuned nothing.
+     */
     public Optional<AccuracyCoverage> curve(Method method) {
+        if (!selection.isKnown()) {
+            return Optional.empty();
+        }
         List<GradedAnswer> graded = graded(method);
         return graded.isEmpty() ? Optional.empty() : Optional.of(AccuracyCoverage.of(graded));
     }

@@ -192,7 +192,7 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
 
     private void selection(StringBuilder page) {
         Optional<AccuracyCoverage> served = evaluation.curve(Method.CALIBRATED);
-        if (!evaluation.selection().isKnown() || served.isEmpty()) {
+        if (served.isEmpty()) {
             return;
         }
         page.append("<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest,"

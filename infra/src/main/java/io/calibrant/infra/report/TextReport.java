@@ -82,7 +82,7 @@ public final class TextReport {
 
     private static void selection(StringBuilder text, Evaluation evaluation) {
         Optional<AccuracyCoverage> served = evaluation.curve(Method.CALIBRATED);
-        if (!evaluation.selection().isKnown() || served.isEmpty()) {
+        if (served.isEmpty()) {
             return;
         }
         AccuracyCoverage curve = served.get();

@@ -56,7 +56,7 @@ public final class EvaluationPrinter {
     /** The curve of a method with its area, and of what is served the thresholds. */
     private static void selection(ObjectNode object, Evaluation evaluation, Method method) {
         Optional<AccuracyCoverage> known = evaluation.curve(method);
-        if (!evaluation.selection().isKnown() || known.isEmpty()) {
+        if (known.isEmpty()) {
             return;
         }
         AccuracyCoverage curve = known.get();
