@@ -71,7 +71,22 @@ public final class ScoreCalibration {
                 end = middle;
             }
         }
-        return (1.0 + ascending.length - below) / (1.0 + ascending.length);
+        return pValue(ascending.length - below, ascending.length);
+    }
+
+    /**
+     * The conformal p-value (1 + k) / (1 + n).
+     *
+     * @param atLeast k, the known scores at or above the question's
+     * @param scores n
+     */
+    public static double pValue(long atLeast, long scores) {
+        return (1.0 + atLeast) / (1.0 + scores);
+    }
+
+    /** Whether a question with this conformal p-value is unfamiliar. */
+    public static boolean isUnfamiliar(double pValue) {
+        return pValue <= UNFAMILIAR;
     }
 
     /** z = (s - median) / (1.4826 MAD); 0 where there are too few scores, or they are all alike. */
@@ -85,7 +100,7 @@ public final class ScoreCalibration {
      */
     public double softening(double score) {
         double beyond = (deviations(score) - SOFT_FROM) / SOFT_OVER;
-        return pValue(score) > UNFAMILIAR ? 0 : MOST_SOFTENED * Math.max(0, Math.min(1, beyond));
+        return isUnfamiliar(pValue(score)) ? MOST_SOFTENED * Math.max(0, Math.min(1, beyond)) : 0;
     }
 
     /** (1 - g) p + g / C: the most probable class stays the most probable. */

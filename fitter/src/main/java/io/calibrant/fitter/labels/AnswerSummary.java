@@ -96,7 +96,7 @@ public record AnswerSummary(
     }
 
     private static boolean isUnfamiliar(Answer answer) {
-        return answer.getFamiliarityP() != null && answer.getFamiliarityP() <= ScoreCalibration.UNFAMILIAR;
+        return answer.getFamiliarityP() != null && ScoreCalibration.isUnfamiliar(answer.getFamiliarityP());
     }
 
     /**

@@ -1,6 +1,6 @@
 package io.calibrant.fitter.labels;
 
-import io.calibrant.fitter.monitoring.UnfamiliarShare;
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import io.calibrant.schemas.avro.Answer;
 import java.io.IOException;
 import org.apache.avro.io.BinaryDecoder;
@@ -25,7 +25,7 @@ public record FamiliarityRank(int exceeding, int scores) {
 
     /** Whether the question is unfamiliar, by its conformal p-value (1 + k) / (1 + n). */
     boolean isUnfamiliar() {
-        return UnfamiliarShare.isUnfamiliar((1.0 + exceeding) / (1.0 + scores));
+        return ScoreCalibration.isUnfamiliar(ScoreCalibration.pValue(exceeding, scores));
     }
 
     /** One, or null. */

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.monitoring;
 
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import java.util.Arrays;
 
 /**
@@ -54,7 +55,7 @@ public final class FamiliarityAlarm {
         int at = (int) (questions % RECENT);
         long[] bits = recent.clone();
         long bit = 1L << (at % Long.SIZE);
-        boolean unfamiliar = UnfamiliarShare.isUnfamiliar((1.0 + exceeding) / (1.0 + scores));
+        boolean unfamiliar = ScoreCalibration.isUnfamiliar(ScoreCalibration.pValue(exceeding, scores));
         bits[at / Long.SIZE] = unfamiliar ? bits[at / Long.SIZE] | bit : bits[at / Long.SIZE] & ~bit;
         ShiryaevRoberts next = sums.next(CorrectedPValue.of(exceeding, scores));
         boolean raised = next.value() >= expectedRunLength;

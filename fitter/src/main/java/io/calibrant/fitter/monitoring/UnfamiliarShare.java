@@ -6,22 +6,14 @@ import org.hipparchus.distribution.continuous.BetaDistribution;
 /** Whether more questions are unfamiliar than there should be. */
 public final class UnfamiliarShare {
     /**
-     * A question is unfamiliar where its conformal p-value is at most this, so this share of the questions that are
-     * like the calibration questions is, too.
+     * Twice the share of unfamiliar questions among those that are like the calibration questions: what a small
+     * calibration set is off by stays below it.
      */
-    public static final double LEVEL = ScoreCalibration.UNFAMILIAR;
-
-    /** Twice the level: what a small calibration set is off by stays below it. */
-    private static final double MOST = 2 * LEVEL;
+    private static final double MOST = 2 * ScoreCalibration.UNFAMILIAR;
 
     private static final double CONFIDENCE = 0.99;
 
     private UnfamiliarShare() {}
-
-    /** Whether a question with this conformal p-value is unfamiliar. */
-    public static boolean isUnfamiliar(double pValue) {
-        return pValue <= LEVEL;
-    }
 
     /**
      * Whether certainly more than one in ten questions are unfamiliar: the lower 99% limit of the share (Clopper and

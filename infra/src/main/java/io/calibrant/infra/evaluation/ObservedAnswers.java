@@ -1,9 +1,11 @@
 package io.calibrant.infra.evaluation;
 
+import io.calibrant.fitter.familiarity.ScoreCalibration;
+import io.calibrant.fitter.metrics.LabelledProbabilities;
 import io.calibrant.fitter.monitoring.AccuracySums;
 import io.calibrant.fitter.monitoring.CalibrationEvidence;
-import io.calibrant.fitter.monitoring.UnfamiliarShare;
 import io.calibrant.fitter.records.MonitoringRecords;
+import io.calibrant.fitter.selective.GradedAnswer;
 import io.calibrant.infra.assessment.Observed;
 import io.calibrant.infra.report.EvaluatedQuestion;
 import io.calibrant.infra.report.Method;
@@ -25,13 +27,10 @@ final class ObservedAnswers {
         CalibrationEvidence evidence = CalibrationEvidence.NONE;
         for (EvaluatedQuestion question : questions) {
             double[] served = Comparison.array(question.of(Method.CALIBRATED));
-            double confidence = 0;
-            for (double p : served) {
-                confidence = Math.min(1, Math.max(confidence, p));
-            }
-            AccuracySums one = AccuracySums.of(confidence).labelled(question.right(Method.CALIBRATED));
+            GradedAnswer graded = GradedAnswer.of(new LabelledProbabilities(served, question.truth()));
+            AccuracySums one = AccuracySums.of(graded.confidence()).labelled(graded.right());
             Double pValue = answers.get(question.id()).getFamiliarityP();
-            sums = sums.plus(pValue == null ? one : one.judged(UnfamiliarShare.isUnfamiliar(pValue)));
+            sums = sums.plus(pValue == null ? one : one.judged(ScoreCalibration.isUnfamiliar(pValue)));
             evidence = evidence.plus(CalibrationEvidence.of(0, served, question.truth()));
         }
         return new Observed(

@@ -168,7 +168,7 @@ public final class Answerer {
                 p,
                 p == null ? null : (Integer) scores.size(),
                 softened,
-                decisions.decide(tier, served.probabilities(), p != null && p <= ScoreCalibration.UNFAMILIAR));
+                decisions.decide(tier, served.probabilities(), p != null && ScoreCalibration.isUnfamiliar(p)));
     }
 
     /** Whoever joins an answer with a label sees by it that both are of one text. */
