@@ -114,6 +114,16 @@ final class BinaryForm {
         return List.copyOf(values);
     }
 
+    /** A number, or null. */
+    static void optionalDouble(Double value, BinaryEncoder out) throws IOException {
+        doubles(value == null ? null : List.of(value), out);
+    }
+
+    static Double optionalDouble(BinaryDecoder in) throws IOException {
+        List<Double> value = doubles(in);
+        return value == null ? null : value.get(0);
+    }
+
     /** Whole numbers of which most are 0: only the others are written. */
     static void sparse(long[] values, BinaryEncoder out) throws IOException {
         int gap = 0;

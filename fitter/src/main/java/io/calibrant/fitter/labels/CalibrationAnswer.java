@@ -90,7 +90,7 @@ public record CalibrationAnswer(
         BinaryForm.doubles(answer.mean, out);
         BinaryForm.doubles(answer.covariance, out);
         out.writeLong(answer.timestamp);
-        BinaryForm.doubles(answer.familiarity == null ? null : List.of(answer.familiarity), out);
+        BinaryForm.optionalDouble(answer.familiarity, out);
     }
 
     static CalibrationAnswer read(BinaryDecoder in) throws IOException {
@@ -100,10 +100,6 @@ public record CalibrationAnswer(
                 BinaryForm.doubles(in),
                 BinaryForm.doubles(in),
                 in.readLong(),
-                in.isEnd() ? null : familiarity(BinaryForm.doubles(in))); // an earlier version ends here
-    }
-
-    private static Double familiarity(List<Double> none) {
-        return none == null ? null : none.get(0);
+                in.isEnd() ? null : BinaryForm.optionalDouble(in)); // an earlier version ends here
     }
 }

@@ -177,7 +177,7 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
         for (AnswerSummary answer : question.answers) {
             AnswerSummary.write(answer, out);
             BinaryForm.optional(answer.text(), out);
-            BinaryForm.doubles(answer.familiarity() == null ? null : List.of(answer.familiarity()), out);
+            BinaryForm.optionalDouble(answer.familiarity(), out);
             FamiliarityRank.optional(answer.rank(), out);
             out.writeBoolean(answer.estimated());
         }
@@ -199,11 +199,11 @@ public record QuestionState(List<LabelState> labels, List<AnswerSummary> answers
         for (int i = 0; i < answered; i++) {
             AnswerSummary answer = AnswerSummary.read(in);
             String text = BinaryForm.optional(in);
-            List<Double> familiarity = form >= ESTIMATED ? BinaryForm.doubles(in) : null;
+            Double familiarity = form >= ESTIMATED ? BinaryForm.optionalDouble(in) : null;
             FamiliarityRank rank = form >= ESTIMATED ? FamiliarityRank.optional(in) : null;
             // What an earlier version counted tells nothing of accuracy: so it is subtracted, and counted again.
             boolean estimated = form == ESTIMATED || (form == FORM && in.readBoolean());
-            answers.add(answer.with(text, familiarity == null ? null : familiarity.get(0), rank, estimated));
+            answers.add(answer.with(text, familiarity, rank, estimated));
         }
         return new QuestionState(labels, answers, in.readLong());
     }

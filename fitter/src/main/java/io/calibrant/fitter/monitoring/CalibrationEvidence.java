@@ -91,11 +91,15 @@ public final class CalibrationEvidence {
     public static CalibrationEvidence ofDays(Map<Long, long[]> days) {
         TreeMap<Long, long[]> copy = new TreeMap<>();
         days.forEach((day, sums) -> {
-            if (Arrays.stream(sums).anyMatch(each -> each != 0)) {
+            if (!isZero(sums)) {
                 copy.put(day, Arrays.copyOf(sums, LENGTH));
             }
         });
         return new CalibrationEvidence(copy);
+    }
+
+    private static boolean isZero(long[] sums) {
+        return Arrays.stream(sums).allMatch(each -> each == 0);
     }
 
     /** Sums by day since 1970; a copy. */
@@ -128,7 +132,8 @@ public final class CalibrationEvidence {
             new TreeMap<>(old).values().forEach(sums -> add(combined, first, sums, 1));
             old.clear();
         }
-        return ofDays(combined);
+        combined.values().removeIf(CalibrationEvidence::isZero);
+        return new CalibrationEvidence(combined);
     }
 
     private static void add(Map<Long, long[]> days, long day, long[] sums, int sign) {

@@ -79,19 +79,21 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         }
         Contribution contribution = parser.parse(record.key(), value, record.timestamp(), runs::find);
         String key = key(contribution, contribution.block());
+        List<KeyValue<String, Factor>> held = new ArrayList<>();
         Optional<FoldResults> folded = new FactorState(settings, factors.get(key), recordBytes)
                 .fold(
                         contribution,
                         block -> factors.get(key(contribution, block)) != null,
-                        () -> heldOut(key).stream()
-                                .map(waiting -> waiting.value)
-                                .toList(),
+                        () -> {
+                            held.addAll(heldOut(key));
+                            return held.stream().map(waiting -> waiting.value).toList();
+                        },
                         record.timestamp());
         if (folded.isEmpty()) {
             return;
         }
         if (folded.get().heldOutFolded()) {
-            heldOut(key).forEach(waiting -> factors.delete(waiting.key));
+            held.forEach(waiting -> factors.delete(waiting.key));
         } else if (contribution.isHeldOut()) {
             factors.put(contribution.waitingKey(key), contribution.waiting(settings.fit()));
         }
