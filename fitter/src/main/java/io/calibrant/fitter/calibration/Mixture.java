@@ -58,7 +58,7 @@ public record Mixture(double[] probabilities, double entropy, double expectedEnt
         } else {
             double[][] sigma =
                     member.variance() == null ? covariance : LogitNoise.covariance(mean.length, member.variance());
-            Prediction prediction = link.predict(scaled(mean, 1 / member.temperature()), scaled(sigma, member.scale()));
+            Prediction prediction = link.predict(mean, sigma, member.temperature(), member.scale());
             p = prediction.probabilities();
             expected = prediction.entropy() - prediction.mutualInformation();
         }
@@ -66,21 +66,5 @@ public record Mixture(double[] probabilities, double entropy, double expectedEnt
             sum[c] += member.weight() * p[c];
         }
         return expected;
-    }
-
-    private static double[] scaled(double[] values, double factor) {
-        double[] scaled = values.clone();
-        for (int i = 0; i < scaled.length; i++) {
-            scaled[i] *= factor;
-        }
-        return scaled;
-    }
-
-    private static double[][] scaled(double[][] rows, double factor) {
-        double[][] scaled = new double[rows.length][];
-        for (int i = 0; i < scaled.length; i++) {
-            scaled[i] = scaled(rows[i], factor);
-        }
-        return scaled;
     }
 }

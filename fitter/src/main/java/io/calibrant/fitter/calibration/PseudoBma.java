@@ -1,5 +1,6 @@
 package io.calibrant.fitter.calibration;
 
+import io.calibrant.fitter.link.Softmax;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -16,21 +17,11 @@ final class PseudoBma {
      * @param members with their cross-validated log likelihoods, on the same labels
      */
     static List<Member> weighted(List<Member> members) {
-        double[] weights = members.stream()
+        double[] weights = Softmax.of(members.stream()
                 .mapToDouble(member -> member.logLikelihood() == null ? 0 : member.logLikelihood())
-                .toArray();
-        double top = Double.NEGATIVE_INFINITY;
-        for (double each : weights) {
-            top = Math.max(top, each);
-        }
-        double sum = 0;
-        for (int k = 0; k < weights.length; k++) {
-            weights[k] = Math.exp(weights[k] - top);
-            sum += weights[k];
-        }
-        double total = sum;
+                .toArray());
         return IntStream.range(0, weights.length)
-                .mapToObj(k -> members.get(k).withWeight(weights[k] / total))
+                .mapToObj(k -> members.get(k).withWeight(weights[k]))
                 .toList();
     }
 }

@@ -1,5 +1,6 @@
 package io.calibrant.fitter.link;
 
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -60,12 +61,27 @@ public final class Link {
     }
 
     /**
+     * The same of N(mean / T, c covariance).
+     *
+     * @throws IllegalArgumentException as {@link #predict(double[], double[][])}
+     */
+    public Prediction predict(double[] mean, double[][] covariance, double temperature, double scale) {
+        return predict(
+                scaled(mean, 1 / temperature),
+                Arrays.stream(covariance).map(row -> scaled(row, scale)).toArray(double[][]::new));
+    }
+
+    private static double[] scaled(double[] values, double factor) {
+        return Arrays.stream(values).map(value -> factor * value).toArray();
+    }
+
+    /**
      * The points that {@link LinkFunction#MC} averages over, for whoever needs them at many temperatures and variance
      * scales.
      *
      * @param mean contrast means y_c = z_c - z_C, C - 1 numbers; not modified
      * @param covariance their covariance [C - 1, C - 1], symmetric positive semi-definite; not modified
-     * @throws IllegalArgumentException as {@link #predict}
+     * @throws IllegalArgumentException as {@link #predict(double[], double[][])}
      */
     public SampledLogits sample(double[] mean, double[][] covariance) {
         requireClasses(mean);

@@ -114,16 +114,14 @@ public record CalibratedPrediction(
                     calibration,
                     tempered,
                     tempered,
-                    link.predict(scaled(mean, 1 / t), scaled(covariance, 1 / (t * t)))
-                            .mutualInformation());
+                    link.predict(mean, covariance, t, 1 / (t * t)).mutualInformation());
         }
         return calibration == Calibration.EVIDENCE
                 ? of(calibration, link.predict(mean, covariance), tempered)
                 : of(
                         calibration,
                         link.predict(
-                                scaled(mean, 1 / posterior.getVarianceTemperature()),
-                                scaled(covariance, posterior.getVarianceScale())),
+                                mean, covariance, posterior.getVarianceTemperature(), posterior.getVarianceScale()),
                         tempered);
     }
 
@@ -157,13 +155,5 @@ public record CalibratedPrediction(
             Calibration calibration, double[] served, double[] tempered, double information) {
         double entropy = Softmax.entropy(served);
         return new CalibratedPrediction(calibration, served, tempered, entropy, Math.min(entropy, information));
-    }
-
-    private static double[] scaled(double[] values, double factor) {
-        return Arrays.stream(values).map(value -> factor * value).toArray();
-    }
-
-    private static double[][] scaled(double[][] rows, double factor) {
-        return Arrays.stream(rows).map(row -> scaled(row, factor)).toArray(double[][]::new);
     }
 }
