@@ -1,5 +1,6 @@
 package io.calibrant.trainer.curvature;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -13,4 +14,11 @@ import java.util.List;
  * @param right in how many the true label is the most probable one
  */
 public record BatchCurvature(
-        List<BlockStatistics> blocks, List<BlockStatistics> inputs, int examples, double logLikelihood, int right) {}
+        List<BlockStatistics> blocks, List<BlockStatistics> inputs, int examples, double logLikelihood, int right) {
+    /** The blocks, then the inputs. */
+    List<BlockStatistics> all() {
+        List<BlockStatistics> all = new ArrayList<>(blocks);
+        all.addAll(inputs);
+        return all;
+    }
+}

@@ -28,7 +28,7 @@ public final class CurvatureFold {
     private final NDManager manager;
 
     private List<LargeSum> large = List.of();
-    private List<BlockStatistics> blocks = List.of();
+    private List<String> blocks = List.of();
     private int inputs;
     private double[][] small = {};
     private double[] n = {};
@@ -66,11 +66,11 @@ public final class CurvatureFold {
             return Optional.of(new CurvatureSum(
                     measured.blocks(), measured.inputs(), measured.examples(), measured.logLikelihood(), 1, gamma));
         }
+        List<BlockStatistics> all = measured.all();
         if (folded == 0) {
-            begin(batch, measured);
+            begin(batch, all, measured.inputs().size());
         }
         IdentityHashMap<FactorRows, Boolean> seen = new IdentityHashMap<>();
-        List<BlockStatistics> all = all(measured);
         for (int i = 0; i < all.size(); i++) {
             BlockStatistics block = all.get(i);
             for (int j = 0; j < small[i].length; j++) {
@@ -96,7 +96,7 @@ public final class CurvatureFold {
         List<BlockStatistics> sums = new ArrayList<>();
         for (int i = 0; i < blocks.size(); i++) {
             sums.add(new BlockStatistics(
-                    blocks.get(i).block(),
+                    blocks.get(i),
                     reduced.computeIfAbsent(large.get(i), LargeSum::rows),
                     small[i],
                     (int) Math.round(Math.sqrt(small[i].length)),
@@ -114,12 +114,6 @@ public final class CurvatureFold {
         return Optional.of(sum);
     }
 
-    private static List<BlockStatistics> all(BatchCurvature measured) {
-        List<BlockStatistics> all = new ArrayList<>(measured.blocks());
-        all.addAll(measured.inputs());
-        return all;
-    }
-
     /** Whether every batch that was added has been given in a sum. */
     public boolean isEmpty() {
         return folded == 0;
@@ -130,19 +124,20 @@ public final class CurvatureFold {
         return first;
     }
 
-    private void begin(long batch, BatchCurvature measured) {
+    /** @param ofInputs how many of all are inputs: the last ones */
+    private void begin(long batch, List<BlockStatistics> all, int ofInputs) {
         first = batch;
         examples = 0;
         logLikelihood = 0;
-        blocks = all(measured);
-        inputs = measured.inputs().size();
+        blocks = all.stream().map(BlockStatistics::block).toList();
+        inputs = ofInputs;
         int count = blocks.size();
         small = new double[count][];
         n = new double[count];
         large = new ArrayList<>();
         IdentityHashMap<FactorRows, LargeSum> shared = new IdentityHashMap<>();
         for (int i = 0; i < count; i++) {
-            BlockStatistics block = blocks.get(i);
+            BlockStatistics block = all.get(i);
             boolean input = i >= count - inputs;
             small[i] = new double[block.small().length];
             large.add(shared.computeIfAbsent(

@@ -70,7 +70,7 @@ final class Sequences {
         if (batch.realTokens() == size * tokens) {
             return new Masks(causal, last);
         }
-        return new Masks(causal.add(forLast(tokens)), last);
+        return new Masks(causal.add(reach == tokens ? last : forLast(tokens)), last);
     }
 
     /** Takes what a backward pass needs out of the scope that would close it. */
