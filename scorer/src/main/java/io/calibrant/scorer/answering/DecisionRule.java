@@ -5,6 +5,7 @@ import io.calibrant.fitter.selective.Acceptance;
 import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.avro.Decision;
 import io.calibrant.schemas.avro.Posterior;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
@@ -42,18 +43,10 @@ final class DecisionRule {
         if (unfamiliar) {
             return Decision.UNFAMILIAR;
         }
-        return switch (acceptance.verdict()) {
-            case TOO_FEW_LABELS -> Decision.NO_GUARANTEE;
-            case OUT_OF_REACH -> Decision.UNSURE;
-            case GUARANTEED -> acceptance.accepts(top(probabilities)) ? Decision.ACCEPT : Decision.UNSURE;
-        };
-    }
-
-    private static double top(double[] probabilities) {
-        double top = 0;
-        for (double each : probabilities) {
-            top = Math.max(top, each);
+        if (acceptance.verdict() == Acceptance.Verdict.TOO_FEW_LABELS) {
+            return Decision.NO_GUARANTEE;
         }
-        return top;
+        double top = Arrays.stream(probabilities).max().orElseThrow();
+        return acceptance.accepts(top) ? Decision.ACCEPT : Decision.UNSURE;
     }
 }

@@ -161,11 +161,7 @@ final class CatalogueChecks {
         finite("large", factor.getLarge());
         finite("small", factor.getSmall());
         positive("n", factor.getN());
-        require(
-                factor.getTrace() >= 0 && factor.getTrace() < Double.POSITIVE_INFINITY,
-                "trace",
-                factor.getTrace(),
-                "0 or more and finite");
+        notNegative("trace", factor.getTrace());
         if (small.get(0) > LARGEST_RANK) {
             return;
         }
@@ -187,12 +183,9 @@ final class CatalogueChecks {
         }
         positiveOrAbsent("temperature", posterior.getTemperature());
         positiveOrAbsent("varianceTemperature", posterior.getVarianceTemperature());
-        Double scale = posterior.getVarianceScale();
-        require(
-                scale == null || (scale >= 0 && scale < Double.POSITIVE_INFINITY),
-                "varianceScale",
-                scale,
-                "0 or more and finite");
+        if (posterior.getVarianceScale() != null) {
+            notNegative("varianceScale", posterior.getVarianceScale());
+        }
         posterior.getTiers().forEach(tier -> tier.getMembers().forEach(CatalogueChecks::check));
     }
 
