@@ -19,8 +19,8 @@ import io.calibrant.trainer.curvature.FactorRows;
 import io.calibrant.trainer.curvature.FisherType;
 import io.calibrant.trainer.curvature.KfacApproximation;
 import io.calibrant.trainer.curvature.KfacEstimator;
-import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.statistics.Checkpoint;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -55,7 +55,7 @@ record BaseAnswers(double lambda, double map, double served, double[][] probabil
             batch.blocks()
                     .forEach(block -> factors.compute(block.block(), (name, before) -> fold(before, block, batch)));
         }
-        Map<String, Double> norms = squaredNorms(asked.adapter());
+        Map<String, Double> norms = new Checkpoint("bench", asked.adapter(), null).squaredNorms();
         List<BlockSpectrum> spectra = new ArrayList<>();
         factors.forEach((block, factor) -> spectra.add(BlockSpectrum.of(
                 block, factor.large().spectrum(), true, factor.smallSpectrum(), factor.n(), norms.get(block))));
@@ -89,23 +89,6 @@ record BaseAnswers(double lambda, double map, double served, double[][] probabil
                         batch.examples(),
                         batch.logLikelihood()),
                 1);
-    }
-
-    private static Map<String, Double> squaredNorms(Adapter adapter) {
-        Map<String, Double> norms = new LinkedHashMap<>();
-        adapter.matrices().forEach((path, matrices) -> {
-            norms.put(path + ".lora_A", squares(matrices.a()));
-            norms.put(path + ".lora_B", squares(matrices.b()));
-        });
-        return norms;
-    }
-
-    private static double squares(float[] values) {
-        double sum = 0;
-        for (float value : values) {
-            sum += (double) value * value;
-        }
-        return sum;
     }
 
     private static BaseAnswers answers(double lambda, Predictor predictor, List<EncodedPrompt> test) {

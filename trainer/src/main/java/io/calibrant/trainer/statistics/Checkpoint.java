@@ -67,7 +67,7 @@ public final class Checkpoint {
     }
 
     /** ||theta||^2 of every block. */
-    Map<String, Double> squaredNorms() {
+    public Map<String, Double> squaredNorms() {
         return squaredNorms;
     }
 
