@@ -61,7 +61,8 @@ public record RunBlocks(Run run, Map<String, Block> blocks, String fault) {
         return null;
     }
 
-    private static List<Block> all(Run run) {
+    /** All that statistics come of: the blocks of a run, then its inputs. */
+    public static List<Block> all(Run run) {
         List<Block> all = new ArrayList<>(run.getBlocks());
         all.addAll(run.getInputs());
         return all;

@@ -202,19 +202,23 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private void base(BenchSettings settings, Output output, FigurePrinter printer) {
-        boolean asks = adapter != null || questions != null || test != null;
-        if (asks) {
+        if (asks()) {
             requireGiven("--model", model);
             requireGiven("--adapter", adapter);
             requireGiven("--questions", questions);
             requireGiven("--test", test);
         }
         BaseBench bench =
-                asks ? BaseBench.of(settings, adapter, prompt.form(), questions, test) : BaseBench.of(settings);
+                asks() ? BaseBench.of(settings, adapter, prompt.form(), questions, test) : BaseBench.of(settings);
         output.note("BF16 and F16 against F32: " + device.device() + ", " + batchSize + " prompts of " + length
                 + " tokens, " + classes + " choices, fastest of " + repetitions + "; " + threads());
         bench.run(printer::row);
         printer.table();
+    }
+
+    /** Whether lambda and answers of an adapter are asked for. */
+    private boolean asks() {
+        return adapter != null || questions != null || test != null;
     }
 
     /** What is set on the command line for another benchmark is refused; a shell may have it for other commands. */
@@ -223,7 +227,7 @@ final class BenchCommand implements Callable<Integer> {
             Stream.concat(QUESTIONS.stream(), PROMPT.stream())
                     .forEach(each -> requireNotGiven(
                             each, "left out with bench " + subject.name().toLowerCase(Locale.ROOT)));
-        } else if (adapter == null && questions == null && test == null) {
+        } else if (!asks()) {
             PROMPT.forEach(each -> requireNotGiven(each, "left out where --adapter is"));
         }
     }

@@ -2,13 +2,13 @@ package io.calibrant.infra.commands;
 
 import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.DeviceOptions;
+import io.calibrant.infra.commands.options.LabelsOptions;
 import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.output.CheckPrinter;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.trainer.service.ModelCheck;
 import io.calibrant.trainer.settings.CheckSettings;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -59,13 +59,8 @@ final class CheckCommand implements Callable<Integer> {
     @Mixin
     private PromptOptions promptOptions;
 
-    @Option(
-            names = "--labels",
-            paramLabel = "A,B,...",
-            split = ",",
-            description = "Choices of questions that name none; of a sequence classifier in the order of its logits."
-                    + " Default: id2label of config.json beside the adapter, else of the model.")
-    private List<String> labels = List.of();
+    @Mixin
+    private LabelsOptions labels;
 
     @Option(names = "--limit", paramLabel = "N", description = "Ask the first N questions only. Default: all.")
     private Integer limit;
@@ -89,7 +84,7 @@ final class CheckCommand implements Callable<Integer> {
                 Optional.ofNullable(adapter),
                 questions,
                 promptOptions.form(),
-                labels,
+                labels.labels(),
                 limit == null ? OptionalInt.empty() : OptionalInt.of(limit),
                 device.device()));
         CheckPrinter printer = new CheckPrinter(new Output(spec), json, check);

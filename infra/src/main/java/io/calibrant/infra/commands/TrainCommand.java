@@ -3,6 +3,7 @@ package io.calibrant.infra.commands;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.DeviceOptions;
+import io.calibrant.infra.commands.options.LabelsOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.options.Usage;
@@ -35,7 +36,6 @@ import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.RowType;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
@@ -151,13 +151,8 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private PromptOptions promptOptions;
 
-    @Option(
-            names = "--labels",
-            paramLabel = "A,B,...",
-            split = ",",
-            description = "Choices of questions that name none; of a sequence classifier in the order of its logits."
-                    + " Default: id2label of config.json beside the adapter, else of the model.")
-    private List<String> labels = List.of();
+    @Mixin
+    private LabelsOptions labels;
 
     @Option(
             names = "--head-block",
@@ -346,7 +341,8 @@ final class TrainCommand implements Callable<Integer> {
                 run,
                 model,
                 base.format(),
-                new QuestionSettings(questions, maxLength, skipLong, validation(), promptOptions.form(), labels),
+                new QuestionSettings(
+                        questions, maxLength, skipLong, validation(), promptOptions.form(), labels.labels()),
                 new AdapterSettings(
                         Optional.ofNullable(adapter),
                         loraRank,
@@ -398,9 +394,9 @@ final class TrainCommand implements Callable<Integer> {
 
     private int labelsOfRun() {
         return Optional.ofNullable(adapter)
-                .flatMap(from -> SequenceClassifier.read(from, model, ModelConfig.read(model), labels))
+                .flatMap(from -> SequenceClassifier.read(from, model, ModelConfig.read(model), labels.labels()))
                 .map(classifier -> classifier.labels().size())
-                .orElse(labels.size());
+                .orElse(labels.labels().size());
     }
 
     private boolean replacing() {

@@ -1,5 +1,6 @@
 package io.calibrant.infra.refit;
 
+import io.calibrant.fitter.folding.RunBlocks;
 import io.calibrant.fitter.service.FitRegistry;
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
@@ -174,7 +175,7 @@ public final class Planner {
         List<Gap> gaps = new ArrayList<>();
         for (CheckpointScan checkpoint : scan.checkpoints.values()) {
             Map<BitSet, List<String>> alike = new LinkedHashMap<>();
-            for (Block block : streamed(run)) {
+            for (Block block : RunBlocks.all(run)) {
                 BlockScan of = checkpoint.block(block.getName());
                 if (of.end() == 0 && scan.truncated) {
                     of.nothingLeft();
@@ -194,7 +195,7 @@ public final class Planner {
         Map<String, Long> missing = new TreeMap<>();
         for (CheckpointScan checkpoint : scan.checkpoints.values()) {
             long most = 0;
-            for (Block block : streamed(run)) {
+            for (Block block : RunBlocks.all(run)) {
                 most = Math.max(
                         most,
                         checkpoint
@@ -206,13 +207,6 @@ public final class Planner {
             }
         }
         return missing;
-    }
-
-    /** All that statistics come of. */
-    private static List<Block> streamed(Run run) {
-        List<Block> all = new ArrayList<>(run.getBlocks());
-        all.addAll(run.getInputs());
-        return all;
     }
 
     /** One more than the last batch that is asked for. */

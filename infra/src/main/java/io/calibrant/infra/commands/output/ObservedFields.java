@@ -25,7 +25,7 @@ public final class ObservedFields {
     }
 
     /** Adds the estimates of accuracy; null where nothing was answered. */
-    public static void accuracy(ObjectNode object, EstimatedAccuracy accuracy) {
+    private static void accuracy(ObjectNode object, EstimatedAccuracy accuracy) {
         if (accuracy == null) {
             object.putNull("estimatedAccuracy");
             return;

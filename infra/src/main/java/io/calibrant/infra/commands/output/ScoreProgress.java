@@ -25,11 +25,6 @@ public final class ScoreProgress implements ScorerListener {
     private long tokens;
     private long padding;
 
-    /** Of answers that carry no decisions. */
-    public ScoreProgress(Consumer<String> lines) {
-        this(lines, AnsweringSettings.DEFAULTS);
-    }
-
     /**
      * Nothing has happened yet.
      *

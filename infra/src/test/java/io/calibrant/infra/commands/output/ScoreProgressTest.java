@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 class ScoreProgressTest {
     private final List<String> lines = new ArrayList<>();
-    private final ScoreProgress progress = new ScoreProgress(lines::add);
+    private final ScoreProgress progress = new ScoreProgress(lines::add, AnsweringSettings.DEFAULTS);
 
     @Test
     void shouldSayWhatIsServedAndOnceWhatTheEvidenceAloneRisks() {
