@@ -1,0 +1,111 @@
+"""Many rows to few with nearly the same R^T R (method.md section 3). m rows, d columns, l = 2k.
+
+What is drawn depends on a seed alone, so that the same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+QUICK = 1
+THOROUGH = 2
+"""Power steps: one is needed, two are enough."""
+
+_64_BITS = (1 << 64) - 1
+# Share of the trace that is added before Cholesky: directions below it are rounding.
+_RIDGE = 1e-14
+
+
+@dataclass(frozen=True)
+class FactorRows:
+    """R [m, d] of a large side, and the exact sum of the squared norms of all rows before they were reduced, [1]."""
+
+    values: Tensor
+    trace: Tensor
+
+    def times(self, factor: Tensor) -> FactorRows:
+        """The rows times a number [1]."""
+        return FactorRows(self.values * factor.to(self.values), self.trace * factor.to(self.trace) ** 2)
+
+
+def seed(*parts: object) -> int:
+    """63 bits of a SHA-256 over the parts."""
+    return _first_bits(parts) >> 1
+
+
+def uniform(*parts: object) -> float:
+    """A number from [0, 1) for the parts: that of the Java trainer, so that both draw the same labels.
+
+    The first one of SplitMix64 (Steele, Lea and Flood 2014) from the first 64 bits of a SHA-256 over them.
+    """
+    z = (_first_bits(parts) + 0x9E3779B97F4A7C15) & _64_BITS
+    z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _64_BITS
+    z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _64_BITS
+    return float((z ^ z >> 31) >> 11) * 2.0**-53
+
+
+def _first_bits(parts: Sequence[object]) -> int:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(str(part).encode() + b"\0")
+    return int.from_bytes(digest.digest()[:8], "big")
+
+
+def reduce(rows: Tensor, rank: int | None, power_steps: int, drawn: int) -> FactorRows:
+    """Rows [m, d] to at most 2k, float32, where they are. None for k reduces nothing.
+
+    Randomised subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4). Nothing is read back to the host.
+    """
+    rows = rows.detach().float()
+    trace = torch.linalg.vector_norm(rows, dtype=torch.float64).square()
+    if rank is None or rows.shape[0] <= 2 * rank:
+        return FactorRows(rows.clone(), trace)
+    count, width = rows.shape
+    if width <= 2 * rank:
+        return FactorRows(_root(rows), trace)
+    unit = trace.clamp_min(1e-300).rsqrt().float()
+    scaled = rows * unit  # keeps products of rows as small as a saturated model's within float32
+    generator = torch.Generator().manual_seed(drawn)
+    signs = torch.randint(0, 2, (2 * rank, width), generator=generator, dtype=torch.int8)
+    basis = (signs.to(rows.device).float() * 2 - 1) @ scaled.T
+    for _ in range(power_steps):
+        left = basis if power_steps == QUICK else _orthonormal(basis)
+        basis = _orthonormal(left @ scaled) @ scaled.T
+    return FactorRows(_orthonormal(basis) @ rows, trace)
+
+
+def _root(rows: Tensor) -> Tensor:
+    """d rows with the same R^T R, exactly."""
+    wide = rows.double()
+    values, vectors = torch.linalg.eigh(wide.T @ wide)
+    root: Tensor = (vectors * values.clamp_min(0).sqrt()).T.float()
+    return root
+
+
+def _orthonormal(rows: Tensor) -> Tensor:
+    """An orthonormal basis of what a few long rows span, by Cholesky-QR in double precision (Yamamoto et al. 2015).
+
+    Rows that depend on each other leave rows of nearly no length, which carry nothing.
+    """
+    wide = rows.double()
+    wide = wide / torch.linalg.vector_norm(wide, dim=1, keepdim=True).clamp_min(1e-300)
+    gram = wide @ wide.T
+    size = gram.shape[0]
+    gram.diagonal().add_(_RIDGE * size)
+    root, _ = torch.linalg.cholesky_ex(gram)
+    basis: Tensor = torch.linalg.solve_triangular(root, wide, upper=False).float()
+    return basis
+
+
+def stacked(parts: Sequence[FactorRows], rank: int | None, drawn: int) -> FactorRows:
+    """Rows of several batches as those of one, at most 2k."""
+    if len(parts) == 1:
+        return parts[0]
+    trace = torch.stack([part.trace for part in parts]).sum()
+    values = torch.cat([part.values for part in parts])
+    return FactorRows(reduce(values, rank, THOROUGH, drawn).values, trace)
