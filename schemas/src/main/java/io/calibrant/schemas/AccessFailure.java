@@ -14,15 +14,18 @@ import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
+import org.apache.kafka.common.protocol.Errors;
 
 /**
- * Says which right is missing where a cluster has refused one. Kafka's exceptions name neither the principal nor the
- * operation, and some not even the resource: the first is taken from the client's settings, the others are asked for.
+ * Says which right is missing where a cluster has refused one, or why it lets nobody in. Kafka's exceptions name
+ * neither the principal nor the operation, and some not even the resource: the first is taken from the client's
+ * settings, the others are asked for.
  */
 public final class AccessFailure {
     private static final Pattern NOT_CREATED =
@@ -30,6 +33,11 @@ public final class AccessFailure {
     private static final Pattern TOPICS = Pattern.compile("Not authorized to access topics: \\[([^\\]]*)]");
 
     private static final List<AclOperation> ANYTHING = List.of(AclOperation.READ, AclOperation.WRITE);
+
+    private static final List<Errors> REFUSALS = List.of(
+            Errors.TOPIC_AUTHORIZATION_FAILED,
+            Errors.GROUP_AUTHORIZATION_FAILED,
+            Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
 
     private final Connection connection;
     private final String command;
@@ -40,17 +48,22 @@ public final class AccessFailure {
         this.command = command;
     }
 
-    /** Whether a failure is one of access. */
+    /** Whether a failure is one of access: a right that is missing, a login or a certificate that is refused. */
     public static boolean isOne(Throwable failure) {
         for (Throwable each = failure; each != null; each = each.getCause()) {
-            if (each instanceof AccessDeniedException || each instanceof AuthorizationException) {
+            if (each instanceof AccessDeniedException
+                    || refusal(each).isPresent()
+                    || each instanceof AuthenticationException) {
                 return true;
             }
         }
         return false;
     }
 
-    /** One line that names principal, operation and resource; empty where the failure is of another kind. */
+    /**
+     * One line that names principal, operation and resource, or the broker and what it refuses; empty where the failure
+     * is of another kind.
+     */
     public Optional<String> describe(Throwable failure) {
         for (Throwable each = failure; each != null; each = each.getCause()) {
             if (each instanceof AccessDeniedException denied) {
@@ -58,11 +71,30 @@ public final class AccessFailure {
             }
         }
         for (Throwable each = failure; each != null; each = each.getCause()) {
-            if (each instanceof AuthorizationException refused) {
-                return Optional.of(words(rights(refused, failure)));
+            Optional<AuthorizationException> refused = refusal(each);
+            if (refused.isPresent()) {
+                return Optional.of(words(rights(refused.get(), failure)));
+            }
+            if (each instanceof AuthenticationException) {
+                return Optional.of(ConnectionFailure.words(connection, each));
             }
         }
         return Optional.empty();
+    }
+
+    /**
+     * A refusal of a right. Of one that it does not expect, as that of a topic whose offsets are committed in a
+     * transaction, Kafka's producer keeps no more than the words.
+     */
+    private static Optional<AuthorizationException> refusal(Throwable failure) {
+        if (failure instanceof AuthorizationException refused) {
+            return Optional.of(refused);
+        }
+        String said = failure instanceof KafkaException && failure.getMessage() != null ? failure.getMessage() : "";
+        return REFUSALS.stream()
+                .filter(error -> said.contains(error.message()))
+                .map(error -> (AuthorizationException) error.exception())
+                .findFirst();
     }
 
     /**
@@ -103,12 +135,14 @@ public final class AccessFailure {
         }
         if (refused instanceof GroupAuthorizationException group) {
             return List.of(new AccessRight(
-                    command.equals("fits") ? "DELETE" : "READ",
+                    List.of("fits", "runs").contains(command) ? "DELETE" : "READ", // only their --delete asks groups
                     "group",
                     group.groupId() == null ? own("") + "*" : group.groupId()));
         }
         if (refused instanceof TransactionalIdAuthorizationException) {
-            return List.of(AccessRight.transactionalIds(own("-")));
+            // A deletion of a run fences its trainers.
+            return List.of(AccessRight.transactionalIds(
+                    command.equals("runs") ? connection.topicPrefix() + "calibrant-trainer-" : own("-")));
         }
         return refused instanceof ClusterAuthorizationException
                 ? producing()
@@ -150,11 +184,12 @@ public final class AccessFailure {
             return List.of(new AccessRight("CREATE", "topic", created.get(0)));
         }
         Set<String> names = refused.unauthorizedTopics();
-        Collection<String> asked = names.isEmpty()
+        List<String> told = names.isEmpty()
                 ? found(TOPICS, failure).stream()
                         .flatMap(list -> Stream.of(list.split(",\\s*")))
                         .toList()
-                : names;
+                : List.copyOf(names);
+        Collection<String> asked = told.isEmpty() ? used() : told;
         List<AccessRight> rights = new ArrayList<>();
         try (Admin admin = Admin.create(connection.admin())) {
             AccessCheck.allowed(admin, asked).forEach((topic, operations) -> {
@@ -163,7 +198,7 @@ public final class AccessFailure {
                     needed(topic).forEach(each -> rights.add(new AccessRight(each.name(), "topic", topic)));
                 } else {
                     List<AclOperation> missing = missing(needed(topic), operations.get());
-                    (missing.isEmpty() ? missing(ANYTHING, operations.get()) : missing)
+                    (missing.isEmpty() && !told.isEmpty() ? missing(ANYTHING, operations.get()) : missing)
                             .forEach(operation -> rights.add(new AccessRight(operation.name(), "topic", topic)));
                 }
             });
@@ -171,6 +206,15 @@ public final class AccessFailure {
             // What is known without asking is said all the same.
         }
         return rights.isEmpty() ? List.of(new AccessRight("an operation", "topic", String.join(", ", asked))) : rights;
+    }
+
+    /** The topics of the contract that the command reads or writes. */
+    private List<String> used() {
+        return connection.topics().definitions().stream()
+                .filter(definition -> definition.contract().readers().contains(command)
+                        || definition.contract().writers().contains(command))
+                .map(TopicDefinition::name)
+                .toList();
     }
 
     private static List<AclOperation> missing(List<AclOperation> wanted, Set<AclOperation> allowed) {

@@ -30,6 +30,17 @@ public record AccessRight(String operation, String kind, String name) {
         return new AccessRight("WRITE", "transactional id", prefix + "*");
     }
 
+    /** Whether whoever has this right has the other one, too: READ, WRITE and DELETE allow DESCRIBE as well. */
+    public boolean includes(AccessRight other) {
+        boolean same = operation.equals(other.operation)
+                || (other.operation.equals("DESCRIBE")
+                        && List.of("READ", "WRITE", "DELETE").contains(operation));
+        String begin = name.replace("*", "");
+        return same
+                && kind.equals(other.kind)
+                && (name.endsWith("*") ? other.name.startsWith(begin) : name.equals(other.name));
+    }
+
     /** A name that is meant. */
     String example() {
         return name.replace("*", "access");

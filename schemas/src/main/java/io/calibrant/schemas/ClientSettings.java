@@ -3,6 +3,10 @@ package io.calibrant.schemas;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.SaslConfigs;
+import org.apache.kafka.common.config.types.Password;
+import org.apache.kafka.common.security.JaasContext;
 
 /**
  * The settings of Kafka's clients on which a promise rests. A user's file may be one that other programs share: what it
@@ -39,6 +43,10 @@ final class ClientSettings {
     /** Numbers that are taken as they are, where they are numbers. */
     private static final Map<String, Integer> AT_LEAST =
             new TreeMap<>(Map.of("session.timeout.ms", 1, "heartbeat.interval.ms", 1));
+
+    /** What {@code sasl.jaas.config} must be. */
+    static final String LOGIN =
+            "one login module that Kafka allows, as in 'MODULE required username=\"...\" password=\"...\";'";
 
     /** Kafka Streams gives a setting with one of these in front to some of its clients only. */
     private static final Pattern PREFIX =
@@ -79,7 +87,20 @@ final class ClientSettings {
                         value,
                         AT_LEAST.get(name) + " or more (milliseconds)");
             }
+            if (name.equals(SaslConfigs.SASL_JAAS_CONFIG)) {
+                Require.that(isLogin(value), key, value, LOGIN);
+            }
         });
+    }
+
+    /** Kafka's own messages about a login that it cannot read quote parts of it, a password among them. */
+    private static boolean isLogin(String value) {
+        try {
+            JaasContext.loadClientContext(Map.of(SaslConfigs.SASL_JAAS_CONFIG, new Password(value)));
+            return true;
+        } catch (IllegalArgumentException | KafkaException e) {
+            return false;
+        }
     }
 
     private static boolean isNumber(String value, int least) {

@@ -1,5 +1,6 @@
 package io.calibrant.schemas;
 
+import io.calibrant.schemas.text.Secrets;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -8,34 +9,53 @@ import java.nio.file.Path;
 import java.security.UnrecoverableKeyException;
 import java.security.cert.CertPathBuilderException;
 import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
+import org.apache.kafka.common.errors.UnsupportedSaslMechanismException;
 
 /** Why no connection to a broker comes about, in words that name the setting, where Kafka's clients do not say it. */
 final class ConnectionFailure {
     private static final Duration PATIENCE = Duration.ofSeconds(3);
     private static final String TRUSTSTORE = "ssl.truststore.location";
+    private static final String KEYSTORE = "ssl.keystore.location";
+    private static final String MECHANISM = "sasl.mechanism";
+
+    /** How Kafka tells which mechanisms there are. */
+    private static final Pattern ENABLED = Pattern.compile("enabled mechanisms are \\[([^\\]]*)]");
 
     private ConnectionFailure() {}
+
+    /** The broker's address and the reason of a failure, in one line. */
+    static String words(Connection connection, Throwable failure) {
+        return "broker " + connection.bootstrapServers() + ": " + reason(connection, failure);
+    }
 
     /** The reason of a failure. */
     static String reason(Connection connection, Throwable failure) {
         Throwable root = failure;
         for (Throwable each = failure; each != null; each = each.getCause()) {
             root = each;
-            if (each instanceof CertificateExpiredException) {
-                return "its certificate has expired: " + each.getMessage();
+            if (each instanceof CertificateExpiredException || each instanceof CertificateNotYetValidException) {
+                boolean expired = each instanceof CertificateExpiredException;
+                return "its certificate " + (expired ? "has expired" : "is not valid yet") + " (" + each.getMessage()
+                        + "): the broker needs a new one, and where it is the authority's, " + TRUSTSTORE
+                        + " must name a store with the new one, " + store(connection, TRUSTSTORE);
             }
             if (each instanceof CertPathBuilderException) {
                 return "its certificate is not trusted: " + TRUSTSTORE
                         + " must name a store with the authority that has signed it, "
-                        + Optional.ofNullable(connection.properties().get(TRUSTSTORE))
-                                .map(file -> "got '" + file + "'")
-                                .orElse("got nothing (only those that the JVM knows are trusted)");
+                        + store(connection, TRUSTSTORE);
+            }
+            if (each instanceof SaslAuthenticationException || each instanceof UnsupportedSaslMechanismException) {
+                return login(connection, String.valueOf(each.getMessage()));
             }
         }
         String said = root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
@@ -47,7 +67,17 @@ final class ConnectionFailure {
                     + ", or its type is another";
         }
         if (lower.contains("subject alternative") || lower.contains("no name matching")) {
-            return "its certificate is for another host: " + said;
+            return "its certificate is for another host (" + said
+                    + "): bootstrap.servers must have the name that stands in the certificate";
+        }
+        if (lower.contains("fatal alert") && lower.contains("certificate")) {
+            return "it refuses this client's certificate (" + said + "): " + KEYSTORE
+                    + " must name a store with a key and a certificate that the broker trusts, "
+                    + store(connection, KEYSTORE);
+        }
+        if (said.contains("'KafkaClient' entry")) {
+            return "security.protocol " + protocol(connection) + " wants a login: sasl.jaas.config must be "
+                    + ClientSettings.LOGIN + ", got nothing";
         }
         if (lower.contains("unrecognized ssl message") || lower.contains("not an ssl/tls record")) {
             return "this does not look like a TLS port: security.protocol must be PLAINTEXT or SASL_PLAINTEXT here,"
@@ -58,6 +88,26 @@ final class ConnectionFailure {
         return first.contains(said) ? first : first + ": " + said;
     }
 
+    /** Who cannot log in, by what, and what to set. */
+    private static String login(Connection connection, String said) {
+        String mechanism = connection.properties().getOrDefault(MECHANISM, "GSSAPI");
+        Matcher enabled = ENABLED.matcher(said);
+        if (enabled.find()) {
+            return "it knows no login by '" + mechanism + "': " + MECHANISM + " must be one of " + enabled.group(1)
+                    + ", got '" + mechanism + "'";
+        }
+        return ClientPrincipal.of(connection) + " cannot log in by " + mechanism + " (" + Secrets.inText(said)
+                + "): sasl.jaas.config must have the name and the password of a user that the broker knows";
+    }
+
+    /** What a setting that names a store says, in words that follow a comma. */
+    private static String store(Connection connection, String key) {
+        String file = connection.properties().get(key);
+        String otherwise =
+                key.equals(TRUSTSTORE) ? "got nothing (only those that the JVM knows are trusted)" : "got nothing";
+        return file == null ? otherwise : "got '" + file + "'";
+    }
+
     /**
      * Checks that the stores are there, for which a client would print a stack trace.
      *
@@ -65,7 +115,7 @@ final class ConnectionFailure {
      */
     static void requireStores(Connection connection) {
         if (protocol(connection).toUpperCase(Locale.ROOT).endsWith("SSL")) {
-            for (String key : new String[] {TRUSTSTORE, "ssl.keystore.location"}) {
+            for (String key : new String[] {TRUSTSTORE, KEYSTORE}) {
                 String file = connection.properties().get(key);
                 Require.that(
                         file == null || (Files.isRegularFile(Path.of(file)) && Files.isReadable(Path.of(file))),

@@ -59,8 +59,7 @@ public final class ReachabilityCheck {
     }
 
     private static KafkaException failed(Connection connection, Throwable cause) {
-        return new KafkaException(
-                "broker " + connection.bootstrapServers() + ": " + ConnectionFailure.reason(connection, cause), cause);
+        return new KafkaException(ConnectionFailure.words(connection, cause), cause);
     }
 
     private static KafkaException unreachable(Connection connection, Exception cause) {

@@ -231,7 +231,7 @@ public record Topics(String prefix) {
                                         Question.getClassSchema(),
                                         "Questions to be answered.")
                                 .writtenBy("you", "ask", "validate", "evaluate", "train")
-                                .readBy("score", "ask", "label", "validate", "evaluate", "train")),
+                                .readBy("score", "ask", "label", "validate", "evaluate", "train", "monitor")),
                 deleted(
                         answers(),
                         false,

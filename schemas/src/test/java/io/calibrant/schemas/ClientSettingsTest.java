@@ -7,6 +7,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ClientSettingsTest {
     @ParameterizedTest
@@ -40,6 +41,23 @@ class ClientSettingsTest {
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageStartingWith(key + " must be ")
                 .hasMessageContaining("got '" + value + "'");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "ScramLoginModule required username=\"svc\" password=\"hush\"",
+                "ScramLoginModule required username=\"svc\" password=\"a\"hush;",
+                "ScramLoginModule hush username=\"svc\";",
+                "hush",
+                "com.sun.security.auth.module.JndiLoginModule required user.provider.url=\"hush\";",
+            })
+    void shouldRefuseALoginThatCannotBeReadWithoutQuotingIt(String jaas) {
+        assertThatThrownBy(() -> connection(Map.of("sasl.jaas.config", jaas)))
+                .isInstanceOf(ConfigurationException.class)
+                .hasNoCause()
+                .hasMessageStartingWith("sasl.jaas.config must be one login module")
+                .hasMessageNotContaining("hush");
     }
 
     @Test

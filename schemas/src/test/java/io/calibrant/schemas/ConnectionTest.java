@@ -14,6 +14,8 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.junit.jupiter.api.Test;
 
 class ConnectionTest {
+    private static final String LOGIN =
+            "org.apache.kafka.common.security.plain.PlainLoginModule required" + " username=\"u\" password=\"hush\";";
     private static final String REGISTRY = "mock://connection";
 
     @Test
@@ -68,7 +70,7 @@ class ConnectionTest {
                         Connection.DESERIALIZER,
                         Recorder.class.getName(),
                         "sasl.jaas.config",
-                        "a secret",
+                        LOGIN,
                         "use.schema.id",
                         "7",
                         "http.read.timeout.ms",
@@ -81,7 +83,7 @@ class ConnectionTest {
                 .containsEntry("specific.avro.reader", "true")
                 .containsEntry("specific.avro.value.type", Label.class.getName())
                 .containsEntry("auto.register.schemas", "true")
-                .containsEntry("sasl.jaas.config", "a secret")
+                .containsEntry("sasl.jaas.config", LOGIN)
                 .containsEntry("use.schema.id", "7")
                 .containsEntry("http.read.timeout.ms", "5000")
                 .doesNotContainKey("calibrant.rank");
@@ -108,7 +110,7 @@ class ConnectionTest {
     @Test
     void shouldShowNoSecrets() {
         Connection connection =
-                new Connection("a:1", "http://u:hush@r:1,http://u:hush@s:1", "p-", Map.of("sasl.jaas.config", "hush"));
+                new Connection("a:1", "http://u:hush@r:1,http://u:hush@s:1", "p-", Map.of("sasl.jaas.config", LOGIN));
         assertThat(connection.toString()).doesNotContain("hush").contains("http://********@s:1", "sasl.jaas.config");
         assertThat(connection.shownRegistry()).isEqualTo("http://********@r:1,http://********@s:1");
     }

@@ -10,12 +10,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.security.cert.CertPathBuilderException;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
 import java.util.HashMap;
 import java.util.Map;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLServerSocketFactory;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.SslAuthenticationException;
+import org.apache.kafka.common.errors.UnsupportedSaslMechanismException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -74,6 +79,58 @@ class ReachabilityCheckTest {
                         new SslAuthenticationException(
                                 "SSL handshake failed", new SSLException("Unsupported or unrecognized SSL message"))))
                 .startsWith("this does not look like a TLS port");
+    }
+
+    @Test
+    void shouldNameTheSettingOfWhateverTlsRefuses() {
+        Connection connection = over("SASL_SSL", 1, "ssl.truststore.location", "/a/trust.p12");
+        assertThat(ConnectionFailure.reason(
+                        connection, handshake(new CertificateExpiredException("NotAfter: Sat Nov 28 2026"))))
+                .startsWith("its certificate has expired (NotAfter: Sat Nov 28 2026)")
+                .endsWith("ssl.truststore.location must name a store with the new one, got '/a/trust.p12'");
+        assertThat(ConnectionFailure.reason(
+                        connection, handshake(new CertificateNotYetValidException("NotBefore: Sat Nov 28 2099"))))
+                .startsWith("its certificate is not valid yet");
+        assertThat(ConnectionFailure.reason(
+                        connection,
+                        handshake(new CertificateException("No subject alternative names matching IP address"))))
+                .startsWith("its certificate is for another host (No subject")
+                .endsWith("bootstrap.servers must have the name that stands in the certificate");
+        assertThat(ConnectionFailure.reason(
+                        connection,
+                        new SslAuthenticationException(
+                                "SSL handshake failed",
+                                new SSLHandshakeException("Received fatal alert: certificate_required"))))
+                .startsWith("it refuses this client's certificate")
+                .endsWith("ssl.keystore.location must name a store with a key and a certificate that the broker trusts,"
+                        + " got nothing");
+    }
+
+    private static Throwable handshake(Exception cause) {
+        return new SslAuthenticationException(
+                "SSL handshake failed", new SSLHandshakeException("certificate").initCause(cause));
+    }
+
+    @Test
+    void shouldSayWhoCannotLogInByWhat() {
+        Connection connection = over(
+                "SASL_SSL",
+                1,
+                "sasl.mechanism",
+                "SCRAM-SHA-512",
+                "sasl.jaas.config",
+                "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"svc\" password=\"hush\";");
+        assertThat(new AccessFailure(connection, "fit")
+                        .describe(new IllegalStateException(
+                                new SaslAuthenticationException("invalid credentials with SASL mechanism"))))
+                .contains("broker 127.0.0.1:1: User:svc cannot log in by SCRAM-SHA-512 (invalid credentials with SASL"
+                        + " mechanism): sasl.jaas.config must have the name and the password of a user that the broker"
+                        + " knows");
+        assertThat(ConnectionFailure.reason(
+                        connection,
+                        new UnsupportedSaslMechanismException("Client SASL mechanism 'SCRAM-SHA-512' not enabled in the"
+                                + " server, enabled mechanisms are [PLAIN, OAUTHBEARER]")))
+                .endsWith("sasl.mechanism must be one of PLAIN, OAUTHBEARER, got 'SCRAM-SHA-512'");
     }
 
     @Test

@@ -5,19 +5,21 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * What labels are worth: the NLL of the average on labels that it has not seen, against the number of labels that it
- * has, by repeated subsampling of the known ones. Of that number n the mean follows a + b / n closely, by which it is
- * carried on to more labels than there are. Immutable.
+ * What labels are worth: the NLL of the averages, and of temperature scaling beside them, on labels that they have not
+ * seen, against the number of labels that they have, by repeated subsampling of the known ones. Of that number n the
+ * mean follows a + b / n closely, by which it is carried on to more labels than there are. Immutable.
  */
 public final class LearningCurve {
     /** Fewer labels make no curve: half of them is judged by. */
     public static final int FEWEST = 50;
 
-    private static final int[] SIZES = {0, 10, 25, 50, 100, 200, 400, 800};
+    private static final int[] SIZES = {0, 10, 25, 50, 100, 200, 300, 500, 1000};
 
     /** Points of the fits: differences of many splits are wanted, not the last digit of one. */
     private static final int POINTS = 128;
@@ -25,14 +27,21 @@ public final class LearningCurve {
     private final List<Point> points;
 
     /**
-     * A point of the curve.
+     * A point of the curve: means over the splits of the mean NLL of the rest, nats.
      *
      * @param labels n
-     * @param nll mean over the splits of the mean NLL of the rest, nats
+     * @param temperature of temperature scaling on the same labels; without labels MAP's
+     * @param all of the average of tier all; absent where the answers have no covariance
+     * @param forward of the average of tier forward
      */
-    public record Point(int labels, double nll) {}
+    public record Point(int labels, double temperature, OptionalDouble all, double forward) {
+        /** Of the average that serves: tier forward's where there is no other. */
+        double served() {
+            return all.orElse(forward);
+        }
+    }
 
-    private LearningCurve(List<Point> points) {
+    LearningCurve(List<Point> points) {
         this.points = List.copyOf(points);
     }
 
@@ -41,7 +50,7 @@ public final class LearningCurve {
      *
      * @param answers labelled, at least {@link #FEWEST}; not modified
      * @param labelFree what is known without labels
-     * @param forward whether the average is that of tier forward, else that of tier all
+     * @param forward whether tier forward serves, so that the answers have no covariance; else tier all
      * @param splits how often each number of labels is drawn
      * @throws IllegalArgumentException if there are fewer answers
      */
@@ -60,18 +69,28 @@ public final class LearningCurve {
         List<Point> points = new ArrayList<>();
         for (int size : SIZES) {
             if (2 * size <= all.size()) {
-                double nll = IntStream.range(0, splits)
+                List<Point> drawn = IntStream.range(0, splits)
                         .parallel()
-                        .mapToDouble(split -> nll(calibrator, all, size, labelFree, forward, split))
-                        .average()
-                        .orElseThrow();
-                points.add(new Point(size, nll));
+                        .mapToObj(split -> point(calibrator, all, size, labelFree, forward, split))
+                        .toList();
+                points.add(new Point(
+                        size,
+                        mean(drawn, Point::temperature),
+                        forward
+                                ? OptionalDouble.empty()
+                                : OptionalDouble.of(
+                                        mean(drawn, point -> point.all().orElseThrow())),
+                        mean(drawn, Point::forward)));
             }
         }
         return new LearningCurve(points);
     }
 
-    private static double nll(
+    private static double mean(List<Point> drawn, ToDoubleFunction<Point> figure) {
+        return drawn.stream().mapToDouble(figure).average().orElseThrow();
+    }
+
+    private static Point point(
             Calibrator calibrator,
             List<Calibrator.Sampled> all,
             int size,
@@ -82,11 +101,18 @@ public final class LearningCurve {
         Collections.shuffle(order, new Random(split));
         int[] fold = IntStream.range(0, size).map(i -> i % Calibrator.FOLDS).toArray();
         CalibrationResult found = calibrator.calibrate(order.subList(0, size), fold, labelFree);
-        List<Member> members = forward ? found.forward() : found.all();
-        return order.subList(size, order.size()).stream()
-                .mapToDouble(answer -> answer.negativeLogLikelihood(members))
-                .average()
-                .orElseThrow();
+        List<Calibrator.Sampled> rest = order.subList(size, order.size());
+        return new Point(
+                size,
+                nll(rest, answer -> answer.logits().negativeLogLikelihood(found.temperature())),
+                forward
+                        ? OptionalDouble.empty()
+                        : OptionalDouble.of(nll(rest, answer -> answer.negativeLogLikelihood(found.all()))),
+                nll(rest, answer -> answer.negativeLogLikelihood(found.forward())));
+    }
+
+    private static double nll(List<Calibrator.Sampled> rest, ToDoubleFunction<Calibrator.Sampled> of) {
+        return rest.stream().mapToDouble(of).average().orElseThrow();
     }
 
     /** By number of labels, 0 first; that has no label to go by, and is what serves before there are any. */
@@ -106,18 +132,18 @@ public final class LearningCurve {
         int n = points.size() - 1;
         for (Point point : points.subList(1, points.size())) {
             meanX += 1.0 / point.labels / n;
-            meanY += point.nll / n;
+            meanY += point.served() / n;
         }
         double xx = 0;
         double xy = 0;
         for (Point point : points.subList(1, points.size())) {
             double x = 1.0 / point.labels - meanX;
             xx += x * x;
-            xy += x * (point.nll - meanY);
+            xy += x * (point.served() - meanY);
         }
         double slope = xx == 0 ? 0 : Math.max(0, xy / xx);
         double after = meanY + slope * (1.0 / (labels + more) - meanX);
-        double now = labels < SIZES[1] ? points.get(0).nll : meanY + slope * (1.0 / labels - meanX);
+        double now = labels < SIZES[1] ? points.get(0).served() : meanY + slope * (1.0 / labels - meanX);
         return Math.max(0, now - after);
     }
 }

@@ -51,6 +51,30 @@ public final class ScoreCalibration {
         return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
     }
 
+    /**
+     * The same without some of the scores.
+     *
+     * @param left out, each once, in any order; those that are none of the scores change nothing; not modified
+     */
+    public ScoreCalibration without(double... left) {
+        double[] out = left.clone();
+        Arrays.sort(out);
+        double[] rest = new double[ascending.length];
+        int kept = 0;
+        int next = 0;
+        for (double score : ascending) {
+            while (next < out.length && out[next] < score) {
+                next++;
+            }
+            if (next < out.length && out[next] == score) {
+                next++;
+            } else {
+                rest[kept++] = score;
+            }
+        }
+        return new ScoreCalibration(Arrays.copyOf(rest, kept));
+    }
+
     /** How many scores there are. */
     public int size() {
         return ascending.length;

@@ -74,6 +74,11 @@ public final class Contribution {
         return input;
     }
 
+    /** Rows of its large side. */
+    public int rows() {
+        return sums.m();
+    }
+
     /** Whether it waits for the end of its pass, see {@link HeldOut}. */
     public boolean isHeldOut() {
         return heldOut;

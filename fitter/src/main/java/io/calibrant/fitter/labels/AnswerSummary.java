@@ -172,6 +172,7 @@ public record AnswerSummary(
     private CalibrationCounts counted(long waiting, long unusable, long contradicting, int index, MetricSums ofServed) {
         double[] probabilities = array(served);
         boolean labelled = index >= 0;
+        boolean alone = labelled && temperature == null && estimated; // an earlier version has not counted it there
         return new CalibrationCounts(
                 waiting,
                 unusable,
@@ -185,9 +186,15 @@ public record AnswerSummary(
                 estimated && !isForValidation()
                         ? AccuracyParts.of(confidence(probabilities), ofServed, rank)
                         : AccuracyParts.ofValidation(ofServed),
-                labelled && estimated && !isForValidation()
-                        ? CalibrationEvidence.of(timestamp, probabilities, index)
-                        : CalibrationEvidence.NONE);
+                estimated && !isForValidation() ? evidence(probabilities, index) : CalibrationEvidence.NONE,
+                alone ? sums(map, index) : MetricSums.NONE,
+                alone ? ofServed : MetricSums.NONE);
+    }
+
+    private CalibrationEvidence evidence(double[] probabilities, int index) {
+        return index < 0
+                ? CalibrationEvidence.answered(timestamp)
+                : CalibrationEvidence.of(timestamp, probabilities, index);
     }
 
     private static double confidence(double[] probabilities) {

@@ -5,6 +5,7 @@ import io.calibrant.fitter.monitoring.AccuracySums;
 import io.calibrant.fitter.monitoring.CalibrationEvidence;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Optional;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.kafka.common.serialization.Serde;
@@ -23,6 +24,8 @@ import org.apache.kafka.common.serialization.Serde;
  * @param otherTexts answers and labels that were refused, because their id stands for another text
  * @param accuracy what estimates of accuracy need besides
  * @param evidence what the labels say against the probabilities as served
+ * @param mapAlone figures of the MAP probabilities, of the answers that carry no temperature-scaled ones
+ * @param servedAlone figures of the probabilities as served, of the same answers
  */
 public record CalibrationCounts(
         long waiting,
@@ -35,11 +38,13 @@ public record CalibrationCounts(
         long newest,
         long otherTexts,
         AccuracyParts accuracy,
-        CalibrationEvidence evidence) {
+        CalibrationEvidence evidence,
+        MetricSums mapAlone,
+        MetricSums servedAlone) {
     public static final CalibrationCounts NONE = of(0, 0, 0, 0, 0);
 
     public static final Serde<CalibrationCounts> SERDE =
-            BinaryForm.serde(CalibrationCounts::write, CalibrationCounts::read);
+            BinaryForm.serde(CalibrationCounts::writeAll, in -> read(in).withAlone(in));
 
     private static final int COUNTS = 4;
     private static final int OTHER_TEXTS = COUNTS + 3 * MetricSums.LENGTH;
@@ -61,7 +66,22 @@ public record CalibrationCounts(
                 0,
                 otherTexts,
                 AccuracyParts.NONE,
-                CalibrationEvidence.NONE);
+                CalibrationEvidence.NONE,
+                MetricSums.NONE,
+                MetricSums.NONE);
+    }
+
+    /**
+     * Figures of the answers that carry temperature-scaled probabilities, so that all three methods are compared on the
+     * same questions: nothing where an earlier version has counted some of the others.
+     *
+     * @param all of one method, of all answers
+     * @param alone of the same method, of those without
+     */
+    Optional<MetricSums> besideTemperature(MetricSums all, MetricSums alone) {
+        return temperature.n() > 0 && alone.n() > 0 && all.n() - alone.n() == temperature.n()
+                ? Optional.of(all.minus(alone))
+                : Optional.empty();
     }
 
     /** The sums that estimates of accuracy are made of. */
@@ -81,7 +101,9 @@ public record CalibrationCounts(
                 Math.max(newest, other.newest),
                 otherTexts + other.otherTexts,
                 accuracy.plus(other.accuracy),
-                evidence.plus(other.evidence));
+                evidence.plus(other.evidence),
+                mapAlone.plus(other.mapAlone),
+                servedAlone.plus(other.servedAlone));
     }
 
     /** What takes it out of a window for good: a window that is empty after it is deleted. */
@@ -98,7 +120,9 @@ public record CalibrationCounts(
                 FORGOTTEN,
                 gone.otherTexts,
                 gone.accuracy,
-                gone.evidence);
+                gone.evidence,
+                gone.mapAlone,
+                gone.servedAlone);
     }
 
     /**
@@ -125,10 +149,15 @@ public record CalibrationCounts(
                 Math.max(newest, other.newest),
                 otherTexts - other.otherTexts,
                 accuracy.minus(other.accuracy),
-                evidence.minus(other.evidence));
+                evidence.minus(other.evidence),
+                mapAlone.minus(other.mapAlone),
+                servedAlone.minus(other.servedAlone));
     }
 
-    /** Whether nothing is counted. */
+    /**
+     * Whether nothing is counted. What is counted apart where there is no temperature does not decide: it is a part of
+     * map and served, and an earlier version has not counted it there, so that less than nothing of it may be left.
+     */
     public boolean isEmpty() {
         return waiting == 0
                 && unusable == 0
@@ -160,6 +189,40 @@ public record CalibrationCounts(
         ServedEvidence.write(counts.evidence, out);
     }
 
+    private static void writeAll(CalibrationCounts counts, BinaryEncoder out) throws IOException {
+        write(counts, out);
+        counts.writeAlone(out);
+    }
+
+    /** Writes what {@link #write} leaves out: at the end of a record, behind all that an earlier version reads. */
+    void writeAlone(BinaryEncoder out) throws IOException {
+        if (!mapAlone.equals(MetricSums.NONE) || !servedAlone.equals(MetricSums.NONE)) {
+            BinaryForm.sparse(mapAlone.toLongs(), out);
+            BinaryForm.sparse(servedAlone.toLongs(), out);
+        }
+    }
+
+    /** With what {@link #writeAlone} wrote, where there is something left to read. */
+    CalibrationCounts withAlone(BinaryDecoder in) throws IOException {
+        if (in.isEnd()) {
+            return this;
+        }
+        return new CalibrationCounts(
+                waiting,
+                unusable,
+                contradicting,
+                unanswered,
+                map,
+                temperature,
+                served,
+                newest,
+                otherTexts,
+                accuracy,
+                evidence,
+                MetricSums.ofLongs(BinaryForm.sparse(MetricSums.LENGTH, in)),
+                MetricSums.ofLongs(BinaryForm.sparse(MetricSums.LENGTH, in)));
+    }
+
     static CalibrationCounts read(BinaryDecoder in) throws IOException {
         long newest = in.readLong();
         long[] all = BinaryForm.sparse(LENGTH, in);
@@ -171,6 +234,10 @@ public record CalibrationCounts(
         }
         // What an earlier version counted tells nothing of accuracy, and is left out of it.
         boolean earlier = in.isEnd();
+        AccuracyParts accuracy = earlier
+                ? AccuracyParts.ofValidation(sums[2])
+                : AccuracyParts.ofLongs(Arrays.copyOfRange(all, OTHER_TEXTS + 1, LENGTH));
+        CalibrationEvidence evidence = earlier ? CalibrationEvidence.NONE : ServedEvidence.read(in);
         return new CalibrationCounts(
                 all[0],
                 all[1],
@@ -181,9 +248,9 @@ public record CalibrationCounts(
                 sums[2],
                 newest,
                 all[OTHER_TEXTS],
-                earlier
-                        ? AccuracyParts.ofValidation(sums[2])
-                        : AccuracyParts.ofLongs(Arrays.copyOfRange(all, OTHER_TEXTS + 1, LENGTH)),
-                earlier ? CalibrationEvidence.NONE : ServedEvidence.read(in));
+                accuracy,
+                evidence,
+                MetricSums.NONE,
+                MetricSums.NONE);
     }
 }

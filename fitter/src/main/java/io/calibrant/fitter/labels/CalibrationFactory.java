@@ -37,6 +37,12 @@ public final class CalibrationFactory {
                                 ? null
                                 : CalibrationRecords.metrics(counts.temperature()))
                 .setCalibrated(CalibrationRecords.metrics(counts.served()))
+                .setMapBesideTemperature(counts.besideTemperature(counts.map(), counts.mapAlone())
+                        .map(CalibrationRecords::metrics)
+                        .orElse(null))
+                .setCalibratedBesideTemperature(counts.besideTemperature(counts.served(), counts.servedAlone())
+                        .map(CalibrationRecords::metrics)
+                        .orElse(null))
                 .setLabelsWithoutAnswer(counts.unanswered())
                 .setAnswersWithoutLabel(counts.waiting())
                 .setContradictingLabels(counts.contradicting())

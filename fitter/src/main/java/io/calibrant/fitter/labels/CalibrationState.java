@@ -47,24 +47,24 @@ public record CalibrationState(CalibrationCounts counts, FamiliarityAlarm famili
         CalibrationCounts.write(state.counts, out);
         FamiliarityAlarm familiarity = state.familiarity;
         out.writeLong(familiarity.questions());
-        if (familiarity.questions() == 0) {
-            return;
+        if (familiarity.questions() > 0) {
+            for (double sum : familiarity.sums().toDoubles()) {
+                out.writeDouble(sum);
+            }
+            for (long bits : familiarity.recentBits()) {
+                out.writeLong(bits);
+            }
+            out.writeLong(familiarity.alarm().since());
+            out.writeLong(familiarity.alarm().quiet());
         }
-        for (double sum : familiarity.sums().toDoubles()) {
-            out.writeDouble(sum);
-        }
-        for (long bits : familiarity.recentBits()) {
-            out.writeLong(bits);
-        }
-        out.writeLong(familiarity.alarm().since());
-        out.writeLong(familiarity.alarm().quiet());
+        state.counts.writeAlone(out);
     }
 
     private static CalibrationState read(BinaryDecoder in) throws IOException {
         CalibrationCounts counts = CalibrationCounts.read(in);
         long questions = in.isEnd() ? 0 : in.readLong(); // an earlier version ends with the counts
         if (questions == 0) {
-            return new CalibrationState(counts, FamiliarityAlarm.START);
+            return new CalibrationState(counts.withAlone(in), FamiliarityAlarm.START);
         }
         double[] sums = new double[ShiryaevRoberts.LENGTH];
         for (int i = 0; i < sums.length; i++) {
@@ -76,6 +76,6 @@ public record CalibrationState(CalibrationCounts counts, FamiliarityAlarm famili
         }
         Alarm alarm = new Alarm(in.readLong(), in.readLong());
         return new CalibrationState(
-                counts, FamiliarityAlarm.of(ShiryaevRoberts.ofDoubles(sums), questions, bits, alarm));
+                counts.withAlone(in), FamiliarityAlarm.of(ShiryaevRoberts.ofDoubles(sums), questions, bits, alarm));
     }
 }

@@ -1,5 +1,7 @@
 package io.calibrant.fitter.labels;
 
+import java.io.IOException;
+import org.apache.avro.io.BinaryDecoder;
 import org.apache.kafka.common.serialization.Serde;
 
 /** What an answer or a label changes in topic calibration and in the calibration of a posterior. */
@@ -19,10 +21,17 @@ public sealed interface QuestionChange {
                         CalibrationCounts.write(change.difference, out);
                     }
                     AskedQuestion.optional(change.asked, out);
+                    if (change.difference != null) {
+                        change.difference.writeAlone(out);
+                    }
                 },
-                in -> new OfCounts(
-                        in.readBoolean() ? CalibrationCounts.read(in) : null,
-                        in.isEnd() ? null : AskedQuestion.optional(in))); // an earlier version ends here
+                OfCounts::read);
+
+        private static OfCounts read(BinaryDecoder in) throws IOException {
+            CalibrationCounts difference = in.readBoolean() ? CalibrationCounts.read(in) : null;
+            AskedQuestion asked = in.isEnd() ? null : AskedQuestion.optional(in); // an earlier version ends here
+            return new OfCounts(difference == null ? null : difference.withAlone(in), asked);
+        }
 
         /** A change of counts alone. */
         public OfCounts(CalibrationCounts difference) {

@@ -14,12 +14,17 @@ import java.util.TreeMap;
  *
  * <p>Which of them, and from which day on, nobody knows: the capital 1 is divided equally among them, and a share 1 /
  * (j (j + 1)) begins to bet with the answers of day j, 1 / (j + 1) is left after it. So a change that comes late is
- * found, too, and the whole is still an e-process: that it ever reaches E has a probability of 1 / E or less (Ville
- * 1939).
+ * found, too.
  *
  * <p>It is kept as sums of log q(label) / p(label) by day, in fixed point, so that labels may come in any order, and
- * what a label has added can be taken out exactly. Days that are more than {@value #DAYS} before the newest are put
- * together with the first. Immutable.
+ * what a label has added can be taken out exactly. Days that are {@value #DAYS} or more before the newest are put
+ * together with the first; the capital that began with them is given up. Day 1 is that of the oldest answer that was
+ * known when the first label came. It stays, since a share that a later label moved would be a bet on labels that are
+ * known; labels of answers of earlier days are counted to it.
+ *
+ * <p>So every capital has a share that no label moves, is multiplied by ratios that are 1 on average, and may be given
+ * up: the whole is a supermartingale, and that it ever reaches E has a probability of 1 / E or less (Ville 1939).
+ * Immutable.
  */
 public final class CalibrationEvidence {
     /** The alarm is on from this value: of 100 fits whose probabilities are right at most one ever reaches it. */
@@ -48,7 +53,9 @@ public final class CalibrationEvidence {
     /** The logarithm of the largest value that is told apart. */
     private static final double MOST = 690;
 
-    /** By day since 1970, one sum an alternative. */
+    /**
+     * By day since 1970, one sum an alternative. The first one stays where its sums are zeros, all others have some.
+     */
     private final NavigableMap<Long, long[]> days;
 
     private CalibrationEvidence(NavigableMap<Long, long[]> days) {
@@ -79,6 +86,15 @@ public final class CalibrationEvidence {
         return ofDays(Map.of(Math.floorDiv(time, DAY_MILLIS), sums));
     }
 
+    /**
+     * Of an answer without a label: where it comes before all labels, the days may begin with its own.
+     *
+     * @param time of the answer, milliseconds
+     */
+    public static CalibrationEvidence answered(long time) {
+        return ofDays(Map.of(Math.floorDiv(time, DAY_MILLIS), new long[LENGTH]));
+    }
+
     private static long fixed(double ratio) {
         return (long) Math.floor(Math.log(ratio) / UNIT);
     }
@@ -90,12 +106,13 @@ public final class CalibrationEvidence {
      */
     public static CalibrationEvidence ofDays(Map<Long, long[]> days) {
         TreeMap<Long, long[]> copy = new TreeMap<>();
-        days.forEach((day, sums) -> {
-            if (!isZero(sums)) {
-                copy.put(day, Arrays.copyOf(sums, LENGTH));
-            }
-        });
-        return new CalibrationEvidence(copy);
+        days.forEach((day, sums) -> copy.put(day, Arrays.copyOf(sums, LENGTH)));
+        return withoutZeros(copy);
+    }
+
+    private static CalibrationEvidence withoutZeros(NavigableMap<Long, long[]> days) {
+        days.entrySet().removeIf(each -> !each.getKey().equals(days.firstKey()) && isZero(each.getValue()));
+        return new CalibrationEvidence(days);
     }
 
     private static boolean isZero(long[] sums) {
@@ -109,31 +126,39 @@ public final class CalibrationEvidence {
         return copy;
     }
 
-    /** Both together. */
+    /** Both together: this one came first. */
     public CalibrationEvidence plus(CalibrationEvidence other) {
-        return combined(other, 1);
-    }
-
-    /** This without the other. */
-    public CalibrationEvidence minus(CalibrationEvidence other) {
-        return combined(other, -1);
-    }
-
-    private CalibrationEvidence combined(CalibrationEvidence other, int sign) {
         if (other.days.isEmpty()) {
             return this;
         }
+        long first = isEmpty() ? earlierFirst(other) : days.firstKey();
+        if (other.isEmpty() && !days.isEmpty() && first == days.firstKey()) {
+            return this;
+        }
+        return combined(other, 1, first);
+    }
+
+    /** This without the other. Its first day is the earlier one, so that no day of a difference is moved. */
+    public CalibrationEvidence minus(CalibrationEvidence other) {
+        return other.days.isEmpty() ? this : combined(other, -1, earlierFirst(other));
+    }
+
+    private long earlierFirst(CalibrationEvidence other) {
+        long first = other.days.firstKey();
+        return days.isEmpty() ? first : Math.min(first, days.firstKey());
+    }
+
+    private CalibrationEvidence combined(CalibrationEvidence other, int sign, long first) {
         NavigableMap<Long, long[]> combined = days();
-        other.days.forEach((day, sums) -> add(combined, day, sums, sign));
-        long first = combined.firstKey();
+        add(combined, first, new long[LENGTH], 1);
+        other.days.forEach((day, sums) -> add(combined, Math.max(day, first), sums, sign));
         long oldest = combined.lastKey() - DAYS;
         if (first <= oldest) {
             SortedMap<Long, long[]> old = combined.subMap(first, false, oldest, true);
             new TreeMap<>(old).values().forEach(sums -> add(combined, first, sums, 1));
             old.clear();
         }
-        combined.values().removeIf(CalibrationEvidence::isZero);
-        return new CalibrationEvidence(combined);
+        return withoutZeros(combined);
     }
 
     private static void add(Map<Long, long[]> days, long day, long[] sums, int sign) {
@@ -145,22 +170,25 @@ public final class CalibrationEvidence {
 
     /** Whether no label is in it. */
     public boolean isEmpty() {
-        return days.isEmpty();
+        return days.values().stream().allMatch(CalibrationEvidence::isZero);
     }
 
     /** The e-value: 1 without labels. */
     public double value() {
+        if (isEmpty()) {
+            return 1;
+        }
         double sum = 0;
         for (double each : fromEachDay().values()) {
             sum += each;
         }
-        return sum + (days.isEmpty() ? 1 : 1.0 / (days.lastKey() - days.firstKey() + 2));
+        return sum + 1.0 / (days.lastKey() - days.firstKey() + 2);
     }
 
     /** The start of the day from which on the labels speak most against the probabilities, ms; 0 without labels. */
     public long since() {
         long since = 0;
-        double most = 0;
+        double most = isEmpty() ? Double.POSITIVE_INFINITY : 0;
         for (Map.Entry<Long, Double> each : fromEachDay().entrySet()) {
             if (each.getValue() > most) {
                 most = each.getValue();
@@ -170,7 +198,10 @@ public final class CalibrationEvidence {
         return since;
     }
 
-    /** What the capital that begins with each day has become; that of days without labels begins with the next. */
+    /**
+     * What the capital that begins with each day has become; that of days without labels begins with the next. That of
+     * days which are put together with the first is given up: otherwise what it lost before would come back day by day.
+     */
     private SortedMap<Long, Double> fromEachDay() {
         SortedMap<Long, Double> values = new TreeMap<>();
         long[] sums = new long[LENGTH];
@@ -181,10 +212,12 @@ public final class CalibrationEvidence {
                 mean += Math.exp(Math.min(MOST, sums[i] * UNIT)) / LENGTH;
             }
             long day = each.getKey();
-            Long before = days.lowerKey(day);
-            double share =
-                    1.0 / (before == null ? 1 : before - days.firstKey() + 2) - 1.0 / (day - days.firstKey() + 2);
-            values.put(day, share * mean);
+            long first = days.firstKey();
+            double before = 1;
+            if (day > first) {
+                before = 1.0 / (Math.max(days.lowerKey(day), days.lastKey() - DAYS) - first + 2);
+            }
+            values.put(day, (before - 1.0 / (day - first + 2)) * mean);
         }
         return values;
     }

@@ -43,7 +43,7 @@ final class FamiliarityFactory {
             }
         }
         List<Double> scores = means(counting);
-        return new FamiliarityBasis(factors, scores, scores, version);
+        return new FamiliarityBasis(factors, scores, scores, version, List.of());
     }
 
     private static List<Double> means(List<FactorUpdate> counting) {
@@ -84,7 +84,9 @@ final class FamiliarityFactory {
                 of.getTrainingScores(),
                 ScoreCalibration.ascending(
                         scores.stream().mapToDouble(Double::doubleValue).toArray()),
-                of.getSince());
+                of.getSince(),
+                ScoreCalibration.ascending(
+                        checked.stream().mapToDouble(Double::doubleValue).toArray()));
     }
 
     /** The first version whose answers have scores by the factors of this posterior. */

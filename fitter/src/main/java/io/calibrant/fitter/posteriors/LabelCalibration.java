@@ -15,6 +15,7 @@ import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.TierMembers;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +24,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiPredicate;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
@@ -103,8 +105,9 @@ public final class LabelCalibration {
      * rest on all blocks, only these do; where none does, tier all averages noise and temperature.
      *
      * <p>Answers without a label count for the noise of a logit, v: those for validation, and where these are too few
-     * with them those for the noise. Familiarity is ranked among the scores of validation questions, whether their
-     * label is known or not, and of labelled questions that were unfamiliar.
+     * with them those for the noise. At a prior that labels choose, v is that of the questions that choose it, where
+     * these are too few with those for the noise. Familiarity is ranked among the scores of validation questions,
+     * whether their label is known or not, and of labelled questions that were unfamiliar.
      */
     public Posterior of(CalibrationSet set) {
         Posterior calibrated = calibrated(set);
@@ -138,7 +141,18 @@ public final class LabelCalibration {
         if (last.getState() == PosteriorState.LIVE) {
             return answer.version() <= last.getVersion();
         }
-        return answer.version() < (answer.isForNoise() ? last.getVersion() : FamiliarityFactory.since(last));
+        return answer.version() < (answer.isForNoise() ? noiseSince(last) : FamiliarityFactory.since(last));
+    }
+
+    /**
+     * The first version whose answers for the noise count. At a prior that labels have chosen that of the factors, as
+     * such questions are asked once, before it is chosen; 0 where that is not known: what is kept was not past before.
+     */
+    private static long noiseSince(Posterior base) {
+        if (base.getObjective() == PriorObjective.EVIDENCE) {
+            return base.getVersion();
+        }
+        return base.getFamiliarity() == null ? 0 : base.getFamiliarity().getSince();
     }
 
     /**
@@ -171,16 +185,14 @@ public final class LabelCalibration {
         Double scale = PosteriorMembers.labelFreeScale(set.spectra());
         PriorCalibration.Found found = objective == PriorObjective.VALIDATION ? priors.of(set) : null;
         if (found != null) {
-            Noise noise = Noise.of(found.answers().stream()
-                    .mapToDouble(answer -> LogitNoise.variance(answer.covariance()))
-                    .toArray());
+            Noise noise = Noise.of(set, found.answers());
             LabelFree labelFree = new LabelFree(scale, noise.variance());
             return calibrated(
                     found.posterior(),
                     calibrator.calibrate(found.answers(), labelFree),
                     labelFree,
                     noise,
-                    newest(found.posterior(), set, found.answers()));
+                    Math.max(noise.newest(), newest(found.posterior(), set, found.answers())));
         }
         Posterior base = atTheEvidence(set);
         if (!samePrior(base, set.base())) {
@@ -229,23 +241,44 @@ public final class LabelCalibration {
             List<CalibrationAnswer> validation =
                     usable.stream().filter(answer -> !answer.isForNoise()).toList();
             List<CalibrationAnswer> all = validation.size() < LogitNoise.FEWEST ? usable : validation;
-            Noise noise = of(all.stream()
-                    .mapToDouble(answer -> LogitNoise.variance(answer.sigma()))
-                    .toArray());
-            return noise.variance == null
-                    ? noise
-                    : new Noise(
-                            noise.variance,
-                            noise.questions,
-                            all.stream()
-                                    .mapToLong(CalibrationAnswer::timestamp)
-                                    .max()
-                                    .orElse(0));
+            return of(
+                    all.stream()
+                            .mapToDouble(answer -> LogitNoise.variance(answer.sigma()))
+                            .toArray(),
+                    all.stream().mapToLong(CalibrationAnswer::timestamp).max().orElse(0));
         }
 
-        static Noise of(double[] variances) {
+        /**
+         * At a prior that labels have chosen. Where the questions that chose it are too few, the answers for the noise
+         * are taken with them, with the covariances of the prior that they were made at: nothing else is known of them.
+         */
+        static Noise of(CalibrationSet set, List<LabelledContrasts> chosenBy) {
+            double[] variances = chosenBy.stream()
+                    .mapToDouble(answer -> LogitNoise.variance(answer.covariance()))
+                    .toArray();
+            if (variances.length >= LogitNoise.FEWEST) {
+                return of(variances, 0);
+            }
+            long since = noiseSince(set.base());
+            List<CalibrationAnswer> forNoise = set.answers().values().stream()
+                    .filter(answer -> answer.isForNoise() && answer.version() >= since)
+                    .toList();
+            return of(
+                    DoubleStream.concat(
+                                    Arrays.stream(variances),
+                                    forNoise.stream().mapToDouble(answer -> LogitNoise.variance(answer.sigma())))
+                            .toArray(),
+                    forNoise.stream()
+                            .mapToLong(CalibrationAnswer::timestamp)
+                            .max()
+                            .orElse(0));
+        }
+
+        private static Noise of(double[] variances, long newest) {
             OptionalDouble median = LogitNoise.median(variances);
-            return median.isPresent() ? new Noise(median.getAsDouble(), variances.length, 0) : new Noise(null, 0, 0);
+            return median.isPresent()
+                    ? new Noise(median.getAsDouble(), variances.length, newest)
+                    : new Noise(null, 0, 0);
         }
     }
 

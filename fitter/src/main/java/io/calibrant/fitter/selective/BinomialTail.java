@@ -1,7 +1,7 @@
 package io.calibrant.fitter.selective;
 
 /** Exact tails of the binomial distribution, and the interval of a share that they give. */
-final class BinomialTail {
+public final class BinomialTail {
     /** Halvings of an interval of length 1: to the last bit of a double. */
     private static final int HALVINGS = 60;
 
@@ -13,7 +13,7 @@ final class BinomialTail {
      * @param n trials, 0 or more
      * @param p probability of each, 0 to 1
      */
-    static double atMost(int k, int n, double p) {
+    public static double atMost(int k, int n, double p) {
         if (k < 0) {
             return 0;
         }
@@ -41,7 +41,7 @@ final class BinomialTail {
      * @param level of the two-sided interval, for example 0.95
      * @return [lower, upper]
      */
-    static double[] accuracy(int wrong, int n, double level) {
+    public static double[] accuracy(int wrong, int n, double level) {
         double tail = (1 - level) / 2;
         return new double[] {
             1 - largest(p -> atMost(wrong, n, p) > tail), 1 - largest(p -> 1 - atMost(wrong - 1, n, p) < tail)

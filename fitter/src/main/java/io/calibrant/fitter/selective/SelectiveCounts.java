@@ -167,10 +167,14 @@ public final class SelectiveCounts {
         return (long) Math.ceil(Math.log(share * target.delta()) / Math.log(target.accuracy()) - 1e-9);
     }
 
-    /** No start has passed. About how many labels one of them takes, if the share of wrong answers stays as it is. */
+    /**
+     * No start has passed. About how many labels one of them takes, if the share of wrong answers stays as it is. Where
+     * it stays too large at every start with enough answers, one with few of them is left, as long as these are right.
+     */
     private Acceptance without(TargetAccuracy target, int n) {
         long fewest = fewest(target, 1);
         double least = Double.POSITIVE_INFINITY;
+        double leastOfFew = Double.POSITIVE_INFINITY;
         for (int s = 0; s < STARTS.length; s++) {
             int m = 0;
             int errors = 0;
@@ -183,7 +187,12 @@ public final class SelectiveCounts {
                 double first = accepted(target, Math.max(WEIGHTS[s], shares(n, target)[s]), wrongShare) * n / m;
                 double then = Math.max(WEIGHTS[s], shares(first, target)[s]); // which that many labels leave it
                 least = Math.min(least, accepted(target, then, wrongShare) * n / m);
+            } else if (m > 0 && errors == 0) {
+                leastOfFew = Math.min(leastOfFew, accepted(target, WEIGHTS[s], 0) * n / m);
             }
+        }
+        if (Double.isInfinite(least) && n >= fewest) {
+            least = leastOfFew;
         }
         if (Double.isInfinite(least) && n >= fewest) {
             return new Acceptance(target, n, Acceptance.Verdict.OUT_OF_REACH, Double.NaN, 0, 0, 0);

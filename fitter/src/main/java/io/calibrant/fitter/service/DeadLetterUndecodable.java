@@ -1,5 +1,6 @@
 package io.calibrant.fitter.service;
 
+import io.calibrant.schemas.DeadLetterReason;
 import io.calibrant.schemas.registry.RegistryUnavailableException;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -27,6 +28,7 @@ public final class DeadLetterUndecodable implements DeserializationExceptionHand
         if (RegistryUnavailableException.isTransient(e)) {
             return Response.fail();
         }
-        return Response.resume(deadLetters.letter(context, record.key(), record.value(), e));
+        return Response.resume(
+                deadLetters.letter(context, record.key(), record.value(), DeadLetterReason.UNREADABLE, e));
     }
 }

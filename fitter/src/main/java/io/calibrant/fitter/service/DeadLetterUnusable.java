@@ -2,6 +2,7 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.topology.UnusableEntryException;
 import io.calibrant.schemas.ConfigurationException;
+import io.calibrant.schemas.DeadLetterReason;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.util.Map;
 import org.apache.kafka.common.KafkaException;
@@ -33,7 +34,7 @@ public final class DeadLetterUnusable implements ProcessingExceptionHandler {
     @Override
     public Response handleError(ErrorHandlerContext context, Record<?, ?> record, Exception e) {
         if (e instanceof UnusableEntryException entry) {
-            return Response.resume(deadLetters.letter(context, entry.key(), entry.value(), e));
+            return Response.resume(deadLetters.letter(context, entry.key(), entry.value(), DeadLetterReason.FAILED, e));
         }
         if (!isOfTheRecord(e)) {
             return Response.fail();
@@ -43,12 +44,15 @@ public final class DeadLetterUnusable implements ProcessingExceptionHandler {
             return Response.fail();
         }
         Exception reason = e;
+        DeadLetterReason kind = DeadLetterReason.INVALID;
         if (!(e instanceof BadRecordException)) {
             // No check expected this: the trace helps to write one.
             LOG.info("a record was refused by an exception that no check expects", e);
+            kind = DeadLetterReason.FAILED;
             reason = new BadRecordException("the record cannot be processed: " + Fitter.firstReason(e), e);
         }
-        return Response.resume(deadLetters.letter(context, context.sourceRawKey(), context.sourceRawValue(), reason));
+        return Response.resume(
+                deadLetters.letter(context, context.sourceRawKey(), context.sourceRawValue(), kind, reason));
     }
 
     /**

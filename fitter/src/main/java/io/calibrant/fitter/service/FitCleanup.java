@@ -2,6 +2,7 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.topology.StoreNames;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -55,6 +56,20 @@ public final class FitCleanup {
     }
 
     /**
+     * What {@link #delete} asks for on the fit's own topics. Whoever may not describe those takes them for topics that
+     * are not there, and would leave them.
+     */
+    public static List<AccessRight> rights(Connection connection, String fit) {
+        String application = FitterSettings.applicationId(connection.topics(), fit);
+        return AccessRight.topics("DELETE", internalTopics(application).toArray(String[]::new));
+    }
+
+    private static Stream<String> internalTopics(String application) {
+        return Stream.concat(
+                StoreNames.repartitionTopics(application).stream(), StoreNames.changelogTopics(application).stream());
+    }
+
+    /**
      * Removes them. No fitter of this fit may be running.
      *
      * @param stateDir where the fit's fitters had their state on this machine
@@ -66,11 +81,8 @@ public final class FitCleanup {
         List<String> removed = new ArrayList<>();
         try (Admin admin = Admin.create(connection.admin())) {
             Set<String> there = admin.listTopics().names().get();
-            List<String> internal = Stream.concat(
-                            StoreNames.repartitionTopics(application).stream(),
-                            StoreNames.changelogTopics(application).stream())
-                    .filter(there::contains)
-                    .toList();
+            List<String> internal =
+                    internalTopics(application).filter(there::contains).toList();
             admin.deleteTopics(internal).all().get();
             internal.forEach(topic -> removed.add("topic " + topic));
             boolean grouped = admin.listGroups().all().get().stream()

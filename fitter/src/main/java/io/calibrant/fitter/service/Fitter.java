@@ -1,11 +1,15 @@
 package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.topology.FitterListener;
 import io.calibrant.fitter.topology.FitterTopology;
 import io.calibrant.fitter.topology.InputPartitions;
 import io.calibrant.fitter.topology.PendingCalibrations;
 import io.calibrant.fitter.topology.StoreNames;
 import io.calibrant.schemas.AccessCheck;
+import io.calibrant.schemas.AccessDeniedException;
+import io.calibrant.schemas.AccessFailure;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.BrokerLimits;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.OversizedRecord;
@@ -14,7 +18,7 @@ import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.TopicIdentity;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Fit;
-import io.calibrant.schemas.avro.Posterior;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +53,8 @@ public final class Fitter implements AutoCloseable {
 
     private final Connection connection;
     private final FitterSettings settings;
-    private final Consumer<Posterior> listener;
+    private final FitterListener listener;
+    private final FitterObservation observation;
     private final UnaryOperator<Properties> adjustment;
     private final CompletableFuture<Void> running = new CompletableFuture<>();
     private final CompletableFuture<Void> end = new CompletableFuture<>();
@@ -68,9 +73,9 @@ public final class Fitter implements AutoCloseable {
     /**
      * A fitter that is not started.
      *
-     * @param listener is called with every posterior as it is made, on the stream threads
+     * @param listener hears of every posterior as it is made, and of what the stream threads do
      */
-    public Fitter(Connection connection, FitterSettings settings, Consumer<Posterior> listener) {
+    public Fitter(Connection connection, FitterSettings settings, FitterListener listener) {
         this(connection, settings, listener, UnaryOperator.identity());
     }
 
@@ -82,12 +87,18 @@ public final class Fitter implements AutoCloseable {
     Fitter(
             Connection connection,
             FitterSettings settings,
-            Consumer<Posterior> listener,
+            FitterListener listener,
             UnaryOperator<Properties> adjustment) {
         this.connection = connection;
         this.settings = settings;
         this.listener = listener;
+        observation = new FitterObservation(connection, settings);
         this.adjustment = adjustment;
+    }
+
+    /** All that a fitter must be allowed to do. */
+    public static List<AccessRight> rights(Connection connection, FitterSettings settings) {
+        return FitterRights.all(connection, settings);
     }
 
     /**
@@ -113,8 +124,7 @@ public final class Fitter implements AutoCloseable {
                 check.requireCreatable();
                 TopicAdmin.createMissing(connection).forEach(LOG::warn);
             }
-            AccessCheck.require(connection, FitterRights.ofService(connection, settings));
-            AccessCheck.require(connection, FitterRights.ofInternalTopics(connection, settings));
+            FitterRights.require(connection, settings);
             partitions = check.check();
             letterBytes = Math.min(
                     Topics.MAX_RECORD_BYTES,
@@ -138,6 +148,7 @@ public final class Fitter implements AutoCloseable {
         Properties configs = adjustment.apply(StreamsConfigs.within(
                 StreamsConfigs.of(connection, settings, stateDirectory.path()), connection, limits, recordBytes));
         configs.put(DeadLetterLog.LIMIT_CONFIG, letterBytes);
+        configs.put(DeadLetterLog.LISTENER_CONFIG, listener);
         configs.put(RefusedOutputs.LISTENER_CONFIG, (Consumer<Throwable>) this::finish);
         RebuildingStreams starting = new RebuildingStreams(
                 () -> {
@@ -150,7 +161,8 @@ public final class Fitter implements AutoCloseable {
                 stateDirectory.path(),
                 new RebuildingStreams.Listener() {
                     @Override
-                    public void running() {
+                    public void running(KafkaStreams made) {
+                        observation.running(made);
                         running.complete(null);
                     }
 
@@ -293,7 +305,44 @@ public final class Fitter implements AutoCloseable {
         }
     }
 
+    /**
+     * Why it does nothing now, in a word: {@code starting}, {@code restoring}, {@code rebuilding}, {@code stopped}.
+     * Empty once every partition is assigned and its state restored. From any thread.
+     */
+    public Optional<String> obstacle() {
+        RebuildingStreams now = streams;
+        if (end.isDone()) {
+            return Optional.of("stopped");
+        }
+        return now == null ? Optional.of("starting") : now.obstacle();
+    }
+
+    /** Hands the metrics of Kafka Streams and of its clients to a registry; called before {@link #start}. */
+    public void bindTo(MeterRegistry registry) {
+        observation.bindTo(registry);
+    }
+
+    /**
+     * What is known now. From any thread but those of the service.
+     *
+     * @param patience a broker is not waited for any longer
+     */
+    public FitterFigures figures(Duration patience) {
+        RebuildingStreams now = streams;
+        return observation.figures(
+                () -> now == null ? null : now.running(), () -> now != null && now.isAlive(), patience);
+    }
+
     private RuntimeException failure(Throwable cause) {
+        if (AccessFailure.isOne(cause)) {
+            // Kafka does not always say which right was taken away.
+            try {
+                FitterRights.require(connection, settings);
+            } catch (AccessDeniedException e) {
+                e.addSuppressed(cause);
+                return e;
+            }
+        }
         Optional<OversizedRecord> oversized = NameOversized.in(cause);
         if (oversized.isPresent()) {
             String topic = oversized.get().topic();
@@ -334,6 +383,7 @@ public final class Fitter implements AutoCloseable {
     /** Commits what is folded, leaves the group and stops; may be called more than once, and before the start. */
     @Override
     public void close() {
+        observation.close();
         FitTopicsWatch looking = watch;
         if (looking != null) {
             looking.close();

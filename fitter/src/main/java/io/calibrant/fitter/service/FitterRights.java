@@ -2,6 +2,7 @@ package io.calibrant.fitter.service;
 
 import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.fitter.topology.StoreNames;
+import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Topics;
@@ -12,6 +13,24 @@ import java.util.List;
 /** The rights that a fitter needs; those on internal topics can be checked once they exist. */
 final class FitterRights {
     private FitterRights() {}
+
+    /** All of them. */
+    static List<AccessRight> all(Connection connection, FitterSettings settings) {
+        List<AccessRight> rights = new ArrayList<>(ofService(connection, settings));
+        rights.add(new AccessRight("CREATE", "topic", settings.applicationId(connection.topics()) + "-*"));
+        rights.addAll(ofInternalTopics(connection, settings));
+        return rights;
+    }
+
+    /**
+     * Asks for what it needs whether it runs or not.
+     *
+     * @throws io.calibrant.schemas.AccessDeniedException naming what is missing
+     */
+    static void require(Connection connection, FitterSettings settings) {
+        AccessCheck.require(connection, ofService(connection, settings));
+        AccessCheck.require(connection, ofInternalTopics(connection, settings));
+    }
 
     /** Before it starts. */
     static List<AccessRight> ofService(Connection connection, FitterSettings settings) {

@@ -2,6 +2,7 @@ package io.calibrant.fitter.service;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.streams.CloseOptions;
@@ -17,6 +18,7 @@ import org.slf4j.LoggerFactory;
  * or written is deleted here, and Kafka Streams restores it from the changelogs before it resumes.
  */
 final class RebuildingStreams implements AutoCloseable {
+    private static final String RESTORING = "restoring";
     private static final Logger LOG = LoggerFactory.getLogger(RebuildingStreams.class);
     private static final Duration STOP = Duration.ofSeconds(10);
 
@@ -35,7 +37,7 @@ final class RebuildingStreams implements AutoCloseable {
     /** Called by its threads. */
     interface Listener {
         /** Every partition is assigned and restored; once more after every rebuilding. */
-        void running();
+        void running(KafkaStreams streams);
 
         /** It has ended, by this. */
         void failed(Throwable failure);
@@ -84,7 +86,7 @@ final class RebuildingStreams implements AutoCloseable {
             switch (now) {
                 case RUNNING -> {
                     runningSince = runningSince == null ? Long.valueOf(System.nanoTime()) : runningSince;
-                    listener.running();
+                    listener.running(next);
                 }
                 case ERROR -> listener.failed(new StreamsException("the stream threads ended"));
                 case NOT_RUNNING -> listener.closed();
@@ -157,6 +159,34 @@ final class RebuildingStreams implements AutoCloseable {
         }
         StateDirectory.delete(state);
         launch();
+    }
+
+    /** Why nothing is processed now, in a word; empty while every partition is assigned and restored. */
+    @SuppressWarnings("ReferenceEquality") // identity is meant
+    Optional<String> obstacle() {
+        KafkaStreams now = streams;
+        if (now == null) {
+            return Optional.of("starting");
+        }
+        if (now == broken) {
+            return Optional.of("rebuilding");
+        }
+        return switch (now.state()) {
+            case RUNNING -> Optional.empty();
+            case CREATED -> Optional.of("starting");
+            case REBALANCING -> Optional.of(RESTORING);
+            default -> Optional.of("stopped");
+        };
+    }
+
+    /** Whether it runs, or partitions are being assigned and their state restored. */
+    boolean isAlive() {
+        return obstacle().map(RESTORING::equals).orElse(true);
+    }
+
+    /** What runs now; null where nothing does. */
+    KafkaStreams running() {
+        return obstacle().isEmpty() ? streams : null;
     }
 
     /** Commits what is done, leaves the group and stops. */

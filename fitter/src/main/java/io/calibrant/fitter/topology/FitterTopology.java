@@ -30,7 +30,6 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.Executor;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -86,7 +85,7 @@ public final class FitterTopology {
      * @param partitions of the inputs; the repartition topics have as many
      * @param executor runs the calibration, beside the stream threads
      * @param pending records which tasks still have something to calibrate
-     * @param listener is called with every posterior as it is made, before it is committed
+     * @param listener hears of every posterior as it is made, before it is committed, and of what the threads do
      */
     public static Topology build(
             Connection connection,
@@ -94,7 +93,7 @@ public final class FitterTopology {
             InputPartitions partitions,
             Executor executor,
             PendingCalibrations pending,
-            Consumer<Posterior> listener) {
+            FitterListener listener) {
         return build(connection, settings, partitions, executor, pending, listener, Clock.systemUTC());
     }
 
@@ -105,7 +104,7 @@ public final class FitterTopology {
             InputPartitions partitions,
             Executor executor,
             PendingCalibrations pending,
-            Consumer<Posterior> listener,
+            FitterListener listener,
             Clock clock) {
         Properties explicit = new Properties();
         explicit.put(StreamsConfig.APPLICATION_ID_CONFIG, settings.applicationId(connection.topics()));
@@ -139,7 +138,7 @@ public final class FitterTopology {
                         partitions.statistics())
                 .process(
                         supplier(
-                                () -> new FoldProcessor(settings, runs),
+                                () -> new FoldProcessor(settings, runs, listener),
                                 persistent(StoreNames.FACTORS, connection.serde(Factor.class))),
                         Named.as("fold"));
         folds.mapValues(FoldResult::update, Named.as("update"))

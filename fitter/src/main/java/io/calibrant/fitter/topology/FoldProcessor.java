@@ -44,6 +44,7 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
     private final FitterSettings settings;
     private final StatisticsParser parser;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
+    private final FitterListener listener;
     private ProcessorContext<String, FoldResult> context;
     private KeyValueStore<String, Factor> factors;
     private RunTable runs;
@@ -51,9 +52,11 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
     private PromptCommits commits;
     private int recordBytes = Topics.MAX_RECORD_BYTES;
 
-    FoldProcessor(FitterSettings settings, Function<ProcessorContext<?, ?>, RunTable> runTables) {
+    FoldProcessor(
+            FitterSettings settings, Function<ProcessorContext<?, ?>, RunTable> runTables, FitterListener listener) {
         this.settings = settings;
         this.runTables = runTables;
+        this.listener = listener;
         parser = new StatisticsParser(settings);
         missing = new MissingBatches(settings.selection(), LOG::warn);
     }
@@ -73,10 +76,12 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
 
     @Override
     public void process(Record<String, Statistics> record) {
+        listener.read();
         Statistics value = record.value();
         if (value != null && !settings.selection().has(value, record.timestamp())) {
             return;
         }
+        long begin = System.nanoTime();
         Contribution contribution = parser.parse(record.key(), value, record.timestamp(), runs::find);
         String key = key(contribution, contribution.block());
         List<KeyValue<String, Factor>> held = new ArrayList<>();
@@ -100,6 +105,8 @@ final class FoldProcessor implements Processor<String, Statistics, String, FoldR
         factors.put(key, folded.get().state());
         commits.processed(record.timestamp());
         missing.folded(key, folded.get().state(), context.currentSystemTimeMs());
+        listener.took(FitterListener.Stage.FOLD, System.nanoTime() - begin);
+        listener.folded(contribution.runId(), contribution.rows());
         for (FoldResult result : folded.get().blocks()) {
             String block = key(contribution, result.update().getBlock());
             context.forward(new Record<>(block, result, record.timestamp(), new RecordHeaders()));

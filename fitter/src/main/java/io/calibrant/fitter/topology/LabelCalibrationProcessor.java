@@ -27,7 +27,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -62,7 +61,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     private final LabelCalibration calibration;
     private final Executor executor;
     private final PendingCalibrations pending;
-    private final Consumer<Posterior> listener;
+    private final FitterListener listener;
     private ProcessorContext<String, Posterior> context;
     private KeyValueStore<String, Posterior> posteriors;
     private KeyValueStore<String, Posterior> bases;
@@ -96,7 +95,7 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
             LabelCalibration calibration,
             Executor executor,
             PendingCalibrations pending,
-            Consumer<Posterior> listener) {
+            FitterListener listener) {
         this.objective = objective;
         this.calibration = calibration;
         this.executor = executor;
@@ -246,7 +245,15 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     }
 
     private void start(String fit, CalibrationSet set, Function<CalibrationSet, LabelCalibration.Outcome> calibrate) {
-        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> calibrate.apply(set), executor));
+        job = new Job(fit, set, CompletableFuture.supplyAsync(() -> timed(set, calibrate), executor));
+    }
+
+    private LabelCalibration.Outcome timed(
+            CalibrationSet set, Function<CalibrationSet, LabelCalibration.Outcome> calibrate) {
+        long begin = System.nanoTime();
+        LabelCalibration.Outcome outcome = calibrate.apply(set);
+        listener.took(FitterListener.Stage.CALIBRATION, System.nanoTime() - begin);
+        return outcome;
     }
 
     private void finish() {

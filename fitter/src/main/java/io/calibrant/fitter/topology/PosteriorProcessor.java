@@ -16,7 +16,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -36,7 +35,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
 
     private final PosteriorFactory factory;
     private final Function<ProcessorContext<?, ?>, RunTable> runTables;
-    private final Consumer<Posterior> listener;
+    private final FitterListener listener;
     private final Duration commitInterval;
     private PromptCommits commits;
     private ProcessorContext<String, Posterior> context;
@@ -53,7 +52,7 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             PosteriorFactory factory,
             Function<ProcessorContext<?, ?>, RunTable> runTables,
             Duration commitInterval,
-            Consumer<Posterior> listener) {
+            FitterListener listener) {
         this.factory = factory;
         this.runTables = runTables;
         this.commitInterval = commitInterval;
@@ -85,7 +84,9 @@ final class PosteriorProcessor implements Processor<String, FactorUpdate, String
             return;
         }
         Posterior last = posteriors.get(record.key());
+        long begin = System.nanoTime();
         Posterior posterior = posterior(record.key(), progress, last == null ? 1 : last.getVersion() + 1);
+        listener.took(FitterListener.Stage.POSTERIOR, System.nanoTime() - begin);
         posteriors.put(record.key(), posterior);
         progress.made();
         context.forward(record.withValue(posterior));

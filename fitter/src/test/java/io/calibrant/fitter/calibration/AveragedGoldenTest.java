@@ -7,11 +7,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.fitter.golden.Golden;
 import io.calibrant.fitter.link.Link;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
@@ -25,7 +26,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AveragedGoldenTest {
     private static final double OF_A_SPLIT = 0.003;
     private static final double OF_A_MEAN = 0.001;
+
+    /**
+     * Scales of the reference's grid are 1.38 apart. In 2 of its 300 averages, both of tier forward, the minimum
+     * between two of them predicts better than the node, by .0049 and .0056; in none is it worse by more than .003.
+     */
+    private static final double MOST_BY_FITTING_BETWEEN_NODES = 0.006;
+
     private static final int ALL_SPLITS = 10;
+
+    /** Where a label is in the tail of a large noise, the fit's 512 points say up to .006 less of a mean. */
+    private static final int POINTS_OF_A_TAIL = 1 << 15;
 
     /** The reference's names of ours. */
     private static final Map<String, String> NAMES = Map.of(
@@ -34,6 +45,32 @@ class AveragedGoldenTest {
             Member.TEMPERATURE, "temperature",
             Member.TEMPERATURE_VARIANCE, "temperature_variance",
             Member.TEMPERATURE_NOISE, "temperature_noise");
+
+    /** Some answers, and the same at the points of the fit. */
+    private record Answers(List<LabelledContrasts> raw, List<Calibrator.Sampled> sampled, LabelFree labelFree) {
+        Answers of(IntStream indices) {
+            List<Integer> some = indices.boxed().toList();
+            return new Answers(
+                    some.stream().map(raw::get).toList(),
+                    some.stream().map(sampled::get).toList(),
+                    labelFree);
+        }
+
+        /** Members with the reference's T, c and weights predict as they do there. */
+        void shouldBePredicted(String name, List<Member> theirs, JsonNode expected) {
+            double nll = nll(sampled, theirs);
+            if (Math.abs(nll - expected.asDouble()) > OF_A_SPLIT) {
+                Calibrator finer = new Calibrator(POINTS_OF_A_TAIL);
+                nll = raw.stream()
+                        .mapToDouble(one -> nll(finer.sample(List.of(one), labelFree.variance()), theirs))
+                        .average()
+                        .orElseThrow();
+            }
+            assertThat(nll)
+                    .as("%s at the reference's T and c", name)
+                    .isCloseTo(expected.asDouble(), within(OF_A_SPLIT));
+        }
+    }
 
     @ParameterizedTest
     @ValueSource(strings = {"mild", "overfitted", "sst2"})
@@ -86,7 +123,7 @@ class AveragedGoldenTest {
         byLabels.forEach((labels, all) -> {
             List<JsonNode> some = all.subList(0, Integer.getInteger("calibrant.splits", labels < 50 ? 2 : 1));
             List<double[]> off = some.parallelStream()
-                    .map(split -> differences(calibrator, sampled, split, labelFree))
+                    .map(split -> differences(calibrator, new Answers(answers, sampled, labelFree), split))
                     .toList();
             if (some.size() == ALL_SPLITS) {
                 assertThat(off.stream().mapToDouble(each -> each[0]).average().orElseThrow())
@@ -100,44 +137,32 @@ class AveragedGoldenTest {
     }
 
     /** Checks one split. @return ours minus the reference's NLL, of tiers all and forward */
-    private static double[] differences(
-            Calibrator calibrator, List<Calibrator.Sampled> answers, JsonNode split, LabelFree labelFree) {
+    private static double[] differences(Calibrator calibrator, Answers answers, JsonNode split) {
         int[] labels = StreamSupport.stream(split.path("labels").spliterator(), false)
                 .mapToInt(JsonNode::asInt)
                 .toArray();
-        Set<Integer> known = new HashSet<>();
-        List<Calibrator.Sampled> head = new ArrayList<>();
-        for (int i : labels) {
-            known.add(i);
-            head.add(answers.get(i));
-        }
-        List<Calibrator.Sampled> rest = IntStream.range(0, answers.size())
-                .filter(i -> !known.contains(i))
-                .mapToObj(answers::get)
-                .toList();
+        Answers head = answers.of(IntStream.of(labels));
+        Set<Integer> known = IntStream.of(labels).boxed().collect(Collectors.toSet());
+        Answers rest = answers.of(IntStream.range(0, answers.raw().size()).filter(i -> !known.contains(i)));
         int[] fold = IntStream.range(0, labels.length).map(i -> i % 10).toArray();
-        CalibrationResult found = calibrator.calibrate(head, fold, labelFree);
+        CalibrationResult found = calibrator.calibrate(head.sampled(), fold, answers.labelFree());
         double all = tier(found.all(), "averaged", split, head, rest);
         double forward = tier(found.forward(), "averaged_forward_only", split, head, rest);
         return new double[] {all, forward};
     }
 
-    private static double tier(
-            List<Member> members,
-            String tier,
-            JsonNode split,
-            List<Calibrator.Sampled> head,
-            List<Calibrator.Sampled> rest) {
-        double map = -head.size() * nll(head, List.of());
+    private static double tier(List<Member> members, String tier, JsonNode split, Answers head, Answers rest) {
+        double map = -head.sampled().size() * nll(head.sampled(), List.of());
         List<Member> theirs = new ArrayList<>();
         for (Member member : members) {
             String name = NAMES.get(member.name());
             Member their = at(member, split);
             theirs.add(their);
-            assertThat(nll(rest, List.of(their.withWeight(1))))
-                    .as("%s at the reference's T and c", name)
-                    .isCloseTo(split.path("nll").path(name).asDouble(), within(OF_A_SPLIT));
-            assertThat(objective(head, member)).as(name).isLessThanOrEqualTo(objective(head, their) + 1e-6);
+            rest.shouldBePredicted(
+                    name, List.of(their.withWeight(1)), split.path("nll").path(name));
+            assertThat(objective(head.sampled(), member))
+                    .as(name)
+                    .isLessThanOrEqualTo(objective(head.sampled(), their) + 1e-6);
             if (map - member.logLikelihood() > 3) {
                 assertThat(member.weight()).as("%s loses to MAP", name).isLessThan(0.05);
             }
@@ -152,8 +177,10 @@ class AveragedGoldenTest {
                                     .asDouble(),
                             within(1e-9));
         }
-        double off = nll(rest, members) - split.path("nll").path(tier).asDouble();
-        assertThat(off).as(tier).isCloseTo(0, within(2 * OF_A_SPLIT));
+        rest.shouldBePredicted(
+                tier, PseudoBma.weighted(theirs), split.path("nll").path(tier));
+        double off = nll(rest.sampled(), members) - split.path("nll").path(tier).asDouble();
+        assertThat(off).as(tier).isBetween(-MOST_BY_FITTING_BETWEEN_NODES, OF_A_SPLIT);
         return off;
     }
 
@@ -207,6 +234,34 @@ class AveragedGoldenTest {
         assertThat(curve.points()).extracting(LearningCurve.Point::labels).containsExactly(0, 10, 25, 50);
         assertThat(curve.worth(50, 50)).isBetween(0.0, curve.worth(10, 90));
         assertThat(curve.worth(0, 50)).isLessThan(0.1);
+    }
+
+    /** NLL = .4 + .5 / n; what lies beside it is orthogonal to that line, so the fit is the same. */
+    @Test
+    void shouldSayWhatMoreLabelsAreWorthByTheLineOverOneOverTheirNumber() {
+        int[] n = {10, 25, 50};
+        double[] beside = {.02, -.08, .06};
+        List<LearningCurve.Point> points = new ArrayList<>();
+        points.add(new LearningCurve.Point(0, .7, OptionalDouble.of(.46), .9));
+        for (int i = 0; i < 3; i++) {
+            double served = .4 + .5 / n[i] + .05 * beside[i];
+            points.add(new LearningCurve.Point(n[i], .7, OptionalDouble.of(served), .9));
+        }
+        LearningCurve curve = new LearningCurve(points);
+        assertThat(curve.worth(50, 50)).isCloseTo(.5 / 50 - .5 / 100, within(1e-12));
+        assertThat(curve.worth(300, 50)).isCloseTo(.5 / 300 - .5 / 350, within(1e-12));
+        assertThat(curve.worth(0, 50)).as("what serves now is .46").isCloseTo(.46 - .41, within(1e-12));
+        assertThat(curve.worth(9, 50)).isCloseTo(.46 - .4 - .5 / 59, within(1e-12));
+
+        List<LearningCurve.Point> forward = points.stream()
+                .map(each -> new LearningCurve.Point(each.labels(), .7, OptionalDouble.empty(), each.served()))
+                .toList();
+        assertThat(new LearningCurve(forward).worth(50, 50)).isCloseTo(.005, within(1e-12));
+
+        List<LearningCurve.Point> rising = points.stream()
+                .map(each -> new LearningCurve.Point(each.labels(), .7, OptionalDouble.empty(), 1 - each.served()))
+                .toList();
+        assertThat(new LearningCurve(rising).worth(50, 50)).isZero();
     }
 
     private static LabelFree labelFree(JsonNode reference, double v) {

@@ -21,6 +21,9 @@ class RealPredictionsTest {
     /** The most that an average may cost against temperature on the same labels. */
     private static final double MOST = 0.003;
 
+    /** The most that tier forward may cost against tier all. */
+    private static final double MOST_OF_A_BACKWARD_PASS = 0.005;
+
     @ParameterizedTest
     @CsvSource({
         "mild, 10, 40",
@@ -48,6 +51,16 @@ class RealPredictionsTest {
                 averages.forward()));
         assertThat(averages.all()).as("tier all").isLessThanOrEqualTo(MOST);
         assertThat(averages.forward()).as("tier forward").isLessThanOrEqualTo(MOST);
+    }
+
+    /** What a backward pass is worth: tier forward does without. The splits are those of the test above. */
+    @ParameterizedTest
+    @CsvSource({"mild, 10, 40", "mild, 25, 20", "overfitted, 10, 40", "overfitted, 25, 20", "sst2, 10, 40"})
+    void shouldLoseLittleAtTierForward(String model, int labels, int splits) {
+        RandomSplits all = RandomSplits.of(model);
+        RandomSplits.Averages averages = all.averages(labels, splits(splits));
+        assertThat(averages.forward()).isLessThanOrEqualTo(averages.all() + MOST_OF_A_BACKWARD_PASS);
+        assertThat(all.labelFree(true)).isLessThanOrEqualTo(all.labelFree(false) + MOST_OF_A_BACKWARD_PASS);
     }
 
     @ParameterizedTest

@@ -21,6 +21,16 @@ class ScoreCalibrationTest {
     }
 
     @Test
+    void shouldLeaveOutEachScoreAsOftenAsItIsNamed() {
+        ScoreCalibration known = new ScoreCalibration(3, 1, 2, 2, 5).without(2, 5, 0, 4, 9);
+        assertThat(known.size()).isEqualTo(3);
+        assertThat(known.pValue(2)).isEqualTo(3 / 4.0);
+        assertThat(known.pValue(3)).isEqualTo(2 / 4.0);
+        assertThat(known.pValue(4)).isEqualTo(1 / 4.0);
+        assertThat(known.without(1, 2, 3).size()).isZero();
+    }
+
+    @Test
     void shouldBeUniformForQuestionsOfTheSameKind() {
         Random random = new Random(3);
         int[] tenths = new int[10];
@@ -67,6 +77,40 @@ class ScoreCalibrationTest {
         assertThat(new ScoreCalibration(HOME).softening(20)).isEqualTo(0.9);
         assertThat(new ScoreCalibration(checked).softening(20)).isZero();
         assertThat(new ScoreCalibration(checked).softening(21)).isEqualTo(0.9);
+    }
+
+    /**
+     * Labelled questions that were unfamiliar are known, the rare ones of the own kind, too. So none becomes unfamiliar
+     * by them, and fewer than 5% of the own kind are.
+     */
+    @Test
+    void shouldMakeNoFamiliarQuestionUnfamiliarByWhatHasBeenChecked() {
+        Random random = new Random(11);
+        double[] home = random.doubles(300).map(u -> random.nextGaussian()).toArray();
+        ScoreCalibration before = new ScoreCalibration(home);
+        ScoreCalibration known = before;
+        double[] scores = home;
+        for (int i = 0; i < 2000; i++) {
+            double score = random.nextGaussian() + (i % 20 == 0 ? 9 : 0);
+            if (ScoreCalibration.isUnfamiliar(known.pValue(score))) {
+                scores = Arrays.copyOf(scores, scores.length + 1);
+                scores[scores.length - 1] = score;
+                known = new ScoreCalibration(scores);
+            }
+        }
+        int usual = 0;
+        int still = 0;
+        for (int i = 0; i < 4000; i++) {
+            double score = random.nextGaussian();
+            usual += ScoreCalibration.isUnfamiliar(before.pValue(score)) ? 1 : 0;
+            still += ScoreCalibration.isUnfamiliar(known.pValue(score)) ? 1 : 0;
+            assertThat(known.pValue(score)).isGreaterThanOrEqualTo(before.pValue(score));
+        }
+        assertThat(usual / 4000.0).isBetween(.02, .08);
+        assertThat(still).isLessThan(usual / 4);
+        assertThat(before.pValue(9)).isLessThan(.05);
+        assertThat(known.pValue(9)).as("checked").isGreaterThan(.05);
+        assertThat(known.pValue(20)).as("farther off than all that was checked").isLessThan(.05);
     }
 
     @Test

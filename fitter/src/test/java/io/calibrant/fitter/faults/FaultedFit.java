@@ -68,11 +68,14 @@ final class FaultedFit implements AutoCloseable {
 
     private static final double SLOW_BYTES_PER_SECOND = 2_000;
 
+    private static final String REBUILT = "it is deleted, and filled again from Kafka";
     private static final Pattern PROCESS_ID = Pattern.compile("\"processId\"\\s*:\\s*\"([^\"]+)\"");
     private static final Set<TransactionState> OPEN =
             Set.of(TransactionState.ONGOING, TransactionState.PREPARE_COMMIT, TransactionState.PREPARE_ABORT);
 
     private final Connection connection;
+    private final String address;
+    private final List<String> settings;
     private final Path dir;
     private final Random chance;
     private final boolean exactlyOnce;
@@ -99,7 +102,21 @@ final class FaultedFit implements AutoCloseable {
 
     private FaultedFit(Connection connection, Path dir, long seed, boolean exactlyOnce, boolean storm)
             throws Exception {
+        this(connection, connection.bootstrapServers(), List.of(), dir, seed, exactlyOnce, storm);
+    }
+
+    private FaultedFit(
+            Connection connection,
+            String address,
+            List<String> settings,
+            Path dir,
+            long seed,
+            boolean exactlyOnce,
+            boolean storm)
+            throws Exception {
         this.connection = connection;
+        this.address = address;
+        this.settings = settings;
         this.dir = Files.createDirectories(dir);
         this.chance = new Random(seed);
         this.exactlyOnce = exactlyOnce;
@@ -116,6 +133,17 @@ final class FaultedFit implements AutoCloseable {
     /** The same with as many bad records as good ones. */
     static FaultedFit inAStorm(Connection connection, Path dir, long seed) throws Exception {
         return new FaultedFit(connection, dir, seed, true, true);
+    }
+
+    /**
+     * The same with fitters that come in by another door than the stream and its oracle.
+     *
+     * @param address of the broker, for the fitters
+     * @param settings a file of settings for them
+     */
+    static FaultedFit secured(Connection operator, String address, Path settings, Path dir, long seed)
+            throws Exception {
+        return new FaultedFit(operator, address, List.of(settings.toString()), dir, seed, true, false);
     }
 
     /** The control: the same without transactions. */
@@ -139,13 +167,13 @@ final class FaultedFit implements AutoCloseable {
     private void launch(Member member) throws IOException {
         member.printedBefore =
                 member.process == null ? 0 : member.process.printed().length();
+        List<String> arguments = new ArrayList<>(
+                List.of(address, connection.schemaRegistry(), connection.topicPrefix(), member.state.toString()));
+        arguments.addAll(settings);
         member.process = ChildJvm.start(
                 member.log,
                 (exactlyOnce ? FitterProcess.class : AtLeastOnceFitter.class).getName(),
-                connection.bootstrapServers(),
-                connection.schemaRegistry(),
-                connection.topicPrefix(),
-                member.state.toString());
+                arguments.toArray(String[]::new));
     }
 
     /** Until all fitters that live share the work, and every block has been folded once. */
@@ -271,15 +299,33 @@ final class FaultedFit implements AutoCloseable {
             await("not ready before its state is back")
                     .atMost(PATIENCE)
                     .during(Duration.ofSeconds(3))
-                    .until(() -> alive() && !isReady(member));
+                    .until(() -> alive() && !isReady(member) && !isHealthy(member));
         } finally {
             limitConsumers(null);
         }
-        await("ready").atMost(PATIENCE).until(() -> alive() && isReady(member));
+        await("ready").atMost(PATIENCE).until(() -> alive() && isReady(member) && isHealthy(member));
     }
 
     private static boolean isReady(Member member) {
-        return member.process.printed().substring(member.printedBefore).contains(FitterProcess.READY);
+        return printed(member).contains(FitterProcess.READY);
+    }
+
+    /** What its health says, the last that it has printed. */
+    private static boolean isHealthy(Member member) {
+        List<String> obstacles = obstacles(printed(member));
+        return !obstacles.isEmpty() && obstacles.get(obstacles.size() - 1).isEmpty();
+    }
+
+    private static List<String> obstacles(String printed) {
+        return printed.lines()
+                .filter(line -> line.startsWith(FitterProcess.OBSTACLE))
+                .map(line -> line.substring(FitterProcess.OBSTACLE.length()))
+                .toList();
+    }
+
+    /** Since it was launched. */
+    private static String printed(Member member) {
+        return member.process.printed().substring(member.printedBefore);
     }
 
     private void limitConsumers(Double bytesPerSecond) throws Exception {
@@ -290,15 +336,22 @@ final class FaultedFit implements AutoCloseable {
                 .get();
     }
 
-    /** Until a fitter has noticed that its state is broken. */
+    /** Until a fitter has noticed that its state is broken, and has it back: it is not ready in between. */
     void awaitRebuilding(Member member) {
         await("it says that it rebuilds its state")
                 .atMost(PATIENCE)
-                .until(() -> alive()
-                        && member.process
-                                .printed()
-                                .substring(member.printedBefore)
-                                .contains("it is deleted, and filled again from Kafka"));
+                .until(() -> alive() && printed(member).contains(REBUILT));
+        await("not ready until its state is back, and ready then")
+                .atMost(PATIENCE)
+                .until(() -> alive() && isHealthy(member) && wasNotReadyMeanwhile(printed(member)));
+    }
+
+    /** It was not ready when it noticed, or has not been some time since. */
+    private static boolean wasNotReadyMeanwhile(String printed) {
+        int noticed = printed.indexOf(REBUILT);
+        List<String> before = obstacles(printed.substring(0, noticed));
+        return (!before.isEmpty() && !before.get(before.size() - 1).isEmpty())
+                || obstacles(printed.substring(noticed)).stream().anyMatch(obstacle -> !obstacle.isEmpty());
     }
 
     /** Starts a fitter that has died again, as whatever watches over it would. */

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calibrant.fitter.faults.FaultedFit.Member;
 import io.calibrant.schemas.Connection;
+import io.calibrant.testing.AccessPage;
 import io.calibrant.testing.BrokerProcess;
 import io.calibrant.testing.FaultSeeds;
+import io.calibrant.testing.SecuredBroker;
+import io.calibrant.testing.SecuredBroker.Listener;
 import io.calibrant.testing.SharedCluster;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +32,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FitterFaultIT {
     private static final Duration STALLED = Duration.ofSeconds(30);
     private static final Duration STORM_OUTAGE = Duration.ofSeconds(45);
+
+    private static final Path PAGE = Path.of("..", "infra", "docs", "access.md");
 
     private static final FaultTable TABLE = new FaultTable();
 
@@ -78,18 +83,43 @@ class FitterFaultIT {
     @MethodSource("seeds")
     @EnabledIfSystemProperty(named = FaultSeeds.LENGTH, matches = "full")
     void shouldRecoverFromKillsInTheMiddleOfATransaction(long seed) throws Exception {
-        row("1 fitter kill -9 x5", seed, fit -> {
-            fit.add();
-            fit.add();
-            fit.awaitWork();
-            for (int i = 0; i < 5; i++) {
-                fit.goOnForAWhile();
-                Member killed = fit.any();
-                fit.kill(killed);
-                fit.restart(killed);
-                fit.awaitRecovery();
+        row("1 fitter kill -9 x5", seed, FitterFaultIT::killFiveTimes);
+    }
+
+    private static void killFiveTimes(FaultedFit fit) throws Exception {
+        fit.add();
+        fit.add();
+        fit.awaitWork();
+        for (int i = 0; i < 5; i++) {
+            fit.goOnForAWhile();
+            Member killed = fit.any();
+            fit.kill(killed);
+            fit.restart(killed);
+            fit.awaitRecovery();
+        }
+    }
+
+    /** On a broker with TLS, a login and ACLs, with the rights of the page {@code access.md} and no others. */
+    @ParameterizedTest(name = "seed {0}")
+    @MethodSource("seeds")
+    @EnabledIfSystemProperty(named = FaultSeeds.LENGTH, matches = "full")
+    void shouldRecoverFromKillsWithNoMoreRightsThanThePageSays(long seed) throws Exception {
+        Path home = dir.resolve("secured" + seed);
+        String prefix = "secured" + seed + ".";
+        try (SecuredBroker broker = SecuredBroker.start(home)) {
+            broker.user("fitter", "pass" + seed);
+            broker.allow("fitter", AccessPage.rights(PAGE, "fit", prefix));
+            Path settings = broker.file(
+                    home.resolve("client.properties"), Listener.SECURED, broker.settings("fitter", "pass" + seed));
+            try (FaultedFit fit = FaultedFit.secured(
+                    broker.operator(SharedCluster.get().schemaRegistry(), prefix),
+                    broker.address(Listener.SECURED),
+                    settings,
+                    dir.resolve("secured-fit" + seed),
+                    seed)) {
+                finish("12 least rights, 1 kill -9 x5", seed, fit, FitterFaultIT::killFiveTimes);
             }
-        });
+        }
     }
 
     /** The control: what does not commit updates, state and offsets together fails the oracle. */

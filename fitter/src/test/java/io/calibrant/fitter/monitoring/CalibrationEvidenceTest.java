@@ -3,7 +3,9 @@ package io.calibrant.fitter.monitoring;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -78,6 +80,69 @@ class CalibrationEvidenceTest {
         assertThat(reached / 200.0).isLessThan(.1);
     }
 
+    /** Capital that begins anew, again and again, would reach any value in the end. */
+    @Test
+    void shouldReachALargeValueAsSeldomAsItPromisesHoweverLongItRuns() {
+        int reached = 0;
+        for (int run = 0; run < 200; run++) {
+            Random random = new Random(run);
+            CalibrationEvidence evidence = CalibrationEvidence.NONE;
+            double most = 0;
+            for (long day = 0; day < 2000; day += 10) {
+                for (int label = 0; label < 4; label++) {
+                    double[] p = probabilities(random, 2);
+                    evidence = evidence.plus(CalibrationEvidence.of(day * DAY, p, drawn(random, p)));
+                }
+                most = Math.max(most, evidence.value());
+            }
+            reached += most >= 5 ? 1 : 0;
+        }
+        assertThat(reached / 200.0).isLessThan(.2);
+    }
+
+    @Test
+    void shouldGiveUpTheCapitalOfDaysThatAreNoLongerApart() {
+        CalibrationEvidence lost = ratio(1, 1e-9);
+        for (long day = 2; day <= 310; day++) {
+            lost = lost.plus(ratio(day, .9));
+        }
+        double value = lost.plus(ratio(400, 1e4)).value();
+        // Days 311 to 400 bet with 1e4, each with its share: what is left of the others is nothing.
+        assertThat(value).isBetween(.99 * 1e4 * (1.0 / 311 - 1.0 / 401), 1e4 * (1.0 / 311 - 1.0 / 401) + 1);
+    }
+
+    @Test
+    void shouldKeepTheFirstDayThatWasKnownBeforeTheFirstLabel() {
+        CalibrationEvidence old = CalibrationEvidence.of(5 * DAY, new double[] {.3, .25, .25, .2}, 0);
+        CalibrationEvidence labelled = ratio(10, 150);
+        assertThat(labelled.value()).isBetween(75.4, 75.6);
+        assertThat(labelled.plus(old).value()).as("a label that says nothing").isBetween(70.0, 80.0);
+        assertThat(labelled.plus(old).plus(CalibrationEvidence.NONE.minus(old))).isEqualTo(labelled);
+        assertThat(labelled.plus(CalibrationEvidence.answered(5 * DAY))).isSameAs(labelled);
+
+        CalibrationEvidence answered = CalibrationEvidence.answered(5 * DAY);
+        assertThat(answered.isEmpty()).isTrue();
+        assertThat(answered.value()).isEqualTo(1);
+        assertThat(answered.since()).isZero();
+        assertThat(answered.plus(labelled).value()).isBetween(128.5, 128.8);
+        assertThat(CalibrationEvidence.answered(12 * DAY)
+                        .plus(CalibrationEvidence.ofDays(answered.days()))
+                        .plus(labelled))
+                .isEqualTo(answered.plus(labelled));
+        assertThat(answered.plus(labelled).plus(old))
+                .isEqualTo(answered.plus(old).plus(labelled));
+    }
+
+    /** An answer that takes the place of another one moves its label, to whatever the difference is added. */
+    @Test
+    void shouldMoveALabelFromDayToDay() {
+        CalibrationEvidence before = CalibrationEvidence.of(10 * DAY, new double[] {.9, .1}, 1);
+        CalibrationEvidence after = CalibrationEvidence.of(12 * DAY, new double[] {.8, .2}, 1);
+        CalibrationEvidence all = CalibrationEvidence.answered(DAY).plus(ratio(11, 3));
+        assertThat(all.plus(before).plus(after.minus(before))).isEqualTo(all.plus(after));
+        assertThat(all.plus(after).plus(before.minus(after))).isEqualTo(all.plus(before));
+    }
+
     @Test
     void shouldFindProbabilitiesThatAreTooSure() {
         List<Integer> delays = new ArrayList<>();
@@ -110,8 +175,16 @@ class CalibrationEvidenceTest {
             double[] p = probabilities(random, 4);
             all.add(CalibrationEvidence.of((long) (200 * DAY * random.nextDouble()), p, drawn(random, p)));
         }
+        // The answers are known before the first label.
         CalibrationEvidence forth = CalibrationEvidence.NONE;
         CalibrationEvidence back = CalibrationEvidence.NONE;
+        for (CalibrationEvidence each : all) {
+            CalibrationEvidence answered =
+                    CalibrationEvidence.answered(each.days().firstKey() * DAY);
+            forth = forth.plus(answered);
+            back = answered.plus(back);
+        }
+        assertThat(forth).isEqualTo(back);
         for (int i = 0; i < 30; i++) {
             forth = forth.plus(all.get(i));
             back = back.plus(all.get(29 - i));
@@ -129,7 +202,8 @@ class CalibrationEvidenceTest {
         for (int day = 88; day <= 92; day++) {
             CalibrationEvidence first = CalibrationEvidence.of(0, new double[] {.6, .4}, 1);
             CalibrationEvidence later = CalibrationEvidence.of(day * DAY, new double[] {.9, .1}, 1);
-            assertThat(first.plus(later)).isEqualTo(later.plus(first));
+            CalibrationEvidence answered = CalibrationEvidence.answered(0);
+            assertThat(first.plus(later)).isEqualTo(answered.plus(later).plus(first));
             assertThat(first.plus(later).minus(later)).isEqualTo(first);
             assertThat(first.plus(later).days()).containsOnlyKeys(0L, (long) day);
         }
@@ -151,6 +225,13 @@ class CalibrationEvidenceTest {
             evidence = evidence.plus(CalibrationEvidence.of(DAY, new double[] {1, 0}, 1));
         }
         assertThat(evidence.value()).isFinite().isGreaterThan(CalibrationEvidence.THRESHOLD);
+    }
+
+    /** Labels of a day that are so many times as probable by every alternative. */
+    private static CalibrationEvidence ratio(long day, double ratio) {
+        long[] sums = new long[CalibrationEvidence.LENGTH];
+        Arrays.fill(sums, (long) Math.floor(Math.log(ratio) / ROUNDING));
+        return CalibrationEvidence.ofDays(Map.of(day, sums));
     }
 
     /**

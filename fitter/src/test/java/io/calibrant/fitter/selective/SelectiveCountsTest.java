@@ -168,6 +168,29 @@ class SelectiveCountsTest {
                 .isEqualTo(59);
     }
 
+    /** What is known of eight answers, all right, rules nothing out. */
+    @Test
+    void shouldSayHowManyLabelsItTakesWhereTheFewSurestAnswersAreRight() {
+        SelectiveCounts few = SelectiveCounts.ofCells(List.of(
+                new SelectiveCounts.Cell(0.96, 8, 0),
+                new SelectiveCounts.Cell(0.87, 12, 3),
+                new SelectiveCounts.Cell(0.6, 40, 10)));
+        Acceptance none = few.acceptance(TARGET);
+        assertThat(none.verdict()).isEqualTo(Verdict.TOO_FEW_LABELS);
+        assertThat(none.labelsNeeded()).isBetween(500L, 600L);
+        SelectiveCounts more = SelectiveCounts.ofCells(List.of(
+                new SelectiveCounts.Cell(0.96, 8 * 9, 0),
+                new SelectiveCounts.Cell(0.87, 12 * 9, 3 * 9),
+                new SelectiveCounts.Cell(0.6, 40 * 9, 10 * 9)));
+        assertThat(more.labels()).isEqualTo((int) none.labelsNeeded());
+        assertThat(more.acceptance(TARGET).verdict()).isEqualTo(Verdict.GUARANTEED);
+
+        // One of the eight is wrong: at every start more than 5% are.
+        SelectiveCounts wrong = SelectiveCounts.ofCells(
+                List.of(new SelectiveCounts.Cell(0.96, 8, 1), new SelectiveCounts.Cell(0.6, 92, 23)));
+        assertThat(wrong.acceptance(TARGET).verdict()).isEqualTo(Verdict.OUT_OF_REACH);
+    }
+
     @Test
     void shouldAcceptFromTheThresholdOn() {
         Acceptance found = new Acceptance(TARGET, 100, Verdict.GUARANTEED, 0.93, 61, 1, 0);

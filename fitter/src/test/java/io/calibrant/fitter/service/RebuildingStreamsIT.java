@@ -152,7 +152,7 @@ class RebuildingStreamsIT {
         private volatile Throwable failure;
 
         @Override
-        public void running() {}
+        public void running(KafkaStreams streams) {}
 
         @Override
         public void failed(Throwable what) {

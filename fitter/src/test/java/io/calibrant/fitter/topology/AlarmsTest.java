@@ -10,6 +10,9 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.EstimatedAccuracy;
 import io.calibrant.schemas.avro.SequentialAlarm;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -144,6 +147,70 @@ class AlarmsTest {
             assertThat(found.get(FIT + "/2026-11-25T10:00:00Z").getCalibrationAlarm())
                     .isEqualTo(alarm);
         }
+    }
+
+    @Test
+    void shouldBeginTheDaysWithTheFirstAnswerWhateverIsLabelled() {
+        try (Driver driver = driver("days")) {
+            long fourDays = Duration.ofDays(4).toMillis();
+            driver.answer(Answers.of("first", 99), AT_TEN - fourDays);
+            Answer answer = Answers.of("q", 1);
+            driver.answer(answer, AT_TEN);
+            driver.label("q", "A", AT_TEN);
+            CalibrationEvidence evidence = CalibrationEvidence.of(
+                    AT_TEN,
+                    answer.getProbabilities().stream()
+                            .mapToDouble(Double::doubleValue)
+                            .toArray(),
+                    0);
+            double value = driver.calibration().get(TOTAL).getCalibrationAlarm().getValue();
+            assertThat(value)
+                    .isEqualTo(CalibrationEvidence.answered(AT_TEN - fourDays)
+                            .plus(evidence)
+                            .value())
+                    .isNotEqualTo(evidence.value());
+        }
+    }
+
+    /** Each is said once, when it goes on, however often answers and labels are sent again. */
+    @Test
+    void shouldSayAnAlarmInALineOfTheLog() {
+        String log = logged(() -> {
+            try (Driver driver = driver("log")) {
+                for (int i = 0; i < 60; i++) {
+                    Answer answer = ranked("q" + i, i, i < 40 ? 150 : 0);
+                    int worst = answer.getProbabilities().indexOf(Collections.min(answer.getProbabilities()));
+                    for (int sent = 0; sent < 2; sent++) {
+                        driver.answer(answer, AT_TEN + i);
+                        driver.label("q" + i, answer.getLabels().get(worst), AT_TEN);
+                    }
+                }
+            }
+        });
+        assertThat(log.lines().filter(line -> line.contains("the questions are")))
+                .hasSize(1)
+                .first()
+                .asString()
+                .matches(".* WARN .* " + FIT + ": the questions are of another kind than the training questions since"
+                        + " 2026-11-25T10:00:00\\.0[45]\\dZ: of the last [45]\\d \\d+ are unfamiliar");
+        assertThat(log.lines().filter(line -> line.contains("the labels")))
+                .hasSize(1)
+                .first()
+                .asString()
+                .matches(".* WARN .* " + FIT + ": the labels speak against the served probabilities, e-value \\d+, of"
+                        + " answers since 2026-11-25T00:00:00Z");
+    }
+
+    private static String logged(Runnable work) {
+        PrintStream before = System.err;
+        ByteArrayOutputStream log = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+        try {
+            work.run();
+        } finally {
+            System.setErr(before);
+        }
+        return log.toString(StandardCharsets.UTF_8);
     }
 
     private Driver driver(String name) {

@@ -112,6 +112,17 @@ class CalibrationTopicTest {
         shouldBe(found.getMap(), answers, labels, Answer::getMapProbabilities);
         shouldBe(found.getCalibrated(), answers, labels, Answer::getProbabilities);
         shouldBe(found.getTemperature(), answers, labels, Answer::getTemperatureProbabilities);
+        // All three on the same questions.
+        shouldBe(
+                found.getMapBesideTemperature(),
+                answers,
+                labels,
+                a -> a.getTemperatureProbabilities() == null ? null : a.getMapProbabilities());
+        shouldBe(
+                found.getCalibratedBesideTemperature(),
+                answers,
+                labels,
+                a -> a.getTemperatureProbabilities() == null ? null : a.getProbabilities());
     }
 
     private static void shouldBe(

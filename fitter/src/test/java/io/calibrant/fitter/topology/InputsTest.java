@@ -218,6 +218,7 @@ class InputsTest {
             expected.addAll(List.of(0.0, 0.1, 0.2, 7.0));
             Collections.sort(expected);
             assertThat(calibrated.getFamiliarity().getScores()).isEqualTo(expected);
+            assertThat(calibrated.getFamiliarity().getCheckedScores()).containsExactly(7.0);
             assertThat(calibrated.getFamiliarity().getTrainingScores())
                     .isEqualTo(base.getFamiliarity().getScores());
 

@@ -26,11 +26,13 @@ import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PredictiveStatistics;
 import io.calibrant.schemas.avro.PriorObjective;
+import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.registry.BadRecordException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -191,7 +193,8 @@ class PriorCalibrationTest {
         try (Driver driver = driver(PriorObjective.VALIDATION)) {
             List<FactorUpdate> spectra = pass(driver);
             Posterior base = driver.posteriors().get(1);
-            base.setFamiliarity(new FamiliarityBasis(List.of(), List.of(0.5), List.of(0.5), base.getVersion()));
+            base.setFamiliarity(
+                    new FamiliarityBasis(List.of(), List.of(0.5), List.of(0.5), base.getVersion(), List.of()));
             LabelCalibration calibration = new LabelCalibration(
                     PriorObjective.VALIDATION, new PosteriorFactory(Driver.settings(PriorObjective.VALIDATION)));
             Map<String, CalibrationAnswer> answers =
@@ -204,6 +207,57 @@ class PriorCalibrationTest {
             Posterior again = calibration.of(
                     new CalibrationSet(LabelCalibration.uncalibrated(chosen), answers, spectra, statistics));
             assertThat(again.getFamiliarity().getScores()).containsExactly(0.5, 3.0);
+        }
+    }
+
+    /** Few labels choose the prior: training questions that were asked for it tell the noise of a logit. */
+    @Test
+    void shouldReadTheNoiseOffTrainingQuestionsWhereTheQuestionsThatChooseThePriorAreFew() {
+        try (Driver driver = driver(PriorObjective.VALIDATION)) {
+            List<FactorUpdate> spectra = pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            LabelCalibration calibration = new LabelCalibration(
+                    PriorObjective.VALIDATION, new PosteriorFactory(Driver.settings(PriorObjective.VALIDATION)));
+            Map<String, CalibrationAnswer> answers = new HashMap<>();
+            Map<String, PredictiveStatistics> statistics = new HashMap<>();
+            for (int i = 0; i < 10; i++) {
+                answers.put(id(i), scored(base.getVersion(), 1));
+                statistics.put(id(i), statistics(i, spectra));
+            }
+            Posterior none = calibration.of(new CalibrationSet(base, answers, spectra, statistics));
+            assertThat(none.getObjective()).isEqualTo(PriorObjective.VALIDATION);
+            assertThat(none.getLogitVariance()).isNull();
+
+            for (int i = 0; i < 12; i++) {
+                Answer noise = Answers.validation("noise-" + i, base.getVersion(), 100 + i);
+                noise.setPurpose(Purpose.NOISE);
+                answers.put("noise-" + i, CalibrationAnswer.forNoise(noise, 9000 + i));
+            }
+            Posterior chosen = calibration.of(new CalibrationSet(base, answers, spectra, statistics));
+            assertThat(chosen.getLogitVariance()).isPositive();
+            assertThat(chosen.getLogitVarianceQuestions()).isEqualTo(22);
+            assertThat(chosen.getTimestamp().toEpochMilli()).isEqualTo(9011);
+            assertThat(chosen.getBlocks()).isEqualTo(none.getBlocks());
+
+            chosen.setVersion(base.getVersion() + 1); // its prior is another one: it becomes the base
+            Posterior next = LabelCalibration.uncalibrated(chosen);
+            assertThat(LabelCalibration.superfluous(answers, next)).isEmpty();
+            Posterior again = calibration.of(new CalibrationSet(next, answers, spectra, statistics));
+            assertThat(again.getLogitVariance()).isEqualTo(chosen.getLogitVariance());
+
+            next.setFamiliarity(
+                    new FamiliarityBasis(List.of(), List.of(), List.of(), base.getVersion() + 1, List.of()));
+            assertThat(LabelCalibration.superfluous(answers, next))
+                    .as("of earlier factors")
+                    .hasSize(12);
+            for (int i = 10; i < 20; i++) {
+                answers.put(id(i), scored(base.getVersion(), 1));
+                statistics.put(id(i), statistics(i, spectra));
+            }
+            assertThat(calibration
+                            .of(new CalibrationSet(base, answers, spectra, statistics))
+                            .getLogitVarianceQuestions())
+                    .isEqualTo(20);
         }
     }
 

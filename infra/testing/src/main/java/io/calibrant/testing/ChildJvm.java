@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
@@ -22,19 +23,28 @@ public final class ChildJvm implements AutoCloseable {
 
     /** Starts a command of the program, with the log that users see; on the class path of infra's tests only. */
     public static ChildJvm calibrant(Path log, String... arguments) throws IOException {
+        return calibrant(log, Map.of(), arguments);
+    }
+
+    /** The same with some variables of the environment. */
+    public static ChildJvm calibrant(Path log, Map<String, String> environment, String... arguments)
+            throws IOException {
         return start(
                 log,
                 List.of("-Dlogback.configurationFile=logback.xml"),
+                environment,
                 "io.calibrant.infra.commands.Calibrant",
                 arguments);
     }
 
     /** Starts a main class. */
     public static ChildJvm start(Path log, String main, String... arguments) throws IOException {
-        return start(log, List.of(), main, arguments);
+        return start(log, List.of(), Map.of(), main, arguments);
     }
 
-    private static ChildJvm start(Path log, List<String> options, String main, String... arguments) throws IOException {
+    private static ChildJvm start(
+            Path log, List<String> options, Map<String, String> environment, String main, String... arguments)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx400m",
@@ -49,6 +59,7 @@ public final class ChildJvm implements AutoCloseable {
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
         builder.environment().put("OMP_NUM_THREADS", "1");
+        builder.environment().putAll(environment);
         return new ChildJvm(builder.start(), log);
     }
 

@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.InterruptException;
 
 /**
@@ -36,6 +37,8 @@ final class BrokerProbe implements AutoCloseable {
 
     /**
      * Asks where it is time to, and hands on an answer that has come: the names of all topics, or that there is none.
+     *
+     * @throws AuthenticationException if the broker is there and does not let this client in (any more)
      */
     void ask(Consumer<Set<String>> answered, Runnable unanswered) {
         if (asked == null) {
@@ -56,6 +59,9 @@ final class BrokerProbe implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof AuthenticationException refused) {
+                throw refused;
+            }
             unanswered.run();
             return;
         }

@@ -3,7 +3,9 @@ package io.calibrant.schemas.reading;
 import io.calibrant.schemas.Connection;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.apache.kafka.common.errors.AuthenticationException;
 
 /**
  * Tells of a broker that is away, for services whose own clients wait for it in silence. Looks about once a second, in
@@ -14,9 +16,11 @@ public final class BrokerWatch {
 
     private final BrokerProbe probe;
     private final Outages outages;
+    private final AtomicBoolean away;
     private final Thread thread;
 
-    private BrokerWatch(Connection connection, Consumer<String> lines) {
+    private BrokerWatch(Connection connection, Consumer<String> lines, AtomicBoolean away) {
+        this.away = away;
         probe = new BrokerProbe(connection);
         outages = new Outages(connection, lines);
         thread = new Thread(this::look, "calibrant-broker-watch");
@@ -31,7 +35,17 @@ public final class BrokerWatch {
      * @throws Exception what the task throws
      */
     public static <T> T during(Connection connection, Consumer<String> lines, Callable<T> task) throws Exception {
-        BrokerWatch watch = new BrokerWatch(connection, lines);
+        return during(connection, lines, new AtomicBoolean(), task);
+    }
+
+    /**
+     * The same, and others may look whether the broker is away.
+     *
+     * @param away true while it is
+     */
+    public static <T> T during(Connection connection, Consumer<String> lines, AtomicBoolean away, Callable<T> task)
+            throws Exception {
+        BrokerWatch watch = new BrokerWatch(connection, lines, away);
         try {
             return task.call();
         } finally {
@@ -43,11 +57,23 @@ public final class BrokerWatch {
         try {
             while (true) {
                 Thread.sleep(LOOK.toMillis());
-                probe.ask(topics -> outages.brokerBack(), outages::brokerAway);
+                probe.ask(topics -> back(), this::away);
             }
+        } catch (AuthenticationException e) {
+            // It is not away. The service's own clients come upon the same, and say so.
         } catch (InterruptedException e) {
             // Closed; a probe's answer that has come is read without waiting.
         }
+    }
+
+    private void away() {
+        away.set(true);
+        outages.brokerAway();
+    }
+
+    private void back() {
+        away.set(false);
+        outages.brokerBack();
     }
 
     /** After this it says nothing more. */

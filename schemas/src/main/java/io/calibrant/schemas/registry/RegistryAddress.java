@@ -27,6 +27,11 @@ record RegistryAddress(String url, String authorization) {
     /** A list, separated by commas; a comma in a password is no end of an address. */
     private static final Pattern SEPARATOR = Pattern.compile("\\s*,\\s*(?=$|https?:|mock:|[^@]*$)");
 
+    /** Whether it is asked over TLS. */
+    boolean isTls() {
+        return url.startsWith("https:");
+    }
+
     /**
      * The addresses of a setting.
      *

@@ -22,7 +22,8 @@ final class RegistryClients {
                 ? CLIENTS.computeIfAbsent(new Settings(addresses, Map.of(), Map.of()), s -> new MemoryRegistry())
                 : CLIENTS.computeIfAbsent(
                         new Settings(addresses, RegistryCredentials.headers(configs), RegistryTls.settings(configs)),
-                        s -> new HttpRegistryClient(s.addresses(), s.headers(), RegistryTls.client(s.tls())));
+                        s -> new HttpRegistryClient(
+                                s.addresses(), s.headers(), RegistryTls.client(s.addresses(), s.tls())));
     }
 
     private static List<String> strings(List<?> list) {

@@ -40,9 +40,17 @@ final class RegistryTls {
     private static final String PROXY_HOST = "proxy.host";
     private static final String PROXY_PORT = "proxy.port";
     private static final Duration CONNECTING = Duration.ofSeconds(5);
-    private static final HttpClient PLAIN = builder().build();
 
     private RegistryTls() {}
+
+    /** One for all that need no settings, made when it is needed. */
+    private static final class Plain {
+        static final HttpClient CLIENT = builder().sslContext(trustingNobody()).build();
+    }
+
+    private static final class Default {
+        static final HttpClient CLIENT = builder().build();
+    }
 
     private static HttpClient.Builder builder() {
         return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECTING);
@@ -72,9 +80,9 @@ final class RegistryTls {
      *
      * @throws IllegalArgumentException naming the key, or saying what is wrong with a file or its password
      */
-    static HttpClient client(Map<String, String> settings) {
+    static HttpClient client(List<RegistryAddress> addresses, Map<String, String> settings) {
         if (settings.isEmpty()) {
-            return PLAIN;
+            return addresses.stream().anyMatch(RegistryAddress::isTls) ? Default.CLIENT : Plain.CLIENT;
         }
         HttpClient.Builder client = builder();
         Map<String, String> tls = new TreeMap<>(settings);
@@ -84,6 +92,20 @@ final class RegistryTls {
             client.proxy(ProxySelector.of(new InetSocketAddress(proxy, port(port))));
         }
         return tls.isEmpty() ? client.build() : speakingTls(client, tls);
+    }
+
+    /**
+     * Java's client reads all certificates that are trusted before it speaks to anybody, which is most of what it takes
+     * to make one; without TLS it needs none. Redirects are not followed.
+     */
+    private static SSLContext trustingNobody() {
+        try {
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, new TrustManager[0], null);
+            return context;
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("a Java without TLS", e);
+        }
     }
 
     private static int port(String text) {

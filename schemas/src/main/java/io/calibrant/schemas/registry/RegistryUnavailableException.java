@@ -5,6 +5,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SerializationException;
 
@@ -37,8 +38,10 @@ public final class RegistryUnavailableException extends RetriableException {
      */
     public static boolean isTransient(Throwable failure) {
         for (Throwable t = failure; t != null; t = t.getCause() == t ? null : t.getCause()) {
-            if (t instanceof BadRecordException || t instanceof IncompatibleSchemaException) {
-                return false;
+            if (t instanceof BadRecordException
+                    || t instanceof IncompatibleSchemaException
+                    || t instanceof AuthenticationException) {
+                return false; // a login or a certificate that the broker refuses stays refused, though it may be I/O
             }
             int[] reply = registryReply(t);
             if (reply != null) {

@@ -44,7 +44,8 @@ class HttpRegistryClientTest {
 
     /** Shares no cache with others, as those that are made by configuration do. */
     private static HttpRegistryClient client(String urls) {
-        return new HttpRegistryClient(RegistryAddress.list("url", urls), Map.of(), RegistryTls.client(Map.of()));
+        List<RegistryAddress> addresses = RegistryAddress.list("url", urls);
+        return new HttpRegistryClient(addresses, Map.of(), RegistryTls.client(addresses, Map.of()));
     }
 
     @AfterEach

@@ -6,7 +6,6 @@ import io.calibrant.fitter.link.Softmax;
 import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.schemas.QuestionText;
 import io.calibrant.schemas.avro.Answer;
-import io.calibrant.schemas.avro.FamiliarityBasis;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.predictive.Predictive;
 import io.calibrant.trainer.prompts.Choice;
@@ -24,6 +23,7 @@ public final class Answerer {
     private final Link link;
     private final LabelFreeServing labelFree;
     private final Unfamiliar unfamiliar;
+    private final FamiliarityScores known;
     private final ScoreCalibration scores;
     private final Optional<TargetAccuracy> target;
     private final DecisionRule decisions;
@@ -55,13 +55,8 @@ public final class Answerer {
         this.unfamiliar = unfamiliar;
         this.target = target;
         this.decisions = new DecisionRule(posterior, target);
-        FamiliarityBasis known = posterior.getFamiliarity();
-        scores = new ScoreCalibration(
-                known == null
-                        ? new double[0]
-                        : known.getScores().stream()
-                                .mapToDouble(Double::doubleValue)
-                                .toArray());
+        known = new FamiliarityScores(posterior);
+        scores = known.all();
     }
 
     /** The same link and target with another posterior. */
@@ -168,7 +163,7 @@ public final class Answerer {
                 p,
                 p == null ? null : (Integer) scores.size(),
                 softened,
-                decisions.decide(tier, served.probabilities(), p != null && ScoreCalibration.isUnfamiliar(p)));
+                decisions.decide(tier, served.probabilities(), p != null && known.isOfAnotherKind(familiarity, p)));
     }
 
     /** Whoever joins an answer with a label sees by it that both are of one text. */

@@ -1,5 +1,6 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.AccessFailure;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.OversizedRecord;
 import java.time.Duration;
@@ -42,20 +43,27 @@ final class ExactlyOnce implements Delivery {
     private final Consumer<byte[], byte[]> consumer;
     private final Supplier<Producer<byte[], byte[]>> producers;
     private final Function<OversizedRecord, String> refusal;
+    private final ScorerListener listener;
     private Producer<byte[], byte[]> producer;
     private boolean rewind;
     private int failures;
 
-    /** @param consumer of the questions; not closed with this object */
-    ExactlyOnce(Connection connection, String group, Consumer<byte[], byte[]> consumer) {
+    /**
+     * For the questions of a group.
+     *
+     * @param consumer of the questions; not closed with this object
+     * @param listener hears of each producer
+     */
+    ExactlyOnce(Connection connection, String group, Consumer<byte[], byte[]> consumer, ScorerListener listener) {
         this(
                 consumer,
                 producers(connection, group + "-" + UUID.randomUUID()),
-                record -> record.message(OversizedRecord.limit(connection, record.topic()), ""));
+                record -> record.message(OversizedRecord.limit(connection, record.topic()), ""),
+                listener);
     }
 
     /**
-     * As {@link #ExactlyOnce(Connection, String, Consumer)}.
+     * As {@link #ExactlyOnce(Connection, String, Consumer, ScorerListener)}.
      *
      * @param producers makes producers of one transactional id, one after the other
      * @param refusal says in a line why a record is too large for its topic
@@ -63,10 +71,12 @@ final class ExactlyOnce implements Delivery {
     ExactlyOnce(
             Consumer<byte[], byte[]> consumer,
             Supplier<Producer<byte[], byte[]>> producers,
-            Function<OversizedRecord, String> refusal) {
+            Function<OversizedRecord, String> refusal,
+            ScorerListener listener) {
         this.consumer = consumer;
         this.producers = producers;
         this.refusal = refusal;
+        this.listener = listener;
     }
 
     private static Supplier<Producer<byte[], byte[]>> producers(Connection connection, String transactionalId) {
@@ -99,6 +109,7 @@ final class ExactlyOnce implements Delivery {
                 }
             }
             producer = next;
+            listener.opened(next);
         }
         if (rewind) {
             rewind();
@@ -125,6 +136,9 @@ final class ExactlyOnce implements Delivery {
         } catch (InvalidConfigurationException | WakeupException e) {
             throw e; // a retry would fail the same way
         } catch (KafkaException e) {
+            if (AccessFailure.isOne(e)) {
+                throw e; // nor does a right come back by trying
+            }
             if (!tooLarge.isEmpty() && abort()) {
                 IdentityHashMap<ProducerRecord<byte[], byte[]>, String> reasons = new IdentityHashMap<>();
                 tooLarge.forEach(record -> reasons.put(record, refusal.apply(oversized(record))));

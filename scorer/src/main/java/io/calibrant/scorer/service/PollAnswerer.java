@@ -1,6 +1,7 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.DeadLetterReason;
 import io.calibrant.schemas.Require;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.scorer.answering.BadQuestionException;
@@ -78,6 +79,7 @@ final class PollAnswerer {
      * @throws RuntimeException if the registry cannot be asked
      */
     boolean answer(List<ConsumerRecord<byte[], byte[]>> records, PollOutput out) {
+        long begin = System.nanoTime();
         List<Pending> pending = new ArrayList<>();
         Set<Target> wanted = new LinkedHashSet<>();
         Set<String> otherRuns = new HashSet<>();
@@ -100,7 +102,7 @@ final class PollAnswerer {
                     otherRuns.add(run);
                 }
             } catch (BadQuestionException e) {
-                out.reject(record, e);
+                out.reject(record, DeadLetterReason.UNREADABLE, e);
             }
         }
         Lease lease = table.lease(wanted, otherRuns, current);
@@ -119,7 +121,10 @@ final class PollAnswerer {
                     return false;
                 }
             }
+            long read = System.nanoTime();
+            out.took(ScorerListener.Stage.READ, read - begin);
             answer(ready, lease, out);
+            out.took(ScorerListener.Stage.PREDICT, System.nanoTime() - read);
             return true;
         } finally {
             lease.close();
@@ -136,11 +141,14 @@ final class PollAnswerer {
             try {
                 if (!serving.runs().contains(target.run())) {
                     if (lease.unknown().contains(target.run())) {
-                        throw new BadQuestionException(Require.message(
-                                "run",
-                                target.run(),
-                                "one on topic " + runs + ", or empty for '"
-                                        + serving.runs().get(0) + "'"));
+                        out.reject(
+                                each.record(),
+                                DeadLetterReason.UNSERVED,
+                                new BadQuestionException(Require.message(
+                                        "run",
+                                        target.run(),
+                                        "one on topic " + runs + ", or empty for '"
+                                                + serving.runs().get(0) + "'")));
                     }
                     continue;
                 }
@@ -148,8 +156,12 @@ final class PollAnswerer {
                 Tier tier = reader.tier(each.read());
                 FitModel model = lease.models().get(target);
                 if (model == null) {
-                    throw new BadQuestionException("fit '" + target.fit() + "' cannot answer: "
-                            + lease.refusals().get(target));
+                    out.reject(
+                            each.record(),
+                            DeadLetterReason.UNSERVED,
+                            new BadQuestionException("fit '" + target.fit() + "' cannot answer: "
+                                    + lease.refusals().get(target)));
+                    continue;
                 }
                 ready.add(new Ready(
                         each.record(),
@@ -157,7 +169,7 @@ final class PollAnswerer {
                         tier,
                         model.read(question, each.read().purpose())));
             } catch (BadQuestionException e) {
-                out.reject(each.record(), e);
+                out.reject(each.record(), DeadLetterReason.INVALID, e);
             }
         }
         return ready;

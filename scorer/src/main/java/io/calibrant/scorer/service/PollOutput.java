@@ -1,5 +1,6 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.DeadLetterReason;
 import io.calibrant.schemas.DeadLetters;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
@@ -30,8 +31,6 @@ final class PollOutput {
     private final DeadLetters letters;
     private final DeadLetters shortLetters;
     private final List<Sent> all = new ArrayList<>();
-    private int answered;
-    private int rejected;
     private long tokens;
     private long padding;
 
@@ -49,9 +48,20 @@ final class PollOutput {
             ConsumerRecord<byte[], byte[]> question,
             Part part,
             ProducerRecord<byte[], byte[]> record,
-            BadQuestionException reason) {}
+            Answer answer,
+            DeadLetterReason kind,
+            BadQuestionException reason) {
+        private static Sent letter(
+                ConsumerRecord<byte[], byte[]> question,
+                Part part,
+                ProducerRecord<byte[], byte[]> letter,
+                DeadLetterReason kind,
+                BadQuestionException reason) {
+            return new Sent(question, part, letter, null, kind, reason);
+        }
+    }
 
-    /** @param listener receives the predictive statistics that are sent */
+    /** @param listener hears of the predictive statistics that are sent, and how long stages take */
     PollOutput(
             Topics topics,
             Serializer<Answer> answers,
@@ -71,7 +81,19 @@ final class PollOutput {
     }
 
     ScorerListener.Committed counts() {
-        return new ScorerListener.Committed(answered, rejected, tokens, padding);
+        return new ScorerListener.Committed(
+                tokens,
+                padding,
+                all.stream()
+                        .filter(sent -> sent.part() != Part.STATISTICS)
+                        .map(sent -> new ScorerListener.Settled(
+                                sent.question().topic(), sent.question().timestamp(), sent.answer(), sent.kind()))
+                        .toList());
+    }
+
+    /** A stage of the poll has taken so long. */
+    void took(ScorerListener.Stage stage, long nanos) {
+        listener.took(stage, nanos);
     }
 
     /**
@@ -86,15 +108,14 @@ final class PollOutput {
     }
 
     /** Adds the dead letter of a question. */
-    void reject(ConsumerRecord<byte[], byte[]> record, BadQuestionException e) {
+    void reject(ConsumerRecord<byte[], byte[]> record, DeadLetterReason kind, BadQuestionException e) {
         LOG.warn(
                 "question at {}-{} offset {} rejected: {}",
                 record.topic(),
                 record.partition(),
                 record.offset(),
                 e.getMessage());
-        all.add(new Sent(record, Part.DEAD_LETTER, letters.of(record, e), e));
-        rejected++;
+        all.add(Sent.letter(record, Part.DEAD_LETTER, letters.of(record, e), kind, e));
     }
 
     /**
@@ -117,8 +138,10 @@ final class PollOutput {
         switch (sent.part()) {
             case ANSWER -> {
                 all.removeIf(each -> each.question() == sent.question());
-                answered--;
-                reject(sent.question(), new BadQuestionException("the answer cannot be sent: " + why));
+                reject(
+                        sent.question(),
+                        DeadLetterReason.OVERSIZED,
+                        new BadQuestionException("the answer cannot be sent: " + why));
             }
             case STATISTICS -> {
                 LOG.warn(
@@ -132,10 +155,11 @@ final class PollOutput {
             case DEAD_LETTER ->
                 all.set(
                         all.indexOf(sent),
-                        new Sent(
+                        Sent.letter(
                                 sent.question(),
                                 Part.SHORT_DEAD_LETTER,
                                 shortLetters.of(sent.question(), sent.reason()),
+                                sent.kind(),
                                 sent.reason()));
             case SHORT_DEAD_LETTER -> throw new KafkaException(why);
         }
@@ -144,14 +168,19 @@ final class PollOutput {
     /** Adds the answer of a question, with its statistics, or its dead letter. */
     void add(ConsumerRecord<byte[], byte[]> record, Outcome outcome) {
         if (outcome instanceof Outcome.Answered done) {
-            answered++;
             byte[] value = answers.serialize(topics.answers(), done.answer());
             // The id, which need not be the key of the question: answers meet their labels under it.
             byte[] key = done.answer().getQuestionId().getBytes(StandardCharsets.UTF_8);
-            all.add(new Sent(record, Part.ANSWER, new ProducerRecord<>(topics.answers(), key, value), null));
+            all.add(new Sent(
+                    record,
+                    Part.ANSWER,
+                    new ProducerRecord<>(topics.answers(), key, value),
+                    done.answer(),
+                    null,
+                    null));
             done.statistics().ifPresent(measured -> add(record, key, measured));
         } else if (outcome instanceof Outcome.Rejected failed) {
-            reject(record, failed.reason());
+            reject(record, DeadLetterReason.FAILED, failed.reason());
         }
     }
 
@@ -165,7 +194,12 @@ final class PollOutput {
             return;
         }
         all.add(new Sent(
-                record, Part.STATISTICS, new ProducerRecord<>(topics.predictiveStatistics(), key, value), null));
+                record,
+                Part.STATISTICS,
+                new ProducerRecord<>(topics.predictiveStatistics(), key, value),
+                null,
+                null,
+                null));
         listener.measured(measured.getRunId(), value.length);
     }
 }

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -32,6 +33,9 @@ final class QuestionLoop implements AutoCloseable {
 
     /** Bytes of questions that are fetched ahead; a single question that is larger still comes through. */
     private static final int FETCHED = 1 << 20;
+
+    /** A poll that takes longer loses its questions: they are given to another member of the group. */
+    static final Duration LONGEST = Duration.ofMinutes(10);
 
     /** A poll that waits for partitions waits for no question, so that they are placed soon. */
     private static final Duration JOINING = Duration.ofMillis(100);
@@ -88,6 +92,7 @@ final class QuestionLoop implements AutoCloseable {
         this.consumer = consumer;
         this.delivery = delivery;
         consumer.subscribe(List.of(connection.topics().questions()), batch);
+        listener.opened(consumer);
     }
 
     /** A loop in the consumer group of the settings. */
@@ -97,14 +102,12 @@ final class QuestionLoop implements AutoCloseable {
             ModelTable table,
             ScorerListener listener,
             Deliveries deliveries) {
-        // The prefix keeps installations on one cluster apart, in groups as in topics.
-        String group = connection.topicPrefix() + settings.group();
+        String group = settings.group(connection);
         Map<String, Object> configs = new HashMap<>(connection.consumer(group));
         configs.put(
                 ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
                 BATCHES * settings.poll().batchSize());
-        configs.put(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, (int)
-                Duration.ofMinutes(10).toMillis());
+        configs.put(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, (int) LONGEST.toMillis());
         // A topic that is deleted is not to be made again by a broker, with other settings than ours.
         configs.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
         configs.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FETCHED);
@@ -144,6 +147,7 @@ final class QuestionLoop implements AutoCloseable {
                 joining ? JOINING : timeout,
                 settings.poll().batchSize(),
                 settings.poll().linger());
+        listener.polled(this::waiting);
         if (batch.isEmpty()) {
             return;
         }
@@ -170,11 +174,23 @@ final class QuestionLoop implements AutoCloseable {
         consumer.resume(ready);
     }
 
+    /** Questions between where the consumer is and the end of its partitions, as it knows them. */
+    private long waiting() {
+        return consumer.assignment().stream()
+                .map(consumer::currentLag)
+                .filter(OptionalLong::isPresent)
+                .mapToLong(OptionalLong::getAsLong)
+                .sum();
+    }
+
     /** A record that its topic does not take is replaced until all are taken: it must not hold up the questions. */
     private boolean deliver(PollOutput output) {
+        long begin = System.nanoTime();
         while (true) {
             try {
-                return delivery.deliver(output.records(), retained.marked(batch.offsets()));
+                boolean delivered = delivery.deliver(output.records(), retained.marked(batch.offsets()));
+                listener.took(ScorerListener.Stage.DELIVER, System.nanoTime() - begin);
+                return delivered;
             } catch (OversizedException e) {
                 e.reasons().forEach(output::shrink);
             }
@@ -188,6 +204,7 @@ final class QuestionLoop implements AutoCloseable {
 
     @Override
     public void close() {
+        listener.closing();
         try (consumer;
                 delivery) {
             // An open transaction is aborted; the group is left.

@@ -5,8 +5,8 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * Retries transient failures, a broker or a registry that does not answer, for a bounded time in a row. Not
- * thread-safe; confined to one thread.
+ * Retries transient failures, a broker or a registry that does not answer, for a bounded time in a row. Confined to one
+ * thread, but for {@link #isFailing}.
  */
 final class RetryBudget {
     /** Longer than a restart of a broker takes, short enough for a supervisor to notice. */
@@ -18,7 +18,7 @@ final class RetryBudget {
     private final ScorerListener listener;
     private final LongSupplier nanos;
     private long since;
-    private boolean failing;
+    private volatile boolean failing;
 
     RetryBudget(StopSignal stop, ScorerListener listener) {
         this(stop, listener, System::nanoTime);
@@ -29,6 +29,11 @@ final class RetryBudget {
         this.stop = stop;
         this.listener = listener;
         this.nanos = nanos;
+    }
+
+    /** Whether the last attempt has failed; from any thread. */
+    boolean isFailing() {
+        return failing;
     }
 
     /** Ends the row of failures. */

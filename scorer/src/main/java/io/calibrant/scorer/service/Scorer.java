@@ -1,11 +1,13 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.AccessCheck;
+import io.calibrant.schemas.AccessFailure;
 import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.TopicWatch;
 import io.calibrant.schemas.Topics;
+import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.scorer.serving.BaseModel;
 import io.calibrant.scorer.serving.ModelKeeper;
 import io.calibrant.scorer.serving.ModelTable;
@@ -13,7 +15,10 @@ import io.calibrant.trainer.capture.Autograd;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.common.errors.WakeupException;
 
 /**
@@ -31,6 +36,9 @@ public final class Scorer implements AutoCloseable {
     private final ScorerListener listener;
     private final QuestionLoop.Deliveries deliveries;
     private final StopSignal stop = new StopSignal();
+    private final List<RetryBudget> budgets = new CopyOnWriteArrayList<>();
+    private final PollAges ages = new PollAges(System::nanoTime);
+    private volatile ModelTable table;
 
     /**
      * Starts nothing yet.
@@ -40,7 +48,7 @@ public final class Scorer implements AutoCloseable {
      * @param listener is called by several threads
      */
     public Scorer(Connection connection, ScorerSettings settings, ScorerListener listener) {
-        this(connection, settings, listener, ExactlyOnce::new);
+        this(connection, settings, listener, (to, group, consumer) -> new ExactlyOnce(to, group, consumer, listener));
     }
 
     /** @param deliveries makes the delivery of each thread */
@@ -61,6 +69,11 @@ public final class Scorer implements AutoCloseable {
      * @throws io.calibrant.schemas.AccessDeniedException naming the rights that are missing
      */
     public void requireAccess() {
+        AccessCheck.require(connection, rights(connection, settings));
+    }
+
+    /** All that a scorer must be allowed to do. */
+    public static List<AccessRight> rights(Connection connection, ScorerSettings settings) {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics(
                 "READ",
@@ -72,10 +85,10 @@ public final class Scorer implements AutoCloseable {
                 topics.scorerDeadLetters()));
         rights.addAll(AccessRight.topics(
                 "WRITE", topics.answers(), topics.predictiveStatistics(), topics.scorerDeadLetters()));
-        String group = connection.topicPrefix() + settings.group();
+        String group = settings.group(connection);
         rights.add(AccessRight.group(group));
         rights.add(AccessRight.transactionalIds(group + "-"));
-        AccessCheck.require(connection, rights);
+        return rights;
     }
 
     /**
@@ -84,10 +97,22 @@ public final class Scorer implements AutoCloseable {
      *
      * @throws IllegalArgumentException if the base model is missing, damaged or not the runs'
      * @throws IllegalStateException if a topic is missing, or is deleted meanwhile
+     * @throws io.calibrant.schemas.AccessDeniedException naming the rights that were taken away meanwhile
      * @throws RuntimeException if the broker or the registry refuses, or does not answer for minutes: nothing
      *     uncommitted is lost
      */
     public void run() {
+        try {
+            serve();
+        } catch (RuntimeException e) {
+            if (AccessFailure.isOne(e)) {
+                requireAccess(); // Kafka does not always say which right was taken away
+            }
+            throw e;
+        }
+    }
+
+    private void serve() {
         int mathThreads = Autograd.mathThreads();
         List<String> topics = topics();
         try (BaseModel base = BaseModel.load(
@@ -104,6 +129,7 @@ public final class Scorer implements AutoCloseable {
                 // A producer of a topic that is missing would wait for it, or have a broker make it with other
                 // settings.
                 TopicAdmin.require(connection, topics.toArray(String[]::new));
+                table = keeper.table();
                 keeper.start();
                 for (int i = 0; i < settings.poll().threads(); i++) {
                     workers.add(new Worker(
@@ -128,6 +154,47 @@ public final class Scorer implements AutoCloseable {
         }
     }
 
+    /**
+     * Why it answers nothing now, in a word: {@code starting}, {@code no-posterior}, {@code waiting-for-kafka} where
+     * the broker or the registry does not answer, {@code stuck} where a thread has taken longer for its questions than
+     * they are left to it, {@code stopped}. Empty while every run has a complete posterior in memory. From any thread.
+     */
+    public Optional<String> obstacle() {
+        ModelTable models = table;
+        if (stop.requested()) {
+            return Optional.of("stopped");
+        }
+        if (models == null) {
+            return Optional.of("starting");
+        }
+        if (budgets.stream().anyMatch(RetryBudget::isFailing)) {
+            return Optional.of("waiting-for-kafka");
+        }
+        if (ages.isOneStuck()) {
+            return Optional.of("stuck");
+        }
+        return models.isReady() ? Optional.empty() : Optional.of("no-posterior");
+    }
+
+    /** The posteriors that it answers with now. From any thread. */
+    public List<Posterior> served() {
+        ModelTable models = table;
+        return models == null ? List.of() : models.posteriors();
+    }
+
+    /** What is known now. From any thread. */
+    public ScorerFigures figures() {
+        ModelTable models = table;
+        return new ScorerFigures(
+                served(), models == null ? Map.of() : models.newer(), obstacle().isEmpty(), ages.longest());
+    }
+
+    private RetryBudget retries() {
+        RetryBudget made = new RetryBudget(stop, listener);
+        budgets.add(made);
+        return made;
+    }
+
     /** What it reads and writes. */
     private List<String> topics() {
         Topics all = connection.topics();
@@ -143,7 +210,7 @@ public final class Scorer implements AutoCloseable {
     }
 
     private void keep(ModelKeeper keeper, TopicWatch watch) {
-        RetryBudget retries = new RetryBudget(stop, listener);
+        RetryBudget retries = retries();
         while (!stop.requested()) {
             watch.check();
             try {
@@ -178,11 +245,13 @@ public final class Scorer implements AutoCloseable {
 
         private void run() {
             Autograd.mathThreads(mathThreads);
+            PollAges.Age age = ages.add();
             try (QuestionLoop questions = QuestionLoop.join(connection, settings, table, listener, deliveries)) {
                 Runnable wakeup = stop.onRequest(questions::wakeup);
-                RetryBudget retries = new RetryBudget(stop, listener);
+                RetryBudget retries = retries();
                 try {
                     while (!stop.requested()) {
+                        age.begin();
                         try {
                             questions.poll(WAIT);
                             retries.succeeded();
@@ -200,6 +269,7 @@ public final class Scorer implements AutoCloseable {
             } catch (RuntimeException | Error e) {
                 failure = e; // rethrown by rethrow(), on the thread of run()
             } finally {
+                age.end();
                 stop.request();
             }
         }

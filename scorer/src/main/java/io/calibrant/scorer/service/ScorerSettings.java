@@ -1,5 +1,6 @@
 package io.calibrant.scorer.service;
 
+import io.calibrant.schemas.Connection;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.serving.ServingSettings;
 import java.nio.file.Path;
@@ -49,6 +50,11 @@ public record ScorerSettings(ServingSettings serving, AnsweringSettings answerin
      */
     String group() {
         return GROUP + groupOf(serving);
+    }
+
+    /** The same as the cluster knows it: the prefix keeps installations on one cluster apart. */
+    public String group(Connection connection) {
+        return connection.topicPrefix() + group();
     }
 
     /** What stands behind {@link #GROUP} in the name of the group. */

@@ -189,6 +189,19 @@ final class Catalogue {
         return AGE.compare(one, other) > 0;
     }
 
+    /**
+     * How many posteriors of a run and fit have all their batches and are newer than one, whether all that they stand
+     * on is here or not.
+     *
+     * @param than null for none: then all are
+     */
+    int newer(String run, String fit, Posterior than) {
+        return (int) candidates(run, fit)
+                .filter(posterior -> posterior.getState() != PosteriorState.LIVE)
+                .filter(posterior -> than == null || isNewer(posterior, than))
+                .count();
+    }
+
     /** Why there is no {@link #newest}. */
     String waitingFor(String run, String fit) {
         if (!runOf.containsKey(run)) {

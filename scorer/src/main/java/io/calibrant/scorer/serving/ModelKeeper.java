@@ -71,7 +71,7 @@ public final class ModelKeeper implements AutoCloseable {
                 settings,
                 new ModelFactory(base, answering),
                 catalogue,
-                new TopicFollower(connection, catalogue),
+                new TopicFollower(connection, catalogue, listener),
                 listener);
     }
 
@@ -206,6 +206,7 @@ public final class ModelKeeper implements AutoCloseable {
         publish(next);
         named.retainAll(next.keySet());
         made.forEach(model -> listener.serving(model.posterior()));
+        sayWhatIsMissing();
     }
 
     /**
@@ -306,15 +307,25 @@ public final class ModelKeeper implements AutoCloseable {
             }
         }
         models = Map.copyOf(next);
-        boolean ready = table.replace(models);
+        table.replace(models);
         freed.forEach(model -> model.predictors().release());
-        String now = ready
-                ? ""
-                : defaults.stream()
-                        .filter(target -> !next.containsKey(target))
-                        .map(this::reason)
-                        .findFirst()
-                        .orElse("");
+        Map<String, Integer> newer = new HashMap<>();
+        for (Target target : defaults) {
+            FitModel model = models.get(target);
+            newer.put(
+                    target.run(),
+                    catalogue.newer(target.run(), target.fit(), model == null ? null : model.posterior()));
+        }
+        table.newer(newer);
+    }
+
+    /** After what is served: as long as one of several runs has no model, no question is taken. */
+    private void sayWhatIsMissing() {
+        String now = defaults.stream()
+                .filter(target -> !models.containsKey(target))
+                .map(this::reason)
+                .findFirst()
+                .orElse("");
         if (!now.isEmpty() && !now.equals(reason)) {
             listener.waiting(now);
         }

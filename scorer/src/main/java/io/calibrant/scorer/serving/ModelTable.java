@@ -1,5 +1,6 @@
 package io.calibrant.scorer.serving;
 
+import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,6 +23,7 @@ public final class ModelTable {
 
     // Guarded by this.
     Map<Target, FitModel> models = Map.of();
+    private Map<String, Integer> newer = Map.of();
     private final List<Request> requests = new ArrayList<>();
     private final Set<String> elsewhere = new HashSet<>(); // runs that exist and are not served here
     private boolean ready;
@@ -126,6 +128,28 @@ public final class ModelTable {
         }
     }
 
+    /** Whether every run has a posterior to be served with. */
+    public synchronized boolean isReady() {
+        return ready;
+    }
+
+    /** The posteriors that questions are answered with now; one twice that is asked for by two names. */
+    public synchronized List<Posterior> posteriors() {
+        return models.values().stream().map(FitModel::posterior).toList();
+    }
+
+    /**
+     * By run, how many complete posteriors there are that would answer in place of the one that does, or in place of
+     * none, and cannot be served.
+     */
+    public synchronized Map<String, Integer> newer() {
+        return newer;
+    }
+
+    synchronized void newer(Map<String, Integer> now) {
+        newer = Map.copyOf(now);
+    }
+
     /** Whether there is a request. */
     synchronized boolean isAsked() {
         return !requests.isEmpty();
@@ -156,16 +180,11 @@ public final class ModelTable {
         }
     }
 
-    /**
-     * Replaces all models of the table.
-     *
-     * @return whether all required ones are among them
-     */
-    synchronized boolean replace(Map<Target, FitModel> next) {
+    /** Replaces all models of the table. */
+    synchronized void replace(Map<Target, FitModel> next) {
         models = Map.copyOf(next);
         ready = models.keySet().containsAll(required);
         notifyAll();
-        return ready;
     }
 
     /** Makes every call that waits for the table throw a WakeupException, now and later. From any thread. */

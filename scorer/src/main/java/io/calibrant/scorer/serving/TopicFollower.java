@@ -43,13 +43,14 @@ final class TopicFollower implements CatalogueFeed {
     /**
      * Finds the topics and goes to their beginning.
      *
+     * @param listener hears of records that become dead letters
      * @throws IllegalStateException naming the topics that are missing
      * @throws TimeoutException naming the address if no broker answers
      */
-    TopicFollower(Connection connection, Catalogue catalogue) {
+    TopicFollower(Connection connection, Catalogue catalogue, ServingListener listener) {
         this.connection = connection;
         this.catalogue = catalogue;
-        refused = new UnservableRecords(connection);
+        refused = new UnservableRecords(connection, listener);
         TopicReading reading = TopicReading.of(connection).badRecords(LOG::warn);
         catalogue.sources().forEach(topic -> reading.results(topic, this::take));
         reader = reading.follow();

@@ -2,6 +2,7 @@ package io.calibrant.scorer.serving;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.DeadLetterHeaders;
+import io.calibrant.schemas.DeadLetterReason;
 import io.calibrant.schemas.DeadLetters;
 import io.calibrant.schemas.OversizedRecord;
 import io.calibrant.schemas.Topics;
@@ -37,6 +38,7 @@ final class UnservableRecords implements AutoCloseable {
     private static final int SHORT_LETTER = 16 << 10;
 
     private final Connection connection;
+    private final ServingListener listener;
     private final String topic;
     private final DeadLetters letters;
     private final DeadLetters shortLetters;
@@ -44,8 +46,9 @@ final class UnservableRecords implements AutoCloseable {
     private Set<RecordPosition> written;
 
     /** Connects to nothing before there is something to write. */
-    UnservableRecords(Connection connection) {
+    UnservableRecords(Connection connection, ServingListener listener) {
         this.connection = connection;
+        this.listener = listener;
         topic = connection.topics().scorerDeadLetters();
         letters = new DeadLetters(topic, Topics.MAX_RECORD_BYTES);
         shortLetters = new DeadLetters(topic, SHORT_LETTER);
@@ -62,6 +65,7 @@ final class UnservableRecords implements AutoCloseable {
             TopicPartition partition = new TopicPartition(record.topic(), record.partition());
             if (written.add(new RecordPosition(partition, record.offset()))) {
                 BadRecordException why = new BadRecordException(reason);
+                listener.deadLetter(record.topic(), DeadLetterReason.INVALID);
                 send(letters.of(record, why), Optional.of(shortLetters.of(record, why)));
             }
         } catch (KafkaException | IllegalStateException e) {

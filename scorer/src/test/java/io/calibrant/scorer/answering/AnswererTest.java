@@ -97,7 +97,7 @@ class AnswererTest {
         for (int i = 0; i < 99; i++) {
             scores.add(i / 99.0 - 3); // 1.5 lies far above all of them
         }
-        known.setFamiliarity(new FamiliarityBasis(List.of(), scores, scores, 0L));
+        known.setFamiliarity(new FamiliarityBasis(List.of(), scores, scores, 0L, List.of()));
         Answer plain = answered(answer(Tier.MAP, question("q", 70, 71, 72)).get(0));
         for (Unfamiliar unfamiliar : Unfamiliar.values()) {
             Answer answer = answered(new Answerer(known, LINK, LabelFreeServing.AVERAGE, unfamiliar, Optional.empty())
@@ -294,7 +294,7 @@ class AnswererTest {
         posterior.setCheckpoint("step-9");
         posterior.setFit("a fit");
         posterior.setVersion(12);
-        posterior.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), List.of(1.0), 0L));
+        posterior.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), List.of(1.0), 0L, List.of()));
         posterior.setBatches(3);
         posterior.setBatchesExpected(4L);
         posterior.setBlocks(List.of(new BlockPrecision("m.lora_A", 2.0, 3L)));

@@ -18,6 +18,7 @@ import io.calibrant.schemas.registry.TrustedRecords;
 import io.calibrant.scorer.predictive.Predictives;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -94,10 +95,36 @@ class DecisionRuleTest {
         assertThat(answer(labelled, 8).getDecision()).isEqualTo(Decision.ACCEPT);
         assertThat(answer(labelled, 0.5).getDecision()).isEqualTo(Decision.UNSURE);
         Posterior ranking = posterior(KNOWN);
-        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), Collections.nCopies(30, 0.1), 0L));
+        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), Collections.nCopies(30, 0.1), 0L, List.of()));
         assertThat(answer(answerer.with(ranking), 8).getDecision())
                 .as("its score of 1.5 is above all of 30")
                 .isEqualTo(Decision.UNFAMILIAR);
+    }
+
+    /** Labels of foreign questions by {@code label} are behind no threshold, whatever they do to familiarity. */
+    @Test
+    void shouldAcceptNoKindOfWhichNoLabelIsBehindTheThreshold() {
+        Answerer answerer = new Answerer(
+                posterior(KNOWN),
+                new Link(LinkFunction.MEAN_FIELD, 1, 0),
+                LabelFreeServing.AVERAGE,
+                Unfamiliar.SOFTEN,
+                TARGET);
+        List<Double> scores = new ArrayList<>(Collections.nCopies(300, 0.0));
+        List<Double> checked = Collections.nCopies(32, 9.0);
+        scores.addAll(checked);
+        Posterior ranking = posterior(KNOWN);
+        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), scores, 0L, checked));
+        Answer answer = answer(answerer.with(ranking), 8);
+        assertThat(answer.getFamiliarityP()).isEqualTo(33.0 / 333);
+        assertThat(answer.getFamiliarityScores()).isEqualTo(332);
+        assertThat(answer.getSoftened()).isZero();
+        assertThat(answer.getDecision()).isEqualTo(Decision.UNFAMILIAR);
+
+        ranking.setFamiliarity(new FamiliarityBasis(List.of(), List.of(), scores, 0L, List.of()));
+        assertThat(answer(answerer.with(ranking), 8).getDecision())
+                .as("as validation questions they have labels behind the threshold")
+                .isEqualTo(Decision.ACCEPT);
     }
 
     private static Answer answer(Answerer answerer, double logit) {

@@ -8,11 +8,20 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.linalg.Compression;
+import io.calibrant.fitter.linalg.KroneckerFactor;
+import io.calibrant.fitter.link.Link;
+import io.calibrant.fitter.link.LinkFunction;
+import io.calibrant.fitter.link.Prediction;
 import io.calibrant.scorer.TestDevice;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.Mode;
 import io.calibrant.trainer.capture.Pass;
+import io.calibrant.trainer.curvature.BatchCurvature;
+import io.calibrant.trainer.curvature.FisherType;
+import io.calibrant.trainer.curvature.KfacApproximation;
+import io.calibrant.trainer.curvature.KfacEstimator;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
@@ -22,18 +31,22 @@ import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.LinearShape;
 import io.calibrant.trainer.model.TokenBatch;
+import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.EncodedPrompt;
+import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.RealMatrix;
 import org.junit.jupiter.api.AfterAll;
@@ -61,25 +74,29 @@ class PredictorTest {
 
     @BeforeAll
     static void load() throws IOException {
-        write(directory);
+        write(directory, VOCABULARY);
         model = LanguageModel.load(directory, TestDevice.get(), DataType.FLOAT64);
         LoraSettings settings = new LoraSettings(
                 RANK, 4, 0, false, LoraTargets.of("q_proj", "v_proj", "o_proj", "down_proj", "lm_head"));
-        Random random = new Random(8);
-        List<LoraMatrices> weights = new ArrayList<>();
-        for (LoraMatrices m : Adapter.initialise(model.config(), settings, TOKENS, 1)
-                .matrices()
-                .values()) {
-            LinearShape linear = m.linear();
-            weights.add(new LoraMatrices(
-                    linear, RANK, gaussian(random, RANK * linear.inputs()), gaussian(random, linear.outputs() * RANK)));
-        }
-        adapted = new AdaptedModel(model, Adapter.of(model.config(), settings, TOKENS, weights));
+        adapted = new AdaptedModel(model, trained(model, settings, TOKENS));
         posterior = new ArrayList<>();
         for (LoraWeights.Pair pair : adapted.weights().pairs().values()) {
             posterior.add(block(pair.linear().path() + ".lora_A", pair.linear().inputs()));
             posterior.add(block(pair.linear().path() + ".lora_B", pair.linear().outputs()));
         }
+    }
+
+    /** An adapter with random matrices. */
+    private static Adapter trained(LanguageModel of, LoraSettings settings, int[] tokens) {
+        Random random = new Random(8);
+        List<LoraMatrices> weights = new ArrayList<>();
+        for (LoraMatrices m :
+                Adapter.initialise(of.config(), settings, tokens, 1).matrices().values()) {
+            LinearShape linear = m.linear();
+            weights.add(new LoraMatrices(
+                    linear, RANK, gaussian(random, RANK * linear.inputs()), gaussian(random, linear.outputs() * RANK)));
+        }
+        return Adapter.of(of.config(), settings, tokens, weights);
     }
 
     @AfterAll
@@ -231,6 +248,54 @@ class PredictorTest {
         }
     }
 
+    /** A question of so many choices is measured with sampled answers, folded, and answered as one of few is. */
+    @Test
+    void shouldAnswerAQuestionOf224ChoicesFromItsSampledCurvature(@TempDir Path other) throws IOException {
+        int choices = 224;
+        write(other, choices + 30);
+        List<Choice> labels = IntStream.range(0, choices)
+                .mapToObj(c -> new Choice("L" + c, "text"))
+                .toList();
+        int[] classes = IntStream.range(0, choices).toArray();
+        Random random = new Random(6);
+        List<EncodedPrompt> prompts = IntStream.of(9, 5, 12)
+                .mapToObj(length -> new EncodedPrompt(
+                        new Question("q" + length, "which", null, labels, "L" + 17 * length),
+                        random.longs(length, 0, choices).toArray(),
+                        classes))
+                .toList();
+        int[] tokens = IntStream.range(20, 20 + choices).toArray();
+        LoraSettings settings = new LoraSettings(RANK, 4, 0, false, LoraTargets.of("q_proj", "lm_head"));
+        try (LanguageModel wide = LanguageModel.load(other, TestDevice.get());
+                AdaptedModel many = new AdaptedModel(wide, trained(wide, settings, tokens))) {
+            BatchCurvature measured = new KfacEstimator(KfacApproximation.EXPAND, FisherType.MC, 5, "many", 3)
+                    .measure(many, prompts, 0, 0);
+            List<BlockPosterior> folded = measured.blocks().stream()
+                    .map(block -> BlockPosterior.of(
+                            block.block(),
+                            KroneckerFactor.empty(block.rows().width(), block.smallWidth(), 5, Compression.TRUNCATE)
+                                    .fold(SequenceClassifierTest.sums(block, measured), 1),
+                            true,
+                            2))
+                    .toList();
+            try (Predictor predictor = new Predictor(many, folded)) {
+                Predictive found = predictor.predict(prompts).get(1);
+                Prediction served = new Link(LinkFunction.MC, 64, 1).predict(found.mean(), found.covariance());
+                assertThat(Arrays.stream(served.probabilities()).filter(p -> p > 0))
+                        .hasSize(choices);
+                assertThat(Arrays.stream(served.probabilities()).sum()).isCloseTo(1, within(1e-9));
+                assertThat(served.mutualInformation()).isBetween(1e-6, served.entropy());
+                for (int c : new int[] {0, 100, 222}) {
+                    EncodedPrompt two = new EncodedPrompt(null, prompts.get(1).ids(), new int[] {c, choices - 1});
+                    double variance = predictor.predict(List.of(two)).get(0).covariance()[0][0];
+                    assertThat(found.covariance()[c][c])
+                            .as("of choices %s", c)
+                            .isCloseTo(variance, within(1e-5 * variance));
+                }
+            }
+        }
+    }
+
     private static void add(double[][] covariance, ContrastProjections block, BlockPosterior of) {
         int contrasts = covariance.length;
         for (int c = 0; c < contrasts; c++) {
@@ -327,18 +392,18 @@ class PredictorTest {
         return matrix;
     }
 
-    private static void write(Path to) throws IOException {
+    private static void write(Path to, int vocabulary) throws IOException {
         Files.writeString(to.resolve("config.json"), """
                 {"model_type": "llama", "vocab_size": %d, "hidden_size": %d, "num_hidden_layers": 2,
                  "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 4, "intermediate_size": %d,
                  "max_position_embeddings": 32, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
                  "tie_word_embeddings": false}
-                """.formatted(VOCABULARY, WIDTH, FEED_FORWARD));
+                """.formatted(vocabulary, WIDTH, FEED_FORWARD));
         Random random = new Random(3);
         SafetensorsWriter writer = new SafetensorsWriter();
         Map<String, int[]> shapes = new java.util.LinkedHashMap<>();
-        shapes.put("model.embed_tokens.weight", new int[] {VOCABULARY, WIDTH});
-        shapes.put("lm_head.weight", new int[] {VOCABULARY, WIDTH});
+        shapes.put("model.embed_tokens.weight", new int[] {vocabulary, WIDTH});
+        shapes.put("lm_head.weight", new int[] {vocabulary, WIDTH});
         for (int layer = 0; layer < 2; layer++) {
             String prefix = "model.layers." + layer + ".";
             shapes.put(prefix + "self_attn.q_proj.weight", new int[] {16, WIDTH});

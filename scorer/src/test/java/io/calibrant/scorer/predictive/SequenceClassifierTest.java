@@ -133,7 +133,7 @@ class SequenceClassifierTest {
         return factors;
     }
 
-    private static BatchSums sums(BlockStatistics block, BatchCurvature measured) {
+    static BatchSums sums(BlockStatistics block, BatchCurvature measured) {
         double[] rows = new double[block.rows().values().length];
         for (int i = 0; i < rows.length; i++) {
             rows[i] = block.rows().values()[i];

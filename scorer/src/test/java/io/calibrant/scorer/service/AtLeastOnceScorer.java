@@ -1,6 +1,7 @@
 package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -20,7 +21,7 @@ public final class AtLeastOnceScorer {
     private AtLeastOnceScorer() {}
 
     /** Arguments: broker, registry, topic prefix, session timeout in milliseconds, run, model directory. */
-    public static void main(String... arguments) {
+    public static void main(String... arguments) throws IOException {
         Connection connection = ScorerProcess.connection(arguments);
         ScorerSettings settings = ScorerProcess.settings(arguments);
         try (Scorer scorer = new Scorer(connection, settings, ScorerListener.SILENT, NowAndThen::new)) {

@@ -39,7 +39,8 @@ class ExactlyOnceTest {
                 producers.add(producer);
                 return producer;
             },
-            Object::toString);
+            Object::toString,
+            ScorerListener.SILENT);
 
     ExactlyOnceTest() {
         consumer.assign(List.of(ZERO, ONE));
@@ -115,7 +116,10 @@ class ExactlyOnceTest {
                     }
                 };
         ExactlyOnce once = new ExactlyOnce(
-                consumer, () -> producer, record -> record.bytes() + " bytes are too many for " + record.topic());
+                consumer,
+                () -> producer,
+                record -> record.bytes() + " bytes are too many for " + record.topic(),
+                ScorerListener.SILENT);
         once.prepare();
         assertThatThrownBy(() -> once.deliver(OUT, OFFSETS))
                 .isInstanceOfSatisfying(
@@ -142,7 +146,8 @@ class ExactlyOnceTest {
                     producers.add(producer);
                     return producer;
                 },
-                Object::toString);
+                Object::toString,
+                ScorerListener.SILENT);
         assertThatThrownBy(unable::prepare).hasMessage("no coordinator");
         assertThat(producers.get(0).closed()).isTrue();
     }

@@ -20,8 +20,12 @@ import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.scorer.TinyModel;
 import io.calibrant.scorer.TinyRun;
 import io.calibrant.scorer.predictive.Predictive;
+import io.calibrant.testing.AccessPage;
 import io.calibrant.testing.ChildJvm;
+import io.calibrant.testing.FaultSeeds;
 import io.calibrant.testing.GroupMembers;
+import io.calibrant.testing.SecuredBroker;
+import io.calibrant.testing.SecuredBroker.Listener;
 import io.calibrant.testing.SharedCluster;
 import io.calibrant.trainer.model.LanguageModel;
 import java.io.IOException;
@@ -46,6 +50,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -65,6 +70,7 @@ class ScorerFaultIT {
     /** How long the registry is down; profile {@code faults} takes a minute. */
     private static final Duration OUTAGE = Duration.ofSeconds(Long.getLong("calibrant.outage.seconds", 5));
 
+    private static final Path PAGE = Path.of("..", "infra", "docs", "access.md");
     private static final int POINTS = 256;
     private static final List<String> LABELS = List.of("A", "B", "C", "D");
 
@@ -76,6 +82,11 @@ class ScorerFaultIT {
     private final List<ChildJvm> processes = new ArrayList<>();
     private Connection connection;
     private Admin admin;
+
+    /** Where the scorers come in, and with what. */
+    private String address;
+
+    private List<String> settings = List.of();
 
     @BeforeAll
     static void start() throws Exception {
@@ -93,6 +104,7 @@ class ScorerFaultIT {
         connection = SharedCluster.connection(test.getTestMethod().orElseThrow().getName());
         TopicAdmin.createMissing(connection);
         admin = Admin.create(connection.admin());
+        address = connection.bootstrapServers();
     }
 
     @AfterEach
@@ -103,6 +115,33 @@ class ScorerFaultIT {
 
     @Test
     void shouldCommitOneAnswerAQuestionWhoeverIsStoppedOrKilled() throws Exception {
+        stopAndKill();
+    }
+
+    /** On a broker with TLS, a login and ACLs, with the rights of the page {@code access.md} and no others. */
+    @Test
+    @EnabledIfSystemProperty(named = FaultSeeds.LENGTH, matches = "full")
+    void shouldCommitOneAnswerAQuestionWithNoMoreRightsThanThePageSays() throws Exception {
+        admin.close();
+        Path home = dir.resolve("secured");
+        try (SecuredBroker broker = SecuredBroker.start(home)) {
+            connection = broker.operator(connection.schemaRegistry(), connection.topicPrefix());
+            TopicAdmin.createMissing(connection);
+            admin = Admin.create(connection.admin());
+            broker.user("scorer", "pass-of-a-test");
+            broker.allow("scorer", AccessPage.rights(PAGE, "score", connection.topicPrefix()));
+            address = broker.address(Listener.SECURED);
+            settings = List.of(broker.file(
+                            home.resolve("client.properties"),
+                            Listener.SECURED,
+                            broker.settings("scorer", "pass-of-a-test"))
+                    .toString());
+            stopAndKill();
+            processes.forEach(ChildJvm::close);
+        }
+    }
+
+    private void stopAndKill() throws Exception {
         TinyRun first = new TinyRun(connection, false, LABELS);
         TinyRun second = new TinyRun(connection, TinyRun.RUN, "step-4", "default", false, LABELS);
         Map<Long, TinyRun> runs = Map.of(1L, first, 2L, first, 3L, second, 4L, second);
@@ -180,10 +219,12 @@ class ScorerFaultIT {
             CompletableFuture<Void> ending;
             Scorer scorer = new Scorer(to, ScorerSettings.of(TinyRun.RUN, dir.resolve("model")), new Reasons(reasons));
             try {
+                assertThat(scorer.obstacle()).contains("starting");
                 CompletableFuture<Void> scoring =
                         CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer").start());
                 ask(to, "one", Purpose.ANSWER);
                 awaitAnswered(to, scoring, "one");
+                assertThat(scorer.obstacle()).isEmpty();
 
                 int port = URI.create("tcp://" + broker.bootstrapServers()).getPort();
                 broker.close();
@@ -204,15 +245,20 @@ class ScorerFaultIT {
                 await("the registry is missed")
                         .atMost(PATIENCE)
                         .until(() -> reasons.stream().anyMatch(reason -> reason.contains("registry")));
+                assertThat(scorer.obstacle()).contains("waiting-for-kafka");
                 assertThat(scoring).isNotDone();
                 registry = Registry.start(own.resolve("registry"), registryPort);
                 registry.awaitReady();
                 awaitAnswered(to, scoring, ids.toArray(new String[0]));
+                await("ready again")
+                        .atMost(PATIENCE)
+                        .until(() -> scorer.obstacle().isEmpty());
                 ending = scoring;
             } finally {
                 scorer.close();
             }
             ending.orTimeout(1, TimeUnit.MINUTES).join();
+            assertThat(scorer.obstacle()).contains("stopped");
         } finally {
             registry.close();
             broker.close();
@@ -316,15 +362,15 @@ class ScorerFaultIT {
     }
 
     private ChildJvm started(Class<?> main) throws IOException {
-        ChildJvm process = ChildJvm.start(
-                log(),
-                main.getName(),
-                connection.bootstrapServers(),
+        List<String> arguments = new ArrayList<>(List.of(
+                address,
                 connection.schemaRegistry(),
                 connection.topicPrefix(),
                 SESSION_TIMEOUT,
                 TinyRun.RUN,
-                dir.resolve("model").toString());
+                dir.resolve("model").toString()));
+        arguments.addAll(settings);
+        ChildJvm process = ChildJvm.start(log(), main.getName(), arguments.toArray(String[]::new));
         processes.add(process);
         return process;
     }

@@ -159,7 +159,7 @@ class ScorerIT {
     @Test
     void shouldTakeNoQuestionBeforeAPosteriorIsCompleteAndChangeToANewerOneBetweenPolls() throws Exception {
         send("early", question("A", "B", "C"));
-        start();
+        Scorer scorer = start();
         await().atMost(PATIENCE).until(() -> seen.reasons.stream().anyMatch(r -> r.contains("not on the topics")));
         TinyRun run = new TinyRun(connection, false, List.of("A", "B", "C", "D"));
         run.publishRun("");
@@ -167,10 +167,14 @@ class ScorerIT {
         run.publishFactors();
         run.publishPosterior(1, PosteriorState.LIVE, 2);
         await().atMost(PATIENCE).until(() -> seen.reasons.stream().anyMatch(r -> r.contains("6 of 7 batches")));
+        assertThat(scorer.obstacle()).contains("no-posterior");
+        assertThat(scorer.served()).isEmpty();
         assertThat(answers()).isEmpty();
 
         run.publishPosterior(2, PosteriorState.COMPLETE, 2);
         await().atMost(PATIENCE).until(() -> answers().size() == 1);
+        assertThat(scorer.obstacle()).isEmpty();
+        assertThat(scorer.served()).extracting(Posterior::getVersion).containsExactly(2L);
         run.publishPosterior(3, PosteriorState.COMPLETE, 1e9);
         await().atMost(PATIENCE).until(() -> seen.versions.contains(3L));
         send("late", question("A", "B", "C"));
@@ -562,13 +566,15 @@ class ScorerIT {
     void shouldTakeNoQuestionWhileItsFitIsDeleted() throws Exception {
         TinyRun run = new TinyRun(connection, false, List.of("A", "B"));
         publish(run);
-        start();
+        Scorer scorer = start();
         send("before", question("A", "B"));
         await().atMost(PATIENCE).until(() -> answers().size() == 1);
         run.removePosterior();
         await().atMost(PATIENCE)
                 .until(() ->
                         seen.reasons.stream().anyMatch(reason -> reason.contains("no posterior of fit 'default'")));
+        assertThat(scorer.obstacle()).contains("no-posterior");
+        assertThat(scorer.served()).isEmpty();
         send("meanwhile", question("A", "B"));
         assertThat(answers()).hasSize(1);
         run.publishPosterior(5, PosteriorState.COMPLETE, 3);

@@ -2,7 +2,10 @@ package io.calibrant.scorer.service;
 
 import io.calibrant.schemas.Connection;
 import io.calibrant.testing.ChildJvm;
+import io.calibrant.testing.SecuredBroker;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 
 /** A scorer that takes one question at a time, as a process of its own. */
@@ -11,15 +14,23 @@ final class ScorerProcess {
 
     private ScorerProcess() {}
 
-    /** Arguments: broker, registry, topic prefix, session timeout in milliseconds, run, model directory. */
-    public static void main(String... arguments) {
+    /**
+     * Arguments: broker, registry, topic prefix, session timeout in milliseconds, run, model directory, and a file of
+     * settings where there are any.
+     */
+    public static void main(String... arguments) throws IOException {
         try (Scorer scorer = new Scorer(connection(arguments), settings(arguments), ScorerListener.SILENT)) {
             ChildJvm.serve(scorer, scorer::run);
         }
     }
 
-    static Connection connection(String... arguments) {
-        return new Connection(arguments[0], arguments[1], arguments[2], Map.of("session.timeout.ms", arguments[3]));
+    static Connection connection(String... arguments) throws IOException {
+        Map<String, String> client = new HashMap<>();
+        if (arguments.length > 6) {
+            client.putAll(SecuredBroker.read(Path.of(arguments[6])));
+        }
+        client.put("session.timeout.ms", arguments[3]);
+        return new Connection(arguments[0], arguments[1], arguments[2], client);
     }
 
     static ScorerSettings settings(String... arguments) {

@@ -61,7 +61,7 @@ class ModelKeeperTest {
     private static BaseModel base;
 
     private final Catalogue catalogue = new Catalogue(CONNECTION, List.of("tiny"));
-    private final Topics topics = new Topics();
+    private final Topics topics = new Topics(catalogue);
     private final Heard heard = new Heard();
     private final TinyRun run = new TinyRun(CONNECTION, false, List.of("A", "B"));
     private final ModelKeeper keeper = new ModelKeeper(
@@ -110,6 +110,40 @@ class ModelKeeperTest {
                 .containsExactly(
                         "run 'tiny' is not on the topics yet", "run 'tiny' has no posterior of fit 'default' yet");
         assertThat(keeper.table().awaitReady(Duration.ZERO)).isFalse();
+    }
+
+    /** A line that says what serves reads as if questions were taken: what is missing must stand below it. */
+    @Test
+    void shouldSayWhichRunIsMissingAfterTheOneThatIsThere() {
+        List<String> lines = new ArrayList<>();
+        ServingListener listener = new ServingListener() {
+            @Override
+            public void waiting(String reason) {
+                lines.add(reason);
+            }
+
+            @Override
+            public void serving(Posterior posterior) {
+                lines.add("serving " + posterior.getRunId());
+            }
+        };
+        Catalogue both = new Catalogue(CONNECTION, List.of("tiny", "other"));
+        Topics arriving = new Topics(both);
+        try (ModelKeeper two = new ModelKeeper(
+                CONNECTION,
+                ServingSettings.of("tiny", directory).withRuns(List.of("tiny", "other")),
+                new ModelFactory(base, AnsweringSettings.DEFAULTS.withPoints(64)),
+                both,
+                arriving,
+                listener)) {
+            two.start();
+            arriving.publishAll(run);
+            two.turn(Duration.ZERO);
+            assertThat(two.table().awaitReady(Duration.ZERO)).isFalse();
+        }
+        assertThat(lines)
+                .containsExactly(
+                        "run 'tiny' is not on the topics yet", "serving tiny", "run 'other' is not on the topics yet");
     }
 
     @Test
@@ -166,9 +200,33 @@ class ModelKeeperTest {
         topics.publishAdapter(next, 3);
         topics.publishFactors(next, "default");
         topics.publish(next.posterior(2, PosteriorState.COMPLETE, 2).build());
+        assertThat(keeper.table().newer()).isEqualTo(Map.of("tiny", 0));
         keeper.turn(Duration.ZERO);
         assertThat(versions()).isEqualTo(Map.of(DEFAULT, 1L));
         assertThat(heard.served).containsExactly(1L);
+        assertThat(keeper.table().newer()).as("of the newer checkpoint").isEqualTo(Map.of("tiny", 1));
+    }
+
+    /** Versions alone do not tell: that of the older checkpoint is the newest one of its own. */
+    @Test
+    void shouldTellOfANewerCheckpointThatItDoesNotServe() {
+        topics.publishRun(run);
+        TinyRun next = new TinyRun(CONNECTION, "tiny", "step-4", "default", false, List.of("A", "B"));
+        topics.publish(next.posterior(1, PosteriorState.LIVE, 2).build());
+        keeper.start();
+        assertThat(keeper.table().newer()).as("a pass that goes on").isEqualTo(Map.of("tiny", 0));
+        topics.publish(next.posterior(2, PosteriorState.COMPLETE, 2).build());
+        keeper.turn(Duration.ZERO);
+        assertThat(keeper.table().newer()).as("nothing serves").isEqualTo(Map.of("tiny", 1));
+        topics.publishAll(run);
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).as("the older checkpoint").isEqualTo(Map.of(DEFAULT, 1L));
+        assertThat(keeper.table().newer()).as("its adapter is not there").isEqualTo(Map.of("tiny", 1));
+        topics.publishAdapter(next, null);
+        topics.publishFactors(next, "default");
+        keeper.turn(Duration.ZERO);
+        assertThat(versions()).isEqualTo(Map.of(DEFAULT, 2L));
+        assertThat(keeper.table().newer()).isEqualTo(Map.of("tiny", 0));
     }
 
     /** Questions go on with what was served before, and then with the next good posterior. */
@@ -483,7 +541,7 @@ class ModelKeeperTest {
     }
 
     /** Topics in memory: a record is in the catalogue when the keeper has polled. */
-    private final class Topics implements CatalogueFeed {
+    private static final class Topics implements CatalogueFeed {
         private final List<ConsumerRecord<byte[], byte[]>> arriving = new ArrayList<>();
         private final Map<RecordPosition, byte[]> all = new HashMap<>();
         private long offset;
@@ -492,6 +550,11 @@ class ModelKeeperTest {
         private boolean failing;
         private boolean compacted;
         private boolean closed;
+        private final Catalogue catalogue;
+
+        Topics(Catalogue catalogue) {
+            this.catalogue = catalogue;
+        }
 
         void publishAll(TinyRun of) {
             publishRun(of);

@@ -80,7 +80,7 @@ class SwapIT {
         TopicAdmin.createMissing(connection);
         ServingSettings settings = ServingSettings.of("tiny", dir.resolve("model"));
         catalogue = new Catalogue(connection, settings.runs());
-        follower = new TopicFollower(connection, catalogue);
+        follower = new TopicFollower(connection, catalogue, new ServingListener() {});
         ServingListener listener = new Recorder();
         keeper = new ModelKeeper(
                 connection,

@@ -22,6 +22,9 @@ final class AdapterTensors {
 
     static final String A = "lora_A";
     static final String B = "lora_B";
+    /** In the names of the two matrices of an embedding. */
+    static final String EMBEDDING = ".lora_embedding_";
+
     /** m of DoRA; its tensor's name has no {@code .weight}. */
     static final String MAGNITUDE = "lora_magnitude_vector";
 

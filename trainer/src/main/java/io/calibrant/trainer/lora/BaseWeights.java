@@ -39,7 +39,9 @@ public final class BaseWeights {
         try (SafetensorsReader own = SafetensorsReader.open(adapter.resolve(Peft.WEIGHTS));
                 SafetensorsReader base = SafetensorsReader.open(model)) {
             for (String name : own.names()) {
-                if (!name.contains(".lora_") && !saved.head().equals(Optional.of(name))) {
+                boolean ofHead = saved.head().equals(Optional.of(name))
+                        || (saved.head().isPresent() && SequenceClassifier.isOriginalHead(name));
+                if (!name.contains(".lora_") && !ofHead) {
                     TensorEntry original = sameKind(own.entry(name), base);
                     if (!trained.contains(name)) {
                         requireUnchanged(own, own.entry(name), base, original);

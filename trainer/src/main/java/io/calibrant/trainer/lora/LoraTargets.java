@@ -5,6 +5,7 @@ import io.calibrant.trainer.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Collectors;
@@ -22,6 +23,9 @@ public record LoraTargets(List<String> names, String pattern) {
     /** PEFT's word for every linear map except the head. */
     public static final String ALL_LINEAR = "all-linear";
 
+    /** Begins a group that has a name; Java writes it without the P. */
+    private static final String PYTHONS_GROUP = "(?P<";
+
     private static final String ACCEPTED =
             "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head, or full module paths";
 
@@ -36,6 +40,13 @@ public record LoraTargets(List<String> names, String pattern) {
     /** A list of names or paths. */
     public static LoraTargets of(String... names) {
         return new LoraTargets(Arrays.asList(names), "");
+    }
+
+    /** As PEFT takes a text: {@code all-linear} in any case, else a regular expression in Python's spelling. */
+    static LoraTargets ofText(String text) {
+        return text.toLowerCase(Locale.ROOT).equals(ALL_LINEAR)
+                ? new LoraTargets(List.of(), ALL_LINEAR)
+                : new LoraTargets(List.of(), text);
     }
 
     /** As a user types it: {@code q_proj,v_proj,lm_head}, or {@code all-linear}. */
@@ -80,6 +91,17 @@ public record LoraTargets(List<String> names, String pattern) {
         return List.copyOf(selected);
     }
 
+    /**
+     * These targets without the names that match no map of a model: of an adapter that was trained, PEFT minds only
+     * that some name does. Where none does they are as they were, and {@link #select} refuses them.
+     */
+    LoraTargets present(List<LinearShape> linears) {
+        List<String> found = names.stream()
+                .filter(name -> linears.stream().anyMatch(l -> matches(name, l.path())))
+                .toList();
+        return found.isEmpty() ? this : new LoraTargets(found, "");
+    }
+
     private static String names(List<LinearShape> linears) {
         return linears.stream()
                 .map(l -> l.path().substring(l.path().lastIndexOf('.') + 1))
@@ -91,9 +113,14 @@ public record LoraTargets(List<String> names, String pattern) {
         return path.equals(name) || path.endsWith("." + name);
     }
 
+    /** A regular expression of Python as Java writes it. */
+    static String inJava(String regex) {
+        return regex.replace(PYTHONS_GROUP, "(?<");
+    }
+
     private Pattern compiled() {
         try {
-            return Pattern.compile(pattern);
+            return Pattern.compile(inJava(pattern));
         } catch (PatternSyntaxException e) {
             throw new IllegalArgumentException(
                     "LoRA target pattern must be a regular expression, got '" + pattern + "': " + e.getDescription(),

@@ -42,16 +42,20 @@ public final class Peft {
      */
     public static Adapter read(Path directory, ModelConfig config, int[] classTokens) {
         PeftConfig peft = PeftConfig.read(directory);
-        LoraSettings settings = peft.settings();
         Path file = weights(directory);
-        List<LinearShape> selected;
+        List<LinearShape> own = linears(config, peft);
+        LoraSettings settings = peft.settings();
+        settings = settings.withTargets(settings.targets().present(own));
+        List<LinearShape> named;
         try {
-            selected = settings.targets().select(config);
+            named = settings.targets().select(config);
         } catch (IllegalArgumentException e) {
             throw peft.refusedTargets(e);
         }
         try (SafetensorsReader reader = SafetensorsReader.open(file)) {
             AdapterTensors tensors = AdapterTensors.of(reader);
+            SavedModules saved = SavedModules.find(peft, tensors, file);
+            List<LinearShape> selected = named.stream().filter(own::contains).toList();
             refuseUnselected(file, tensors, selected, peft);
             List<LinearShape> linears = peft.mayLeaveOut()
                     ? selected.stream()
@@ -62,7 +66,7 @@ public final class Peft {
                 throw new ModelFileException(file + ": no tensor of any map that target_modules of " + PeftConfig.NAME
                         + " selects in this model");
             }
-            if (linears.size() < selected.size()) {
+            if (linears.size() < named.size()) {
                 settings = settings.withTargets(
                         new LoraTargets(linears.stream().map(LinearShape::path).toList(), ""));
             }
@@ -76,9 +80,15 @@ public final class Peft {
                 }
                 matrices.add(read);
             }
-            SavedModules saved = SavedModules.find(peft, tensors, file);
             return Adapter.of(config, settings, classTokens, matrices, fullHead, saved);
         }
+    }
+
+    /** The maps of the model that PEFT sees: a sequence classifier has no head over the vocabulary. */
+    private static List<LinearShape> linears(ModelConfig config, PeftConfig peft) {
+        return config.linears().stream()
+                .filter(linear -> !(peft.isClassifier() && linear.path().equals(ModelConfig.HEAD)))
+                .toList();
     }
 
     private static Path weights(Path directory) {
@@ -139,6 +149,14 @@ public final class Peft {
     /** A LoRA tensor that the targets do not select means that half of the adapter would silently be dropped. */
     private static void refuseUnselected(
             Path file, AdapterTensors tensors, List<LinearShape> linears, PeftConfig peft) {
+        tensors.ofLora().stream()
+                .filter(name -> name.contains(AdapterTensors.EMBEDDING))
+                .findFirst()
+                .ifPresent(name -> {
+                    throw new ModelFileException(
+                            file + ": tensor " + name + ": expected LoRA of a linear map, found that"
+                                    + " of an embedding, which is not supported (modules_to_save embed_tokens is)");
+                });
         for (String name : tensors.ofLora()) {
             boolean magnitude = name.contains("." + AdapterTensors.MAGNITUDE);
             if (linears.stream()

@@ -39,7 +39,10 @@ final class PeftConfig {
     private static final List<String> NARROWING = List.of("exclude_modules", "layers_to_transform", "layers_pattern");
 
     /** Words for the first weights of an adapter for which PEFT leaves the base model as it is. */
-    private static final List<String> BASE_KEPT = List.of("gaussian", "eva", "orthogonal");
+    private static final List<String> BASE_KEPT = List.of("gaussian", "eva", "orthogonal", "mica");
+
+    /** r and alpha where the file has none. */
+    private static final int DEFAULT = 8;
 
     private static final JsonMapper JSON = new JsonMapper();
 
@@ -75,7 +78,7 @@ final class PeftConfig {
         if (!bias.equals("none") && !bias.equals(BIASES)) {
             throw file.refused(BIAS, "none or " + BIASES, ConfigFile.quoted(bias));
         }
-        for (String key : List.of("fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora")) {
+        for (String key : List.of("lora_bias", "use_qalora", "use_bdlora")) {
             if (file.isTrue(key)) {
                 throw file.refused(key, "false", "true");
             }
@@ -132,8 +135,8 @@ final class PeftConfig {
     LoraSettings settings() {
         try {
             return new LoraSettings(
-                    file.integer("r"),
-                    file.number("lora_alpha"),
+                    root.has("r") ? file.integer("r") : DEFAULT,
+                    file.number("lora_alpha", DEFAULT),
                     file.number("lora_dropout", 0),
                     file.isTrue("use_rslora"),
                     targets(),
@@ -174,7 +177,7 @@ final class PeftConfig {
     private LoraTargets targets() {
         JsonNode node = root.path("target_modules");
         if (node.isTextual()) {
-            return new LoraTargets(List.of(), node.asText());
+            return LoraTargets.ofText(node.asText());
         }
         List<String> names = texts(node);
         if (names.isEmpty()) {

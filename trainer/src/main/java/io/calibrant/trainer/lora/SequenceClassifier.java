@@ -13,11 +13,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
  * What an adapter of PEFT with {@code task_type} SEQ_CLS and its base model's directory say of the classifier: its
- * head, which PEFT saves with the adapter ({@code modules_to_save}), and the labels of its rows.
+ * head, which PEFT saves with the adapter ({@code modules_to_save}), and the labels of its rows. Or what the directory
+ * of a model that is a classifier says by itself.
  *
  * @param head of the adapter, else of the base model
  * @param labels K, in the order of the logits
@@ -25,7 +27,9 @@ import java.util.stream.IntStream;
 public record SequenceClassifier(ClassifierHead head, List<String> labels) {
     private static final String CONFIG = "config.json";
     private static final String LABELS = "id2label";
-    private static final String PAD = "pad_token_id";
+    private static final String COUNT = "num_labels";
+    private static final String PROBLEM = "problem_type";
+    private static final String ONE_OF_MANY = "single_label_classification";
     private static final String WEIGHT = ModelConfig.SCORE + ".weight";
 
     /** @throws IllegalArgumentException unless there is one label a row, distinct, without white space at their ends */
@@ -45,7 +49,7 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
      *
      * @param config of the base model
      * @param labels in the order of the logits; empty: {@code id2label} of the config.json beside the adapter, else of
-     *     the model's
+     *     the model's; where that has none, LABEL_0 and so on for as many as {@code num_labels}, 2 by default
      * @return empty if the adapter is none of a sequence classifier
      * @throws ModelFileException if head or labels are missing, or do not fit; names file and key or tensor
      */
@@ -53,17 +57,45 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
         if (!Peft.isClassifier(adapter)) {
             return Optional.empty();
         }
-        ClassifierHead head = head(adapter, model, config.width());
+        ConfigFile file = labelled(adapter).orElseGet(() -> ConfigFile.read(model.resolve(CONFIG)));
+        return Optional.of(of(file, labels, () -> head(adapter, model, config.width())));
+    }
+
+    /**
+     * Reads the classifier that a model is without an adapter.
+     *
+     * @param config of the model
+     * @param labels in the order of the logits; empty: as config.json has them
+     * @return empty unless its class is one of sequence classifiers and its files have the head of one
+     * @throws ModelFileException if head or labels do not fit; names file and key or tensor
+     */
+    public static Optional<SequenceClassifier> ofModel(Path model, ModelConfig config, List<String> labels) {
+        ConfigFile file = ConfigFile.read(model.resolve(CONFIG));
+        if (!file.root().path("architectures").path(0).asText("").endsWith("ForSequenceClassification")) {
+            return Optional.empty();
+        }
+        try (SafetensorsReader reader = SafetensorsReader.open(model)) {
+            return reader.contains(WEIGHT)
+                    ? Optional.of(of(file, labels, () -> head(reader, WEIGHT, config.width())))
+                    : Optional.empty();
+        }
+    }
+
+    private static SequenceClassifier of(ConfigFile file, List<String> labels, Supplier<ClassifierHead> heads) {
+        String problem = file.text(PROBLEM).orElse(ONE_OF_MANY);
+        if (!problem.equals(ONE_OF_MANY)) {
+            throw file.refused(PROBLEM, ONE_OF_MANY + " or null", ConfigFile.quoted(problem));
+        }
+        ClassifierHead head = heads.get();
         if (!labels.isEmpty()) {
             try {
-                return Optional.of(new SequenceClassifier(head, labels));
+                return new SequenceClassifier(head, labels);
             } catch (IllegalArgumentException e) {
                 throw new ModelFileException("--" + e.getMessage(), e);
             }
         }
-        ConfigFile file = labelled(adapter).orElseGet(() -> ConfigFile.read(model.resolve(CONFIG)));
         try {
-            return Optional.of(new SequenceClassifier(head, named(file, head.classes())));
+            return new SequenceClassifier(head, named(file, head.classes()));
         } catch (IllegalArgumentException e) {
             throw file.refused(e);
         }
@@ -76,11 +108,10 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
 
     /**
      * The id that fills batches in Python: transformers takes the logits at the last token that is another one. Empty
-     * where the model names none, or none that a token can be: the last token of all counts.
+     * where the model has none: the last token of all counts.
      */
     public static OptionalInt pad(Path model) {
-        ConfigFile file = ConfigFile.read(model.resolve(CONFIG));
-        return file.has(PAD) ? OptionalInt.of(file.integer(PAD)) : OptionalInt.empty();
+        return ModelConfig.pad(model);
     }
 
     private static Optional<ConfigFile> labelled(Path adapter) {
@@ -92,6 +123,11 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
 
     private static List<String> named(ConfigFile file, int classes) {
         JsonNode names = file.root().path(LABELS);
+        if (!file.has(LABELS) && classes == (file.has(COUNT) ? file.integer(COUNT) : 2)) {
+            return IntStream.range(0, classes)
+                    .mapToObj(c -> "LABEL_" + c)
+                    .toList(); // transformers writes no such names
+        }
         List<String> labels = new ArrayList<>();
         for (int c = 0; c < classes; c++) {
             JsonNode name = names.path(Integer.toString(c));
@@ -139,5 +175,10 @@ public record SequenceClassifier(ClassifierHead head, List<String> labels) {
     /** Whether a tensor of an adapter's file is its head. */
     static boolean isHead(String name) {
         return AdapterTensors.nameInBase(name).equals(WEIGHT) && !AdapterTensors.isOriginal(name);
+    }
+
+    /** Whether a tensor of an adapter's file is the head before training, which counts for nothing. */
+    static boolean isOriginalHead(String name) {
+        return AdapterTensors.nameInBase(name).equals(WEIGHT) && AdapterTensors.isOriginal(name);
     }
 }

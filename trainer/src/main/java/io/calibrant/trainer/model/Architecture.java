@@ -75,6 +75,7 @@ public record Architecture(
      * Constants of the forward pass.
      *
      * @param embedding multiplies the embeddings
+     * @param embeddingOfType whether that number is rounded to the type of the embeddings before
      * @param residual multiplies what attention and feed-forward network add to the residual stream
      * @param scores multiplies the attention's scores; empty for 1 / sqrt(E)
      * @param scoreCap c of c tanh(score / c); empty for none
@@ -83,6 +84,7 @@ public record Architecture(
      */
     public record Scales(
             double embedding,
+            boolean embeddingOfType,
             double residual,
             OptionalDouble scores,
             OptionalDouble scoreCap,
@@ -90,7 +92,12 @@ public record Architecture(
             OptionalDouble logitCap) {
         /** As in Llama: all 1, no cap. */
         public static final Scales NONE =
-                new Scales(1, 1, OptionalDouble.empty(), OptionalDouble.empty(), 1, OptionalDouble.empty());
+                new Scales(1, false, 1, OptionalDouble.empty(), OptionalDouble.empty(), 1, OptionalDouble.empty());
+
+        /** What embeddings are multiplied by that are held in a type. */
+        double embedding(BaseType type) {
+            return embeddingOfType && type != BaseType.F32 ? type.elementType().nearest((float) embedding) : embedding;
+        }
     }
 
     /** As in Llama, without biases. */

@@ -8,6 +8,7 @@ import java.util.Optional;
 /** Reads a {@code config.json}, and refuses by name whatever the forward pass does not do. */
 final class ConfigReader {
     private static final String LAYER_TYPES = "layer_types";
+    private static final String KEY_VALUE_HEADS = "num_key_value_heads";
     private static final String SLIDING = "sliding_attention";
     private static final String FULL = "full_attention";
 
@@ -51,10 +52,15 @@ final class ConfigReader {
                 width,
                 file.integer("num_hidden_layers"),
                 heads,
-                integer("num_key_value_heads", heads),
+                keyValueHeads(heads),
                 headWidth,
                 file.integer("intermediate_size"),
-                integer("max_position_embeddings", 2048));
+                integer("max_position_embeddings", family.defaults().positions()));
+    }
+
+    private int keyValueHeads(int heads) {
+        int assumed = family.defaults().keyValueHeads();
+        return integer(KEY_VALUE_HEADS, assumed == 0 || root.has(KEY_VALUE_HEADS) ? heads : assumed);
     }
 
     /** What the attention of each layer is. */

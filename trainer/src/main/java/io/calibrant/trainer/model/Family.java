@@ -1,6 +1,8 @@
 package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import io.calibrant.trainer.model.Architecture.Biases;
 import io.calibrant.trainer.model.Architecture.Norms;
 import io.calibrant.trainer.model.Architecture.Scales;
@@ -21,7 +23,7 @@ enum Family {
         }
     },
     /** Mistral: no biases; a sliding window in all layers unless the configuration has null for it. */
-    MISTRAL("MistralForCausalLM") {
+    MISTRAL("MistralForCausalLM", FamilyDefaults.llama().keyValueHeads(8).positions(131_072)) {
         @Override
         int window(ConfigFile file) {
             return windowOr(file, DEFAULT_WINDOW);
@@ -29,7 +31,13 @@ enum Family {
     },
     /** Ministral 3: a Mistral whose queries grow with their position. */
     MINISTRAL3(
-            "Ministral3ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5).withHeadWidth(128)) {
+            "Ministral3ForCausalLM",
+            FamilyDefaults.llama()
+                    .normEpsilon(1e-5)
+                    .headWidth(128)
+                    .keyValueHeads(8)
+                    .positions(262_144)
+                    .pad(11)) {
         @Override
         int window(ConfigFile file) {
             return windowOr(file, 0);
@@ -39,9 +47,24 @@ enum Family {
         boolean hasPositionScale() {
             return true;
         }
+
+        @Override
+        JsonNode rotaryDefault() {
+            return JsonNodeFactory.instance
+                    .objectNode()
+                    .put("rope_type", "yarn")
+                    .put("rope_theta", 1e6)
+                    .put("factor", 16.0)
+                    .put("original_max_position_embeddings", 16_384)
+                    .put("mscale", 1.0)
+                    .put("mscale_all_dim", 1.0)
+                    .put("llama_4_scaling_beta", 0.1);
+        }
     },
     /** Qwen 2 and 2.5: biases on q, k and v; a sliding window in upper layers, switched on by a key of its own. */
-    QWEN2("Qwen2ForCausalLM", FamilyDefaults.LLAMA.withLayerTypes()) {
+    QWEN2(
+            "Qwen2ForCausalLM",
+            FamilyDefaults.llama().keyValueHeads(32).positions(32_768).layerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(new Biases(true, false, false));
@@ -58,7 +81,13 @@ enum Family {
         }
     },
     /** Qwen 3: an RMSNorm on every head of q and k; the window of Qwen 2; the width of a head is not D / H. */
-    QWEN3("Qwen3ForCausalLM", FamilyDefaults.LLAMA.withHeadWidth(128).withLayerTypes()) {
+    QWEN3(
+            "Qwen3ForCausalLM",
+            FamilyDefaults.llama()
+                    .headWidth(128)
+                    .keyValueHeads(32)
+                    .positions(32_768)
+                    .layerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, false))
@@ -76,7 +105,14 @@ enum Family {
         }
     },
     /** Gemma: norms' weights around 1, embeddings times sqrt(D), an activation of its own. */
-    GEMMA("GemmaForCausalLM", FamilyDefaults.LLAMA.withTiedHead().withHeadWidth(256)) {
+    GEMMA(
+            "GemmaForCausalLM",
+            FamilyDefaults.llama()
+                    .tiedHead()
+                    .headWidth(256)
+                    .keyValueHeads(16)
+                    .positions(8192)
+                    .pad(0)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -88,14 +124,21 @@ enum Family {
 
         @Override
         Activation activation(ConfigFile file) {
-            String key = file.has(GEMMA_ACTIVATION) ? GEMMA_ACTIVATION : "hidden_act";
-            return named(file, key, Activation.GELU_TANH);
+            // transformers reads no hidden_activation of the first Gemma, and takes the gelu of its files for the other
+            Activation activation = named(file, "hidden_act", Activation.GELU_TANH);
+            return activation == Activation.GELU ? Activation.GELU_TANH : activation;
         }
     },
     /** Gemma 2: norms before and after, scores and logits capped, a window in every other layer. */
     GEMMA2(
             "Gemma2ForCausalLM",
-            FamilyDefaults.LLAMA.withTiedHead().withHeadWidth(256).withLayerTypes()) {
+            FamilyDefaults.llama()
+                    .tiedHead()
+                    .headWidth(256)
+                    .keyValueHeads(4)
+                    .positions(8192)
+                    .pad(0)
+                    .layerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
@@ -126,26 +169,23 @@ enum Family {
     /** Gemma 3, the models of text alone: norms on heads, a window in most layers, and frequencies of their own. */
     GEMMA3_TEXT(
             "Gemma3ForCausalLM",
-            FamilyDefaults.LLAMA
-                    .withTiedHead()
-                    .withRotaryBase(1e6)
-                    .withHeadWidth(256)
-                    .withLayerTypes()) {
+            FamilyDefaults.llama()
+                    .tiedHead()
+                    .rotaryBase(1e6)
+                    .headWidth(256)
+                    .keyValueHeads(4)
+                    .positions(131_072)
+                    .pad(0)
+                    .layerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             refuseBothWays(file);
-            if (file.has(SCORE_CAP)) {
-                throw file.refused(
-                        SCORE_CAP,
-                        "null with model_type " + modelType(),
-                        file.root().path(SCORE_CAP));
-            }
             return plain.with(sameBiases(file, false))
                     .with(new Norms(Norms.Places.AROUND, Norms.QueryKey.EACH_HEAD, true))
                     .with(scaledEmbeddings(
                             file,
                             scoreScale(file),
-                            OptionalDouble.empty(),
+                            OptionalDouble.empty(), // transformers stores attn_logit_softcapping, and caps no scores
                             cap(file, LOGIT_CAP, OptionalDouble.empty())));
         }
 
@@ -171,7 +211,13 @@ enum Family {
         }
     },
     /** Phi-3 and Phi-4: fused maps, perhaps a window in all layers, perhaps a part of each head that is not turned. */
-    PHI3("Phi3ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5)) {
+    PHI3(
+            "Phi3ForCausalLM",
+            FamilyDefaults.llama()
+                    .normEpsilon(1e-5)
+                    .positions(4096)
+                    .originalPositions(4096)
+                    .pad(32_000)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.withFusedMaps();
@@ -195,7 +241,13 @@ enum Family {
     /** SmolLM 3: layers without rotary positions; a window, if any, in those. */
     SMOLLM3(
             "SmolLM3ForCausalLM",
-            FamilyDefaults.LLAMA.withTiedHead().withRotaryBase(2e6).withLayerTypes()) {
+            FamilyDefaults.llama()
+                    .tiedHead()
+                    .rotaryBase(2e6)
+                    .keyValueHeads(4)
+                    .positions(32_768)
+                    .pad(128_004)
+                    .layerTypes()) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, file.isTrue("mlp_bias")));
@@ -228,7 +280,7 @@ enum Family {
         }
     },
     /** OLMo 2: norms after attention and feed-forward network instead of before, and over all heads of q and of k. */
-    OLMO2("Olmo2ForCausalLM", FamilyDefaults.LLAMA.withNormEpsilon(1e-5)) {
+    OLMO2("Olmo2ForCausalLM", FamilyDefaults.llama().normEpsilon(1e-5).pad(1)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             return plain.with(sameBiases(file, false))
@@ -242,6 +294,7 @@ enum Family {
             return plain.with(sameBiases(file, file.isTrue("mlp_bias")))
                     .with(new Scales(
                             positive(file, "embedding_multiplier", 1),
+                            false,
                             positive(file, "residual_multiplier", 1),
                             OptionalDouble.of(positive(file, "attention_multiplier", 1)),
                             OptionalDouble.empty(),
@@ -250,7 +303,13 @@ enum Family {
         }
     },
     /** Seed-OSS: biases on q, k and v, and keys of its own for the others. */
-    SEED_OSS("SeedOssForCausalLM", FamilyDefaults.LLAMA.withHeadWidth(128)) {
+    SEED_OSS(
+            "SeedOssForCausalLM",
+            FamilyDefaults.llama()
+                    .headWidth(128)
+                    .keyValueHeads(8)
+                    .positions(524_288)
+                    .pad(1)) {
         @Override
         Architecture describe(Architecture plain, ConfigFile file) {
             boolean attention = !file.has("attention_bias") || file.isTrue("attention_bias");
@@ -272,7 +331,10 @@ enum Family {
 
     /** Keys of models whose feed-forward networks are many, of which a token takes a few. */
     private static final List<String> EXPERTS =
-            List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok");
+            List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts");
+
+    /** In the names of most of these families. */
+    private static final String MIXTURE = "moe";
 
     private final String className;
     /** Primitives alone: immutable, which the checker believes of annotated records only. */
@@ -280,12 +342,12 @@ enum Family {
     private final FamilyDefaults defaults;
 
     Family(String className) {
-        this(className, FamilyDefaults.LLAMA);
+        this(className, FamilyDefaults.llama());
     }
 
-    Family(String className, FamilyDefaults defaults) {
+    Family(String className, FamilyDefaults.Builder defaults) {
         this.className = className;
-        this.defaults = defaults;
+        this.defaults = defaults.build();
     }
 
     /** What holds where the configuration does not say. */
@@ -311,6 +373,11 @@ enum Family {
     /** The key with the base of sliding layers, which turn by it without any scaling; empty where all turn alike. */
     Optional<String> slidingRotaryBase() {
         return Optional.empty();
+    }
+
+    /** What stands for rotary settings where the configuration has none; nothing for plain ones. */
+    JsonNode rotaryDefault() {
+        return MissingNode.getInstance();
     }
 
     /** Whether a part of each head may be left as it is. */
@@ -346,9 +413,9 @@ enum Family {
         return true;
     }
 
-    /** E where the configuration has no {@code head_dim}: what transformers assumes. */
+    /** E where the configuration has no {@code head_dim}: what transformers assumes; with null in its place D / H. */
     final int headWidth(ConfigFile file, int width, int heads) {
-        if (defaults.headWidth() > 0) {
+        if (defaults.headWidth() > 0 && !file.root().has("head_dim")) {
             return defaults.headWidth();
         }
         if (heads > 0 && width % heads != 0) {
@@ -362,10 +429,10 @@ enum Family {
         return new Biases(attention, attention, feedForward);
     }
 
-    /** Embeddings times sqrt(D), as in all Gemmas. */
+    /** Embeddings times sqrt(D), as in all Gemmas: in transformers a tensor of the type that the weights have. */
     private static Scales scaledEmbeddings(
             ConfigFile file, OptionalDouble scores, OptionalDouble scoreCap, OptionalDouble logitCap) {
-        return new Scales(Math.sqrt(file.integer("hidden_size")), 1, scores, scoreCap, 1, logitCap);
+        return new Scales(Math.sqrt(file.integer("hidden_size")), true, 1, scores, scoreCap, 1, logitCap);
     }
 
     private static OptionalDouble scoreScale(ConfigFile file) {
@@ -447,16 +514,40 @@ enum Family {
                         : f.modelType().equals(type))
                 .findFirst();
         if (found.isEmpty() && (className.isEmpty() || !type.isEmpty())) {
-            throw file.refused("model_type", accepted(), ConfigFile.quoted(type) + experts(file));
+            throw file.refused("model_type", accepted(), ConfigFile.quoted(type) + experts(file, type) + within(file));
         }
         if (found.isEmpty() || !(className.isEmpty() || className.equals(found.get().className))) {
-            throw file.refused("architectures", accepted(), ConfigFile.quoted(given) + experts(file));
+            throw file.refused("architectures", accepted(), ConfigFile.quoted(given) + experts(file, given));
         }
+        refuseExperts(file, found.get().modelType());
         return found.get();
     }
 
-    private static String experts(ConfigFile file) {
-        return EXPERTS.stream().anyMatch(file::has) ? ", a mixture of experts, which is not supported" : "";
+    private static String experts(ConfigFile file, String type) {
+        boolean mixture = type.toLowerCase(Locale.ROOT).contains(MIXTURE)
+                || EXPERTS.stream()
+                        .flatMap(key -> file.root().findValues(key).stream())
+                        .anyMatch(number -> number.asInt() > 1);
+        return mixture ? ", a mixture of experts, which is not supported" : "";
+    }
+
+    private static String within(ConfigFile file) {
+        String type = file.root().path("text_config").path("model_type").asText("");
+        return type.isEmpty()
+                ? ""
+                : "; its text_config is of " + ConfigFile.quoted(type) + ", and models of text alone are read";
+    }
+
+    /** A model of a known family with experts is none of it, though a class may pass over them. */
+    private static void refuseExperts(ConfigFile file, String type) {
+        for (String key : EXPERTS) {
+            if (file.root().path(key).asInt() > 1) {
+                throw file.refused(
+                        key,
+                        "absent or 1 with model_type " + type + ": a mixture of experts is not supported",
+                        file.root().path(key));
+            }
+        }
     }
 
     private static String accepted() {

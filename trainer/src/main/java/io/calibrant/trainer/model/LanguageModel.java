@@ -67,7 +67,8 @@ public final class LanguageModel implements AutoCloseable {
         }
         norm = RmsNorm.load(loader, "model.norm.weight", config.width(), config, epsilon);
         head = head(loader, table);
-        embeddingScale = scales.embedding() == 1 ? null : loader.constant(scales.embedding());
+        double scale = scales.embedding(loader.type());
+        embeddingScale = scale == 1 ? null : loader.constant(scale);
         logitScale = new LogitScale(scales, loader::constant);
     }
 

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -33,6 +34,7 @@ public record ModelConfig(
     static final String FILE = "config.json";
 
     private static final String LAYERS = "model.layers.";
+    private static final String PAD = "pad_token_id";
 
     private static final Set<String> FEED_FORWARD = Set.of("gate_proj", "up_proj", "gate_up_proj", "down_proj");
 
@@ -66,6 +68,21 @@ public record ModelConfig(
      */
     public static ModelConfig read(Path directory) {
         return ConfigReader.read(ConfigFile.read(directory.resolve(FILE)));
+    }
+
+    /**
+     * The id of the token that fills batches in Python, as a model's {@code config.json} or transformers' defaults for
+     * its family say; empty where there is none.
+     *
+     * @throws io.calibrant.trainer.safetensors.ModelFileException as {@link #read}
+     */
+    public static OptionalInt pad(Path directory) {
+        ConfigFile file = ConfigFile.read(directory.resolve(FILE));
+        if (file.root().has(PAD)) {
+            return file.has(PAD) ? OptionalInt.of(file.integer(PAD)) : OptionalInt.empty();
+        }
+        int assumed = Family.of(file).defaults().pad();
+        return assumed < 0 ? OptionalInt.empty() : OptionalInt.of(assumed);
     }
 
     /** Tokens in the vocabulary. */

@@ -1,6 +1,9 @@
 package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -15,6 +18,10 @@ final class RopeReader {
     private static final String ORIGINAL = "original_max_position_embeddings";
     private static final String THETA = "rope_theta";
     private static final String BETA = "llama_4_scaling_beta";
+    private static final String SCALING = "rope_scaling";
+    private static final String PARAMETERS = "rope_parameters";
+    private static final String TYPE = "rope_type";
+    private static final String DEFAULT = "default";
     private static final String LINEAR = "linear";
     private static final String DYNAMIC = "dynamic";
     private static final String YARN = "yarn";
@@ -32,24 +39,56 @@ final class RopeReader {
         this.file = file;
         this.family = family;
         this.sizes = sizes;
-        key = file.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
-        JsonNode node = file.root().path(key);
-        if (!node.isMissingNode() && !node.isNull() && !node.isObject()) {
-            throw file.refused(key, "an object", node);
-        }
+        JsonNode older = object(SCALING, file.root().path(SCALING));
+        JsonNode newer = object(PARAMETERS, file.root().path(PARAMETERS));
+        key = older.isEmpty() ? PARAMETERS : SCALING;
         Optional<String> slidingBase = family.slidingRotaryBase();
-        boolean perKind = hasObjects(node);
-        if (perKind && slidingBase.isEmpty()) {
-            throw file.refused(key, "the same for all layers", node);
+        if (slidingBase.isPresent()) {
+            full = settings(
+                    ofKind(newer, "full_attention", older),
+                    THETA,
+                    family.defaults().rotaryBase());
+            sliding =
+                    settings(ofKind(newer, "sliding_attention", MissingNode.getInstance()), slidingBase.get(), 10_000);
+            return;
         }
-        full = settings(key, node, perKind ? "full_attention" : "");
-        if (slidingBase.isEmpty()) {
-            sliding = full;
+        JsonNode node = older.isEmpty() ? newer : older;
+        for (JsonNode child : node) {
+            if (child.isObject()) {
+                throw file.refused(key, "the same for all layers", node);
+            }
+        }
+        if (node.isMissingNode() || node.isNull()) {
+            node = family.rotaryDefault();
+        }
+        full = settings(new Scope(key, node), THETA, family.defaults().rotaryBase());
+        sliding = full;
+    }
+
+    private JsonNode object(String path, JsonNode node) {
+        if (!node.isMissingNode() && !node.isNull() && !node.isObject()) {
+            throw file.refused(path, "an object", node);
+        }
+        return node;
+    }
+
+    /**
+     * What a family whose layers that slide have settings of their own says of one kind: plain where it says nothing.
+     *
+     * @param older settings as transformers 4 writes them, which count before the others; perhaps nothing
+     */
+    private Scope ofKind(JsonNode newer, String kind, JsonNode older) {
+        String path = PARAMETERS + "." + kind;
+        ObjectNode all = JsonNodeFactory.instance.objectNode();
+        if (object(path, newer.path(kind)) instanceof ObjectNode own) {
+            all.setAll(own);
         } else {
-            sliding = perKind
-                    ? settings(key, node, "sliding_attention")
-                    : RotarySettings.plain(file.number(slidingBase.get(), 10_000));
+            all.put(TYPE, DEFAULT);
         }
+        if (older instanceof ObjectNode own) {
+            all.setAll(own);
+        }
+        return new Scope(older.isEmpty() ? path : SCALING, all);
     }
 
     /** How positions turn queries and keys in layers that slide, or in those that do not. */
@@ -66,23 +105,15 @@ final class RopeReader {
                 : new ContextLimit(reach, "max_position_embeddings, stretched by " + key + ",");
     }
 
-    private static boolean hasObjects(JsonNode node) {
-        for (JsonNode child : node) {
-            if (child.isObject()) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** @param kind key of the layers within {@code node}; empty where all are alike */
-    private RotarySettings settings(String path, JsonNode node, String kind) {
-        JsonNode own = kind.isEmpty() ? node : node.path(kind);
-        Scope scope = new Scope(kind.isEmpty() ? path : path + "." + kind, own);
-        if (!kind.isEmpty() && !own.isObject()) {
-            throw file.refused(scope.path, "an object", own);
-        }
-        return new RotarySettings(theta(scope), partial(scope), scaling(scope), queries(scope));
+    /**
+     * Settings of layers.
+     *
+     * @param base key with the base of the frequencies where the scope has none
+     * @param otherwise the base where there is no such key
+     */
+    private RotarySettings settings(Scope scope, String base, double otherwise) {
+        double theta = scope.has(THETA) ? number(scope, THETA) : file.number(base, otherwise);
+        return new RotarySettings(theta, partial(scope), scaling(scope), queries(scope));
     }
 
     /** A JSON object and how messages name it. */
@@ -96,20 +127,12 @@ final class RopeReader {
         }
     }
 
-    private double theta(Scope scope) {
-        if (scope.has(THETA)) {
-            return number(scope, THETA);
-        }
-        JsonNode newer = file.root().path("rope_parameters").path(THETA);
-        return newer.isMissingNode()
-                ? file.number(THETA, family.defaults().rotaryBase())
-                : file.number("rope_parameters." + THETA, newer);
-    }
-
     private double partial(Scope scope) {
         boolean nested = scope.has(PARTIAL);
         String path = nested ? scope.key(PARTIAL) : PARTIAL;
-        double partial = nested ? number(scope, PARTIAL) : file.number(PARTIAL, 1);
+        // Where no part of a head is left, transformers passes over a null.
+        boolean given = nested || file.has(PARTIAL) || family.turnsPartsOfHeads();
+        double partial = nested ? number(scope, PARTIAL) : given ? file.number(PARTIAL, 1) : 1;
         if (partial == 1) {
             return 1;
         }
@@ -137,10 +160,10 @@ final class RopeReader {
     }
 
     private RopeScaling scaling(Scope scope) {
-        JsonNode name = scope.node.path(scope.has("rope_type") ? "rope_type" : "type");
-        String type = family.ropeType(name.asText("default"));
+        JsonNode name = scope.node.path(scope.has(TYPE) ? TYPE : "type");
+        String type = family.ropeType(name.asText(DEFAULT));
         return switch (type) {
-            case "default" -> RopeScaling.none();
+            case DEFAULT -> RopeScaling.none();
             case LINEAR -> new RopeScaling.Linear(positive(scope, "factor", type));
             case DYNAMIC -> new RopeScaling.Dynamic(positive(scope, "factor", type), sizes.maxPositions());
             case LLAMA3 ->
@@ -153,7 +176,7 @@ final class RopeReader {
             case LONGROPE -> longRope(scope);
             default ->
                 throw file.refused(
-                        scope.key("rope_type"),
+                        scope.key(TYPE),
                         "one of default, linear, dynamic, yarn, longrope, llama3",
                         ConfigFile.quoted(type));
         };
@@ -219,8 +242,12 @@ final class RopeReader {
 
     /** How long the sequences of pretraining were, by the key that transformers looks at first. */
     private int original(Scope scope) {
-        if (file.has(ORIGINAL)) {
+        boolean ofKind = family.slidingRotaryBase().isPresent();
+        if (file.has(ORIGINAL) && !ofKind) {
             return wholeNumber(ORIGINAL, file.root().path(ORIGINAL));
+        }
+        if (family.defaults().originalPositions() > 0) {
+            return family.defaults().originalPositions();
         }
         return scope.has(ORIGINAL) ? whole(scope, ORIGINAL) : sizes.maxPositions();
     }

@@ -6,14 +6,18 @@ import io.calibrant.trainer.safetensors.TensorEntry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
  * {@code quantization_config} of a {@code config.json}: the files hold the layers' linear maps in bitsandbytes' NF4.
  *
- * @param skipped modules that are not quantised, as {@code llm_int8_skip_modules} has them
+ * @param skipped modules that are not quantised, as {@code llm_int8_skip_modules} has them: ends of paths, or regular
+ *     expressions of their beginnings
  */
 record StoredQuantization(List<String> skipped) {
     private static final String KEY = "quantization_config";
+    private static final String SKIP = "llm_int8_skip_modules";
 
     /**
      * Reads the key, if it is there.
@@ -35,7 +39,15 @@ record StoredQuantization(List<String> skipped) {
             require(file, node, "bnb_4bit_quant_storage", "uint8");
         }
         List<String> skipped = new ArrayList<>();
-        node.path("llm_int8_skip_modules").forEach(module -> skipped.add(module.asText()));
+        for (JsonNode module : node.path(SKIP)) {
+            try {
+                beginning(module.asText());
+            } catch (PatternSyntaxException e) {
+                throw file.refused(
+                        KEY + "." + SKIP, "a list of regular expressions", ConfigFile.quoted(module.asText()));
+            }
+            skipped.add(module.asText());
+        }
         return Optional.of(new StoredQuantization(List.copyOf(skipped)));
     }
 
@@ -51,10 +63,21 @@ record StoredQuantization(List<String> skipped) {
      * @throws ModelFileException naming file and tensor if it should be
      */
     void requireSkipped(TensorEntry weight) {
-        String path = "." + weight.name();
-        if (skipped.stream().noneMatch(module -> path.contains("." + module + "."))) {
+        String module = weight.name().replaceFirst("\\.weight$", "");
+        if (skipped.stream().noneMatch(key -> skips(key, module))) {
             throw new ModelFileException(weight.file() + ": tensor " + weight.name() + ": expected NF4, as " + KEY
                     + " of config.json says, found " + weight.type());
         }
+    }
+
+    /** As transformers 5 takes a key, or transformers 4: that one means the modules within, too. */
+    private static boolean skips(String key, String module) {
+        return module.endsWith(key)
+                || beginning(key).matcher(module).lookingAt()
+                || ("." + module + ".").contains("." + key + ".");
+    }
+
+    private static Pattern beginning(String key) {
+        return Pattern.compile("(?:" + key + ")(?:(?<=\\.)|(?=\\.|$))");
     }
 }

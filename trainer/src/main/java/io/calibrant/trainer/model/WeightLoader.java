@@ -27,7 +27,7 @@ final class WeightLoader {
     /** Elements that are compared at a time. */
     private static final int COMPARED = 1 << 20;
 
-    /** In the names of what the layers have; embedding and head are never quantised. */
+    /** In the names of what the layers have; what is not quantised in a file is rounded for these alone. */
     private static final String LAYERS = ".layers.";
 
     private final SafetensorsReader reader;
@@ -61,6 +61,11 @@ final class WeightLoader {
         this.dataType = dataType;
         this.format = format;
         this.stored = stored;
+    }
+
+    /** What numbers matrices are held as. */
+    BaseType type() {
+        return format.type();
     }
 
     boolean has(String name) {
@@ -114,10 +119,10 @@ final class WeightLoader {
         return (from, target) -> replacing.readRounded(entry, from, target, type);
     }
 
-    /** Where the numbers of a weight come from: of the layers' matrices perhaps in four bits. */
+    /** Where the numbers of a weight come from: of matrices perhaps in four bits, as a file may have the head, too. */
     private WeightSource source(String name, long... shape) {
         boolean ofLinear = shape.length == 2 && name.contains(LAYERS);
-        if (ofLinear && stored.isPresent() && Nf4Checkpoint.holds(reader, name)) {
+        if (shape.length == 2 && stored.isPresent() && Nf4Checkpoint.holds(reader, name)) {
             return Nf4Checkpoint.of(reader, name, shape);
         }
         TensorEntry entry = reader.entry(name, shape);

@@ -89,17 +89,19 @@ public final class PromptTokenizer implements AutoCloseable {
     private static PromptTokenizer load(Path directory, End end) {
         TokenizerFile file = TokenizerFile.read(directory.resolve("tokenizer.json"));
         TokenizerSettings settings = TokenizerSettings.read(directory);
+        requireSamePrefix(file, settings);
+        TokenizerFile whole = file.with(settings.tokens());
         Map<String, String> options = Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false");
         HuggingFaceTokenizer tokenizer;
         try {
-            tokenizer = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(file.bytes()), options);
+            tokenizer = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(whole.bytes()), options);
         } catch (IOException | RuntimeException e) {
             // DJL hands on what the native library says as a bare RuntimeException
             throw file.refused(String.valueOf(e.getMessage()).replaceAll("\\s+", " "), e);
         }
         boolean done = false;
         try {
-            PromptTokenizer loaded = of(tokenizer, file, settings, end);
+            PromptTokenizer loaded = of(tokenizer, file, whole, settings, end);
             done = true;
             return loaded;
         } catch (IllegalArgumentException e) {
@@ -113,8 +115,25 @@ public final class PromptTokenizer implements AutoCloseable {
         }
     }
 
+    private static void requireSamePrefix(TokenizerFile file, TokenizerSettings settings) {
+        Optional<Boolean> own = file.prefixSpace();
+        if (settings.prefixSpace().isPresent() && own.isPresent() && !own.equals(settings.prefixSpace())) {
+            throw Refusal.of(
+                    "tokenizer file " + settings.file() + ": " + TokenizerSettings.PREFIX_SPACE,
+                    own.get()
+                            + ", as in the pre_tokenizer of tokenizer.json (with this tokenizer_class transformers goes"
+                            + " by the key, other programs by tokenizer.json)",
+                    settings.prefixSpace().get());
+        }
+    }
+
+    /** @param whole the file with the tokens that the settings add */
     private static PromptTokenizer of(
-            HuggingFaceTokenizer tokenizer, TokenizerFile file, TokenizerSettings settings, End end) {
+            HuggingFaceTokenizer tokenizer,
+            TokenizerFile file,
+            TokenizerFile whole,
+            TokenizerSettings settings,
+            End end) {
         long[] plain = tokenizer.encode(PROBE, false, false).getIds();
         Encoding encoding = tokenizer.encode(PROBE, true, false);
         long[] around = encoding.getIds();
@@ -154,8 +173,11 @@ public final class PromptTokenizer implements AutoCloseable {
                 ? ""
                 : "tokens around a text " + Arrays.toString(prefix)
                         + (suffix.length == 0 ? "" : " and " + Arrays.toString(suffix));
+        if (whole != file) {
+            changes += " with the tokens of " + settings.file().getFileName();
+        }
         String bosToken = settings.bos().orElseGet(() -> prefix.length == 0 ? "" : token(tokenizer, prefix[0]));
-        return new PromptTokenizer(tokenizer, prefix, suffix, closed, bosToken, file.specialIds(), changes);
+        return new PromptTokenizer(tokenizer, prefix, suffix, closed, bosToken, whole.specialIds(), changes);
     }
 
     /** @param last the token that the template in tokenizer.json puts at the end of a text; empty for none */

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.trainer.files.InputFile;
 import io.calibrant.trainer.files.MissingFile;
 import java.io.IOException;
@@ -16,6 +18,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -28,6 +32,8 @@ final class TokenizerFile {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
+
+    private static final String ADDED = "added_tokens";
 
     /** The library indexes the table of a Precompiled normalizer by bytes, unchecked. */
     private static final int FEWEST_UNITS = 256;
@@ -86,6 +92,40 @@ final class TokenizerFile {
         }
     }
 
+    /**
+     * The same with tokens that tokenizer_config.json names, those that are not added ones already.
+     *
+     * @param tokens as {@link TokenizerSettings#tokens}
+     */
+    TokenizerFile with(List<ObjectNode> tokens) {
+        Set<String> known = new HashSet<>();
+        JsonNode present = root.path(ADDED);
+        JsonNode vocabulary = root.path("model").path("vocab");
+        int next = vocabulary.size();
+        for (JsonNode token : present) {
+            known.add(token.path("content").asText());
+            next = Math.max(next, token.path("id").asInt() + 1);
+        }
+        List<ObjectNode> more = tokens.stream()
+                .filter(token -> !known.contains(token.path("content").asText()))
+                .toList();
+        if (more.isEmpty()) {
+            return this;
+        }
+        ObjectNode whole = JSON.createObjectNode().setAll((ObjectNode) root);
+        ArrayNode all = whole.putArray(ADDED);
+        present.forEach(all::add);
+        for (ObjectNode token : more) {
+            OptionalInt own = idOf(token.path("content").asText());
+            all.add(token.deepCopy().put("id", own.isPresent() ? own.getAsInt() : next++));
+        }
+        try {
+            return new TokenizerFile(path, JSON.writeValueAsBytes(whole), whole);
+        } catch (JsonProcessingException e) {
+            throw refused(path, String.valueOf(e.getOriginalMessage()), e);
+        }
+    }
+
     Path path() {
         return path;
     }
@@ -96,19 +136,53 @@ final class TokenizerFile {
 
     /** The id of a token by its text: of an added one, else of the vocabulary. */
     OptionalInt idOf(String token) {
-        for (JsonNode added : root.path("added_tokens")) {
+        for (JsonNode added : root.path(ADDED)) {
             if (added.path("content").asText().equals(token)) {
                 return OptionalInt.of(added.path("id").asInt());
             }
         }
-        JsonNode id = root.path("model").path("vocab").path(token);
-        return id.isInt() ? OptionalInt.of(id.intValue()) : OptionalInt.empty();
+        JsonNode vocabulary = root.path("model").path("vocab");
+        JsonNode id = vocabulary.path(token);
+        if (id.isInt()) {
+            return OptionalInt.of(id.intValue());
+        }
+        int place = 0; // of a Unigram model: pairs of a token and its score
+        for (JsonNode pair : vocabulary.isArray() ? vocabulary : JSON.createArrayNode()) {
+            if (pair.path(0).asText().equals(token)) {
+                return OptionalInt.of(place);
+            }
+            place++;
+        }
+        return OptionalInt.empty();
+    }
+
+    /** Whether a text gets a space before it; empty where no step of the pre_tokenizer says so or not. */
+    Optional<Boolean> prefixSpace() {
+        return prefixSpace(root.path("pre_tokenizer"));
+    }
+
+    private static Optional<Boolean> prefixSpace(JsonNode step) {
+        JsonNode scheme = step.path("prepend_scheme");
+        if (step.path("type").asText().equals("Metaspace") && scheme.isTextual()) {
+            return Optional.of(!scheme.textValue().equals("never"));
+        }
+        JsonNode flag = step.path(TokenizerSettings.PREFIX_SPACE);
+        if (flag.isBoolean()) {
+            return Optional.of(flag.booleanValue());
+        }
+        for (JsonNode part : step.path("pretokenizers")) {
+            Optional<Boolean> within = prefixSpace(part);
+            if (within.isPresent()) {
+                return within;
+            }
+        }
+        return Optional.empty();
     }
 
     /** The ids of all special tokens, as begin and end of sequence. */
     Set<Long> specialIds() {
         Set<Long> ids = new HashSet<>();
-        for (JsonNode added : root.path("added_tokens")) {
+        for (JsonNode added : root.path(ADDED)) {
             if (added.path("special").asBoolean()) {
                 ids.add(added.path("id").asLong());
             }

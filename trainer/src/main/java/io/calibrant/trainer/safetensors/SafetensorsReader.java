@@ -123,7 +123,21 @@ public final class SafetensorsReader implements Closeable {
                 }
                 entries.put(field.getKey(), entry);
             }
+            Set<String> placed = Set.copyOf(entries.keySet());
+            shards.values().forEach(shard -> addUnplaced(shard, placed, entries));
             return new SafetensorsReader(index, new SafetensorsHeader(entries, Map.of()), channels);
+        });
+    }
+
+    /** Adds what a shard holds beyond the index: transformers loads all of each shard that the index names. */
+    private static void addUnplaced(
+            Map<String, TensorEntry> shard, Set<String> placed, Map<String, TensorEntry> entries) {
+        shard.forEach((name, entry) -> {
+            TensorEntry before = placed.contains(name) ? null : entries.put(name, entry);
+            if (before != null) {
+                throw new ModelFileException(before.file() + " and " + entry.file() + ": tensor " + name
+                        + ": expected in one of them, or placed by the index, found in both");
+            }
         });
     }
 

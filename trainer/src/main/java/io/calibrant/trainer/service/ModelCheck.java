@@ -2,6 +2,7 @@ package io.calibrant.trainer.service;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.calibrant.schemas.Require;
 import io.calibrant.trainer.capture.AdaptedModel;
 import io.calibrant.trainer.capture.Autograd;
@@ -10,7 +11,9 @@ import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.curvature.ClassProbabilities;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.BaseWeights;
+import io.calibrant.trainer.lora.ClassifierHead;
 import io.calibrant.trainer.lora.SequenceClassifier;
+import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.LinearHook;
 import io.calibrant.trainer.model.ModelConfig;
@@ -44,18 +47,21 @@ public final class ModelCheck {
     private final ClassTokens classTokens;
     private final List<TokenizedPrompt> prompts;
     private final Optional<Adapter> adapter;
+    private final Optional<ClassifierHead> head;
 
     private ModelCheck(
             CheckSettings settings,
             ModelConfig config,
             ClassTokens classTokens,
             List<TokenizedPrompt> prompts,
-            Optional<Adapter> adapter) {
+            Optional<Adapter> adapter,
+            Optional<ClassifierHead> head) {
         this.settings = settings;
         this.config = config;
         this.classTokens = classTokens;
         this.prompts = prompts;
         this.adapter = adapter;
+        this.head = head;
     }
 
     /**
@@ -100,8 +106,9 @@ public final class ModelCheck {
         List<Question> questions =
                 all.subList(0, Math.min(all.size(), settings.limit().orElse(all.size())));
         SpecialTokens special = SpecialTokens.read(settings.model());
-        Optional<SequenceClassifier> classifier = settings.adapter()
-                .flatMap(from -> SequenceClassifier.read(from, settings.model(), config, settings.labels()));
+        Optional<SequenceClassifier> classifier = settings.adapter().isPresent()
+                ? SequenceClassifier.read(settings.adapter().get(), settings.model(), config, settings.labels())
+                : SequenceClassifier.ofModel(settings.model(), config, settings.labels());
         Function<PromptTokenizer, PromptEncoder> encoders = TrainedClassifier.encoders(
                 classifier, settings.model(), settings.prompt(), special.eos(), settings.labels());
         try (PromptTokenizer tokenizer = TrainedClassifier.tokenizer(classifier, settings.model())) {
@@ -127,7 +134,8 @@ public final class ModelCheck {
                     .map(from -> TrainedClassifier.adapter(from, config, classifier, classTokens.ids(), false));
             adapter.ifPresent(read ->
                     BaseWeights.requireUnchanged(settings.adapter().orElseThrow(), read.saved(), settings.model()));
-            return new ModelCheck(settings, config, classTokens, prompts, adapter);
+            return new ModelCheck(
+                    settings, config, classTokens, prompts, adapter, classifier.map(SequenceClassifier::head));
         }
     }
 
@@ -216,7 +224,7 @@ public final class ModelCheck {
     private Answering answering(LanguageModel model) {
         return adapter.isPresent()
                 ? new Adapted(new AdaptedModel(model, adapter.get()))
-                : new Plain(model, model.newManager(), classTokens.ids());
+                : new Plain(model, model.newManager(), classTokens.ids(), head);
     }
 
     /**
@@ -255,17 +263,22 @@ public final class ModelCheck {
         private final LanguageModel model;
         private final NDManager manager;
         private final NDArray rows;
+        private final boolean ofVocabulary;
 
-        Plain(LanguageModel model, NDManager manager, int[] classTokens) {
+        Plain(LanguageModel model, NDManager manager, int[] classTokens, Optional<ClassifierHead> head) {
             this.model = model;
             this.manager = manager;
-            rows = model.classRows(manager, classTokens);
+            ofVocabulary = head.isEmpty();
+            rows = head.map(of -> Constants.array(
+                            manager, of.weight(), new Shape(of.classes(), of.width()), model.dataType()))
+                    .orElseGet(() -> model.classRows(manager, classTokens));
         }
 
         @Override
         public <T> T logits(TokenBatch batch, Function<NDArray, T> reader) {
             try (NDManager pass = manager.newSubManager()) {
-                return reader.apply(Autograd.unrecorded(() -> model.logits(batch, rows, LinearHook.FROZEN, pass)));
+                return reader.apply(
+                        Autograd.unrecorded(() -> model.logits(batch, rows, ofVocabulary, LinearHook.FROZEN, pass)));
             }
         }
 

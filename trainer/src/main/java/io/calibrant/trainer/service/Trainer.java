@@ -28,10 +28,12 @@ import io.calibrant.trainer.state.StateFile;
 import io.calibrant.trainer.state.StateKeeper;
 import io.calibrant.trainer.state.TrainerState;
 import io.calibrant.trainer.statistics.Checkpoint;
+import io.calibrant.trainer.statistics.ProducerListener;
 import io.calibrant.trainer.statistics.PublishedRun;
 import io.calibrant.trainer.statistics.Publisher;
 import io.calibrant.trainer.statistics.RunDescription;
 import io.calibrant.trainer.statistics.SendQueue;
+import io.calibrant.trainer.statistics.Unsent;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -51,13 +53,17 @@ public final class Trainer implements AutoCloseable {
     private final TrainerSettings settings;
     private final Connection connection;
     private final StoppedTraining listener;
+    private final Pulse pulse;
+    private volatile ProducerListener producers = ProducerListener.SILENT;
+    private volatile SendQueue sending;
     private volatile boolean stopping;
 
     /** Prepares a trainer; {@link #run()} does the work in the caller's thread. */
     public Trainer(TrainerSettings settings, Connection connection, ProgressListener listener) {
         this.settings = settings;
         this.connection = connection;
-        this.listener = new StoppedTraining(settings, listener);
+        this.pulse = new Pulse(listener, System::nanoTime);
+        this.listener = new StoppedTraining(settings, pulse);
     }
 
     /** Runs a trainer to its end; see {@link #run()}. */
@@ -132,10 +138,12 @@ public final class Trainer implements AutoCloseable {
                     connection,
                     run,
                     settings.curvature().shard().toString(),
-                    settings.streaming().rowType())) {
+                    settings.streaming().rowType(),
+                    producers)) {
                 publisher.run();
                 try (SendQueue queue =
                         publisher.queue(settings.streaming().sendBuffer(), () -> stopping, listener::warned)) {
+                    sending = queue;
                     StateKeeper keeper = new StateKeeper(
                             file,
                             settings.execution()
@@ -334,6 +342,33 @@ public final class Trainer implements AutoCloseable {
 
     private void event(Phase phase, long done, long total, OptionalDouble loss, Optional<Duration> remaining) {
         listener.progressed(new Event(phase, done, total, loss, remaining));
+    }
+
+    /**
+     * Why it does not move, in a word: {@code loading}, {@code waiting-for-kafka} while a step waits for what is to be
+     * sent before it, {@code stuck}, {@code stopped}. Empty while it moves, and at its end. From any thread.
+     */
+    public Optional<String> obstacle() {
+        if (stopping) {
+            return Optional.of("stopped");
+        }
+        return unsent().blocked() ? Optional.of("waiting-for-kafka") : pulse.obstacle();
+    }
+
+    /** How long ago it moved last. From any thread. */
+    public Duration pause() {
+        return pulse.pause();
+    }
+
+    /** What waits to be sent. From any thread. */
+    public Unsent unsent() {
+        SendQueue queue = sending;
+        return queue == null ? Unsent.NONE : queue.unsent();
+    }
+
+    /** Before {@link #run}: who hears of each producer. */
+    public void producersTo(ProducerListener listener) {
+        producers = listener;
     }
 
     /**

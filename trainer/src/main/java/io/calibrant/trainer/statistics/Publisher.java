@@ -76,6 +76,13 @@ public final class Publisher implements AutoCloseable {
      */
     public static void requireAccess(
             Connection connection, String runId, String source, boolean asking, boolean validating) {
+        AccessCheck.require(connection, rights(connection, runId, source, asking, validating));
+        TrainerTopics.require(connection);
+    }
+
+    /** All that a trainer must be allowed to do; for the arguments see {@link #requireAccess}. */
+    public static List<AccessRight> rights(
+            Connection connection, String runId, String source, boolean asking, boolean validating) {
         Topics topics = connection.topics();
         List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.runs(), topics.progress()));
         rights.addAll(
@@ -88,8 +95,7 @@ public final class Publisher implements AutoCloseable {
             rights.addAll(AccessRight.topics("DESCRIBE", topics.labels()));
         }
         rights.add(AccessRight.transactionalIds(TransactionalSender.transactionalId(connection, runId, source)));
-        AccessCheck.require(connection, rights);
-        TrainerTopics.require(connection);
+        return rights;
     }
 
     /**
@@ -100,9 +106,15 @@ public final class Publisher implements AutoCloseable {
      * @throws PublishingException naming the address if the broker does not answer, or a topic that is missing
      */
     public static Publisher open(Connection connection, RunDescription run, String source, RowType rowType) {
+        return open(connection, run, source, rowType, ProducerListener.SILENT);
+    }
+
+    /** The same, and a listener hears of each producer. */
+    public static Publisher open(
+            Connection connection, RunDescription run, String source, RowType rowType, ProducerListener listener) {
         TrainerTopics.require(connection);
         return new Publisher(
-                TransactionalSender.open(connection, run.runId(), source),
+                TransactionalSender.open(connection, run.runId(), source, listener),
                 connection,
                 run,
                 new Records.Source(source, System.currentTimeMillis(), rowType));

@@ -1,5 +1,6 @@
 package io.calibrant.trainer.statistics;
 
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Topics;
@@ -40,6 +41,24 @@ public final class RunRemoval {
                 })
                 .readToEnd();
         return next[0];
+    }
+
+    /** What a removal asks for. */
+    public static List<AccessRight> rights(Connection connection) {
+        Topics topics = connection.topics();
+        List<AccessRight> rights = new ArrayList<>();
+        for (String operation : new String[] {"READ", "WRITE"}) {
+            rights.addAll(AccessRight.topics(
+                    operation,
+                    topics.runs(),
+                    topics.progress(),
+                    topics.posteriors(),
+                    topics.factors(),
+                    topics.adapters(),
+                    topics.calibration()));
+        }
+        rights.add(AccessRight.transactionalIds(connection.topicPrefix() + "calibrant-trainer-"));
+        return rights;
     }
 
     /**

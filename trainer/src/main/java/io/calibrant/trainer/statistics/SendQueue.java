@@ -13,7 +13,7 @@ import java.util.function.Consumer;
  * only while the queue is full: back-pressure, nothing is dropped. A caller that waits says so after a second and every
  * half minute, and says when it goes on.
  *
- * <p>For one calling thread, in which all lines are said.
+ * <p>For one calling thread, in which all lines are said; {@link #unsent} is for any.
  */
 public final class SendQueue implements AutoCloseable {
     /** The name of the thread that sends. */
@@ -33,6 +33,7 @@ public final class SendQueue implements AutoCloseable {
     private final Thread thread;
     private long bytes;
     private int unsent;
+    private boolean blocked;
     private boolean closed;
     private boolean refused;
     private RuntimeException failure;
@@ -107,7 +108,20 @@ public final class SendQueue implements AutoCloseable {
         return await(() -> unsent == 0);
     }
 
+    /** What waits now; from any thread. */
+    public synchronized Unsent unsent() {
+        return new Unsent(unsent, bytes, blocked);
+    }
+
     private boolean await(BooleanSupplier done) {
+        try {
+            return awaitOrSay(done);
+        } finally {
+            blocked = false;
+        }
+    }
+
+    private boolean awaitOrSay(BooleanSupplier done) {
         long begun = System.nanoTime();
         long next = begun + FIRST_LINE.toNanos();
         boolean said = false;
@@ -116,6 +130,7 @@ public final class SendQueue implements AutoCloseable {
                 return false;
             }
             if (System.nanoTime() > next) {
+                blocked = true;
                 lines.accept(String.format(
                         Locale.ROOT,
                         "waiting: broker %s does not take records as fast as they are made (%d batches, %.1f MB are to"

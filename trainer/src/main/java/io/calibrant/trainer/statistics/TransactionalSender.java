@@ -52,6 +52,7 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
     private final String shard;
     private final Duration transactionTimeout;
     private final Function<OversizedRecord, String> refusal;
+    private final ProducerListener listener;
     private final AtomicReference<OversizedRecord> oversized = new AtomicReference<>();
     private Producer<String, byte[]> producer;
     private volatile String trouble;
@@ -72,6 +73,7 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
      * @param shard for example 0/1, for messages
      * @param transactionTimeout after which the broker ends a transaction of these producers
      * @param refusal says in a line why a record is too large for its topic
+     * @param listener hears of each producer
      */
     TransactionalSender(
             Supplier<Producer<String, byte[]>> open,
@@ -79,7 +81,9 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
             String runId,
             String shard,
             Duration transactionTimeout,
-            Function<OversizedRecord, String> refusal) {
+            Function<OversizedRecord, String> refusal,
+            ProducerListener listener) {
+        this.listener = listener;
         this.open = open;
         this.address = address;
         this.runId = runId;
@@ -87,6 +91,23 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
         this.transactionTimeout = transactionTimeout;
         this.refusal = refusal;
         producer = open.get();
+        listener.opened(producer);
+    }
+
+    /** The same, and nobody hears of the producers. */
+    TransactionalSender(
+            Supplier<Producer<String, byte[]>> open,
+            String address,
+            String runId,
+            String shard,
+            Duration transactionTimeout,
+            Function<OversizedRecord, String> refusal) {
+        this(open, address, runId, shard, transactionTimeout, refusal, ProducerListener.SILENT);
+    }
+
+    /** The same, and nobody hears of the producers. */
+    static TransactionalSender open(Connection connection, String runId, String shard) {
+        return open(connection, runId, shard, ProducerListener.SILENT);
     }
 
     /**
@@ -94,7 +115,7 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
      *
      * @throws PublishingException naming the address if the broker does not answer
      */
-    static TransactionalSender open(Connection connection, String runId, String shard) {
+    static TransactionalSender open(Connection connection, String runId, String shard, ProducerListener listener) {
         Map<String, Object> configs = configs(connection, runId, shard);
         try {
             return new TransactionalSender(
@@ -103,7 +124,8 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
                     runId,
                     shard,
                     TRANSACTION,
-                    record -> refusal(connection, record));
+                    record -> refusal(connection, record),
+                    listener);
         } catch (KafkaException e) {
             throw new PublishingException(
                     "broker " + connection.bootstrapServers() + ": no transaction can be opened: " + e.getMessage(), e);
@@ -235,6 +257,7 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
             pause();
             try {
                 producer = open.get();
+                listener.opened(producer);
                 return;
             } catch (KafkaException e) {
                 if (!isTransient(e)) {
@@ -312,6 +335,7 @@ final class TransactionalSender implements SendQueue.Receiver, AutoCloseable {
 
     @Override
     public void close() {
+        listener.opened(null);
         producer.close(givenUp ? Duration.ZERO : PATIENCE);
     }
 }

@@ -37,6 +37,9 @@ final class NaiveModel {
     /** Added to the output of a map: path to [T][Dout]. */
     final Map<String, double[][]> shift = new HashMap<>();
 
+    /** What embeddings are multiplied by; changed by tests. */
+    double embeddingScale;
+
     /** What each map saw in the last forward pass: path to [T][Din]. */
     final Map<String, double[][]> inputs = new HashMap<>();
 
@@ -44,6 +47,7 @@ final class NaiveModel {
         c = ModelConfig.read(directory);
         weights = SafetensorsReader.open(directory);
         classTokens = adapter.classTokens();
+        embeddingScale = c.architecture().scales().embedding();
         for (LoraMatrices m : adapter.matrices().values()) {
             lora.put(m.linear().path() + ".lora_A", widened(m.a()));
             lora.put(m.linear().path() + ".lora_B", widened(m.b()));
@@ -102,7 +106,7 @@ final class NaiveModel {
         double[][] x = new double[t][c.width()];
         for (int i = 0; i < t; i++) {
             for (int j = 0; j < c.width(); j++) {
-                x[i][j] = scales.embedding() * weight("model.embed_tokens.weight")[(int) ids[i] * c.width() + j];
+                x[i][j] = embeddingScale * weight("model.embed_tokens.weight")[(int) ids[i] * c.width() + j];
             }
         }
         for (int layer = 0; layer < c.layers(); layer++) {

@@ -12,6 +12,9 @@ import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.lora.LoraSettings;
 import io.calibrant.trainer.lora.LoraTargets;
 import io.calibrant.trainer.lora.LoraWeights;
+import io.calibrant.trainer.model.BaseFormat;
+import io.calibrant.trainer.model.BaseQuantization;
+import io.calibrant.trainer.model.BaseType;
 import io.calibrant.trainer.model.Constants;
 import io.calibrant.trainer.model.LanguageModel;
 import io.calibrant.trainer.model.ModelConfig;
@@ -28,6 +31,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every variant of the architecture, and every map that can be adapted, against the naive twin in float64. */
@@ -279,6 +283,35 @@ class NaiveTwinTest {
                 .toArray();
         assertThat(logits(model, adapter, DataType.FLOAT64)).containsExactly(expected, within(1e-12));
         assertThat(logits(model, adapter, DataType.FLOAT32)).containsExactly(expected, within(1e-5));
+    }
+
+    /** transformers rounds sqrt(D) to the type of a Gemma's weights, and no factor of a Granite. */
+    @ParameterizedTest
+    @CsvSource({
+        "gemma, BF16, 4.46875",
+        "gemma2, BF16, 4.46875",
+        "gemma3_text, F16, 4.47265625",
+        "gemma, F32, 4.47213595499958",
+        "granite, BF16, 1.7"
+    })
+    void shouldScaleTheEmbeddingsOfAGemmaInTheTypeOfItsWeights(String family, BaseType type, double scale) {
+        TinyModel tiny = family.equals("granite")
+                ? new TinyModel().set("model_type", family).set("embedding_multiplier", 1.7)
+                : gemma(family);
+        Path model = TinyModel.rounded(tiny.write(directory.resolve("plain"), 11), directory.resolve("rounded"), type);
+        Adapter adapter = adapter(ModelConfig.read(model), ALL);
+        NaiveModel twin = new NaiveModel(model, adapter);
+        twin.embeddingScale = scale;
+        double[] expected = sequences().stream()
+                .flatMapToDouble(s -> Arrays.stream(twin.logits(s)))
+                .toArray();
+        try (LanguageModel loaded =
+                        LanguageModel.load(model, TestDevice.get(), new BaseFormat(type, BaseQuantization.NONE));
+                AdaptedModel adapted = new AdaptedModel(loaded, adapter);
+                Pass pass = adapted.forward(TokenBatch.leftPadded(sequences(), 0), Mode.PLAIN)) {
+            assertThat(doubles(pass.logits()))
+                    .containsExactly(expected, within(TestDevice.get().isGpu() ? 0.1 : 1e-5));
+        }
     }
 
     private static double[] logits(Path model, Adapter adapter, DataType dataType) {

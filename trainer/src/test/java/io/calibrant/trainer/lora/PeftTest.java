@@ -142,7 +142,6 @@ class PeftTest {
         assertRefused(Map.of("peft_type", "IA3"), "peft_type", "'IA3'", "LORA");
         assertRefused(Map.of("bias", "all"), "bias", "'all'", "none or lora_only");
         assertRefused(Map.of("use_dora", true), "use_dora");
-        assertRefused(Map.of("fan_in_fan_out", true), "fan_in_fan_out");
         assertRefused(Map.of("rank_pattern", Map.of("q_proj", 4)), "rank_pattern", "q_proj");
         assertRefused(Map.of("rank_pattern", Map.of("q_proj", 0)), "rank_pattern of 'q_proj' must be 1 or more");
         assertRefused(Map.of("rank_pattern", Map.of("q_proj", 2.5)), "rank_pattern of 'q_proj' must be an integer");
@@ -175,6 +174,97 @@ class PeftTest {
         assertRefused(Map.of("r", 1L << 33), "r must be an integer of 32 bits");
         assertRefused(Map.of("r", "eight"), "r must be an integer", "eight");
         assertRefused(Map.of("r", 0), "rank must be 1 or more, got 0");
+    }
+
+    /** Keys at values that PEFT writes or takes, and that change nothing here. */
+    @Test
+    void shouldReadWhatPeftTakesForAnyOfItsKeys() throws IOException {
+        LoraSettings plain = settings(Map.of());
+        for (Map<String, Object> keys : List.<Map<String, Object>>of(
+                Map.of("fan_in_fan_out", true), // PEFT: of torch.nn.Linear it is false, whatever is said
+                Map.of("lora_alpha", 6.0),
+                Map.of("megatron_core", "megatron.core", "layers_pattern", "", "exclude_modules", ""),
+                Map.of("layers_pattern", List.of(), "layers_to_transform", List.of(), "alpha_pattern", Map.of()),
+                Map.of("trainable_token_indices", List.of(), "target_parameters", List.of()),
+                Map.of("loftq_config", Map.of(), "eva_config", Map.of("rho", 2.0), "corda_config", Map.of()),
+                Map.of("init_lora_weights", "eva"),
+                Map.of("init_lora_weights", "gaussian"),
+                Map.of("init_lora_weights", false),
+                Map.of("runtime_config", Map.of("ephemeral_gpu_offload", false), "qalora_group_size", 16))) {
+            assertThat(settings(keys)).as(keys.toString()).isEqualTo(plain);
+        }
+        assertThat(settings(Map.of("lora_alpha", 2.5)).scaling()).isEqualTo(1.25);
+        assertThat(settings(Map.of("lora_alpha", 2.5, "use_rslora", true)).scaling())
+                .isEqualTo(2.5 / Math.sqrt(2));
+        assertRefused(Map.of("lora_alpha", 0), "LoRA alpha must be above 0 and finite, got 0");
+        assertRefused(Map.of("trainable_token_indices", List.of(3)), "trainable_token_indices", "got [3]");
+        assertRefused(Map.of("trainable_token_indices", Map.of("embed_tokens", List.of(3))), "trainable_token_indices");
+        assertRefused(Map.of("target_parameters", List.of("mlp.experts.gate_up_proj")), "target_parameters");
+        assertRefused(Map.of("lora_bias", true), "lora_bias must be false, got true");
+        assertRefused(Map.of("alora_invocation_tokens", List.of(5, 6)), "alora_invocation_tokens", "got [5,6]");
+        assertRefused(Map.of("arrow_config", Map.of("top_k", 2)), "arrow_config");
+        assertRefused(Map.of("use_bdlora", Map.of("nblocks", 2)), "use_bdlora");
+        assertRefused(Map.of("use_qalora", true), "use_qalora must be false, got true");
+    }
+
+    @Test
+    void shouldTakeTargetsAsOneRegularExpressionOfPython() throws IOException {
+        for (String targets : List.of(
+                ".*\\.1\\.self_attn\\.q_proj|lm_head",
+                "(?P<path>model\\.layers\\.1\\.self_attn\\.(q|c)_proj)|lm_head",
+                "^(?:model\\.layers\\.(?:1)\\..*q_proj|lm_head)$")) {
+            store(Map.of("target_modules", targets), weights());
+            assertThat(Peft.read(directory, config, CLASSES).matrices())
+                    .as(targets)
+                    .containsOnlyKeys("model.layers.1.self_attn.q_proj", "lm_head");
+        }
+        // re.fullmatch: the end of a path is not enough
+        assertRefused(Map.of("target_modules", "q_proj|lm"), "target_modules", "must match a linear map");
+        assertRefused(Map.of("target_modules", "(q_proj"), "regular expression", "'(q_proj'");
+    }
+
+    @Test
+    void shouldTakeAllLinearMapsInAnyCaseOfItsName() throws IOException {
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        store(
+                Map.of("target_modules", "All-Linear", "layers_to_transform", List.of(1), "r", 2),
+                new SafetensorsWriter()
+                        .add(q + "lora_A.weight", random(40), 2, 20)
+                        .add(q + "lora_B.weight", random(48), 24, 2));
+        assertThat(Peft.read(directory, config, CLASSES).matrices())
+                .containsOnlyKeys("model.layers.1.self_attn.q_proj");
+    }
+
+    @Test
+    void shouldAssumeWhatPeftAssumesOfRankAndAlpha() throws IOException {
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        Files.writeString(
+                directory.resolve("adapter_config.json"),
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"layers.1.self_attn.q_proj\"]}");
+        new SafetensorsWriter()
+                .add(q + "lora_A.weight", random(160), 8, 20)
+                .add(q + "lora_B.weight", random(192), 24, 8)
+                .write(file);
+        assertThat(Peft.read(directory, config, CLASSES).settings())
+                .isEqualTo(new LoraSettings(8, 8, 0, false, LoraTargets.of("layers.1.self_attn.q_proj")));
+    }
+
+    /** PEFT can adapt embeddings, and does so for a tied head with ensure_weight_tying. */
+    @Test
+    void shouldRefuseLoraOfAnEmbeddingByName() throws IOException {
+        String embedding = "base_model.model.model.embed_tokens.lora_embedding_";
+        store(
+                Map.of("target_modules", List.of("layers.1.self_attn.q_proj", "model.embed_tokens")),
+                weights().add(embedding + "A", random(74), 2, 37).add(embedding + "B", random(40), 20, 2));
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessage(file + ": tensor " + embedding + "A: expected LoRA of a linear map, found that of an"
+                        + " embedding, which is not supported (modules_to_save embed_tokens is)");
+    }
+
+    private LoraSettings settings(Map<String, Object> keys) throws IOException {
+        store(keys, weights());
+        return Peft.read(directory, config, CLASSES).settings();
     }
 
     private void assertRefused(Map<String, Object> keys, String... parts) throws IOException {
@@ -245,6 +335,30 @@ class PeftTest {
                 Map.of("target_modules", List.of("k_proj"), "exclude_modules", List.of("q_proj")),
                 new SafetensorsWriter());
         assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("no tensor of any map");
+    }
+
+    @Test
+    void shouldPassOverNamesThatTheModelDoesNotHave() throws IOException {
+        store(Map.of("target_modules", List.of("c_attn", "lm_head", "layers.1.self_attn.q_proj", "score")), weights());
+        Adapter adapter = Peft.read(directory, config, CLASSES);
+        assertThat(adapter.settings().targets()).isEqualTo(LoraTargets.of("lm_head", "layers.1.self_attn.q_proj"));
+        assertThat(adapter.matrices()).containsOnlyKeys("model.layers.1.self_attn.q_proj", "lm_head");
+    }
+
+    @Test
+    void shouldKnowThatAClassifierHasNoHeadOverTheVocabulary() throws IOException {
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        SafetensorsWriter own = new SafetensorsWriter()
+                .add(q + "lora_A.weight", random(40), 2, 20)
+                .add(q + "lora_B.weight", random(48), 24, 2);
+        for (Object targets :
+                List.of(List.of("lm_head", "layers.1.self_attn.q_proj"), ".*1.self_attn.q_proj|lm_head")) {
+            store(Map.of("task_type", "SEQ_CLS", "target_modules", targets), own);
+            assertThat(Peft.read(directory, config, CLASSES).matrices())
+                    .containsOnlyKeys("model.layers.1.self_attn.q_proj");
+        }
+        store(Map.of("task_type", "SEQ_CLS"), weights());
+        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("lm_head.lora_A");
     }
 
     @Test
@@ -398,7 +512,7 @@ class PeftTest {
 
     @Test
     void shouldReadFirstWeightsThatLeaveTheBaseAsItIs() throws IOException {
-        for (Object init : List.of(true, false, "gaussian", "eva", "orthogonal")) {
+        for (Object init : List.of(true, false, "gaussian", "eva", "orthogonal", "mica")) {
             store(Map.of("init_lora_weights", init), weights());
             assertThat(Peft.read(directory, config, CLASSES).matrices()).hasSize(2);
         }
@@ -450,6 +564,11 @@ class PeftTest {
         assertChanged(base, name + "weight", "38x20, where the base model's is 37x20");
         store(Map.of(), new SafetensorsWriter().add("base_model.model.score.weight", random(60), 3, 20));
         assertChanged(base, "base_model.model.score.weight", "does not have");
+        SafetensorsWriter classifier = new SafetensorsWriter()
+                .add("base_model.model.score.modules_to_save.default.weight", random(60), 3, 20)
+                .add("base_model.model.score.original_module.weight", random(60), 3, 20);
+        store(Map.of("task_type", "SEQ_CLS"), classifier); // PEFT's copy from before training is used by nobody
+        BaseWeights.requireUnchanged(directory, Peft.saved(directory), base);
         store(Map.of(), new SafetensorsWriter().add("model.embed_tokens.weight", head, 37, 20));
         assertChanged(base, "model.embed_tokens.weight", "differs");
     }

@@ -13,10 +13,8 @@ import ai.djl.training.GradientCollector;
 import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.safetensors.ElementType;
 import io.calibrant.trainer.safetensors.ModelFileException;
-import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -186,20 +184,9 @@ class HalfPrecisionTest {
     /** A model in two bytes computes to the bit what a model of the rounded numbers does in four. */
     @ParameterizedTest
     @EnumSource(mode = Mode.EXCLUDE, names = "F32")
-    void shouldComputeWithTheRoundedModel(BaseType type) throws IOException {
+    void shouldComputeWithTheRoundedModel(BaseType type) {
         Path plain = new TinyModel().write(directory.resolve("plain"), 3);
-        Path rounded = Files.createDirectory(directory.resolve("rounded"));
-        Files.copy(plain.resolve("config.json"), rounded.resolve("config.json"));
-        SafetensorsWriter writer = new SafetensorsWriter();
-        try (SafetensorsReader reader = SafetensorsReader.open(plain)) {
-            for (String name : reader.names()) {
-                long[] shape = reader.entry(name).shape().stream()
-                        .mapToLong(Long::longValue)
-                        .toArray();
-                writer.add(name, rounded(reader.floats(name), type.elementType()), shape);
-            }
-        }
-        writer.write(rounded.resolve("model.safetensors"));
+        Path rounded = TinyModel.rounded(plain, directory.resolve("rounded"), type);
 
         float[] exact = logits(plain, BaseFormat.F32);
         float[] expected = logits(rounded, BaseFormat.F32);
@@ -222,21 +209,11 @@ class HalfPrecisionTest {
     @Test
     void shouldNameANumberThatTheTypeDoesNotHold() throws IOException {
         Path model = new TinyModel().write(directory, 3);
-        SafetensorsWriter writer = new SafetensorsWriter();
-        try (SafetensorsReader reader = SafetensorsReader.open(model)) {
-            for (String name : reader.names()) {
-                float[] values = reader.floats(name);
-                if (name.equals("model.norm.weight")) {
-                    values[7] = 65_520;
-                }
-                writer.add(
-                        name,
-                        values,
-                        reader.entry(name).shape().stream()
-                                .mapToLong(Long::longValue)
-                                .toArray());
+        SafetensorsWriter writer = TinyModel.changed(model, (name, values) -> {
+            if (name.equals("model.norm.weight")) {
+                values[7] = 65_520;
             }
-        }
+        });
         writer.write(model.resolve("model.safetensors"));
         assertThatThrownBy(() -> logits(model, BaseFormat.F32.withType(BaseType.F16)))
                 .isInstanceOf(ModelFileException.class)

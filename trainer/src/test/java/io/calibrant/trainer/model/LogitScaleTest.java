@@ -38,7 +38,7 @@ class LogitScaleTest {
 
     private static void check(double divisor, OptionalDouble cap) {
         try (GradientCheck c = new GradientCheck()) {
-            Scales scales = new Scales(1, 1, OptionalDouble.empty(), OptionalDouble.empty(), divisor, cap);
+            Scales scales = new Scales(1, false, 1, OptionalDouble.empty(), OptionalDouble.empty(), divisor, cap);
             LogitScale scale = new LogitScale(scales, value -> c.array(new double[] {value}, 1));
             double[] x = c.numbers(ROWS * K);
             double[] cotangents = c.numbers(GradientCheck.STACK * x.length);

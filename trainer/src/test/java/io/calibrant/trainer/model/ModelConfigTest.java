@@ -11,8 +11,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ModelConfigTest {
 
@@ -330,6 +333,172 @@ class ModelConfigTest {
     }
 
     @Test
+    void shouldTurnAMinistralThatSaysNothingAsTransformersDoes() {
+        TinyModel ministral = new TinyModel().set("model_type", "ministral3").set("rope_theta", null);
+        RotarySettings expected = new RotarySettings(
+                1e6, 1, new RopeScaling.Yarn(16, 16_384, 32, 1, true, 1), Optional.of(new PositionScale(0.1, 16_384)));
+        assertThat(rotary(ministral)).isEqualTo(expected);
+        assertThat(rotary(ministral.set("rope_theta", 5e5)))
+                .as("which the assumed ones outrank")
+                .isEqualTo(expected);
+        assertThat(rotary(ministral.set("rope_parameters", Map.of("rope_theta", 1e4))))
+                .isEqualTo(RotarySettings.plain(1e4));
+    }
+
+    @Test
+    void shouldFillInWhatIsMissingOfGemma3sFrequencies() {
+        TinyModel gemma = new TinyModel()
+                .set("model_type", "gemma3_text")
+                .set("rope_theta", null)
+                .set("num_hidden_layers", 6);
+        RotarySettings stretched = new RotarySettings(1e6, 1, new RopeScaling.Linear(8), Optional.empty());
+        Map<String, Object> full = Map.of("rope_type", "linear", "factor", 8.0);
+        Map<String, Object> plain = Map.of("rope_type", "default");
+
+        assertThat(rotaries(gemma)).containsExactly(RotarySettings.plain(1e4), RotarySettings.plain(1e6));
+        assertThat(rotaries(gemma.set("rope_parameters", Map.of("full_attention", full, "sliding_attention", plain))))
+                .containsExactly(RotarySettings.plain(1e4), stretched);
+        assertThat(rotaries(gemma.set("rope_parameters", Map.of("full_attention", full))))
+                .containsExactly(RotarySettings.plain(1e4), stretched);
+        assertThat(rotaries(gemma.set("rope_local_base_freq", 500.0).set("rope_theta", 5e5)))
+                .containsExactly(
+                        RotarySettings.plain(500),
+                        new RotarySettings(5e5, 1, new RopeScaling.Linear(8), Optional.empty()));
+        Map<String, Object> both =
+                Map.of("full_attention", Map.of("rope_theta", 7e5), "sliding_attention", Map.of("rope_theta", 700.0));
+        assertThat(rotaries(gemma.set("rope_parameters", both).set("rope_scaling", full)))
+                .as("older settings are those of full layers, on the bases of the newer")
+                .containsExactly(
+                        RotarySettings.plain(700),
+                        new RotarySettings(7e5, 1, new RopeScaling.Linear(8), Optional.empty()));
+        assertRefused(
+                gemma.set("rope_parameters", Map.of("full_attention", 3)),
+                "rope_parameters.full_attention must be an object, got 3");
+    }
+
+    /** Of the first layer, which slides, and of the last one, which does not. */
+    private List<RotarySettings> rotaries(TinyModel model) {
+        List<AttentionKind> layers = read(model).attention();
+        return List.of(
+                layers.get(0).rotary().orElseThrow(), layers.get(5).rotary().orElseThrow());
+    }
+
+    @Test
+    void shouldTakeTheLengthOfAPhi3sPretrainingAsTransformersDoes() {
+        List<Double> factors = List.of(1.0, 1.5, 2.0);
+        Map<String, Object> nested = Map.of(
+                "rope_type",
+                "longrope",
+                "short_factor",
+                factors,
+                "long_factor",
+                factors,
+                "original_max_position_embeddings",
+                16);
+        TinyModel phi = new TinyModel().set("model_type", "phi3").set("rope_parameters", nested);
+        assertThat(rotary(phi).scaling()).isEqualTo(new RopeScaling.LongRope(factors, factors, 4096, 1));
+        RopeScaling own = new RopeScaling.LongRope(factors, factors, 16, Math.sqrt(1 + Math.log(4) / Math.log(16)));
+        assertThat(rotary(phi.set("original_max_position_embeddings", 16)).scaling())
+                .isEqualTo(own);
+        assertThat(rotary(new TinyModel().set("rope_parameters", nested)).scaling())
+                .isEqualTo(own);
+    }
+
+    @Test
+    void shouldPassOverSettingsThatAreEmptyOrNull() throws IOException {
+        assertThat(rotary(new TinyModel()
+                                .set("rope_scaling", Map.of())
+                                .set("rope_parameters", Map.of("rope_type", "linear", "factor", 2.0)))
+                        .scaling())
+                .isEqualTo(new RopeScaling.Linear(2));
+        assertThat(rotary(new TinyModel()
+                                .set("rope_scaling", Map.of("rope_type", "linear", "factor", 2.0))
+                                .set("rope_parameters", Map.of("rope_theta", 5.0)))
+                        .theta())
+                .as("the older settings count alone, with the base beside them")
+                .isEqualTo(10_000);
+        Path file = new TinyModel().writeConfig(directory).resolve("config.json");
+        Files.writeString(file, Files.readString(file).replaceFirst("[{]", "{\"partial_rotary_factor\": null,"));
+        assertThat(ModelConfig.read(directory).attention().get(0).rotary()).contains(RotarySettings.plain(10_000));
+    }
+
+    /** Heads of keys and values, positions and pad of a file that has none of the three keys. */
+    @ParameterizedTest
+    @CsvSource({
+        "llama, 4, 2048, ",
+        "mistral, 8, 131072, ",
+        "ministral3, 8, 262144, 11",
+        "qwen2, 32, 32768, ",
+        "qwen3, 32, 32768, ",
+        "gemma, 16, 8192, 0",
+        "gemma2, 4, 8192, 0",
+        "gemma3_text, 4, 131072, 0",
+        "phi3, 4, 4096, 32000",
+        "smollm3, 4, 32768, 128004",
+        "olmo2, 4, 2048, 1",
+        "granite, 4, 2048, ",
+        "seed_oss, 8, 524288, 1"
+    })
+    void shouldAssumeWhatTransformersAssumesOfEachFamily(String family, int heads, int positions, Integer pad)
+            throws IOException {
+        int queries = Math.max(4, heads);
+        TinyModel model = new TinyModel()
+                .set("model_type", family)
+                .set("num_attention_heads", queries)
+                .set("num_key_value_heads", null)
+                .set("max_position_embeddings", null);
+
+        ModelConfig read = read(model);
+
+        assertThat(read.sizes().keyValueHeads()).isEqualTo(heads);
+        assertThat(read.sizes().maxPositions()).isEqualTo(positions);
+        assertThat(ModelConfig.pad(directory)).isEqualTo(pad == null ? OptionalInt.empty() : OptionalInt.of(pad));
+        Path file = directory.resolve("config.json");
+        Files.writeString(
+                file,
+                Files.readString(file).replaceFirst("[{]", "{\"num_key_value_heads\": null, \"pad_token_id\": null,"));
+        assertThat(ModelConfig.read(directory).sizes().keyValueHeads()).isEqualTo(queries);
+        assertThat(ModelConfig.pad(directory)).isEmpty();
+    }
+
+    @Test
+    void shouldTakeANullForTheWidthOfAHeadAsTheOneThatFollows() throws IOException {
+        TinyModel seed = new TinyModel()
+                .set("model_type", "seed_oss")
+                .set("hidden_size", 32)
+                .set("head_dim", null);
+        assertThat(read(seed).headWidth()).isEqualTo(128);
+        Path file = directory.resolve("config.json");
+        Files.writeString(file, Files.readString(file).replaceFirst("[{]", "{\"head_dim\": null,"));
+        assertThat(ModelConfig.read(directory).headWidth()).isEqualTo(8);
+    }
+
+    @Test
+    void shouldCapNoScoresOfAGemma3() {
+        assertThat(read(new TinyModel().set("model_type", "gemma3_text").set("attn_logit_softcapping", 50.0))
+                        .architecture()
+                        .scales()
+                        .scoreCap())
+                .isEmpty();
+    }
+
+    @Test
+    void shouldTakeTheActivationThatTransformersTakesOfAGemma() {
+        TinyModel gemma = new TinyModel().set("model_type", "gemma").set("hidden_act", null);
+        assertThat(activation(gemma)).isEqualTo(Activation.GELU_TANH);
+        assertThat(activation(gemma.set("hidden_act", "gelu"))).isEqualTo(Activation.GELU_TANH);
+        assertThat(activation(gemma.set("hidden_activation", "gelu"))).isEqualTo(Activation.GELU_TANH);
+        assertThat(activation(gemma.set("hidden_act", "silu"))).isEqualTo(Activation.SILU);
+        TinyModel second = new TinyModel().set("model_type", "gemma2").set("hidden_act", "silu");
+        assertThat(activation(second)).isEqualTo(Activation.GELU_TANH);
+        assertThat(activation(second.set("hidden_activation", "gelu"))).isEqualTo(Activation.GELU);
+    }
+
+    private Activation activation(TinyModel model) {
+        return read(model).architecture().activation();
+    }
+
+    @Test
     void shouldKnowTheHeadsThatAreTiedByDefault() {
         for (String type : List.of("gemma", "gemma2", "gemma3_text", "smollm3")) {
             assertThat(read(new TinyModel().set("model_type", type).set("tie_word_embeddings", null))
@@ -354,12 +523,76 @@ class ModelConfigTest {
                         new LinearShape("model.layers.0.mlp.down_proj", 28, 20));
     }
 
-    @Test
-    void shouldRefuseMixturesOfExpertsByName() {
+    /** Each with the key that transformers writes for it, or none; in some it stands within another object. */
+    @ParameterizedTest
+    @CsvSource({
+        "mixtral, num_local_experts",
+        "qwen2_moe, num_experts",
+        "qwen3_moe, num_experts",
+        "qwen3_moe, ",
+        "qwen3_next, num_experts",
+        "deepseek_v2, n_routed_experts",
+        "deepseek_v3, n_routed_experts",
+        "gpt_oss, num_local_experts",
+        "phimoe, num_local_experts",
+        "phimoe, ",
+        "olmoe, num_experts",
+        "flex_olmo, num_experts",
+        "granitemoe, num_local_experts",
+        "granitemoehybrid, ",
+        "llama4_text, num_local_experts",
+        "llama4, text_config.num_local_experts",
+        "dbrx, ffn_config.moe_num_experts",
+        "ernie4_5_moe, moe_num_experts",
+        "glm4_moe, n_routed_experts",
+        "hunyuan_v1_moe, num_experts",
+        "jamba, num_experts",
+        "jetmoe, num_local_experts",
+        "minimax_m2, num_local_experts",
+        "lfm2_moe, num_experts"
+    })
+    void shouldRefuseMixturesOfExpertsByName(String family, String key) {
+        TinyModel model = new TinyModel().set("model_type", family);
+        if (key != null && key.contains(".")) {
+            String[] path = key.split("\\.", 2);
+            model.set(path[0], Map.of(path[1], 8));
+        } else if (key != null) {
+            model.set(key, 8);
+        }
         assertRefused(
-                new TinyModel().set("model_type", "mixtral").set("num_local_experts", 8),
+                model,
                 "model_type must be one of llama",
-                "'mixtral', a mixture of experts, which is not supported");
+                ", got '" + family + "', a mixture of experts, which is not supported");
+    }
+
+    /** transformers passes over the key in models of these families, or over tensors that the file then has. */
+    @Test
+    void shouldReadNoMixtureOfExpertsAsADenseModel() {
+        for (Family family : Family.values()) {
+            TinyModel model = new TinyModel().set("model_type", family.modelType());
+            for (String key : List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")) {
+                assertRefused(
+                        model.set(key, 4),
+                        key + " must be absent or 1 with model_type " + family.modelType()
+                                + ": a mixture of experts is not supported, got 4");
+                assertThat(read(model.set(key, 1)).layers()).isEqualTo(3);
+                assertThat(read(model.set(key, 0)).layers()).isEqualTo(3);
+                model.set(key, null);
+            }
+        }
+        assertRefused(
+                new TinyModel()
+                        .set("architectures", List.of("MixtralForCausalLM"))
+                        .set("num_local_experts", 8),
+                "architectures must be one of llama",
+                "got 'MixtralForCausalLM', a mixture of experts");
+    }
+
+    @Test
+    void shouldNameTheTextWithinAModelOfMore() {
+        assertRefused(
+                new TinyModel().set("model_type", "gemma3").set("text_config", Map.of("model_type", "gemma3_text")),
+                "got 'gemma3'; its text_config is of 'gemma3_text', and models of text alone are read");
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.calibrant.trainer.model;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.trainer.safetensors.SafetensorsReader;
 import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.BiConsumer;
 
 /** Random model directories of any shape, for tests of this and of other packages. */
 public final class TinyModel {
@@ -88,6 +90,41 @@ public final class TinyModel {
             throw new UncheckedIOException(e);
         }
         return directory;
+    }
+
+    /** Copies a model with every number rounded to a type; the file is of float32 as before. */
+    public static Path rounded(Path model, Path directory, BaseType type) {
+        SafetensorsWriter writer = changed(model, (name, values) -> {
+            for (int i = 0; i < values.length; i++) {
+                values[i] = type.elementType().nearest(values[i]);
+            }
+        });
+        try {
+            Files.createDirectories(directory);
+            Files.copy(model.resolve("config.json"), directory.resolve("config.json"));
+            writer.write(directory.resolve("model.safetensors"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return directory;
+    }
+
+    /** The tensors of a model, to be written again, with some numbers changed in place. */
+    static SafetensorsWriter changed(Path model, BiConsumer<String, float[]> change) {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        try (SafetensorsReader reader = SafetensorsReader.open(model)) {
+            for (String name : reader.names()) {
+                float[] values = reader.floats(name);
+                change.accept(name, values);
+                writer.add(
+                        name,
+                        values,
+                        reader.entry(name).shape().stream()
+                                .mapToLong(Long::longValue)
+                                .toArray());
+            }
+        }
+        return writer;
     }
 
     private static Map<String, long[]> shapes(ModelConfig c) {

@@ -175,6 +175,78 @@ class PromptTokenizerTest {
                         "tokenizer.json does not exist", "but tokenizer.model is there", "AutoTokenizer");
     }
 
+    /** transformers neither truncates nor pads unless it is asked to, whatever the file says. */
+    @Test
+    void shouldPassOverTruncationAndPaddingOfTheFile() throws IOException {
+        String text = "Which colour? Choices: A. Red. B. Blue. Answer:";
+        String json = golden().replace(
+                        "\"truncation\": null",
+                        "\"truncation\": {\"direction\": \"Right\", \"max_length\": 4, \"strategy\": \"LongestFirst\","
+                                + " \"stride\": 0}")
+                .replace(
+                        "\"padding\": null",
+                        "\"padding\": {\"strategy\": {\"Fixed\": 64}, \"direction\": \"Left\", \"pad_to_multiple_of\":"
+                                + " null, \"pad_id\": 2, \"pad_type_id\": 0, \"pad_token\": \"<pad>\"}");
+        assertThat(json).contains("LongestFirst", "Fixed");
+        Files.writeString(directory.resolve("tokenizer.json"), json);
+        try (PromptTokenizer golden = Tokenizers.golden();
+                PromptTokenizer other = PromptTokenizer.load(directory)) {
+            assertThat(other.encode(text)).isEqualTo(golden.encode(text)).hasSizeGreaterThan(4);
+            assertThat(other.encodePlain(text)).isEqualTo(golden.encodePlain(text));
+        }
+    }
+
+    /** Tokens of tokenizer_config.json that tokenizer.json lacks: ids and splits as transformers 5.24 has them. */
+    @Test
+    void shouldAddTheTokensThatTheTokenizersConfigurationDeclares() throws IOException {
+        String declared = "{\"added_tokens_decoder\": {\"513\": {\"content\": \"<|b|>\", \"lstrip\": false,"
+                + " \"normalized\": true, \"rstrip\": false, \"single_word\": false, \"special\": false}, \"512\":"
+                + " {\"content\": \"<|a|>\", \"lstrip\": false, \"normalized\": false, \"rstrip\": true,"
+                + " \"single_word\": false, \"special\": true}}, \"sep_token\": \"<|c|>\", \"bos_token\": \"<s>\","
+                + " \"additional_special_tokens\": [\"an\", \"th\"]}";
+        try (PromptTokenizer golden = Tokenizers.golden();
+                PromptTokenizer own = load(declared)) {
+            assertThat(own.encodePlain("Red<|a|>  Blue<|b|> x<|c|>\nplan bath"))
+                    .containsExactly(376, 489, 36, 339, 490, 223, 90, 491, 201, 82, 78, 492, 344, 67, 259);
+            assertThat(own.encode("Red")).isEqualTo(golden.encode("Red"));
+            assertThat(own.isSpecial(489)).isTrue();
+            assertThat(own.isSpecial(490)).isFalse();
+            assertThat(own.isSpecial(491)).isTrue();
+            assertThat(own.isSpecial(259)).isTrue();
+            assertThat(own.changes()).as("two models, though one file").isNotEmpty();
+        }
+        try (PromptTokenizer known = load("{\"bos_token\": \"<s>\", \"pad_token\": \"<pad>\"}")) {
+            assertThat(known.changes()).isEmpty();
+        }
+        assertThatThrownBy(() -> load("{\"added_tokens_decoder\": {\"x\": {\"content\": \"y\"}}}"))
+                .hasMessageContaining("tokenizer_config.json: added_tokens_decoder must be an object with ids");
+    }
+
+    /** transformers builds these classes anew by the key, so the two files would be two tokenizers. */
+    @Test
+    void shouldRefuseAnotherSpaceBeforeATextThanTheFileHas() throws IOException {
+        for (String name : List.of("GPT2Tokenizer", "GPT2TokenizerFast", "LlamaTokenizerFast", "Qwen2Tokenizer")) {
+            String settings = "{\"tokenizer_class\": \"" + name + "\", \"add_prefix_space\": ";
+            assertThatThrownBy(() -> load(settings + "true}"))
+                    .hasMessageContaining(
+                            "tokenizer_config.json: add_prefix_space must be false, as in the pre_tokenizer"
+                                    + " of tokenizer.json")
+                    .hasMessageEndingWith("got true");
+            load(settings + "false}").close();
+            load(settings + "null}").close();
+        }
+        load("{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"add_prefix_space\": true}")
+                .close();
+        String metaspace = golden().replaceFirst(
+                        "(?s)\"pre_tokenizer\": \\{.*?\\}",
+                        "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Metaspace\","
+                                + " \"replacement\": \"_\", \"prepend_scheme\": \"first\", \"split\": true}]}");
+        Files.writeString(directory.resolve("tokenizer.json"), metaspace);
+        Path settings = directory.resolve("tokenizer_config.json");
+        Files.writeString(settings, "{\"tokenizer_class\": \"LlamaTokenizer\", \"add_prefix_space\": false}");
+        assertThatThrownBy(() -> PromptTokenizer.load(directory)).hasMessageContaining("add_prefix_space must be true");
+    }
+
     private PromptTokenizer load(String settings) throws IOException {
         Files.writeString(directory.resolve("tokenizer.json"), golden());
         Files.writeString(directory.resolve("tokenizer_config.json"), settings);

@@ -251,6 +251,28 @@ class SafetensorsTest {
         assertRefused(directory, "index.json", "no weight_map");
     }
 
+    /** transformers loads every tensor of every shard that the index names. */
+    @Test
+    void shouldReadWhatShardsHoldBeyondTheirIndex() throws IOException {
+        new SafetensorsWriter()
+                .add("a", new float[] {1, 2}, 2)
+                .add("c", new float[] {5}, 1)
+                .write(directory.resolve("1"));
+        new SafetensorsWriter()
+                .add("a", new float[] {7, 8}, 2)
+                .add("b", new float[] {3}, 1)
+                .write(directory.resolve("2"));
+        Path index = directory.resolve("model.safetensors.index.json");
+        Files.writeString(index, "{\"metadata\": {\"total_size\": 24}, \"weight_map\": {\"a\": \"1\", \"b\": \"2\"}}");
+        try (SafetensorsReader reader = SafetensorsReader.open(directory)) {
+            assertThat(reader.names()).containsExactlyInAnyOrder("a", "b", "c");
+            assertThat(reader.floats("c")).containsExactly(5);
+            assertThat(reader.floats("a")).as("where the index places it").containsExactly(1, 2);
+        }
+        Files.writeString(index, "{\"weight_map\": {\"c\": \"1\", \"b\": \"2\"}}");
+        assertRefused(directory, "tensor a: expected in one of them, or placed by the index, found in both");
+    }
+
     @Test
     void shouldFindTruncationAtOpenWhereverTheFileEnds() throws IOException {
         Path whole = directory.resolve("whole");

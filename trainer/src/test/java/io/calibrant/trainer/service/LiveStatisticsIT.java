@@ -20,6 +20,7 @@ import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.statistics.Checkpoint;
 import io.calibrant.trainer.statistics.RowType;
+import io.calibrant.trainer.statistics.Unsent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,6 +34,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.apache.kafka.clients.admin.Admin;
@@ -148,9 +150,14 @@ class LiveStatisticsIT extends GoldenTraining {
             int port = Integer.parseInt(address.substring(address.indexOf(':') + 1));
             Connection there = new Connection(address, connection.schemaRegistry(), "gone.", Map.of());
             StreamingSettings small = new StreamingSettings(1, OptionalDouble.empty(), 1, RowType.F32, 1);
-            Trainer.run(settings("r", 12, 1e-3, 10, small, 0), there, new ProgressListener() {
+            AtomicReference<Trainer> running = new AtomicReference<>();
+            List<String> obstacles = new ArrayList<>();
+            ProgressListener listener = new ProgressListener() {
                 @Override
                 public void progressed(Event event) {
+                    if (event.phase() == ProgressListener.Phase.CURVATURE) {
+                        obstacles.add(running.get().obstacle().orElse("ready"));
+                    }
                     if (event.phase() == ProgressListener.Phase.FINE_TUNING
                             && event.done() == 5
                             && gone.compareAndSet(false, true)) {
@@ -161,12 +168,20 @@ class LiveStatisticsIT extends GoldenTraining {
                 @Override
                 public void warned(String line) {
                     lines.add(line);
+                    obstacles.add(running.get().obstacle().orElse("ready"));
                     if (line.startsWith("waiting") && gone.compareAndSet(true, false)) {
                         broker[0] = Broker.start(logs, port);
                     }
                 }
-            });
+            };
+            try (Trainer trainer = new Trainer(settings("r", 12, 1e-3, 10, small, 0), there, listener)) {
+                assertThat(trainer.obstacle()).contains("loading");
+                running.set(trainer);
+                trainer.run();
+                assertThat(trainer.unsent()).isEqualTo(Unsent.NONE);
+            }
 
+            assertThat(obstacles).startsWith("waiting-for-kafka").endsWith("ready");
             assertThat(lines).first().asString().startsWith("waiting: broker " + address);
             assertThat(lines).anySatisfy(line -> assertThat(line).startsWith("going on: broker " + address));
             Map<String, Set<Long>> byBlock = new HashMap<>();

@@ -9,6 +9,7 @@ import io.calibrant.trainer.lora.SequenceClassifier;
 import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.ClassToken;
 import io.calibrant.trainer.prompts.PromptForm;
+import io.calibrant.trainer.safetensors.SafetensorsWriter;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.OptimisationSettings;
 import io.calibrant.trainer.settings.QuestionSettings;
@@ -87,6 +88,41 @@ class TrainedClassifierTest {
                         .classTokens()
                         .size())
                 .isEqualTo(3);
+    }
+
+    /** Names that transformers gives, and does not write. */
+    @Test
+    void shouldNameTheLabelsOfAClassifierThatNamesNoneAsTransformersDoes(@TempDir Path directory) throws IOException {
+        for (String name : List.of("tokenizer.json", "tokenizer_config.json", "model.safetensors")) {
+            Files.copy(ZOO.resolve("model").resolve(name), directory.resolve(name));
+        }
+        String config = Files.readString(ZOO.resolve("model/config.json"));
+        String unnamed = config.replaceAll("(?s)\"id2label\": [{].*?[}],", "");
+        assertThat(unnamed).isNotEqualTo(config);
+        ModelConfig shape = ModelConfig.read(ZOO.resolve("model"));
+
+        Files.writeString(directory.resolve("config.json"), unnamed.replace("{\n", "{\n\"num_labels\": 3,"));
+        assertThat(SequenceClassifier.read(ZOO.resolve("adapter"), directory, shape, List.of()))
+                .hasValueSatisfying(
+                        three -> assertThat(three.labels()).containsExactly("LABEL_0", "LABEL_1", "LABEL_2"));
+        Files.writeString(directory.resolve("config.json"), unnamed);
+        for (String other : List.of("multi_label_classification", "regression")) {
+            Files.writeString(
+                    directory.resolve("config.json"),
+                    config.replace("{\n  \"arch", "{\n  \"problem_type\": \"" + other + "\", \"arch"));
+            assertThatThrownBy(() ->
+                            SequenceClassifier.read(ZOO.resolve("adapter"), directory, shape, List.of("a", "b", "c")))
+                    .hasMessageContaining(
+                            "problem_type must be single_label_classification or null, got '" + other + "'");
+        }
+        Files.writeString(directory.resolve("config.json"), unnamed);
+        Path binary = Files.createDirectory(directory.resolve("adapter"));
+        Files.copy(ZOO.resolve("adapter/adapter_config.json"), binary.resolve("adapter_config.json"));
+        new SafetensorsWriter()
+                .add("base_model.model.score.weight", new float[2 * shape.width()], 2, shape.width())
+                .write(binary.resolve("adapter_model.safetensors"));
+        assertThat(SequenceClassifier.read(binary, directory, shape, List.of()))
+                .hasValueSatisfying(two -> assertThat(two.labels()).containsExactly("LABEL_0", "LABEL_1"));
     }
 
     /** The tokens that the classifier was trained with, also behind its texts. */

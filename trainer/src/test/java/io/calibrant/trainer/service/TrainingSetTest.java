@@ -249,6 +249,33 @@ class TrainingSetTest {
                         + ": answer of question 'q0' must be one of its labels, got nothing");
     }
 
+    /** A prompt that begins with BOS gets no second one, and whoever trains is told so. */
+    @Test
+    void shouldSayThatATemplateBringsItsOwnBeginning() {
+        List<EncodedPrompt> own = asked("{{{bos_token}}}Q: {{{question}}}\nAnswer:");
+        assertThat(notes)
+                .singleElement()
+                .asString()
+                .startsWith("note: the first prompt ends with '")
+                .endsWith("\\nAnswer:', its label follows as ' A' (--label-separator); the tokenizer adds no"
+                        + " special tokens (--special-tokens)");
+        notes.clear();
+        List<EncodedPrompt> added = asked("Q: {{{question}}}\nAnswer:");
+        assertThat(notes).singleElement().asString().endsWith("its label follows as ' A' (--label-separator)");
+
+        for (int i = 0; i < added.size(); i++) {
+            assertThat(own.get(i).ids()).isEqualTo(added.get(i).ids());
+            assertThat(Arrays.stream(own.get(i).ids()).filter(id -> id == 0)).hasSize(1);
+        }
+    }
+
+    private List<EncodedPrompt> asked(String template) {
+        return read(
+                        new QuestionSettings(questions, 300, false, ValidationSource.NONE, PromptForm.of(template)),
+                        settings -> settings)
+                .prompts();
+    }
+
     private TrainingSet read(ValidationSource validation, int maxLength, long seed) {
         return read(
                 new QuestionSettings(questions, maxLength, false, validation, PromptForm.PAPER),

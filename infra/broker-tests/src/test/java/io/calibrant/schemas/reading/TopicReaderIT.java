@@ -17,13 +17,22 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
@@ -113,6 +122,93 @@ class TopicReaderIT {
                 .containsOnlyKeys("late");
         assertThat(TopicReading.of(connection).newest(direct.topics().labels(), "a"))
                 .isEmpty();
+    }
+
+    void shouldTellHowFarAGroupIsBehind() throws Exception {
+        TopicAdmin.createMissing(direct);
+        String labels = direct.topics().labels();
+        String group = direct.topicPrefix() + "behind";
+        send("a", "A");
+        send("b", "B");
+        send("c", "C");
+        try (GroupLag lag = new GroupLag(connection, group, List.of(labels, "no-such-topic"));
+                Admin admin = Admin.create(direct.admin())) {
+            assertThat(lag.byTopic(PATIENCE))
+                    .isEqualTo(Map.of(labels, new GroupPlace(3, 0, Duration.ZERO))); // it has read nothing yet
+            admin.alterConsumerGroupOffsets(group, Map.of(new TopicPartition(labels, 0), new OffsetAndMetadata(2)))
+                    .all()
+                    .get();
+            assertThat(lag.byTopic(PATIENCE)).isEqualTo(Map.of(labels, new GroupPlace(1, 2, Duration.ZERO)));
+            send("d", "D");
+            assertThat(lag.byTopic(PATIENCE)).isEqualTo(Map.of(labels, new GroupPlace(2, 2, Duration.ZERO)));
+        }
+        Connection nobody = new Connection("127.0.0.1:1", relay.url(), direct.topicPrefix(), Map.of());
+        try (GroupLag unknown = new GroupLag(nobody, group, List.of(labels))) {
+            assertThat(unknown.byTopic(Duration.ofMillis(200))).isEmpty();
+        }
+    }
+
+    /**
+     * Markers and what was aborted wait for nobody; an open transaction hides what is behind it, and is seen itself.
+     */
+    @Test
+    void shouldCountNothingThatNobodyCanRead() throws Exception {
+        TopicAdmin.createMissing(direct);
+        String labels = direct.topics().labels();
+        TopicPartition partition = new TopicPartition(labels, 0);
+        send("a", "A"); // offset 0
+        Map<String, Object> configs = new HashMap<>(direct.producer());
+        configs.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, direct.topicPrefix() + "behind");
+        try (KafkaProducer<byte[], byte[]> producer =
+                        new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
+                GroupLag lag = new GroupLag(connection, direct.topicPrefix() + "aborted", List.of(labels));
+                Admin admin = Admin.create(direct.admin())) {
+            producer.initTransactions();
+            transact(producer, labels);
+            producer.abortTransaction(); // offsets 1 and 2
+            // the broker says that it is aborted before its marker is written
+            await().atMost(PATIENCE)
+                    .until(() -> admin.listOffsets(
+                                            Map.of(partition, OffsetSpec.latest()),
+                                            new ListOffsetsOptions(IsolationLevel.READ_COMMITTED))
+                                    .partitionResult(partition)
+                                    .get()
+                                    .offset()
+                            == 3);
+            admin.alterConsumerGroupOffsets(lag.group(), Map.of(partition, new OffsetAndMetadata(1)))
+                    .all()
+                    .get();
+            assertThat(lag.byTopic(PATIENCE)).isEqualTo(Map.of(labels, new GroupPlace(2, 1, Duration.ZERO)));
+            for (int look = 0; look < 2; look++) {
+                assertThat(lag.byTopic(PATIENCE))
+                        .as("the group stands")
+                        .isEqualTo(Map.of(labels, new GroupPlace(0, 1, Duration.ZERO)));
+            }
+
+            transact(producer, labels); // offset 3, which nobody knows yet whether it counts
+            send("b", "B"); // offset 4
+            assertThat(lag.byTopic(PATIENCE).get(labels).behind()).isZero();
+            await().atMost(PATIENCE)
+                    .until(() -> lag.byTopic(PATIENCE).get(labels).heldUp().toMillis() > 200);
+            producer.commitTransaction(); // offset 5
+            await().atMost(PATIENCE)
+                    .untilAsserted(() -> assertThat(lag.byTopic(PATIENCE))
+                            .isEqualTo(Map.of(labels, new GroupPlace(3, 1, Duration.ZERO))));
+
+            // the topic forgets what the group has not read
+            admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(4)))
+                    .all()
+                    .get();
+            assertThat(lag.byTopic(PATIENCE))
+                    .as("it has read before all the same")
+                    .isEqualTo(Map.of(labels, new GroupPlace(2, 1, Duration.ZERO)));
+        }
+    }
+
+    private static void transact(KafkaProducer<byte[], byte[]> producer, String topic) throws Exception {
+        producer.beginTransaction();
+        producer.send(new ProducerRecord<>(topic, 0, new byte[] {1}, new byte[] {1}))
+                .get();
     }
 
     @Test
