@@ -20,9 +20,15 @@ public final class Assessment {
 
     private Assessment() {}
 
-    /** All there is to say, in sentences. */
+    /** All there is to say, in sentences, where it is not known what scorers were told to serve without labels. */
     public static List<String> sentences(Posterior posterior, Observed observed) {
-        return sentences(posterior, posterior.getCalibration(), observed);
+        Calibration calibration = posterior.getCalibration();
+        String served = served(posterior, calibration);
+        boolean isUpToScorers = calibration == Calibration.LABEL_FREE || calibration == Calibration.MAP;
+        return sentences(
+                posterior,
+                isUpToScorers ? served + " What a scorer was told by --label-free comes first." : served,
+                observed);
     }
 
     /**
@@ -31,8 +37,12 @@ public final class Assessment {
      * @param served what the answers rest on: a scorer may serve something else than the posterior says
      */
     public static List<String> sentences(Posterior posterior, Calibration served, Observed observed) {
+        return sentences(posterior, served(posterior, served), observed);
+    }
+
+    private static List<String> sentences(Posterior posterior, String served, Observed observed) {
         List<String> sentences = new ArrayList<>();
-        sentences.add(served(posterior, served));
+        sentences.add(served);
         accuracy(sentences, observed.accuracy());
         familiarity(sentences, observed);
         sentences.addAll(alarms(observed));
@@ -69,7 +79,9 @@ public final class Assessment {
             case MAP ->
                 posterior.getCalibration() == Calibration.MAP
                         ? "MAP serves: its statistics count no tokens, so that labels alone can calibrate it."
-                        : "MAP serves: no labels are known, and the tier has no covariance.";
+                        : posterior.getLogitVariance() == null
+                                ? "MAP serves: no labels are known, nor the noise of a logit, which 20 questions tell."
+                                : "MAP serves: no labels are known, and the tier has no covariance.";
             case EVIDENCE -> "The evidence alone serves, which can make a model worse than it was.";
             case TEMPERATURE -> "Temperature serves, chosen by " + labels + ".";
             case TEMPERATURE_VARIANCE -> "Temperature and variance serve, chosen by " + labels + ".";
@@ -143,7 +155,7 @@ public final class Assessment {
         if (observed.recent() > 0) {
             sentences.add(String.format(
                     Locale.ROOT,
-                    "Of the last %,d questions %.1f%% were unfamiliar, where 5%% are usual.",
+                    "Of the last %,d questions %.1f%% were unfamiliar, where 5%% or fewer are usual.",
                     observed.recent(),
                     100.0 * observed.unfamiliar() / observed.recent()));
         } else if (observed.accuracy() != null) {

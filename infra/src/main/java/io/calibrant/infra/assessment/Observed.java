@@ -1,5 +1,6 @@
 package io.calibrant.infra.assessment;
 
+import io.calibrant.fitter.monitoring.UnfamiliarShare;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.EstimatedAccuracy;
 import io.calibrant.schemas.avro.SequentialAlarm;
@@ -30,9 +31,10 @@ public record Observed(
                         total.getCalibrationAlarm());
     }
 
-    /** Whether the questions are of another kind than the training questions. */
+    /** Whether the questions that are asked now are of another kind than the training questions. */
     public boolean isForeign() {
-        return (familiarity != null && familiarity.getSince() != null) || (accuracy != null && !accuracy.getHolds());
+        return (familiarity != null && familiarity.getSince() != null)
+                || UnfamiliarShare.isTooLarge(unfamiliar, recent);
     }
 
     /** Whether the labels speak against the served probabilities. */

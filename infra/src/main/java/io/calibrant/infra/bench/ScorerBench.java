@@ -3,6 +3,10 @@ package io.calibrant.infra.bench;
 import io.calibrant.fitter.calibration.Member;
 import io.calibrant.fitter.calibration.Mixture;
 import io.calibrant.fitter.evidence.BlockPosterior;
+import io.calibrant.fitter.familiarity.Familiarity;
+import io.calibrant.fitter.familiarity.InputMoment;
+import io.calibrant.fitter.linalg.Columns;
+import io.calibrant.fitter.linalg.Rows;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.predictive.Predictive;
@@ -15,11 +19,11 @@ import io.calibrant.trainer.capture.StackedPass;
 import io.calibrant.trainer.lora.Adapter;
 import io.calibrant.trainer.lora.LoraMatrices;
 import io.calibrant.trainer.model.LanguageModel;
+import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.model.TokenBatch;
 import io.calibrant.trainer.prompts.EncodedPrompt;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -27,8 +31,8 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 
 /**
- * What a calibrated answer costs: the linearised predictive of a batch against the plain forward pass of the same
- * batch, on the same model in the same run.
+ * What a calibrated answer costs, familiarity included: the linearised predictive of a batch against the plain forward
+ * pass of the same batch, on the same model in the same run.
  */
 public final class ScorerBench {
     private static final int RANK = 10;
@@ -45,29 +49,37 @@ public final class ScorerBench {
     public void run(Consumer<Figure> figures) {
         try (BenchModel model = BenchModel.open(settings);
                 AdaptedModel adapted = new AdaptedModel(model.model(), model.adapter());
-                Predictor all = new Predictor(adapted, posterior(model.adapter()));
-                Predictor lastLayer = new Predictor(
-                        adapted,
-                        posterior(model.adapter()),
-                        Tier.LAST_LAYER.paths(adapted.weights().pairs().keySet()));
-                Predictor map = new Predictor(adapted, posterior(model.adapter()), Set.of())) {
+                Predictor all = predictor(Tier.ALL, adapted, model.adapter());
+                Predictor lastLayer = predictor(Tier.LAST_LAYER, adapted, model.adapter());
+                Predictor map = predictor(Tier.MAP, adapted, model.adapter())) {
             if (!settings.device().isGpu()) { // whose memory is not the process's
                 memory(model.model(), adapted, all, figures); // first: the allocator keeps what larger batches took
             }
-            double perQuestion = 0;
-            for (int batch : BATCHES) {
-                List<EncodedPrompt> prompts = prompts(model.model(), batch);
-                double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, prompts));
-                double seconds = tier("all", all, prompts, forward, figures) / batch;
-                perQuestion = batch == 4 ? seconds : perQuestion;
-                tier("last-layer", lastLayer, prompts, forward, figures);
-                tier("map", map, prompts, forward, figures);
-                averaged(map, prompts, forward, figures);
-            }
+            double perQuestion = tiers(adapted, all, lastLayer, map, figures);
             shares(adapted, all, prompts(model.model(), 4), figures);
             threads(all, prompts(model.model(), 4), figures);
             new ScorerPathBench(settings, perQuestion, prompts -> alone(all, prompts)).run(figures);
         }
+    }
+
+    /** Every tier against the plain forward pass. @return seconds of a question at tier all, in batches of four */
+    double tiers(AdaptedModel adapted, Predictor all, Predictor lastLayer, Predictor map, Consumer<Figure> figures) {
+        double perQuestion = 0;
+        for (int batch : BATCHES) {
+            List<EncodedPrompt> prompts = prompts(adapted.model(), batch);
+            double forward = Timing.seconds(settings.repetitions(), () -> forward(adapted, prompts));
+            double seconds = tier("all", all, prompts, forward, figures) / batch;
+            perQuestion = batch == 4 ? seconds : perQuestion;
+            tier("last-layer", lastLayer, prompts, forward, figures);
+            tier("map", map, prompts, forward, figures);
+            averaged(map, prompts, forward, figures);
+        }
+        return perQuestion;
+    }
+
+    static Predictor predictor(Tier tier, AdaptedModel adapted, Adapter adapter) {
+        Familiarity familiarity = familiarity(adapted.model().config());
+        return new Predictor(adapted, posterior(adapter), tier.paths(adapted.maps()), familiarity);
     }
 
     private List<EncodedPrompt> prompts(LanguageModel base, int batch) {
@@ -195,6 +207,24 @@ public final class ScorerBench {
         try (Pass pass = adapted.forward(batch, Mode.PLAIN)) {
             pass.logits().toFloatArray();
         }
+    }
+
+    /** Moments of the inputs of every layer: the cost does not depend on the numbers. */
+    private static Familiarity familiarity(ModelConfig config) {
+        SplittableRandom random = new SplittableRandom(4);
+        List<Integer> layers = new ArrayList<>();
+        List<InputMoment> moments = new ArrayList<>();
+        for (int layer = 0; layer < config.layers(); layer++) {
+            double[] columns = new double[RANK * config.width()];
+            double trace = 0;
+            for (int i = 0; i < columns.length; i++) {
+                columns[i] = random.nextGaussian();
+                trace += 2 * columns[i] * columns[i];
+            }
+            layers.add(layer);
+            moments.add(InputMoment.of(new Columns(config.width(), RANK, Rows.of(columns), trace), 100));
+        }
+        return new Familiarity(layers, moments);
     }
 
     /** Factors of random orthogonal directions: the cost does not depend on the numbers. */

@@ -44,7 +44,7 @@ final class AskCommand implements Callable<Integer> {
     @Option(
             names = "--run",
             paramLabel = "R",
-            description = "The run to answer with. Default: every scorer that runs now answers.")
+            description = "The run to answer with. Default: each group of scorers that runs now answers.")
     private String run;
 
     @Option(names = "--fit", paramLabel = "NAME", description = "The fit to answer with. Default: the scorer's own.")

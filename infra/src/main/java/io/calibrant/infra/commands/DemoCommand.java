@@ -8,6 +8,7 @@ import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.demo.DemoSettings;
 import io.calibrant.infra.demo.Display;
 import io.calibrant.infra.report.TextReport;
+import io.calibrant.infra.report.TypedCommand;
 import io.calibrant.schemas.Require;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -142,7 +143,14 @@ final class DemoCommand implements Callable<Integer> {
         checkFlags();
         Output output = new Output(spec);
         Display display = Display.onStandardError(spec.commandLine().getErr());
-        DemoSettings settings = new DemoSettings(files, dir, training(), scoring(), !noMonitor);
+        DemoSettings settings = new DemoSettings(
+                files,
+                dir,
+                training(),
+                scoring(),
+                Version.text(),
+                TypedCommand.of(spec.root().commandLine().getParseResult().originalArgs()),
+                !noMonitor);
         try (Demo demo = new Demo(settings, display)) {
             AtomicBoolean done = new AtomicBoolean();
             UntilInterrupted.Body loop = () -> {

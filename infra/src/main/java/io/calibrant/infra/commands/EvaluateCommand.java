@@ -12,6 +12,9 @@ import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.EvaluationSettings;
 import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.report.HtmlReport;
+import io.calibrant.infra.report.Provenance;
+import io.calibrant.infra.report.SourceFile;
+import io.calibrant.infra.report.TypedCommand;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
 import io.calibrant.scorer.answering.AnsweringSettings;
@@ -19,6 +22,7 @@ import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -141,6 +145,8 @@ final class EvaluateCommand implements Callable<Integer> {
                                 .toList()),
                 classConditional);
         List<Question> labelled = QuestionFile.read(questions);
+        List<Question> others = unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar);
+        List<SourceFile> files = html == null ? List.of() : files(labelled.size(), others.size());
         Connection connection = connectionOptions.reachable();
         Output output = new Output(spec);
         Display display = Display.onStandardError(spec.commandLine().getErr());
@@ -156,7 +162,7 @@ final class EvaluateCommand implements Callable<Integer> {
                                 (double) (progress.answered() + progress.refused()) / progress.total(),
                                 progress.remaining()),
                         display::said)
-                .evaluate(labelled, unfamiliar == null ? List.of() : QuestionFile.read(unfamiliar), settings);
+                .evaluate(labelled, others, settings);
         display.said(evaluated.evaluation().questions().size() + " questions answered");
         evaluated.refused().forEach((id, reason) -> output.note("not answered: " + id + ": " + reason));
         if (classConditional && !evaluated.evaluation().diagnostics().classConditional()) {
@@ -183,11 +189,27 @@ final class EvaluateCommand implements Callable<Integer> {
             new HtmlReport(
                             "Run " + evaluated.run().getRunId() + " on "
                                     + evaluated.evaluation().questions().size() + " questions",
+                            Provenance.now(
+                                    Version.text(),
+                                    TypedCommand.of(spec.root()
+                                            .commandLine()
+                                            .getParseResult()
+                                            .originalArgs()),
+                                    files),
                             evaluated.facts(),
                             evaluated.evaluation())
                     .write(html);
             output.note("Report: " + html.toAbsolutePath().normalize());
         }
         return ExitCode.OK;
+    }
+
+    private List<SourceFile> files(int asked, int others) {
+        List<SourceFile> files = new ArrayList<>();
+        files.add(SourceFile.of("questions", questions, asked));
+        if (unfamiliar != null) {
+            files.add(SourceFile.of("unfamiliar", unfamiliar, others));
+        }
+        return files;
     }
 }

@@ -7,19 +7,25 @@ import io.calibrant.fitter.settings.LabelSettings;
 import io.calibrant.fitter.settings.PriorSettings;
 import io.calibrant.fitter.settings.StatisticsSelection;
 import io.calibrant.fitter.settings.StreamsSettings;
+import io.calibrant.fitter.telemetry.FitterMeters;
+import io.calibrant.fitter.topology.FitterListener;
 import io.calibrant.infra.commands.options.ConnectionOptions;
+import io.calibrant.infra.commands.options.MetricsOptions;
 import io.calibrant.infra.commands.options.NameChecks;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.PriorOptions;
 import io.calibrant.infra.commands.output.FitProgress;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ServiceLines;
+import io.calibrant.infra.telemetry.Telemetry;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.reading.BrokerWatch;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -36,7 +42,8 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "  calibrant fit --bootstrap-server HOST:9092 --schema-registry http://HOST:8081",
-            "  calibrant fit --fit layerwise --prior layerwise --state-dir /var/lib/calibrant/layerwise"
+            "  calibrant fit --fit layerwise --prior layerwise --state-dir /var/lib/calibrant/layerwise",
+            "  calibrant fit --metrics-port 9464   # http://127.0.0.1:9464/metrics, /health/ready"
         })
 final class FitCommand implements Callable<Integer> {
     @Spec
@@ -119,6 +126,9 @@ final class FitCommand implements Callable<Integer> {
     private NewTopicOptions newTopicOptions;
 
     @Mixin
+    private MetricsOptions metricsOptions;
+
+    @Mixin
     private ConnectionOptions connectionOptions;
 
     @Override
@@ -126,12 +136,27 @@ final class FitCommand implements Callable<Integer> {
         FitterSettings settings = settings();
         Connection connection = connectionOptions.connection();
         ServiceLines lines = new ServiceLines(new Output(spec));
-        try (Fitter fitter = new Fitter(connection, settings, new FitProgress(lines::info, System::nanoTime))) {
+        try (ServiceTelemetry telemetry = ServiceTelemetry.open(metricsOptions.settings(), Telemetry.FITTER, lines)) {
+            return fit(connection, settings, lines, telemetry);
+        }
+    }
+
+    private int fit(Connection connection, FitterSettings settings, ServiceLines lines, ServiceTelemetry telemetry)
+            throws Exception {
+        AtomicBoolean brokerAway = new AtomicBoolean();
+        FitterListener progress = new FitProgress(lines::info, System::nanoTime);
+        Optional<FitterMeters> meters =
+                telemetry.registry().map(registry -> new FitterMeters(registry, settings.fit(), connection.topics()));
+        try (Fitter fitter =
+                new Fitter(connection, settings, meters.map(progress::and).orElse(progress))) {
+            telemetry.registry().ifPresent(fitter::bindTo);
+            meters.ifPresent(each -> telemetry.serve(
+                    brokerAway, fitter::obstacle, () -> each.show(fitter.figures(ServiceTelemetry.PATIENCE))));
             return UntilInterrupted.run(fitter, () -> {
                 fitter.start();
                 lines.info("fitting '" + fit + "' until interrupted, state in "
                         + settings.streaming().stateDir());
-                return BrokerWatch.during(connection, lines::warn, () -> {
+                return BrokerWatch.during(connection, lines::warn, brokerAway, () -> {
                     fitter.await();
                     return ExitCode.OK;
                 });

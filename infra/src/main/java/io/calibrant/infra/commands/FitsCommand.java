@@ -19,6 +19,8 @@ import io.calibrant.infra.live.Age;
 import io.calibrant.infra.live.RunHistory;
 import io.calibrant.infra.live.RunsOverview;
 import io.calibrant.infra.topics.FitRemoval;
+import io.calibrant.schemas.AccessCheck;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
@@ -200,6 +202,7 @@ final class FitsCommand implements Callable<Integer> {
             throw new IllegalStateException("--delete: fit '" + delete + "' is running (" + members
                     + " threads in its consumer group): stop it first; one that died is forgotten after 6 s");
         }
+        requireToDelete(connection, delete);
         int measured = FitRemoval.results(connection, delete, doomed);
         doomed.forEach(posterior -> output.note(
                 "removed " + Keys.fit(posterior.getRunId(), posterior.getCheckpoint(), posterior.getFit())));
@@ -211,6 +214,13 @@ final class FitsCommand implements Callable<Integer> {
         FitCleanup.delete(connection, delete, state).forEach(each -> output.note("removed " + each));
         FitRemoval.name(connection, delete);
         return ExitCode.OK;
+    }
+
+    /** Before anything is removed. */
+    static void requireToDelete(Connection connection, String fit) {
+        List<AccessRight> rights = new ArrayList<>(FitRemoval.rights(connection));
+        rights.addAll(FitCleanup.rights(connection, fit));
+        AccessCheck.require(connection, rights);
     }
 
     private static void table(

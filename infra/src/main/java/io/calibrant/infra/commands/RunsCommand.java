@@ -9,6 +9,7 @@ import io.calibrant.infra.commands.output.TrainerFields;
 import io.calibrant.infra.live.Age;
 import io.calibrant.infra.live.RunsOverview;
 import io.calibrant.infra.topics.FitRemoval;
+import io.calibrant.schemas.AccessCheck;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
@@ -148,6 +149,8 @@ final class RunsCommand implements Callable<Integer> {
                         + " 6 s");
             }
         }
+        AccessCheck.require(connection, RunRemoval.rights(connection));
+        refits.forEach(refit -> FitsCommand.requireToDelete(connection, refit));
         Path state = stateDir == null ? StreamsSettings.defaultStateDir() : stateDir;
         for (String refit : refits) {
             FitCleanup.delete(connection, refit, state).forEach(each -> output.note("removed " + each));

@@ -4,26 +4,32 @@ import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.DeviceOptions;
+import io.calibrant.infra.commands.options.MetricsOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ScoreProgress;
 import io.calibrant.infra.commands.output.ServiceLines;
+import io.calibrant.infra.telemetry.Telemetry;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.reading.BrokerWatch;
+import io.calibrant.schemas.reading.GroupLag;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.answering.Unfamiliar;
 import io.calibrant.scorer.service.PollSettings;
 import io.calibrant.scorer.service.Scorer;
+import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.serving.ServingSettings;
+import io.calibrant.scorer.telemetry.ScorerMeters;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -180,6 +186,9 @@ final class ScoreCommand implements Callable<Integer> {
     private NewTopicOptions newTopicOptions;
 
     @Mixin
+    private MetricsOptions metricsOptions;
+
+    @Mixin
     private ConnectionOptions connectionOptions;
 
     /** System property that the engine reads when it is loaded. */
@@ -194,11 +203,30 @@ final class ScoreCommand implements Callable<Integer> {
         if (createTopics) {
             TopicAdmin.createMissing(connection).forEach(lines::warn);
         }
-        try (Scorer scorer = new Scorer(connection, settings, new ScoreProgress(lines::info, settings.answering()))) {
+        try (ServiceTelemetry telemetry = ServiceTelemetry.open(metricsOptions.settings(), Telemetry.SCORER, lines)) {
+            return score(connection, settings, lines, telemetry);
+        }
+    }
+
+    private int score(Connection connection, ScorerSettings settings, ServiceLines lines, ServiceTelemetry telemetry)
+            throws Exception {
+        AtomicBoolean brokerAway = new AtomicBoolean();
+        String group = settings.group(connection);
+        ScorerListener progress = new ScoreProgress(lines::info, settings.answering());
+        Optional<ScorerMeters> meters =
+                telemetry.registry().map(registry -> new ScorerMeters(registry, connection.topics(), group));
+        try (Scorer scorer = new Scorer(
+                        connection, settings, meters.map(progress::and).orElse(progress));
+                GroupLag lag = new GroupLag(
+                        connection, group, List.of(connection.topics().questions()))) {
+            meters.ifPresent(each -> telemetry.serve(
+                    brokerAway,
+                    scorer::obstacle,
+                    () -> each.show(scorer.figures(), lag.byTopic(ServiceTelemetry.PATIENCE))));
             scorer.requireAccess();
             return UntilInterrupted.run(
                     scorer,
-                    () -> BrokerWatch.during(connection, lines::warn, () -> {
+                    () -> BrokerWatch.during(connection, lines::warn, brokerAway, () -> {
                         scorer.run();
                         return ExitCode.OK;
                     }));

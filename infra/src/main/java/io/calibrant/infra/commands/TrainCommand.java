@@ -4,6 +4,7 @@ import io.calibrant.infra.commands.options.BaseFormatOptions;
 import io.calibrant.infra.commands.options.ConnectionOptions;
 import io.calibrant.infra.commands.options.DeviceOptions;
 import io.calibrant.infra.commands.options.LabelsOptions;
+import io.calibrant.infra.commands.options.MetricsOptions;
 import io.calibrant.infra.commands.options.NewTopicOptions;
 import io.calibrant.infra.commands.options.PromptOptions;
 import io.calibrant.infra.commands.options.Usage;
@@ -11,6 +12,7 @@ import io.calibrant.infra.commands.output.CalibrationWords;
 import io.calibrant.infra.commands.output.Output;
 import io.calibrant.infra.commands.output.ServiceLines;
 import io.calibrant.infra.commands.output.TrainProgress;
+import io.calibrant.infra.telemetry.Telemetry;
 import io.calibrant.schemas.ConfigurationException;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Require;
@@ -23,6 +25,7 @@ import io.calibrant.trainer.model.ModelConfig;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.service.AdapterOutput;
+import io.calibrant.trainer.service.ProgressListener;
 import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.CurvatureSettings;
@@ -34,6 +37,7 @@ import io.calibrant.trainer.settings.StreamingSettings;
 import io.calibrant.trainer.settings.TrainerSettings;
 import io.calibrant.trainer.settings.ValidationSource;
 import io.calibrant.trainer.statistics.RowType;
+import io.calibrant.trainer.telemetry.TrainerMeters;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -50,7 +54,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         description = {
-            "Fine-tunes a Llama-family model with LoRA and publishes what calibration needs: the adapter, and"
+            "Fine-tunes a language model with LoRA and publishes what calibration needs: the adapter, and"
                     + " the statistics of the curvature pass over the training questions. While it fine-tunes, the"
                     + " statistics of its steps are published as checkpoint 'live'.",
             "--adapter DIR --steps 0 makes the curvature pass of an adapter that was trained elsewhere (Python's PEFT),"
@@ -310,6 +314,9 @@ final class TrainCommand implements Callable<Integer> {
     private NewTopicOptions newTopicOptions;
 
     @Mixin
+    private MetricsOptions metricsOptions;
+
+    @Mixin
     private ConnectionOptions connectionOptions;
 
     @Override
@@ -323,11 +330,29 @@ final class TrainCommand implements Callable<Integer> {
             lines.warn(CalibrationWords.WITHOUT_LABELS);
         }
         TrainerSettings settings = withFisher(told, lines);
-        try (Trainer trainer = new Trainer(settings, connection, new TrainProgress(lines))) {
+        try (ServiceTelemetry telemetry = ServiceTelemetry.open(metricsOptions.settings(), Telemetry.TRAINER, lines)) {
+            return train(connection, settings, out, lines, telemetry);
+        }
+    }
+
+    private int train(
+            Connection connection, TrainerSettings settings, Output out, ServiceLines lines, ServiceTelemetry telemetry)
+            throws Exception {
+        ProgressListener progress = new TrainProgress(lines);
+        Optional<TrainerMeters> meters =
+                telemetry.registry().map(registry -> new TrainerMeters(registry, settings.run(), progress));
+        try (Trainer trainer = new Trainer(
+                settings, connection, meters.<ProgressListener>map(each -> each).orElse(progress))) {
+            meters.ifPresent(each -> {
+                trainer.producersTo(each);
+                each.watch(trainer);
+                telemetry.serve(trainer::obstacle, () -> {});
+            });
             return UntilInterrupted.job(
-                    trainer,
+                    telemetry.ending(trainer),
                     () -> {
                         trainer.run();
+                        telemetry.awaitScrape(); // a trainer that ends unseen looks like one that was killed
                         return ExitCode.OK;
                     },
                     trainer::unfinished,
@@ -371,7 +396,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     /** The exact Fisher is dear where there are many choices, so nobody gets it there without asking. */
-    private TrainerSettings withFisher(TrainerSettings told, ServiceLines lines) {
+    TrainerSettings withFisher(TrainerSettings told, ServiceLines lines) {
         int choices = fisher != null ? 0 : mostChoices();
         if (choices <= MOST_EXACT) {
             return told;

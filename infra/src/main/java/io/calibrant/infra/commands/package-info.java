@@ -6,6 +6,7 @@
  *
  * <p>Commands bring all modules together; no other package depends on this one.
  *
- * <p>May depend on: {@code io.calibrant}, {@code com.fasterxml.jackson}, {@code org.apache.kafka}, {@code picocli}.
+ * <p>May depend on: {@code io.calibrant}, {@code com.fasterxml.jackson}, {@code com.sun.net.httpserver},
+ * {@code io.micrometer.core}, {@code org.apache.kafka}, {@code picocli}.
  */
 package io.calibrant.infra.commands;

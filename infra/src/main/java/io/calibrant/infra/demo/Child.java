@@ -31,11 +31,12 @@ final class Child implements AutoCloseable {
     static Child start(String name, List<String> command, Path log) {
         try {
             Files.createDirectories(log.toAbsolutePath().getParent());
-            Process process = new ProcessBuilder(command)
+            ProcessBuilder builder = new ProcessBuilder(command)
                     .redirectInput(ProcessBuilder.Redirect.from(nothing()))
                     .redirectErrorStream(true)
-                    .redirectOutput(log.toFile())
-                    .start();
+                    .redirectOutput(log.toFile());
+            builder.environment().remove("CALIBRANT_METRICS_PORT"); // one port cannot be all their ports
+            Process process = builder.start();
             return new Child(name, process, log);
         } catch (IOException e) {
             throw new DemoFailure(name + " cannot be started: " + e.getMessage(), e);

@@ -6,6 +6,9 @@ import io.calibrant.infra.evaluation.EvaluationProgress;
 import io.calibrant.infra.evaluation.Evaluator;
 import io.calibrant.infra.monitor.Monitor;
 import io.calibrant.infra.report.HtmlReport;
+import io.calibrant.infra.report.Provenance;
+import io.calibrant.infra.report.SourceFile;
+import io.calibrant.infra.report.TypedCommand;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Phase;
@@ -71,8 +74,11 @@ public final class Demo implements AutoCloseable {
         Path directory = directory();
         DemoFiles files = settings.files() == null ? DemoFiles.unpack(directory.resolve("demo")) : settings.files();
         List<Question> test = QuestionFile.read(files.test());
-        listener.said("Model " + files.model() + ", "
-                + QuestionFile.read(files.questions()).size() + " training questions, " + test.size()
+        int trainingQuestions = QuestionFile.read(files.questions()).size();
+        List<SourceFile> sources = List.of(
+                SourceFile.of("training", files.questions(), trainingQuestions),
+                SourceFile.of("test", files.test(), test.size()));
+        listener.said("Model " + files.model() + ", " + trainingQuestions + " training questions, " + test.size()
                 + " held-out questions");
         listener.said("Everything is kept in " + directory);
         Connection connection = cluster(directory);
@@ -117,10 +123,13 @@ public final class Demo implements AutoCloseable {
                     "the demo's own; " + DemoModel.NOISE_PERCENT
                             + "% of the answers, of the held-out ones too, are wrong on purpose");
         }
-        facts.put("Commands", Launch.typed(train) + "; " + Launch.typed(List.of("fit")) + "; " + Launch.typed(score));
+        facts.put(
+                "Commands",
+                TypedCommand.of(train) + "; " + TypedCommand.of(List.of("fit")) + "; " + TypedCommand.of(score));
         facts.put("Time", Display.words(Duration.ofNanos(System.nanoTime() - start)));
         new HtmlReport(
                         "How sure is " + evaluated.run().getModelId() + ", and how often is it right?",
+                        Provenance.now(settings.version(), settings.command(), sources),
                         facts,
                         evaluated.evaluation())
                 .write(report);
@@ -175,7 +184,7 @@ public final class Demo implements AutoCloseable {
     }
 
     private Child child(Path logs, List<String> arguments) {
-        listener.said("$ " + Launch.typed(arguments));
+        listener.said("$ " + TypedCommand.of(arguments));
         Child child = Child.start(
                 "calibrant " + arguments.get(0), Launch.process(arguments), logs.resolve(arguments.get(0) + ".log"));
         register(child);

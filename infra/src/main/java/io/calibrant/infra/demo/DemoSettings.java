@@ -12,10 +12,18 @@ import java.util.Objects;
  *     at the end
  * @param training flags handed on to {@code train}, each followed by its value
  * @param scoring flags handed on to {@code score}, each followed by its value
+ * @param version of Calibrant
+ * @param command that started it, as it was typed
  * @param monitor whether to open the monitor while it runs
  */
 public record DemoSettings(
-        DemoFiles files, Path directory, List<String> training, List<String> scoring, boolean monitor) {
+        DemoFiles files,
+        Path directory,
+        List<String> training,
+        List<String> scoring,
+        String version,
+        String command,
+        boolean monitor) {
     private static final List<String> OWN_TRAINING = List.of("--steps", "600", "--learning-rate", "5e-3");
 
     /** Adds the recipe of the demo's own model where that is used and nothing else was asked for. */

@@ -27,14 +27,4 @@ final class Launch {
         command.addAll(arguments);
         return command;
     }
-
-    /** The command line that a user would type for the same. */
-    static String typed(List<String> arguments) {
-        StringBuilder line = new StringBuilder("calibrant");
-        for (String argument : arguments) {
-            boolean plain = argument.matches("[A-Za-z0-9_./:,=@%+-]+");
-            line.append(' ').append(plain ? argument : "'" + argument.replace("'", "'\\''") + "'");
-        }
-        return line.toString();
-    }
 }

@@ -22,10 +22,12 @@ import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.Question;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** Compares the methods on the answers. Pure. */
@@ -97,9 +99,28 @@ final class Comparison {
                     question.choices().stream().map(Choice::text).toList(),
                     question.answerIndex().orElseThrow(),
                     probabilities,
-                    answer.getNovelty()));
+                    hasCovariance(answer) ? answer.getNovelty() : Double.NaN));
         }
-        return new Evaluation(evaluated, note + " " + served(answered, answers) + versions(answered, answers));
+        return new Evaluation(
+                evaluated,
+                note + " " + served(answered, answers) + withoutCovariance(answered, answers)
+                        + versions(answered, answers));
+    }
+
+    /** Says so where some answers have no covariance: what stands for it in the records says that it is zero. */
+    private static String withoutCovariance(List<Question> answered, Map<String, Answer> answers) {
+        long without = answered.stream()
+                .filter(question -> !hasCovariance(answers.get(question.id())))
+                .count();
+        return without == 0
+                ? ""
+                : " " + without + " of " + answered.size() + " answers have neither covariance nor novelty, by their"
+                        + " tier: for them the evidence alone is MAP.";
+    }
+
+    /** Whether the tier of an answer knows covariance and novelty. */
+    static boolean hasCovariance(Answer answer) {
+        return Tier.of("tier", answer.getTier()).hasCovariance();
     }
 
     /** What the served probabilities rest on, a sentence. */
@@ -194,6 +215,40 @@ final class Comparison {
     static LabelledContrasts contrasts(Answer answer, int truth) {
         return new LabelledContrasts(
                 answer.getQuestionId(), array(answer.getContrastMean()), covariance(answer), truth);
+    }
+
+    /**
+     * The raw numbers of all answers whose label is known; of a question that is both evaluated and validated one.
+     * Where the questions were answered with all blocks, validation answers that have not their covariance are left
+     * out.
+     */
+    static List<LabelledContrasts> labelled(
+            List<Question> questions, Map<String, Answer> answers, List<ValidationAnswer> validation) {
+        boolean whole = restOnAllBlocks(answers.values());
+        Map<String, LabelledContrasts> labelled = new TreeMap<>();
+        for (ValidationAnswer each : validation) {
+            if (!whole || restOnAllBlocks(List.of(each.answer()))) {
+                put(labelled, each.answer(), each.truth());
+            }
+        }
+        for (Question question : questions) {
+            Answer answer = answers.get(question.id());
+            if (answer != null) {
+                put(labelled, answer, answer.getLabels().indexOf(question.answer()));
+            }
+        }
+        return List.copyOf(labelled.values());
+    }
+
+    private static void put(Map<String, LabelledContrasts> labelled, Answer answer, int truth) {
+        if (truth >= 0) {
+            labelled.put(answer.getQuestionId(), contrasts(answer, truth));
+        }
+    }
+
+    /** Whether all answers have the covariance of all blocks. */
+    static boolean restOnAllBlocks(Collection<Answer> answers) {
+        return answers.stream().allMatch(answer -> answer.getTier().equals(Tier.ALL.label()));
     }
 
     static LabelledLogits logits(ValidationAnswer one) {

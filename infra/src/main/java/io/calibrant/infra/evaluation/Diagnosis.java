@@ -28,6 +28,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Conformal sets, and how well the scores of an answer tell wrong from right and unfamiliar from familiar. Pure. */
@@ -68,7 +69,7 @@ final class Diagnosis {
         List<Answer> familiar =
                 questions.stream().map(question -> answers.get(question.id())).toList();
         for (Score score : Score.values()) {
-            if (score == Score.FAMILIARITY && !areFamiliar(familiar, unfamiliar)) {
+            if (!all(familiar, unfamiliar, answer -> knows(answer, score))) {
                 continue;
             }
             if (!right.isEmpty() && !mistaken.isEmpty()) {
@@ -81,7 +82,6 @@ final class Diagnosis {
         boolean byClass = classConditional && haveOneListOfClasses(questions, validation);
         Tier tier = Tier.of("tier", familiar.get(0).getTier());
         return new Diagnostics(
-                validation.size(),
                 ALPHA,
                 sets(questions, tier, posterior, validation, byClass),
                 wrong,
@@ -90,9 +90,16 @@ final class Diagnosis {
                 byClass);
     }
 
-    /** Whether every answer says how familiar its question is. */
-    private static boolean areFamiliar(Collection<Answer> some, Collection<Answer> others) {
-        return Stream.concat(some.stream(), others.stream()).allMatch(answer -> answer.getFamiliarity() != null);
+    private static boolean all(Collection<Answer> some, Collection<Answer> others, Predicate<Answer> known) {
+        return Stream.concat(some.stream(), others.stream()).allMatch(known);
+    }
+
+    private static boolean knows(Answer answer, Score score) {
+        return switch (score) {
+            case FAMILIARITY -> answer.getFamiliarity() != null;
+            case NOVELTY -> Comparison.hasCovariance(answer);
+            default -> true;
+        };
     }
 
     private static Map<Method, Diagnostics.Sets> sets(
@@ -118,7 +125,7 @@ final class Diagnosis {
             List<LabelledProbabilities> asked = questions.stream()
                     .map(question -> new LabelledProbabilities(Comparison.array(question.of(method)), question.truth()))
                     .toList();
-            sets.put(method, new Diagnostics.Sets(conformal.coverage(asked), conformal.meanSize(asked)));
+            sets.put(method, new Diagnostics.Sets(known.size(), conformal.coverage(asked), conformal.meanSize(asked)));
         }
         return sets;
     }

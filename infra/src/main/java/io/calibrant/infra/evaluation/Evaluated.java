@@ -8,7 +8,6 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Run;
-import io.calibrant.scorer.answering.Tier;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -26,7 +25,7 @@ import java.util.Set;
  * @param posterior the posterior that answered, as it is on the topic now
  * @param refused reasons by question id, for the questions that were not answered
  * @param answers by question id
- * @param labelled all answers of this posterior, evaluated and for validation, whose label is known
+ * @param labelled answers of this posterior, evaluated and for validation, whose label is known
  */
 public record Evaluated(
         Evaluation evaluation,
@@ -49,11 +48,13 @@ public record Evaluated(
      * @return empty where fewer than {@link LearningCurve#FEWEST} are known
      */
     public Optional<LearningCurve> learningCurve(int splits) {
-        boolean withCovariance =
-                answers.values().stream().allMatch(answer -> answer.getTier().equals(Tier.ALL.label()));
         return labelled.size() < LearningCurve.FEWEST
                 ? Optional.empty()
-                : Optional.of(LearningCurve.of(labelled, Comparison.labelFree(posterior), !withCovariance, splits));
+                : Optional.of(LearningCurve.of(
+                        labelled,
+                        Comparison.labelFree(posterior),
+                        !Comparison.restOnAllBlocks(answers.values()),
+                        splits));
     }
 
     /** What the answers to these questions say, in sentences: what serves and why, and what would help. */

@@ -1,12 +1,13 @@
 package io.calibrant.infra.evaluation;
 
-import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.records.SelectiveRecords;
 import io.calibrant.fitter.selective.SelectiveCounts;
 import io.calibrant.infra.report.Evaluation;
 import io.calibrant.infra.report.Selection;
 import io.calibrant.infra.topics.QuestionIds;
 import io.calibrant.infra.topics.QuestionSender;
+import io.calibrant.schemas.AccessCheck;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Require;
@@ -17,6 +18,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.AskedQuestions;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
+import io.calibrant.scorer.answering.FamiliarityScores;
 import io.calibrant.trainer.prompts.Question;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -38,8 +40,6 @@ import org.apache.avro.specific.SpecificRecord;
  */
 public final class Evaluator {
     private static final Duration POLL = Duration.ofMillis(250);
-    /** How often the questions that an older posterior answered are asked again. */
-    private static final int ROUNDS = 2;
     /** Timeout of answers to validation questions, which were asked before. */
     private static final Duration VALIDATION_PATIENCE = Duration.ofSeconds(30);
 
@@ -108,6 +108,9 @@ public final class Evaluator {
                         "answer of question '" + question.id() + "'", null, "the label of one of its choices"));
             }
         }
+        String topic = connection.topics().labels();
+        AccessCheck.require( // labels are sent last, when all has been asked, and read also where there are none yet
+                connection, List.of(new AccessRight("READ", "topic", topic), new AccessRight("WRITE", "topic", topic)));
         Run run = run();
         AskedQuestions asked = AskedQuestions.read(connection, outages);
         requireFreeIds(asked, run, questions);
@@ -117,9 +120,8 @@ public final class Evaluator {
                 labelledValidation(run.getRunId(), asked, TrueLabels.read(connection, outages))
                         .keySet());
         Map<String, String> refused = new LinkedHashMap<>();
-        QuestionSender sender = new QuestionSender(connection);
-        sender.labels(questions, run.getRunId());
-        Map<String, Answer> answers = answersOfOnePosterior(run.getRunId(), questions, refused);
+        Map<String, Answer> answers =
+                OnePosterior.answers(questions, open -> answers(run.getRunId(), open, refused), refused);
         if (answers.isEmpty()) {
             throw new EvaluationFailure("all " + questions.size() + " questions were refused, the first one because: "
                     + refused.values().iterator().next());
@@ -137,6 +139,8 @@ public final class Evaluator {
         Map<String, Answer> strange = unfamiliar.isEmpty()
                 ? Map.of()
                 : answers(run.getRunId(), unfamiliar, refused).answers();
+        // Not before: a label of an unfamiliar question makes the fitter publish, and what is served would change.
+        new QuestionSender(connection).labels(questions, run.getRunId());
         return new Evaluated(
                 evaluation
                         .with(selection(settings, posterior, first, answers, validation))
@@ -151,27 +155,7 @@ public final class Evaluator {
                 posterior,
                 refused,
                 answers,
-                labelled(questions, answers, validation));
-    }
-
-    /** The raw numbers of all answers whose label is known; of a question that is both evaluated and validated one. */
-    private static List<LabelledContrasts> labelled(
-            List<Question> questions, Map<String, Answer> answers, List<ValidationAnswer> validation) {
-        Map<String, LabelledContrasts> labelled = new TreeMap<>();
-        validation.forEach(each -> put(labelled, each.answer(), each.truth()));
-        for (Question question : questions) {
-            Answer answer = answers.get(question.id());
-            if (answer != null) {
-                put(labelled, answer, answer.getLabels().indexOf(question.answer()));
-            }
-        }
-        return List.copyOf(labelled.values());
-    }
-
-    private static void put(Map<String, LabelledContrasts> labelled, Answer answer, int truth) {
-        if (truth >= 0) {
-            labelled.put(answer.getQuestionId(), Comparison.contrasts(answer, truth));
-        }
+                Comparison.labelled(questions, answers, validation));
     }
 
     /** A question whose text is that of a validation question has tuned what is served. */
@@ -185,15 +169,22 @@ public final class Evaluator {
         validation.forEach(one -> texts.add(one.answer().getTextDigest()));
         texts.remove(null);
         Set<String> tuned = new HashSet<>();
+        Set<String> unfamiliar = new HashSet<>();
+        FamiliarityScores known = new FamiliarityScores(posterior);
         answers.forEach((id, answer) -> {
             if (texts.contains(answer.getTextDigest())) {
                 tuned.add(id);
+            }
+            if (answer.getFamiliarityP() != null
+                    && known.isOfAnotherKind(answer.getFamiliarity(), answer.getFamiliarityP())) {
+                unfamiliar.add(id);
             }
         });
         SelectiveCounts counts = SelectiveRecords.of(posterior, first.getTier());
         return new Selection(
                 settings.targets(),
                 tuned,
+                unfamiliar,
                 settings.targets().stream().map(counts::acceptance).toList());
     }
 
@@ -221,40 +212,8 @@ public final class Evaluator {
         return runs.get(runId);
     }
 
-    /**
-     * Asks, and asks again what an older version of the posterior answered: methods are compared on one calibration. A
-     * posterior that changes with every round is left to the note of the comparison.
-     */
-    private Map<String, Answer> answersOfOnePosterior(
-            String run, List<Question> questions, Map<String, String> refused) {
-        Map<String, Answer> answers = new HashMap<>();
-        List<Question> open = questions;
-        for (int round = 0; round <= ROUNDS && !open.isEmpty(); round++) {
-            Replies replies = answers(run, open, refused);
-            answers.putAll(replies.answers());
-            refused.keySet().forEach(answers::remove);
-            if (replies.last() == null) {
-                break;
-            }
-            String newest = Comparison.posterior(replies.last());
-            open = questions.stream()
-                    .filter(question -> answers.containsKey(question.id())
-                            && !Comparison.posterior(answers.get(question.id())).equals(newest))
-                    .toList();
-        }
-        return answers;
-    }
-
-    /**
-     * What came back.
-     *
-     * @param answers by question id
-     * @param last the answer that came last; null for none
-     */
-    private record Replies(Map<String, Answer> answers, Answer last) {}
-
     /** Asks and waits; puts the reasons of questions that were refused into {@code refused}. */
-    private Replies answers(String run, List<Question> questions, Map<String, String> refused) {
+    private OnePosterior.Replies answers(String run, List<Question> questions, Map<String, String> refused) {
         Set<String> ids = new HashSet<>();
         questions.forEach(question -> ids.add(question.id()));
         try (AnswerWatch watch = new AnswerWatch(
@@ -278,7 +237,7 @@ public final class Evaluator {
                     refused.put(id, reason);
                 }
             });
-            return new Replies(new HashMap<>(watch.answers()), watch.last());
+            return new OnePosterior.Replies(new HashMap<>(watch.answers()), watch.last());
         }
     }
 

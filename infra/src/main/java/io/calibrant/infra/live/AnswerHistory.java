@@ -4,6 +4,7 @@ import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.text.Printable;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.TreeMap;
 
 /** The answers of a run: the newest ones, and how many there were when. */
@@ -22,6 +23,11 @@ public final class AnswerHistory {
      * @param label the answer as served
      * @param confidence its probability as served
      * @param mapConfidence the largest MAP probability
+     * @param temperatureConfidence the largest temperature-scaled probability; NaN where there is none
+     * @param novelty NaN where it is not known
+     * @param decision whether it may be acted on; empty where nobody asked
+     * @param partition of its record on topic {@code answers}
+     * @param offset of its record
      */
     public record Point(
             long time,
@@ -31,8 +37,12 @@ public final class AnswerHistory {
             String label,
             double confidence,
             double mapConfidence,
+            double temperatureConfidence,
             double novelty,
-            String tier) {}
+            String tier,
+            String decision,
+            int partition,
+            long offset) {}
 
     private record Place(long time, int partition, long offset) implements Comparable<Place> {
         @Override
@@ -57,14 +67,14 @@ public final class AnswerHistory {
                         best < answer.getLabels().size()
                                 ? Printable.name(answer.getLabels().get(best))
                                 : "?",
-                        answer.getProbabilities().isEmpty()
-                                ? Double.NaN
-                                : answer.getProbabilities().get(best),
-                        answer.getMapProbabilities().isEmpty()
-                                ? Double.NaN
-                                : Collections.max(answer.getMapProbabilities()),
-                        answer.getNovelty(),
-                        Printable.name(answer.getTier())));
+                        largest(answer.getProbabilities()),
+                        largest(answer.getMapProbabilities()),
+                        largest(answer.getTemperatureProbabilities()),
+                        novelty(answer),
+                        Printable.name(answer.getTier()),
+                        answer.getDecision() == null ? "" : answer.getDecision().toString(),
+                        partition,
+                        offset));
         if (newest.size() > KEPT) {
             newest.pollFirstEntry();
         }
@@ -72,7 +82,18 @@ public final class AnswerHistory {
         total++;
     }
 
-    private static int best(java.util.List<Double> probabilities) {
+    /** Its novelty; NaN at a tier without a covariance, of which the record says 1 and zeros. */
+    public static double novelty(Answer answer) {
+        boolean none = answer.getContrastCovariance().stream()
+                .allMatch(row -> row.stream().allMatch(each -> each == 0));
+        return none ? Double.NaN : answer.getNovelty();
+    }
+
+    private static double largest(List<Double> probabilities) {
+        return probabilities == null || probabilities.isEmpty() ? Double.NaN : Collections.max(probabilities);
+    }
+
+    private static int best(List<Double> probabilities) {
         return probabilities.isEmpty() ? 0 : probabilities.indexOf(Collections.max(probabilities));
     }
 

@@ -5,7 +5,8 @@ import io.calibrant.schemas.avro.EstimatedAccuracy;
 import io.calibrant.schemas.avro.MethodMetrics;
 
 /**
- * How good answers were: expected calibration error (15 bins) and mean negative log-likelihood (nats).
+ * How good answers were: expected calibration error (15 bins) and mean negative log-likelihood (nats), all methods on
+ * the same questions: where only some have a temperature, on those.
  *
  * @param time when the window starts; of a total, when its newest answer came; milliseconds
  * @param accuracy its estimates; null where nothing was answered but questions for validation
@@ -22,18 +23,26 @@ public record CalibrationPoint(
         double calibratedNll,
         EstimatedAccuracy accuracy) {
     static CalibrationPoint of(CalibrationMetrics metrics) {
-        MethodMetrics temperature = comparable(metrics);
+        boolean beside = hasBesideTemperature(metrics);
+        MethodMetrics map = beside ? metrics.getMapBesideTemperature() : metrics.getMap();
+        MethodMetrics temperature = beside ? metrics.getTemperature() : comparable(metrics);
+        MethodMetrics calibrated = beside ? metrics.getCalibratedBesideTemperature() : metrics.getCalibrated();
         return new CalibrationPoint(
                 metrics.getWindow(),
                 (metrics.getWindowStart() == null ? metrics.getTimestamp() : metrics.getWindowStart()).toEpochMilli(),
                 metrics.getN(),
-                metrics.getMap().getEce15(),
-                metrics.getMap().getNll(),
+                map.getEce15(),
+                map.getNll(),
                 temperature == null ? null : (Double) temperature.getEce15(),
                 temperature == null ? null : (Double) temperature.getNll(),
-                metrics.getCalibrated().getEce15(),
-                metrics.getCalibrated().getNll(),
+                calibrated.getEce15(),
+                calibrated.getNll(),
                 metrics.getAccuracy());
+    }
+
+    /** Whether MAP and what is served are known on the answers that have a temperature, where only some have one. */
+    public static boolean hasBesideTemperature(CalibrationMetrics metrics) {
+        return metrics.getMapBesideTemperature() != null && metrics.getCalibratedBesideTemperature() != null;
     }
 
     /** The figures of temperature scaling where they are of the same answers as the others, else null. */

@@ -29,12 +29,12 @@ public final class FitHistory {
 
     void posterior(Posterior next, long timestamp) {
         posterior = next;
-        posteriors.put(next.getBatches(), PosteriorPoint.of(next));
+        posteriors.put(next.getBatches(), PosteriorPoint.of(next, timestamp));
         changed = Math.max(changed, timestamp);
     }
 
     void factors(FactorUpdate update, long timestamp) {
-        blocks.computeIfAbsent(update.getBlock(), block -> new BlockHistory()).add(update);
+        blocks.computeIfAbsent(update.getBlock(), block -> new BlockHistory()).add(update, timestamp);
         changed = Math.max(changed, timestamp);
     }
 

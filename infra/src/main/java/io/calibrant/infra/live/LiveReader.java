@@ -1,7 +1,6 @@
 package io.calibrant.infra.live;
 
 import io.calibrant.schemas.Connection;
-import io.calibrant.schemas.DeadLetterHeaders;
 import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.CalibrationMetrics;
@@ -12,7 +11,6 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.schemas.reading.TopicRecord;
-import io.calibrant.schemas.text.Printable;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -48,7 +46,12 @@ public final class LiveReader implements AutoCloseable {
         TopicReading reading = TopicReading.of(connection)
                 .badRecords(line -> pending.add(new Pending("", to -> to.unreadable(line))))
                 .throughOutages(outages);
-        add(reading, topics.runs(), Run.class, true, (to, record) -> to.run(record.key(), record.value()));
+        add(
+                reading,
+                topics.runs(),
+                Run.class,
+                true,
+                (to, record) -> to.run(record.key(), record.value(), record.timestamp()));
         add(reading, topics.progress(), Progress.class, false, (to, record) -> to.progress(record.value()));
         add(
                 reading,
@@ -75,6 +78,7 @@ public final class LiveReader implements AutoCloseable {
                     Answer.class,
                     false,
                     (to, record) -> to.answer(record.value(), record.timestamp(), record.partition(), record.offset()));
+            reading.bytes(topics.questions(), this::question);
             reading.bytes(topics.fitterDeadLetters(), this::deadLetter);
             reading.bytes(topics.scorerDeadLetters(), this::deadLetter);
             reading.awaitingTopics();
@@ -93,8 +97,8 @@ public final class LiveReader implements AutoCloseable {
     }
 
     /**
-     * Of everything that can be watched: answers and dead letters, too. Topics that are missing are read once they are
-     * there.
+     * Of everything that can be watched: questions, answers and dead letters, too. Topics that are missing are read
+     * once they are there.
      */
     public static LiveReader ofEverything(Connection connection, Consumer<String> outages) {
         return new LiveReader(connection, true, outages);
@@ -110,15 +114,20 @@ public final class LiveReader implements AutoCloseable {
         });
     }
 
+    /** Where a question is, not what it says: that is read again when somebody wants to see it. */
+    private void question(ConsumerRecord<byte[], byte[]> record) {
+        if (record.key() != null && record.key().length <= QuestionPlaces.LONGEST_KEY) {
+            String key = TopicRecord.key(record);
+            int partition = record.partition();
+            long offset = record.offset();
+            // Not the record: its text is not kept.
+            pending.add(
+                    new Pending(place(record.topic(), partition, offset), to -> to.question(key, partition, offset)));
+        }
+    }
+
     private void deadLetter(ConsumerRecord<byte[], byte[]> record) {
-        DeadLetter letter = new DeadLetter(
-                record.topic(),
-                record.partition(),
-                record.offset(),
-                record.timestamp(),
-                record.key() == null ? "" : Printable.name(TopicRecord.key(record)),
-                Printable.name(DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.TOPIC, "")),
-                Printable.message(DeadLetterHeaders.text(record.headers(), DeadLetterHeaders.MESSAGE, "")));
+        DeadLetter letter = DeadLetter.of(record);
         pending.add(
                 new Pending(place(record.topic(), record.partition(), record.offset()), to -> to.deadLetter(letter)));
     }

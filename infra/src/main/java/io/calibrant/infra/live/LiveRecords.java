@@ -14,7 +14,7 @@ public interface LiveRecords {
      *
      * @param run null where it was removed
      */
-    default void run(String key, Run run) {}
+    default void run(String key, Run run, long timestamp) {}
 
     default void progress(Progress progress) {}
 
@@ -35,6 +35,9 @@ public interface LiveRecords {
     default void calibration(String key, CalibrationMetrics metrics) {}
 
     default void answer(Answer answer, long timestamp, int partition, long offset) {}
+
+    /** A question was asked, or removed; where its record is. */
+    default void question(String key, int partition, long offset) {}
 
     default void deadLetter(DeadLetter letter) {}
 

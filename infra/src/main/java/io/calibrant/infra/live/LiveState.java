@@ -8,6 +8,7 @@ import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.Progress;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.avro.Run;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -37,7 +39,9 @@ public final class LiveState implements LiveRecords {
     private static final int NAME = 1000;
 
     private final Map<String, Run> runs = new TreeMap<>();
+    private final Map<String, Instant> described = new HashMap<>();
     private final Map<String, RunHistory> progress = new HashMap<>();
+    private final QuestionPlaces questions = new QuestionPlaces();
     private final Map<String, AnswerHistory> answers = new HashMap<>();
     private final Map<FitName, FitHistory> fits = new TreeMap<>();
     private final Map<FitName, Long> removed = new HashMap<>();
@@ -53,12 +57,14 @@ public final class LiveState implements LiveRecords {
     private long version;
 
     @Override
-    public void run(String key, Run run) {
+    public void run(String key, Run run, long timestamp) {
         version++;
         if (run == null) {
             runs.remove(key);
+            described.remove(key);
         } else {
             runs.put(run.getRunId(), run);
+            described.put(run.getRunId(), Instant.ofEpochMilli(timestamp));
         }
     }
 
@@ -150,6 +156,11 @@ public final class LiveState implements LiveRecords {
     }
 
     @Override
+    public void question(String key, int partition, long offset) {
+        questions.put(key, partition, offset);
+    }
+
+    @Override
     public void deadLetter(DeadLetter letter) {
         version++;
         deadLetters.add(letter);
@@ -194,6 +205,32 @@ public final class LiveState implements LiveRecords {
     /** What runs are, by name. */
     public Map<String, Run> runs() {
         return Collections.unmodifiableMap(runs);
+    }
+
+    /** The names of the runs whose trainers have spoken. */
+    public Set<String> trainers() {
+        return Collections.unmodifiableSet(progress.keySet());
+    }
+
+    /** When a run was described; null where it was not. */
+    public Instant described(String run) {
+        return described.get(run);
+    }
+
+    /** When the trainer of a run spoke first, or the run was described; null where neither is known. */
+    public Instant started(String run) {
+        RunHistory trainer = progress.get(run);
+        Instant first = trainer == null ? null : trainer.started();
+        Instant description = described.get(run);
+        if (first == null || description == null) {
+            return first == null ? description : first;
+        }
+        return first.isBefore(description) ? first : description;
+    }
+
+    /** Where the newest questions are. */
+    public QuestionPlaces questions() {
+        return questions;
     }
 
     /** How the trainer of a run does; null where nothing is known. */

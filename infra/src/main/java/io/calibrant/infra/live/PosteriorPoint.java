@@ -4,7 +4,11 @@ import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Posterior;
 import java.util.DoubleSummaryStatistics;
 
-/** The figures of a posterior; the smallest and the largest prior precision are the same unless it is layerwise. */
+/**
+ * The figures of a posterior; the smallest and the largest prior precision are the same unless it is layerwise.
+ *
+ * @param time when it was published, milliseconds; 0 where nobody asked
+ */
 public record PosteriorPoint(
         long batches,
         long version,
@@ -12,9 +16,15 @@ public record PosteriorPoint(
         double lambdaMax,
         double logEvidence,
         double effectiveParameters,
-        double capturedEnergy) {
-    /** The figures of a posterior. */
+        double capturedEnergy,
+        long time) {
+    /** The figures of a posterior, whenever it was published. */
     public static PosteriorPoint of(Posterior posterior) {
+        return of(posterior, 0);
+    }
+
+    /** The figures of a posterior that was published then. */
+    static PosteriorPoint of(Posterior posterior, long time) {
         DoubleSummaryStatistics lambdas = posterior.getBlocks().stream()
                 .mapToDouble(BlockPrecision::getLambda)
                 .summaryStatistics();
@@ -26,6 +36,7 @@ public record PosteriorPoint(
                 none ? Double.NaN : lambdas.getMax(),
                 posterior.getLogEvidence(),
                 posterior.getEffectiveParameters(),
-                posterior.getCapturedEnergy());
+                posterior.getCapturedEnergy(),
+                time);
     }
 }

@@ -25,11 +25,15 @@ public final class RunHistory {
     private final Map<String, Progress> checkpoints = new TreeMap<>();
     private Progress latest;
     private Progress latestStep;
+    private Instant started;
     private double pauseMillis;
 
     RunHistory() {}
 
     void add(Progress progress) {
+        if (started == null || progress.getTimestamp().isBefore(started)) {
+            started = progress.getTimestamp();
+        }
         if (latest == null || !progress.getTimestamp().isBefore(latest.getTimestamp())) {
             if (latest != null) {
                 paused(Duration.between(latest.getTimestamp(), progress.getTimestamp())
@@ -67,6 +71,11 @@ public final class RunHistory {
         double usual = pauseMillis == 0 ? FIRST_PAUSE.toMillis() : pauseMillis;
         return latest.getPhase() != Phase.DONE
                 && age(now).toMillis() > Math.max((double) SHORTEST_SILENCE.toMillis(), SILENT_PAUSES * usual);
+    }
+
+    /** When the trainer spoke first, as far as topic {@code progress} goes back. */
+    public Instant started() {
+        return started;
     }
 
     /** The newest progress event of the trainer, or of one of its shards. */

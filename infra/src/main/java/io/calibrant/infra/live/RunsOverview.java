@@ -10,7 +10,6 @@ import io.calibrant.schemas.reading.TopicRecord;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -22,8 +21,6 @@ import java.util.function.Consumer;
 public final class RunsOverview {
     private final LiveState state = new LiveState();
     private final Map<String, TopicRecord<Posterior>> posteriors = new TreeMap<>();
-    private final Map<String, Instant> described = new HashMap<>();
-    private final Map<String, Instant> started = new HashMap<>();
 
     private RunsOverview() {}
 
@@ -46,27 +43,12 @@ public final class RunsOverview {
     }
 
     void run(TopicRecord<Run> record) {
-        state.run(record.key(), record.value());
-        if (record.value() == null) {
-            described.remove(record.key());
-        } else {
-            described.put(record.value().getRunId(), Instant.ofEpochMilli(record.timestamp()));
-        }
+        state.run(record.key(), record.value(), record.timestamp());
     }
 
     void progress(TopicRecord<Progress> record) {
-        Progress progress = record.value();
-        if (progress == null) {
-            return;
-        }
-        state.progress(progress);
-        if (progress.getDeleted() != null) {
-            started.remove(progress.getRunId());
-        } else {
-            started.merge(
-                    progress.getRunId(),
-                    progress.getTimestamp(),
-                    (before, next) -> next.isBefore(before) ? next : before);
+        if (record.value() != null) {
+            state.progress(record.value());
         }
     }
 
@@ -81,7 +63,7 @@ public final class RunsOverview {
     /** Every run of which there is anything, by name. */
     public Set<String> names() {
         Set<String> names = new TreeSet<>(state.runs().keySet());
-        names.addAll(started.keySet());
+        names.addAll(state.trainers());
         posteriors.values().forEach(each -> names.add(each.value().getRunId()));
         return names;
     }
@@ -98,17 +80,12 @@ public final class RunsOverview {
 
     /** When the trainer spoke first, or the run was described; null where neither is known. */
     public Instant started(String run) {
-        Instant first = started.get(run);
-        Instant description = described.get(run);
-        if (first == null || description == null) {
-            return first == null ? description : first;
-        }
-        return first.isBefore(description) ? first : description;
+        return state.started(run);
     }
 
     /** When something came of the run last: of its trainer, its fits, or its description; null for never. */
     public Instant lastHeard(String run) {
-        Instant last = described.get(run);
+        Instant last = state.described(run);
         RunHistory trainer = trainer(run);
         if (trainer != null) {
             last = later(last, trainer.latest().getTimestamp());

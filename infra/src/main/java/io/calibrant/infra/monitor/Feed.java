@@ -2,9 +2,11 @@ package io.calibrant.infra.monitor;
 
 import io.calibrant.infra.live.LiveReader;
 import io.calibrant.infra.live.LiveState;
+import io.calibrant.schemas.AccessFailure;
 import io.calibrant.schemas.Connection;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.KafkaException;
@@ -28,8 +30,18 @@ final class Feed implements AutoCloseable {
      * @param reading whether the records from before the start are still being read
      * @param problem the broker or the registry that does not answer; empty without a problem
      * @param missing topics that do not exist
+     * @param away since when there is a problem, milliseconds; 0 without one
      */
-    record Health(boolean reading, String problem, List<String> missing) {}
+    record Health(boolean reading, String problem, List<String> missing, long away) {
+        Health(boolean reading, String problem, List<String> missing) {
+            this(reading, problem, missing, 0);
+        }
+
+        /** This one after another: a problem that was there goes on. */
+        Health after(Health before, long now) {
+            return new Health(reading, problem, missing, problem.isEmpty() ? 0 : before.away == 0 ? now : before.away);
+        }
+    }
 
     /** @param outages called once when the broker or the registry is away, and once when it is back */
     Feed(Connection connection, Consumer<String> outages) {
@@ -51,14 +63,21 @@ final class Feed implements AutoCloseable {
                 // For example a topic without permission to read: reported, then tried again. Whatever it is, a page
                 // that is no longer fed must not say that it is live.
                 if (!closed) {
-                    set(new Health(
-                            false,
-                            e instanceof KafkaException ? String.valueOf(e.getMessage()) : "internal error: " + e,
-                            List.of()));
+                    set(new Health(false, problem(e), List.of()));
                     pause();
                 }
             }
         }
+    }
+
+    /** In one line; which right is missing, where it is one. */
+    private String problem(RuntimeException failure) {
+        Optional<String> refused = AccessFailure.isOne(failure)
+                ? new AccessFailure(connection, "monitor").describe(failure)
+                : Optional.empty();
+        return refused.orElseGet(() -> failure instanceof KafkaException
+                ? String.valueOf(failure.getMessage())
+                : "internal error: " + failure);
     }
 
     private synchronized void forget() {
@@ -76,7 +95,8 @@ final class Feed implements AutoCloseable {
         set(new Health(!reader.caughtUp(), reader.problem(), List.copyOf(reader.missing())));
     }
 
-    private synchronized void set(Health next) {
+    private synchronized void set(Health found) {
+        Health next = found.after(health, System.currentTimeMillis());
         if (!next.equals(health)) {
             health = next;
             changes++;

@@ -3,8 +3,8 @@ package io.calibrant.infra.monitor;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.calibrant.schemas.Connection;
+import io.calibrant.schemas.http.ServerGuard;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -16,8 +16,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Properties;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -36,56 +34,26 @@ public final class Monitor implements AutoCloseable {
     private static final int THREADS = 256;
 
     static {
-        // A request that is not whole after so many seconds is closed by the JDK's server, which has no other setting
-        // for
-        // it. It is read once: the first server of a process decides.
-        if (System.getProperty("sun.net.httpserver.maxReqTime") == null) {
-            System.setProperty("sun.net.httpserver.maxReqTime", "10");
-        }
+        ServerGuard.boundRequests();
     }
-
-    private static final String UPLOT = "/META-INF/resources/webjars/uplot/" + uplotVersion() + "/dist/";
-
-    /** The files that are served, and their resources. */
-    private static final Map<String, Resource> RESOURCES = Map.of(
-            "/", own("index.html", "text/html"),
-            "/monitor.css", own("monitor.css", "text/css"),
-            "/monitor.js", own("monitor.js", "text/javascript"),
-            "/dom.js", own("dom.js", "text/javascript"),
-            "/charts.js", own("charts.js", "text/javascript"),
-            "/blocks.js", own("blocks.js", "text/javascript"),
-            "/answers.js", own("answers.js", "text/javascript"),
-            "/uplot.js", new Resource(UPLOT + "uPlot.esm.js", "text/javascript"),
-            "/uplot.css", new Resource(UPLOT + "uPlot.min.css", "text/css"));
 
     private final Feed feed;
     private final HttpServer server;
     private final ExecutorService threads;
     private final OpenPages pages = new OpenPages(PAGES, PATIENCE);
-    private final Set<String> hosts;
+    /** Of what is sent at once: for clients that read nothing, too. */
+    private final OpenPages bodies = new OpenPages(THREADS, PATIENCE);
 
-    private record Resource(String path, String type) {}
+    private final String basePath;
+    private final PageFiles files;
+    private final ServerGuard guard;
+    private final OpenedRecords opened;
 
-    /** The webjar's path has its version in it. */
-    private static String uplotVersion() {
-        Properties properties = new Properties();
-        try (InputStream in =
-                Monitor.class.getResourceAsStream("/META-INF/maven/org.webjars.npm/uplot/pom.properties")) {
-            properties.load(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return properties.getProperty("version");
-    }
-
-    private static Resource own(String name, String type) {
-        return new Resource("/io/calibrant/infra/monitor/" + name, type);
-    }
-
-    private Monitor(HttpServer server, Connection connection, Consumer<String> outages) {
+    private Monitor(HttpServer server, Connection connection, MonitorSettings settings, Consumer<String> outages) {
         this.server = server;
-        int port = server.getAddress().getPort();
-        hosts = Set.of("127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port);
+        basePath = settings.basePath();
+        files = new PageFiles(basePath);
+        guard = new ServerGuard(settings.names(), policy(basePath));
         ThreadPoolExecutor pool =
                 new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
                     Thread thread = new Thread(task, "calibrant-monitor");
@@ -95,31 +63,41 @@ public final class Monitor implements AutoCloseable {
         pool.allowCoreThreadTimeOut(true);
         threads = pool;
         feed = new Feed(connection, outages);
+        opened = new OpenedRecords(connection, feed);
         server.setExecutor(threads);
         server.createContext("/", this::handle);
         server.start();
     }
 
+    /** The page's own files only; where there is no base element, nothing may put one in. */
+    private static String policy(String basePath) {
+        return "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+                + " base-uri " + (basePath.isEmpty() ? "'none'" : "'self'")
+                + "; form-action 'none'; frame-ancestors 'none'";
+    }
+
     /**
-     * Starts a monitor.
+     * Starts a monitor at the root of a port, for this machine.
      *
      * @param port 0 for a free one
      * @throws IllegalStateException if the port is in use; names another one that is free
      */
     public static Monitor start(Connection connection, int port) {
-        return start(connection, port, line -> {});
+        return start(connection, MonitorSettings.onPort(port), line -> {});
     }
 
     /**
-     * As {@link #start(Connection, int)}.
+     * Starts a monitor.
      *
      * @param outages called once when the broker or the registry is away, and once when it is back; the page shows it,
      *     too
+     * @throws IllegalStateException if the port is in use; names another one that is free
      */
-    public static Monitor start(Connection connection, int port, Consumer<String> outages) {
+    public static Monitor start(Connection connection, MonitorSettings settings, Consumer<String> outages) {
+        int port = settings.port();
         try {
             InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
-            return new Monitor(HttpServer.create(address, 0), connection, outages);
+            return new Monitor(HttpServer.create(address, 0), connection, settings, outages);
         } catch (BindException e) {
             throw new IllegalStateException(
                     "--port: port " + port + " cannot be used (" + e.getMessage() + "); " + free(port) + " is free", e);
@@ -142,38 +120,55 @@ public final class Monitor implements AutoCloseable {
 
     /** Where the page is. */
     public URI address() {
-        return URI.create("http://127.0.0.1:" + server.getAddress().getPort() + "/");
+        return URI.create("http://127.0.0.1:" + server.getAddress().getPort() + basePath + "/");
     }
 
     private void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
-            var headers = exchange.getResponseHeaders();
-            headers.set(
-                    "Content-Security-Policy",
-                    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
-                            + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-            headers.set("X-Content-Type-Options", "nosniff");
-            headers.set("Referrer-Policy", "no-referrer");
-            headers.set("Cross-Origin-Resource-Policy", "same-origin");
-            headers.set("Cache-Control", "no-store");
-            String host = exchange.getRequestHeaders().getFirst("Host");
+            if (!guard.admits(exchange)) {
+                return;
+            }
             String path = exchange.getRequestURI().getPath();
-            if (host == null || !hosts.contains(host)) {
-                // DNS rebinding: a page of another site whose name resolves to loopback.
-                text(exchange, 403, "this monitor is at " + address());
-            } else if (!exchange.getRequestMethod().equals("GET")) {
-                text(exchange, 405, "GET only");
-            } else if (path.equals("/events")) {
+            if (!basePath.isEmpty() && path.equals(basePath)) {
+                exchange.getResponseHeaders().set("Location", basePath + "/");
+                ServerGuard.text(exchange, 307, "the page is at " + basePath + "/");
+                return;
+            }
+            String own = path.startsWith(basePath + "/") ? path.substring(basePath.length()) : path;
+            PageFiles.PageFile file = files.get(own);
+            if (file != null) {
+                body(exchange, 200, file.type(), file.bytes());
+            } else if (own.equals("/events")) {
                 events(exchange);
-            } else if (RESOURCES.containsKey(path)) {
-                resource(exchange, RESOURCES.get(path));
+            } else if (own.equals("/answer") || own.equals("/letter")) {
+                open(exchange, own.substring(1));
             } else {
-                text(exchange, 404, "nothing here; the monitor is at " + address());
+                ServerGuard.text(exchange, 404, "nothing here; the page is at " + basePath + "/");
             }
         }
     }
 
+    private void open(HttpExchange exchange, String kind) throws IOException {
+        OpenedRecords.Response response =
+                opened.open(kind, query(exchange.getRequestURI().getRawQuery()));
+        body(
+                exchange,
+                response.code(),
+                "application/json",
+                response.json().toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void body(HttpExchange exchange, int code, String type, byte[] bytes) throws IOException {
+        try (OpenPages.Page sending = bodies.open()) {
+            sending.send(() -> ServerGuard.body(exchange, code, type, bytes));
+        }
+    }
+
     private void events(HttpExchange exchange) throws IOException {
+        if (exchange.getRequestMethod().equals("HEAD")) {
+            ServerGuard.body(exchange, 200, "text/event-stream", new byte[0]);
+            return;
+        }
         try (OpenPages.Page page = pages.open()) {
             Map<String, String> wanted = query(exchange.getRequestURI().getRawQuery());
             EventStream.serve(
@@ -181,7 +176,11 @@ public final class Monitor implements AutoCloseable {
                     page,
                     feed,
                     new PageSelection(
-                            wanted.get("run"), wanted.get("checkpoint"), wanted.get("fit"), wanted.get("block")));
+                            wanted.get("run"),
+                            wanted.get("checkpoint"),
+                            wanted.get("fit"),
+                            wanted.get("block"),
+                            wanted.get("with")));
         }
     }
 
@@ -203,31 +202,12 @@ public final class Monitor implements AutoCloseable {
         return query;
     }
 
-    private static void resource(HttpExchange exchange, Resource resource) throws IOException {
-        byte[] bytes;
-        try (InputStream in = Monitor.class.getResourceAsStream(resource.path())) {
-            if (in == null) {
-                throw new IllegalStateException(resource.path() + " is not on the class path");
-            }
-            bytes = in.readAllBytes();
-        }
-        exchange.getResponseHeaders().set("Content-Type", resource.type() + "; charset=utf-8");
-        exchange.sendResponseHeaders(200, bytes.length);
-        exchange.getResponseBody().write(bytes);
-    }
-
-    private static void text(HttpExchange exchange, int code, String text) throws IOException {
-        byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
-        exchange.getResponseHeaders().set("Content-Type", "text/plain; charset=utf-8");
-        exchange.sendResponseHeaders(code, bytes.length);
-        exchange.getResponseBody().write(bytes);
-    }
-
     @Override
     public void close() {
         server.stop(0);
         feed.close();
         threads.shutdownNow();
         pages.close();
+        bodies.close();
     }
 }

@@ -2,21 +2,23 @@ package io.calibrant.infra.monitor;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The pages that are open, at most so many: a new one takes the place of the oldest, whose browser connects again by
- * itself, as a client that only holds its connection does not. A page whose client reads nothing is dropped.
- * Thread-safe.
+ * The pages that are open, at most so many: a new one takes the place of the oldest, which can still be told so. A page
+ * whose client reads nothing is dropped. Thread-safe.
  */
 final class OpenPages implements AutoCloseable {
     private final int most;
     private final Duration patience;
     private final Set<Page> open = new LinkedHashSet<>(); // the oldest first
+    private final Set<Page> leaving = new LinkedHashSet<>(); // crowded out, and to be told so
     private final ScheduledExecutorService watchdog;
 
     /** Sends something to the client. */
@@ -28,6 +30,7 @@ final class OpenPages implements AutoCloseable {
     final class Page implements AutoCloseable {
         private final Thread thread = Thread.currentThread();
         private long since; // when the present sending began; 0 for none
+        private boolean crowdedOut;
 
         /**
          * Sends to the client, for as long as it reads.
@@ -36,6 +39,9 @@ final class OpenPages implements AutoCloseable {
          */
         void send(Sending sending) throws IOException {
             synchronized (OpenPages.this) {
+                if (crowdedOut) {
+                    Thread.interrupted(); // it was to end the waiting: it would close the channel now
+                }
                 since = System.nanoTime() | 1;
             }
             try {
@@ -47,10 +53,23 @@ final class OpenPages implements AutoCloseable {
             }
         }
 
+        /** Whether a new page has taken its place. */
+        boolean isCrowdedOut() {
+            synchronized (OpenPages.this) {
+                return crowdedOut;
+            }
+        }
+
+        /** How many may be open at once. */
+        int most() {
+            return most;
+        }
+
         @Override
         public void close() {
             synchronized (OpenPages.this) {
                 open.remove(this);
+                leaving.remove(this);
             }
             // The thread goes on to other requests; what was meant for this page is over.
             Thread.interrupted();
@@ -78,7 +97,7 @@ final class OpenPages implements AutoCloseable {
     /** Opens a page for the calling thread; the oldest one is interrupted where there are too many. */
     synchronized Page open() {
         while (open.size() >= most) {
-            drop(open.iterator().next());
+            crowdOut(open.iterator().next());
         }
         Page page = new Page();
         open.add(page);
@@ -92,11 +111,22 @@ final class OpenPages implements AutoCloseable {
 
     private synchronized void dropSilent() {
         long now = System.nanoTime();
-        for (Page page : Set.copyOf(open)) {
+        List<Page> all = new ArrayList<>(open);
+        all.addAll(leaving);
+        for (Page page : all) {
             if (page.since != 0 && now - page.since > patience.toNanos()) {
                 drop(page);
             }
         }
+    }
+
+    /** One that is just being sent something may have a client that does not read: nothing more is sent to it. */
+    private void crowdOut(Page page) {
+        if (page.since == 0) {
+            page.crowdedOut = true;
+            leaving.add(page);
+        }
+        drop(page);
     }
 
     /** An interrupt closes the channel that the thread writes to, and ends its waiting. */

@@ -2,11 +2,16 @@ package io.calibrant.infra.monitor;
 
 import io.calibrant.infra.live.FitHistory;
 import io.calibrant.infra.live.LiveState;
+import java.util.Comparator;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The run, checkpoint, fit and block that a page asks for; null where any will do. */
-record PageSelection(String run, String checkpoint, String fit, String block) {
+/**
+ * The run, checkpoint, fit and block that a page asks for; null where any will do.
+ *
+ * @param with what is laid over it, as {@code run} or {@code run/checkpoint/fit}; null for nothing
+ */
+record PageSelection(String run, String checkpoint, String fit, String block, String with) {
 
     /**
      * The run to show: the one that was asked for, else the one that changed last, else any; null where there is none.
@@ -16,7 +21,7 @@ record PageSelection(String run, String checkpoint, String fit, String block) {
             return run;
         }
         return state.fits().stream()
-                .max(java.util.Comparator.comparingLong(FitHistory::changed))
+                .max(Comparator.comparingLong(FitHistory::changed))
                 .map(each -> each.name().run())
                 .orElse(
                         state.runs().isEmpty()
@@ -35,6 +40,17 @@ record PageSelection(String run, String checkpoint, String fit, String block) {
                         .filter(each -> fit == null || each.name().fit().equals(fit))
                         .findFirst()
                         .orElse(null);
+    }
+
+    /** What is laid over it, as a selection of its own; null for nothing. */
+    PageSelection other() {
+        if (with == null) {
+            return null;
+        }
+        String[] parts = with.split("/", -1);
+        return parts.length == 3
+                ? new PageSelection(parts[0], parts[1], parts[2], null, null)
+                : new PageSelection(with, null, null, null, null);
     }
 
     /** Why the selection matches nothing, in a sentence; empty where it matches. */

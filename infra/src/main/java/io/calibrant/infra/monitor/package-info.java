@@ -4,6 +4,6 @@
  *
  * <p>May depend on: {@code com.fasterxml.jackson}, {@code com.sun.net.httpserver},
  * {@code io.calibrant.infra.assessment}, {@code io.calibrant.infra.live}, {@code io.calibrant.schemas},
- * {@code org.apache.kafka}.
+ * {@code org.apache.avro.specific}, {@code org.apache.kafka}.
  */
 package io.calibrant.infra.monitor;

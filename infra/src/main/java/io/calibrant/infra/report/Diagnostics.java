@@ -4,11 +4,11 @@ import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * What an evaluation says beyond the table.
  *
- * @param validation labelled validation answers that the conformal sets rest on
  * @param alpha share of questions whose true class may be missed by a set
  * @param conformal coverage and size of the sets, by method; empty without validation answers, and without a method
  *     that takes covariances where those of the validation answers are of another tier
@@ -19,7 +19,6 @@ import java.util.Map;
  * @param classConditional whether the sets promise it for every class on its own
  */
 public record Diagnostics(
-        int validation,
         double alpha,
         Map<Method, Sets> conformal,
         Map<Score, Double> wrong,
@@ -27,15 +26,26 @@ public record Diagnostics(
         int unfamiliarQuestions,
         boolean classConditional) {
     /** No diagnostics. */
-    public static final Diagnostics NONE = new Diagnostics(0, 0.1, Map.of(), Map.of(), Map.of(), 0, false);
+    public static final Diagnostics NONE = new Diagnostics(0.1, Map.of(), Map.of(), Map.of(), 0, false);
 
     /**
      * Split-conformal sets on the evaluated questions.
      *
+     * @param validation labelled validation answers that they are calibrated on
      * @param coverage share of questions whose true class is in the set
      * @param size mean number of classes in a set
      */
-    public record Sets(double coverage, double size) {}
+    public record Sets(int validation, double coverage, double size) {}
+
+    /** On how many validation answers the sets are calibrated: those of most methods, and of whoever has fewer. */
+    String calibratedOn() {
+        int most = conformal.values().stream().mapToInt(Sets::validation).max().orElse(0);
+        String fewer = conformal.entrySet().stream()
+                .filter(each -> each.getValue().validation() < most)
+                .map(each -> each.getKey().title() + ": " + each.getValue().validation())
+                .collect(Collectors.joining(", "));
+        return most + " validation answers" + (fewer.isEmpty() ? "" : " (" + fewer + ")");
+    }
 
     /** What the sets promise, a sentence. */
     String promise() {

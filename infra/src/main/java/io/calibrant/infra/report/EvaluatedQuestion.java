@@ -2,6 +2,7 @@ package io.calibrant.infra.report;
 
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -13,7 +14,7 @@ import java.util.Map;
  * @param choices the C texts, in the same order; empty strings where there are labels only
  * @param truth index of the true choice
  * @param probabilities of every method: C numbers each
- * @param novelty of the answer
+ * @param novelty of the answer; NaN where its tier knows none
  */
 public record EvaluatedQuestion(
         String id,
@@ -34,6 +35,11 @@ public record EvaluatedQuestion(
                         + method.getKey().key() + " has " + method.getValue().size() + " probabilities");
             }
         }
+    }
+
+    /** For example {@code ; novelty 0.31} behind a separator; empty where it is not known. */
+    String noveltyBehind(String separator) {
+        return Double.isNaN(novelty) ? "" : separator + String.format(Locale.ROOT, "novelty %.2f", novelty);
     }
 
     /** Probabilities of one method, in the order of the labels. */

@@ -9,9 +9,13 @@ import io.calibrant.fitter.selective.AccuracyCoverage;
 import io.calibrant.fitter.selective.GradedAnswer;
 import io.calibrant.fitter.selective.SelectiveCounts;
 import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -49,7 +53,11 @@ public record Evaluation(
 
     /** Answers of one method to the questions whose labels tuned nothing; possibly none. */
     List<GradedAnswer> graded(Method method) {
-        return labelled(questions.stream().filter(each -> !selection.tuned().contains(each.id())), method)
+        return graded(method, selection.tuned());
+    }
+
+    private List<GradedAnswer> graded(Method method, Set<String> without) {
+        return labelled(questions.stream().filter(each -> !without.contains(each.id())), method)
                 .map(GradedAnswer::of)
                 .toList();
     }
@@ -78,9 +86,12 @@ public record Evaluation(
      */
     public List<String> posteriorSentences() {
         List<GradedAnswer> graded = graded(Method.CALIBRATED);
+        Set<String> refused = new HashSet<>(selection.tuned());
+        refused.addAll(selection.unfamiliar());
+        List<GradedAnswer> familiar = graded(Method.CALIBRATED, refused);
         List<String> sentences = new ArrayList<>();
         for (Acceptance found : selection.ofPosterior()) {
-            List<GradedAnswer> accepted = graded.stream()
+            List<GradedAnswer> accepted = familiar.stream()
                     .filter(each -> found.accepts(each.confidence()))
                     .toList();
             if (found.verdict() == Acceptance.Verdict.GUARANTEED && !graded.isEmpty()) {
@@ -109,27 +120,43 @@ public record Evaluation(
         return PairedBootstrap.of(labelled(method), labelled(Method.MAP));
     }
 
+    /** The same of every method but MAP itself; resampling is what costs in a report. */
+    Map<Method, PairedBootstrap> againstMap() {
+        Map<Method, PairedBootstrap> differences = new EnumMap<>(Method.class);
+        for (Method method : Method.values()) {
+            if (method != Method.MAP) {
+                differences.put(method, againstMap(method));
+            }
+        }
+        return differences;
+    }
+
     /**
      * Says that what is served is worse than the model as it was, by the NLL of the labels; empty where it is not. A
      * difference that may be chance is no warning, and no praise.
      */
     public Optional<String> warning() {
-        PairedBootstrap.Interval nll = againstMap(Method.CALIBRATED).nll();
+        return warning(againstMap(Method.CALIBRATED));
+    }
+
+    /** The same, of a difference that is known already. */
+    Optional<String> warning(PairedBootstrap served) {
+        PairedBootstrap.Interval nll = served.nll();
         if (!(nll.estimate() > 0)) {
             return Optional.empty();
         }
-        String served = String.format(
+        String found = String.format(
                 Locale.ROOT, "on these %d questions: NLL %+.3f against MAP", questions.size(), nll.estimate());
         if (!nll.isKnown()) {
-            return Optional.of("Served is not better than MAP " + served + "; too few questions to tell.");
+            return Optional.of("Served is not better than MAP " + found + "; too few questions to tell.");
         }
         String interval = String.format(Locale.ROOT, " [%+.3f, %+.3f]", nll.lower(), nll.upper());
         return Optional.of(
                 nll.isAboveZero()
-                        ? "Warning: served is worse than MAP " + served + interval
+                        ? "Warning: served is worse than MAP " + found + interval
                                 + ". The validation labels do not describe these questions: check them, or validate"
                                 + " with questions of this kind."
-                        : "Served is not better than MAP " + served + interval + ", which may be chance.");
+                        : "Served is not better than MAP " + found + interval + ", which may be chance.");
     }
 
     /** ACC, NLL, ECE and Brier of one method. */

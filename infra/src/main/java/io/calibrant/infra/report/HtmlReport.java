@@ -13,22 +13,26 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 
 /**
  * An evaluation as one HTML file that needs nothing else: no network, no script; it follows the reader's light or dark
- * scheme and reads on a phone.
+ * scheme and reads on a phone. A colour stands for one method and for nothing else, beside a shape of its own; what is
+ * better or worse than MAP is said by a sign and a word.
  *
  * @param title what was evaluated
+ * @param provenance when and of what it was made
  * @param facts what was run, in order: name and value
  * @param evaluation the figures
  */
-public record HtmlReport(String title, Map<String, String> facts, Evaluation evaluation) {
-    private static final List<Method> DRAWN = List.of(Method.MAP, Method.TEMPERATURE, Method.LAPLACE);
+public record HtmlReport(String title, Provenance provenance, Map<String, String> facts, Evaluation evaluation) {
+    private static final List<Method> DRAWN = List.of(Method.MAP, Method.TEMPERATURE, Method.CALIBRATED);
 
     /** Methods with an accuracy-coverage curve; the last one has the band. */
     private static final List<Method> CURVES = List.of(Method.MAP, Method.CALIBRATED);
@@ -56,6 +60,19 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
 
     /** The page. */
     String html() {
+        Map<Method, Metrics> metrics = new EnumMap<>(Method.class);
+        for (Method method : Method.values()) {
+            metrics.put(method, evaluation.metrics(method));
+        }
+        Map<Method, PairedBootstrap> differences = evaluation.againstMap();
+        Map<Method, Reliability> tables = new EnumMap<>(Method.class);
+        Map<Method, String> found = new EnumMap<>(Method.class);
+        for (Method method : DRAWN) {
+            tables.put(method, evaluation.reliability(method));
+            found.put(
+                    method,
+                    Seen.confidence(tables.get(method), evaluation.questions().size()));
+        }
         StringBuilder page = new StringBuilder(1 << 16);
         page.append("<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>")
                 .append("<meta name='viewport' content='width=device-width, initial-scale=1'>")
@@ -64,11 +81,11 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                 .append("</title><style>\n")
                 .append(style())
                 .append("</style></head><body><main>");
-        head(page);
-        figures(page);
-        differences(page);
-        diagrams(page);
-        histogram(page);
+        head(page, metrics, found, differences.get(Method.CALIBRATED));
+        diagrams(page, metrics, found, tables);
+        figures(page, metrics);
+        differences(page, differences);
+        histogram(page, tables);
         selection(page);
         diagnostics(page);
         examples(page);
@@ -76,18 +93,53 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         return page.append("</main></body></html>\n").toString();
     }
 
-    private void head(StringBuilder page) {
-        Metrics map = evaluation.metrics(Method.MAP);
-        Metrics served = evaluation.metrics(Method.CALIBRATED);
+    private void head(
+            StringBuilder page, Map<Method, Metrics> metrics, Map<Method, String> found, PairedBootstrap served) {
         page.append("<header><p class='brand'>Calibrant</p><h1>")
                 .append(escape(title))
-                .append("</h1><div class='said'>");
-        said(page, Method.MAP, "Fine-tuned model (MAP)", map);
-        said(page, Method.CALIBRATED, "Calibrated, as served", served);
+                .append("</h1>");
+        made(page);
+        page.append("<div class='said'>");
+        said(page, Method.MAP, "Fine-tuned model (MAP)", metrics, found, "");
+        said(page, Method.CALIBRATED, "Calibrated, as served", metrics, found, verdict(served.nll()));
         page.append("</div></header>");
     }
 
-    private void said(StringBuilder page, Method method, String name, Metrics metrics) {
+    private void made(StringBuilder page) {
+        page.append("<dl class='made'><dt>Made</dt><dd><time datetime='")
+                .append(provenance.made())
+                .append("'>")
+                .append(provenance.date())
+                .append("</time> by Calibrant ")
+                .append(escape(provenance.version()))
+                .append("</dd><dt>Command</dt><dd><code>")
+                .append(escape(provenance.command()))
+                .append("</code></dd>");
+        for (SourceFile file : provenance.files()) {
+            page.append("<dt>")
+                    .append(escape(file.role()))
+                    .append("</dt><dd>")
+                    .append(escape(file.name()))
+                    .append(", ")
+                    .append(file.questions())
+                    .append(file.questions() == 1 ? " question" : " questions")
+                    .append(
+                            file.sha256().isEmpty()
+                                    ? ""
+                                    : ", <small>SHA-256 <code>" + escape(file.sha256()) + "</code></small>")
+                    .append("</dd>");
+        }
+        page.append("</dl>");
+    }
+
+    private void said(
+            StringBuilder page,
+            Method method,
+            String name,
+            Map<Method, Metrics> all,
+            Map<Method, String> found,
+            String verdict) {
+        Metrics metrics = all.get(method);
         page.append("<div class='card ")
                 .append(method.key())
                 .append("'><p class='name'><span class='dot'></span>")
@@ -96,19 +148,44 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                 .append(percent(evaluation.confidence(method)))
                 .append(" sure, ")
                 .append(percent(metrics.accuracy()))
-                .append(" right</p><p class='small'>mean confidence and accuracy on ")
+                .append(" right</p><p>")
+                .append(found.get(method))
+                .append("</p><p class='small'>mean confidence and accuracy on ")
                 .append(metrics.n())
-                .append(" questions</p></div>");
+                .append(metrics.n() == 1 ? " question</p>" : " questions</p>")
+                .append(verdict)
+                .append("</div>");
     }
 
-    private void figures(StringBuilder page) {
-        page.append("<section><h2>Figures</h2><div class='scroll'><table"
-                        + " class='figures'><thead><tr><th>Method</th><th>n</th>")
+    /** Whether what is served is better than MAP, a paragraph. */
+    private static String verdict(PairedBootstrap.Interval nll) {
+        if (!nll.isKnown()) {
+            return "<p class='small'>too few questions to tell whether that is better than MAP</p>";
+        }
+        Direction direction = Direction.ofLowerIsBetter(nll);
+        String figures = "NLL " + TextReport.interval(nll);
+        return direction == Direction.UNKNOWN
+                ? "<p class='small'>against MAP it may be chance: " + figures + "</p>"
+                : "<p class='" + direction.word() + "'>" + direction.sign() + " " + direction.word() + " than MAP: "
+                        + figures + "</p>";
+    }
+
+    private static void open(StringBuilder page, String topic, String seen) {
+        page.append("<section><p class='topic'>")
+                .append(topic)
+                .append("</p><h2>")
+                .append(escape(seen))
+                .append("</h2>");
+    }
+
+    private void figures(StringBuilder page, Map<Method, Metrics> all) {
+        open(page, "Figures", Seen.figures(all));
+        page.append("<div class='scroll'><table class='figures'><thead><tr><th>Method</th><th>n</th>")
                 .append("<th>ACC</th><th>NLL</th><th>ECE (")
                 .append(Metrics.DEFAULT_BINS)
                 .append("&nbsp;bins)</th><th>Brier</th></tr></thead><tbody>");
         for (Method method : Method.values()) {
-            Metrics metrics = evaluation.metrics(method);
+            Metrics metrics = all.get(method);
             page.append("<tr class='")
                     .append(method.key())
                     .append("'><th><span class='dot'></span>")
@@ -118,60 +195,72 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                     .append("</small></th><td>")
                     .append(metrics.n())
                     .append("</td>");
-            cell(page, metrics.accuracy(), best(Metrics::accuracy, -1) == metrics.accuracy());
-            cell(page, metrics.nll(), best(Metrics::nll, 1) == metrics.nll());
-            cell(page, metrics.ece(), best(Metrics::ece, 1) == metrics.ece());
-            cell(page, metrics.brier(), best(Metrics::brier, 1) == metrics.brier());
+            cell(
+                    page,
+                    metrics.accuracy(),
+                    best(all, Metrics::accuracy, -1),
+                    " <small>" + interval(metrics.accuracy(), metrics.n()) + "</small>");
+            cell(page, metrics.nll(), best(all, Metrics::nll, 1), "");
+            cell(page, metrics.ece(), best(all, Metrics::ece, 1), "");
+            cell(page, metrics.brier(), best(all, Metrics::brier, 1), "");
             page.append("</tr>");
         }
-        page.append("</tbody></table></div><p class='small'>Bold: the best of a column. Lower is better but for ACC. ")
+        page.append("</tbody></table></div><p class='small'>Bold, with a star: the best of a column."
+                        + " Lower is better but"
+                        + " for ACC, which has its exact 95% interval. ")
                 .append(escape(evaluation.temperatureNote()))
                 .append("</p></section>");
     }
 
-    private double best(java.util.function.ToDoubleFunction<Metrics> figure, int sign) {
-        double best = Double.POSITIVE_INFINITY;
-        for (Method method : Method.values()) {
-            best = Math.min(best, sign * figure.applyAsDouble(evaluation.metrics(method)));
-        }
-        return sign * best;
+    private static double best(Map<Method, Metrics> all, ToDoubleFunction<Metrics> figure, int sign) {
+        return sign
+                * all.values().stream()
+                        .mapToDouble(each -> sign * figure.applyAsDouble(each))
+                        .min()
+                        .orElseThrow();
     }
 
-    private static void cell(StringBuilder page, double value, boolean best) {
-        page.append(best ? "<td class='best'>" : "<td>")
+    private static void cell(StringBuilder page, double value, double best, String more) {
+        page.append(value == best ? "<td class='best'>" : "<td>")
                 .append(String.format(Locale.ROOT, "%.3f", value))
+                .append(more)
                 .append("</td>");
     }
 
-    private void differences(StringBuilder page) {
-        page.append("<section><h2>Against MAP</h2><div class='scroll'><table><thead><tr><th>Minus MAP</th><th>ACC</th>")
+    /** The exact 95% interval of a share. */
+    static String interval(double share, int n) {
+        double[] interval = Svg.interval(share, n);
+        return String.format(Locale.ROOT, "%.3f to %.3f", interval[0], interval[1]);
+    }
+
+    private void differences(StringBuilder page, Map<Method, PairedBootstrap> differences) {
+        open(page, "Against MAP", Seen.difference(differences.get(Method.CALIBRATED)));
+        page.append("<div class='scroll'><table><thead><tr><th>Minus MAP</th><th>ACC</th>")
                 .append("<th>NLL</th><th>ECE</th><th>Brier</th></tr></thead><tbody>");
-        for (Method method : Method.values()) {
-            if (method != Method.MAP) {
-                PairedBootstrap difference = evaluation.againstMap(method);
-                page.append("<tr class='")
-                        .append(method.key())
-                        .append("'><th><span class='dot'></span>")
-                        .append(method.title())
-                        .append("</th>");
-                difference(page, difference.accuracy(), true);
-                difference(page, difference.nll(), false);
-                difference(page, difference.ece(), false);
-                difference(page, difference.brier(), false);
-                page.append("</tr>");
-            }
-        }
+        differences.forEach((method, difference) -> {
+            page.append("<tr class='")
+                    .append(method.key())
+                    .append("'><th><span class='dot'></span>")
+                    .append(method.title())
+                    .append("</th>");
+            difference(page, difference.accuracy(), Direction.ofHigherIsBetter(difference.accuracy()));
+            difference(page, difference.nll(), Direction.ofLowerIsBetter(difference.nll()));
+            difference(page, difference.ece(), Direction.ofLowerIsBetter(difference.ece()));
+            difference(page, difference.brier(), Direction.ofLowerIsBetter(difference.brier()));
+            page.append("</tr>");
+        });
         page.append("</tbody></table></div>");
         evaluation
-                .warning()
+                .warning(differences.get(Method.CALIBRATED))
                 .ifPresent(said ->
                         page.append("<p class='worse'>").append(escape(said)).append("</p>"));
         page.append("<p class='small'>");
-        if (evaluation.againstMap(Method.CALIBRATED).nll().isKnown()) {
+        if (differences.get(Method.CALIBRATED).nll().isKnown()) {
             page.append("95% intervals over ")
                     .append(PairedBootstrap.RESAMPLES)
                     .append(" resamples of the questions, the same for both methods. Where zero lies outside:"
-                            + " <b class='better'>better</b> or <b class='worse'>worse</b> than MAP.</p></section>");
+                            + " <b class='better'>✓ better</b> or <b class='worse'>✗ worse</b> than"
+                            + " MAP.</p></section>");
         } else {
             page.append("Intervals need ")
                     .append(PairedBootstrap.FEWEST_QUESTIONS)
@@ -179,11 +268,13 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         }
     }
 
-    private static void difference(StringBuilder page, PairedBootstrap.Interval each, boolean higherIsBetter) {
-        boolean better = higherIsBetter ? each.isAboveZero() : each.isBelowZero();
-        boolean worse = higherIsBetter ? each.isBelowZero() : each.isAboveZero();
-        page.append(better ? "<td class='better'>" : worse ? "<td class='worse'>" : "<td>")
-                .append(String.format(Locale.ROOT, "%+.3f", each.estimate()));
+    private static void difference(StringBuilder page, PairedBootstrap.Interval each, Direction direction) {
+        page.append(
+                direction == Direction.UNKNOWN
+                        ? "<td>"
+                        : "<td class='" + direction.word() + "'><span role='img' aria-label='" + direction.word() + "'>"
+                                + direction.sign() + "</span> ");
+        page.append(String.format(Locale.ROOT, "%+.3f", each.estimate()));
         if (each.isKnown()) {
             page.append(String.format(Locale.ROOT, " <small>%+.3f to %+.3f</small>", each.lower(), each.upper()));
         }
@@ -195,21 +286,14 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         if (served.isEmpty()) {
             return;
         }
-        page.append("<section><h2>Selective prediction</h2><p>Answer the questions of which one is surest,"
-                        + " ask about the"
-                        + " others: how many of the answered ones are right. The band is the exact 95%"
-                        + " interval at each"
-                        + " point. ")
+        open(page, "Selective prediction", Seen.selection(served.get()));
+        page.append("<p>Answer the questions of which one is surest, ask about the others: how many of"
+                        + " the answered ones"
+                        + " are right. The band is the exact 95% interval at each point. ")
                 .append(served.get().answers())
                 .append(" questions whose labels tuned nothing.</p><div class='split'><figure><figcaption"
                         + " class='legend'>");
-        for (Method method : CURVES) {
-            page.append("<span class='")
-                    .append(method.key())
-                    .append("'><span class='dot'></span>")
-                    .append(method.title())
-                    .append("</span>");
-        }
+        legend(page, CURVES);
         page.append("</figcaption>")
                 .append(Svg.curves(
                         CURVES,
@@ -239,6 +323,16 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
         page.append("</ul></div></div></section>");
     }
 
+    private static void legend(StringBuilder page, List<Method> methods) {
+        for (Method method : methods) {
+            page.append("<span class='")
+                    .append(method.key())
+                    .append("'><span class='dot'></span>")
+                    .append(method.title())
+                    .append("</span>");
+        }
+    }
+
     private static void area(StringBuilder page, String name, double value) {
         page.append("<tr><th>").append(name).append(String.format(Locale.ROOT, "</th><td>%.4f</td></tr>", value));
     }
@@ -246,30 +340,35 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
     private void diagnostics(StringBuilder page) {
         Diagnostics known = evaluation.diagnostics();
         if (!known.conformal().isEmpty()) {
-            page.append("<section><h2>Conformal sets</h2><p>The smallest sets of choices that hold the true one in at ")
-                    .append("least ")
+            open(page, "Conformal sets", Seen.sets(known));
+            page.append("<p>The smallest sets of choices that hold the true one in at least ")
                     .append(percent(1 - known.alpha()))
                     .append(" of the questions, calibrated on ")
-                    .append(known.validation())
-                    .append(" validation answers. ")
+                    .append(escape(known.calibratedOn()))
+                    .append(". ")
                     .append(escape(known.promise()))
                     .append("</p><div class='scroll'><table><thead><tr><th>Method</th>")
                     .append("<th>True one in the set</th><th>Choices a set</th></tr></thead><tbody>");
+            int asked = evaluation.questions().size();
             known.conformal()
                     .forEach((method, sets) -> page.append(String.format(
                             Locale.ROOT,
-                            "<tr class='%s'><th><span class='dot'></span>%s</th><td>%.3f</td><td>%.2f</td></tr>",
+                            "<tr class='%s'><th><span class='dot'></span>%s</th><td>%.3f <small>%s</small></td>"
+                                    + "<td>%.2f</td></tr>",
                             method.key(),
                             method.title(),
                             sets.coverage(),
+                            interval(sets.coverage(), asked),
                             sets.size())));
-            page.append("</tbody></table></div></section>");
+            page.append("</tbody></table></div><p class='small'>Small: the exact 95% interval by these ")
+                    .append(asked)
+                    .append(" questions.</p></section>");
         }
         if (known.wrong().isEmpty() && known.unfamiliar().isEmpty()) {
             return;
         }
-        page.append("<section><h2>What the scores tell</h2><p>Area under the ROC curve; .5 is chance, 1 is"
-                        + " perfect.</p>")
+        open(page, "What the scores tell", Seen.scores(known));
+        page.append("<p>Area under the ROC curve; .5 is chance, 1 is perfect.</p>")
                 .append("<div class='scroll'><table><thead><tr><th>Score</th><th>Wrong from right</th>")
                 .append(known.unfamiliar().isEmpty() ? "" : "<th>Unfamiliar from familiar</th>")
                 .append("</tr></thead><tbody>");
@@ -290,11 +389,22 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                 .append("</td>");
     }
 
-    private void diagrams(StringBuilder page) {
-        page.append("<section><h2>Reliability</h2><p>Questions by the confidence of their answer: how many"
-                        + " of a bin are ")
-                .append("right. On the diagonal a model is as often right as it is sure; the pale part is the gap. ")
-                .append("Below: how many questions lie in each bin.</p><div class='diagrams'>");
+    private static void diagrams(
+            StringBuilder page,
+            Map<Method, Metrics> metrics,
+            Map<Method, String> found,
+            Map<Method, Reliability> tables) {
+        open(page, "Reliability", Seen.reliability(found, List.of(Method.MAP, Method.CALIBRATED)));
+        page.append("<p>Questions by the confidence of their answer: how many of a bin are right. On"
+                        + " the diagonal a model"
+                        + " is as often right as it is sure. The line on a bar is the exact 95%"
+                        + " interval of its bin.</p>"
+                        + "<p class='legend'><span><i class='swatch'></i>right, as claimed</span><span>"
+                        + "<i class='swatch over'></i>claimed, not right: over-confident</span><span>"
+                        + "<i class='swatch under'></i>right, not claimed: under-confident</span><span>"
+                        + "<i class='swatch few'></i>fewer than ")
+                .append(Svg.FEW)
+                .append(" questions</span></p><div class='diagrams'>");
         for (Method method : DRAWN) {
             page.append("<figure><figcaption class='")
                     .append(method.key())
@@ -302,31 +412,65 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
                     .append(method.title())
                     .append(String.format(
                             Locale.ROOT,
-                            "<span class='figure'>ECE %.3f</span></figcaption>",
-                            evaluation.metrics(method).ece()))
-                    .append(Svg.reliability(method.key(), method.title(), evaluation.reliability(method)))
+                            "<span class='figure'>ECE %.3f</span><span class='seen'>%s</span></figcaption>",
+                            metrics.get(method).ece(),
+                            found.get(method)))
+                    .append(Svg.reliability(method.key(), method.title(), tables.get(method)))
                     .append("</figure>");
         }
-        page.append("</div></section>");
+        page.append("</div><details><summary>The bins as a table</summary><div class='diagrams'>");
+        for (Method method : DRAWN) {
+            bins(page, method, tables.get(method));
+        }
+        page.append(
+                "</div><p class='small'>Over or under: the mean confidence lies outside of the interval, which of 20"
+                        + " bins of a calibrated method one may do by chance. The lines above count on that, all bins"
+                        + " together.</p></details></section>");
     }
 
-    private void histogram(StringBuilder page) {
-        List<Reliability> tables = DRAWN.stream().map(evaluation::reliability).toList();
-        page.append("<section><h2>Confidence</h2><p class='legend'>");
-        for (Method method : DRAWN) {
-            page.append("<span class='")
-                    .append(method.key())
-                    .append("'><span class='dot'></span>")
-                    .append(method.title())
-                    .append("</span>");
+    private static void bins(StringBuilder page, Method method, Reliability table) {
+        page.append("<div class='scroll'><table class='bins ")
+                .append(method.key())
+                .append("'><caption><span class='dot'></span>")
+                .append(method.title())
+                .append("</caption><thead><tr><th>confidence</th><th>n</th><th>sure</th><th>right</th><th>gap</th></tr>"
+                        + "</thead><tbody>");
+        for (Reliability.Bin bin : table.bins()) {
+            if (bin.count() > 0) {
+                double[] interval = Svg.interval(bin.accuracy(), bin.count());
+                page.append(String.format(
+                        Locale.ROOT,
+                        "<tr%s><th>%.2f to %.2f</th><td>%d</td><td>%.2f</td><td>%.2f <small>%.2f to %.2f</small></td>"
+                                + "<td>%+.2f %s</td></tr>",
+                        bin.count() < Svg.FEW ? " class='few'" : "",
+                        bin.lower(),
+                        bin.upper(),
+                        bin.count(),
+                        bin.confidence(),
+                        bin.accuracy(),
+                        interval[0],
+                        interval[1],
+                        bin.confidence() - bin.accuracy(),
+                        Svg.gap(bin, interval)));
+            }
         }
-        page.append("</p><figure>").append(Svg.confidences(DRAWN, tables)).append("</figure></section>");
+        page.append("</tbody></table></div>");
+    }
+
+    private void histogram(StringBuilder page, Map<Method, Reliability> tables) {
+        open(page, "Confidence", Seen.confident(evaluation));
+        page.append("<p class='legend'>");
+        legend(page, DRAWN);
+        page.append("</p><figure>")
+                .append(Svg.confidences(DRAWN, DRAWN.stream().map(tables::get).toList()))
+                .append("</figure></section>");
     }
 
     private void examples(StringBuilder page) {
-        page.append("<section><h2>Three questions</h2><p>MAP above, calibrated below; the true answer is marked.</p>")
-                .append("<div class='examples'>");
-        for (Example example : evaluation.examples()) {
+        List<Example> examples = evaluation.examples();
+        open(page, examples.size() == 3 ? "Three questions" : "Questions", Seen.examples(examples));
+        page.append("<p>MAP above, calibrated below; the true answer is marked.</p><div class='examples'>");
+        for (Example example : examples) {
             EvaluatedQuestion question = example.question();
             page.append("<article><p class='why'>")
                     .append(escape(example.why()))
@@ -338,7 +482,8 @@ public record HtmlReport(String title, Map<String, String> facts, Evaluation eva
             }
             page.append("<p class='small'>")
                     .append(escape(question.id()))
-                    .append(String.format(Locale.ROOT, ", novelty %.2f</p></article>", question.novelty()));
+                    .append(question.noveltyBehind(", "))
+                    .append("</p></article>");
         }
         page.append("</div></section>");
     }

@@ -3,6 +3,7 @@ package io.calibrant.infra.report;
 import io.calibrant.fitter.metrics.Reliability;
 import io.calibrant.fitter.selective.Acceptance;
 import io.calibrant.fitter.selective.AccuracyCoverage;
+import io.calibrant.fitter.selective.BinomialTail;
 import java.util.List;
 import java.util.Locale;
 
@@ -13,6 +14,10 @@ final class Svg {
     private static final double TOP = 8;
     private static final double COUNTS = 46;
     private static final double GAP = 30;
+    private static final double STRIPE = 4;
+
+    /** A bin of fewer questions says little, and is drawn pale. */
+    static final int FEW = 10;
 
     /** Most points of an accuracy-coverage curve. */
     private static final int POINTS = 120;
@@ -20,8 +25,9 @@ final class Svg {
     private Svg() {}
 
     /**
-     * Accuracy against confidence, a bar a bin, with the gap to perfect calibration hatched, and below it how many
-     * questions lie in each bin.
+     * Accuracy against confidence, a bar a bin, with the exact interval of its accuracy, and below it how many
+     * questions lie in each bin. A bar is solid up to the smaller of both; what is claimed beyond what is right is
+     * pale, what is right beyond what is claimed is striped. A bin of few questions is paler than the others.
      *
      * @param style CSS class that carries the method's colour
      */
@@ -36,24 +42,15 @@ final class Svg {
         StringBuilder svg = open(style, LEFT + SIDE + 16, floor + 32, "Reliability diagram of " + title);
         grid(svg);
         for (Reliability.Bin bin : reliability.bins()) {
-            if (bin.count() == 0) {
-                continue;
+            if (bin.count() > 0) {
+                bar(svg, bin);
+                double x = LEFT + bin.lower() * SIDE;
+                double width = (bin.upper() - bin.lower()) * SIDE;
+                double tall = COUNTS * bin.count() / most;
+                rectangle(svg, "count", x + 1, floor - tall, width - 2, tall);
+                text(svg, "tiny", x + width / 2, floor - tall - 2, "middle", Integer.toString(bin.count()));
+                svg.append("</g>");
             }
-            double x = LEFT + bin.lower() * SIDE;
-            double width = (bin.upper() - bin.lower()) * SIDE;
-            double gap = Math.abs(bin.accuracy() - bin.confidence()) * SIDE;
-            double top = TOP + (1 - Math.max(bin.accuracy(), bin.confidence())) * SIDE;
-            String tip = format(
-                    "confidence %.2f to %.2f: %d questions, mean confidence %.3f, right %.3f",
-                    bin.lower(), bin.upper(), bin.count(), bin.confidence(), bin.accuracy());
-            svg.append("<g><title>").append(tip).append("</title>");
-            double height = bin.accuracy() * SIDE;
-            rectangle(svg, "bar", x + 1, TOP + SIDE - height, width - 2, height);
-            rectangle(svg, "gap", x + 1, top, width - 2, gap);
-            double tall = COUNTS * bin.count() / most;
-            rectangle(svg, "count", x + 1, floor - tall, width - 2, tall);
-            text(svg, "tiny", x + width / 2, floor - tall - 2, "middle", Integer.toString(bin.count()));
-            svg.append("</g>");
         }
         svg.append(format(
                 "<line class='ideal' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f'/>", LEFT, TOP + SIDE, LEFT + SIDE, TOP));
@@ -64,6 +61,70 @@ final class Svg {
             text(svg, "tick", LEFT + tick * SIDE / 4, floor + 12, "middle", format("%.2f", tick / 4.0));
         }
         return svg.append("</svg>").toString();
+    }
+
+    /** Opens the group of a bin, and draws its bar. */
+    private static void bar(StringBuilder svg, Reliability.Bin bin) {
+        double[] interval = interval(bin.accuracy(), bin.count());
+        String gap = gap(bin, interval);
+        svg.append(bin.count() < FEW ? "<g class='few'><title>" : "<g><title>")
+                .append(format(
+                        "confidence %.2f to %.2f: %d questions, mean confidence %.3f, right %.3f [%.3f, %.3f]%s",
+                        bin.lower(),
+                        bin.upper(),
+                        bin.count(),
+                        bin.confidence(),
+                        bin.accuracy(),
+                        interval[0],
+                        interval[1],
+                        gap.isEmpty() ? "" : ", " + gap + "-confident"))
+                .append("</title>");
+        double x = LEFT + bin.lower() * SIDE + 1;
+        double width = (bin.upper() - bin.lower()) * SIDE - 2;
+        double least = Math.min(bin.accuracy(), bin.confidence());
+        rectangle(svg, "bar", x, height(least), width, least * SIDE);
+        if (bin.confidence() > bin.accuracy()) {
+            rectangle(svg, "over", x, height(bin.confidence()), width, height(least) - height(bin.confidence()));
+        } else {
+            rectangle(svg, "under", x, height(bin.accuracy()), width, height(least) - height(bin.accuracy()));
+            StringBuilder stripes = new StringBuilder();
+            for (double y = height(bin.accuracy()) + 2; y < height(least); y += STRIPE) {
+                stripes.append(format("M%.1f %.1fh%.1f", x, y, width));
+            }
+            if (!stripes.isEmpty()) {
+                svg.append("<path class='stripes' d='").append(stripes).append("'/>");
+            }
+        }
+        double middle = x + width / 2;
+        String whisker = format(
+                "M%.1f %.1fV%.1fM%.1f %.1fh6M%.1f %.1fh6",
+                middle,
+                height(interval[0]),
+                height(interval[1]),
+                middle - 3,
+                height(interval[0]),
+                middle - 3,
+                height(interval[1]));
+        svg.append("<path class='halo' d='")
+                .append(whisker)
+                .append("'/><path class='whisker' d='")
+                .append(whisker)
+                .append("'/>");
+    }
+
+    /** The exact 95% interval of a share of so many questions, at least one. */
+    static double[] interval(double share, int questions) {
+        return BinomialTail.accuracy(
+                questions - (int) Math.round(share * questions), questions, AccuracyCoverage.LEVEL);
+    }
+
+    /** {@code over} or {@code under}, where the mean confidence of a bin lies outside of its interval; else empty. */
+    static String gap(Reliability.Bin bin, double[] interval) {
+        return bin.confidence() > interval[1] ? "over" : bin.confidence() < interval[0] ? "under" : "";
+    }
+
+    private static double height(double share) {
+        return TOP + (1 - share) * SIDE;
     }
 
     /**

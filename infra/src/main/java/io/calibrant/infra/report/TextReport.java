@@ -45,35 +45,34 @@ public final class TextReport {
                     evaluation.confidence(method)));
         }
         text.append(evaluation.temperatureNote()).append(System.lineSeparator());
-        differences(text, evaluation);
-        evaluation.warning().ifPresent(said -> text.append(String.format("%n%s%n", said)));
+        Map<Method, PairedBootstrap> differences = evaluation.againstMap();
+        differences(text, differences);
+        evaluation
+                .warning(differences.get(Method.CALIBRATED))
+                .ifPresent(said -> text.append(String.format("%n%s%n", said)));
         selection(text, evaluation);
         diagnostics(text, evaluation.diagnostics());
         return text.toString();
     }
 
-    private static void differences(StringBuilder text, Evaluation evaluation) {
-        boolean known = evaluation.againstMap(Method.CALIBRATED).nll().isKnown();
+    private static void differences(StringBuilder text, Map<Method, PairedBootstrap> differences) {
+        boolean known = differences.get(Method.CALIBRATED).nll().isKnown();
         text.append(String.format(
                 Locale.ROOT,
                 known
                         ? "%nMinus MAP, 95%% intervals over resampled questions:%n"
                         : "%nMinus MAP (intervals need " + PairedBootstrap.FEWEST_QUESTIONS
                                 + " questions or more):%n"));
-        for (Method method : Method.values()) {
-            if (method != Method.MAP) {
-                PairedBootstrap difference = evaluation.againstMap(method);
-                text.append(String.format(
-                        Locale.ROOT,
-                        "%-12s NLL %s   ECE %s%n",
-                        method.title(),
-                        interval(difference.nll()),
-                        interval(difference.ece())));
-            }
-        }
+        differences.forEach((method, difference) -> text.append(String.format(
+                Locale.ROOT,
+                "%-12s NLL %s   ECE %s%n",
+                method.title(),
+                interval(difference.nll()),
+                interval(difference.ece()))));
     }
 
-    private static String interval(PairedBootstrap.Interval interval) {
+    /** A difference with its 95% interval, where that is known. */
+    static String interval(PairedBootstrap.Interval interval) {
         return interval.isKnown()
                 ? String.format(
                         Locale.ROOT, "%+.3f [%+.3f, %+.3f]", interval.estimate(), interval.lower(), interval.upper())
@@ -122,9 +121,9 @@ public final class TextReport {
         if (!diagnostics.conformal().isEmpty()) {
             text.append(String.format(
                     Locale.ROOT,
-                    "%nConformal sets, at least %.0f%% promised, calibrated on %d validation answers:%n",
+                    "%nConformal sets, at least %.0f%% promised, calibrated on %s:%n",
                     100 * (1 - diagnostics.alpha()),
-                    diagnostics.validation()));
+                    diagnostics.calibratedOn()));
             diagnostics
                     .conformal()
                     .forEach((method, sets) -> text.append(String.format(
@@ -160,10 +159,10 @@ public final class TextReport {
             EvaluatedQuestion question = example.question();
             text.append(String.format(
                     Locale.ROOT,
-                    "%s (%s; novelty %.2f)%n  %s%n",
+                    "%s (%s%s)%n  %s%n",
                     Printable.name(question.id()),
                     example.why(),
-                    question.novelty(),
+                    question.noveltyBehind("; "),
                     shortened(Printable.text(question.text(), 200), 100)));
             text.append(String.format(Locale.ROOT, "  %-26s %-" + (BAR + 6) + "s %s%n", "", "MAP", "calibrated"));
             for (int c = 0; c < question.labels().size(); c++) {

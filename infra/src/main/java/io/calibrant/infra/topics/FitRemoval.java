@@ -1,7 +1,9 @@
 package io.calibrant.infra.topics;
 
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.Keys;
+import io.calibrant.schemas.Topics;
 import io.calibrant.schemas.avro.CalibrationMetrics;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.reading.TopicReader;
@@ -24,6 +26,15 @@ import org.apache.kafka.common.serialization.StringSerializer;
  */
 public final class FitRemoval {
     private FitRemoval() {}
+
+    /** What a removal asks for: to be asked for first, since a posterior that is gone names no factors any more. */
+    public static List<AccessRight> rights(Connection connection) {
+        Topics topics = connection.topics();
+        List<AccessRight> rights = new ArrayList<>(AccessRight.topics("READ", topics.calibration()));
+        rights.addAll(AccessRight.topics(
+                "WRITE", topics.posteriors(), topics.factors(), topics.calibration(), topics.fits()));
+        return rights;
+    }
 
     /**
      * Sends the tombstones of the results and returns when the broker has all of them. The statistics stay, so the fit

@@ -33,7 +33,7 @@ public final class QuestionSender {
     /**
      * Sends questions, in their order.
      *
-     * @param run the run to answer with; null: every scorer answers with its own
+     * @param run the run to answer with; null: each group of scorers that runs answers with the first of its own
      * @param fit the fit to answer with; null: the scorer's own
      * @throws KafkaException if the broker does not take one
      */

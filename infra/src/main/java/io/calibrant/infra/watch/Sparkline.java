@@ -4,7 +4,7 @@ import java.util.List;
 
 /** A few numbers as small bars. */
 final class Sparkline {
-    private static final String BARS = "▁▂▃▄▅▆▇█";
+    static final String BARS = "▁▂▃▄▅▆▇█";
     /** The lowest bar stands for this share of the largest number, and for less. */
     private static final double DECADES = 4;
 

@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -31,6 +32,9 @@ public final class Watch {
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long FRAME_NANOS = Duration.ofMillis(500).toNanos();
     private static final long AGE_NANOS = Duration.ofSeconds(1).toNanos();
+
+    /** A turn that takes longer than this was stopped meanwhile. */
+    private static final long STOPPED_NANOS = Duration.ofSeconds(2).toNanos();
 
     private final Connection connection;
     private final String run;
@@ -84,14 +88,25 @@ public final class Watch {
         this.outages = outages;
     }
 
+    /** Whether standard output is a terminal. */
+    public static boolean onTerminal() {
+        return Screen.onTerminal();
+    }
+
+    /** Whether nobody has asked for no colours (no-color.org), and the terminal knows them. */
+    public static boolean wantsColours(Map<String, String> environment) {
+        return environment.getOrDefault("NO_COLOR", "").isEmpty() && !"dumb".equals(environment.get("TERM"));
+    }
+
     /**
-     * Shows the table until stopped.
+     * Shows the table until stopped, on a terminal also until its reader presses q.
      *
      * <p>Waits for a run, checkpoint or fit that is not there yet, and says so once.
      *
+     * @param colour whether to use colours
      * @throws IllegalStateException if a topic is missing
      */
-    public void table(PrintWriter writer) {
+    public void table(PrintWriter writer, boolean colour) {
         AtomicBoolean shown = new AtomicBoolean();
         Consumer<String> unlessShown = line -> {
             if (!shown.get()) {
@@ -102,14 +117,24 @@ public final class Watch {
             catchUp(reader, state);
             shown.set(true);
             boolean terminal = Screen.onTerminal();
-            Screen screen = new Screen(writer, terminal);
-            screen.open();
-            try {
+            Screen screen = new Screen(writer, terminal, colour);
+            try (Keyboard keyboard = terminal ? Keyboard.open() : Keyboard.none()) {
+                Wanted wanted = Wanted.DEFAULT;
                 long version = -1;
                 boolean silent = false;
                 String problem = "";
+                boolean away = false;
+                long turn = System.nanoTime();
                 long last = System.nanoTime() - FRAME_NANOS;
-                while (!stopped.getAsBoolean()) {
+                while (!stopped.getAsBoolean() && !wanted.quit()) {
+                    boolean inFront = keyboard.isInFront();
+                    // Ctrl-Z and fg: something else is on the terminal since.
+                    if (inFront && (away || System.nanoTime() - turn > STOPPED_NANOS)) {
+                        keyboard.takeAgain();
+                        screen.forget();
+                    }
+                    away = !inFront;
+                    turn = System.nanoTime();
                     Instant now = Instant.now();
                     RunHistory trainer = state.progress(run);
                     boolean quiet = trainer != null && trainer.isSilent(now);
@@ -117,19 +142,34 @@ public final class Watch {
                             || quiet != silent
                             || !reader.problem().equals(problem);
                     long since = System.nanoTime() - last;
-                    // How long ago things were changes by itself; a file is not to fill up with that.
-                    if ((changed && since >= FRAME_NANOS) || (terminal && since >= AGE_NANOS)) {
+                    // How long ago things were changes by itself; a file is not to fill up with that. From the
+                    // background nothing is written between the lines of a shell.
+                    if (inFront
+                            && (wanted.isNew()
+                                    || (changed && since >= FRAME_NANOS)
+                                    || (terminal && since >= AGE_NANOS))) {
                         version = state.version();
                         silent = quiet;
                         problem = reader.problem();
                         last = System.nanoTime();
                         int[] size = screen.size();
-                        if (!screen.show(
-                                WatchFrame.lines(WatchView.of(state, run, newest(), problem, now), size[1], size[0]))) {
+                        WatchFrame frame = WatchFrame.of(
+                                WatchView.of(state, run, newest(), problem, now),
+                                new FrameLayout(
+                                        size[1],
+                                        size[0],
+                                        keyboard.works() ? Wanted.KEYS : "",
+                                        wanted.single(),
+                                        wanted.scroll()));
+                        wanted = wanted.shown(frame.scroll());
+                        if (!screen.show(frame.lines(), size)) {
                             return;
                         }
                     }
                     reader.poll(POLL, state);
+                    for (Keyboard.Key key : keyboard.pressed()) {
+                        wanted = wanted.after(key);
+                    }
                 }
             } finally {
                 screen.close();
@@ -247,8 +287,8 @@ public final class Watch {
         }
 
         @Override
-        public void run(String key, Run value) {
-            state.run(key, value);
+        public void run(String key, Run value, long timestamp) {
+            state.run(key, value, timestamp);
         }
 
         @Override

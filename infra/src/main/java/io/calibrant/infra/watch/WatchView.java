@@ -25,8 +25,12 @@ import java.util.Map;
  *
  * @param facts short pieces of text, in lines
  * @param layers blocks by layer, both in the order of the model
+ * @param losses of fine-tuning
  */
-record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
+record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers, Losses losses) {
+    private static final String PROBLEM = "! ";
+    private static final String SILENT = "SILENT for ";
+
     /**
      * The view of a fit.
      *
@@ -61,7 +65,7 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
             }
         }
         if (!problem.isEmpty()) {
-            facts.add(List.of("! " + plain(problem)));
+            facts.add(List.of(PROBLEM + plain(problem)));
         }
         Map<String, List<BlockRow>> layers = new LinkedHashMap<>();
         if (fit != null) {
@@ -69,7 +73,14 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
                     .forEach((name, block) -> layers.computeIfAbsent(Blocks.group(name), group -> new ArrayList<>())
                             .add(row(name, block)));
         }
-        return new WatchView(facts, layers);
+        return new WatchView(facts, layers, Losses.of(trainer));
+    }
+
+    /** Whether a line of facts is one to act on. No name from a topic stands where this looks. */
+    boolean isAlarm(List<String> pieces) {
+        return pieces.get(0).startsWith(PROBLEM)
+                || pieces.get(0).startsWith("Alarm: ")
+                || pieces.stream().anyMatch(piece -> piece.startsWith(SILENT));
     }
 
     private static List<String> training(RunHistory trainer, Instant now) {
@@ -93,7 +104,7 @@ record WatchView(List<List<String>> facts, Map<String, List<BlockRow>> layers) {
             }
         }
         String age = Age.of(trainer.age(now));
-        facts.add(trainer.isSilent(now) ? "SILENT for " + age + ": has the trainer ended?" : age + " ago");
+        facts.add(trainer.isSilent(now) ? SILENT + age + ": has the trainer ended?" : age + " ago");
         return facts;
     }
 

@@ -1,14 +1,11 @@
-import { $, element, number, percent, show } from "./dom.js";
-import { lines } from "./charts.js";
+import { $, ago, element, number, percent, show, unit } from "./dom.js";
+import { OTHER, overlay } from "./charts.js";
+import { choose } from "./choice.js";
+import { explained } from "./readout.js";
 
-const SHADES = ["map", "temperature", "calibrated", "soft"];
-let choose = () => {};
+const told = new Map(); // what each block's button says
 let chosen = null;
 let shown = "";
-
-export function onChoice(listener) {
-  choose = listener;
-}
 
 // The heat map: a layer is a column and a kind of block a row; on narrow screens the other way round.
 export function heat(fit) {
@@ -22,23 +19,28 @@ export function heat(fit) {
   const key = JSON.stringify(blocks.map(block => block.block));
   if (key !== shown) {
     shown = key;
+    told.clear();
     grid.style.setProperty("--layers", layers.length);
     grid.style.setProperty("--kinds", kinds.length);
     grid.replaceChildren(
       ...kinds.map((kind, i) => place(element("span", { class: "kind", "aria-hidden": "true" }, kind), 0, i + 1)),
       ...layers.map((layer, i) => place(element("span", { "aria-hidden": "true" }, layer.replace("layer ", "")), i + 1, 0)),
-      ...blocks.map(block => place(element("button", { type: "button", "data-block": block.block }),
-        layers.indexOf(block.group) + 1, kinds.indexOf(kindOf(block)) + 1)));
+      ...blocks.map(block => {
+        const button = element("button", { type: "button", "data-block": block.block });
+        explained(button, () => told.get(block.block));
+        return place(button, layers.indexOf(block.group) + 1, kinds.indexOf(kindOf(block)) + 1);
+      }));
   }
   const buttons = new Map([...grid.querySelectorAll("button")].map(button => [button.dataset.block, button]));
   for (const block of blocks) {
     const button = buttons.get(block.block);
     button.textContent = typeof block.energy === "number" ? Math.round(100 * block.energy) : "–";
     button.style.setProperty("--energy", 100 * (block.energy ?? 0) + "%");
-    button.classList.toggle("much", block.energy > 0.55);
-    button.title = block.block;
-    button.setAttribute("aria-label", `${block.group}, ${kindOf(block)}: captured energy ${percent(block.energy)},`
-      + ` delta ${number(block.delta)}, n ${number(block.n)}, ${block.batches} batches`);
+    button.classList.toggle("much", block.energy > 0.62);
+    const figures = [`captured energy ${percent(block.energy)}`, `delta ${number(block.delta)}`, `n ${number(block.n)} rows`,
+      `${block.batches} batches`];
+    told.set(block.block, [block.block, ...figures]);
+    button.setAttribute("aria-label", `${block.group}, ${kindOf(block)}: ${figures.join(", ")}`);
   }
   mark();
 }
@@ -59,21 +61,35 @@ function mark() {
   }
 }
 
-export function spectrum(block) {
+// compared is {name, block}, the same block of another fit or none, or null.
+export function spectrum(block, compared, axis) {
   chosen = block.block ?? null;
   mark();
   const figure = $("spectrum");
   $("block-name").textContent = block.name ? "Spectrum of " + block.block : "";
-  figure.querySelector("b").textContent = block.name
-    ? `energy ${percent(block.energy)}, delta ${number(block.delta)}, n ${number(block.n)}, d ${block.dimension}` : "";
+  figure.querySelector("b").replaceChildren(...block.name ? [`energy ${percent(block.energy)}, delta ${number(block.delta)}, `
+    + `n ${unit(block.n, "rows")}, d ${block.dimension}, `, ago(block.changed)] : []);
   const eigenvalues = block.eigenvalues ?? [];
-  lines(figure, block.name ? `Eigenvalues now: ${block.spectrum.slice(0, 10).map(number).join(", ")}` : "", block.at ?? [],
-    eigenvalues.map((values, i) => ({ label: `w${i + 1}`, values, color: SHADES[i % SHADES.length] })), { log: true });
+  const last = Math.max(1, eigenvalues.length - 1);
+  const tables = [{ count: block.at ?? [], time: block.time ?? [],
+    lines: eigenvalues.map((values, i) => ({ label: `w${i + 1}`, values, color: `ramp ${i / last}`, width: i === 0 ? 2.5 : 1.5 })) }];
+  const other = compared?.block;
+  if (other) {
+    tables.push({ count: other.at, time: other.time, lines: other.eigenvalues.map((values, i) =>
+      ({ label: `${compared.name} w${i + 1}`, values, color: OTHER, dash: true, width: i === 0 ? 2 : 1 })) });
+  }
+  overlay(figure, block.name ? `Eigenvalues now: ${block.spectrum.slice(0, 10).map(number).join(", ")}` : "",
+    tables, axis, { label: "batches folded", each: "batch", whole: true }, { log: true, legend: false });
+  show("spectrum-key", eigenvalues.length > 1);
+  show("spectrum-other", Boolean(block.name && compared));
+  $("spectrum-other").classList.toggle("key", Boolean(other));
+  $("spectrum-other").textContent = other ? compared.name : `${compared?.name} has no such block`;
+  $("spectrum-last").textContent = `w${eigenvalues.length}, the smallest of ${eigenvalues.length} shown`;
 }
 
 $("heat").addEventListener("click", event => {
   const button = event.target.closest("button");
-  if (button) choose(button.dataset.block);
+  if (button) choose({ block: button.dataset.block });
 });
 
 $("heat").addEventListener("keydown", event => {

@@ -1,94 +1,91 @@
 // A page is what the server sends of the topics, section by section; it keeps nothing but what was chosen, in its address.
 
-import { $, age, element, facts, number, percent, row, show } from "./dom.js";
-import { lines } from "./charts.js";
-import { heat, onChoice, spectrum } from "./blocks.js";
-import { answers, calibration, deadLetters } from "./answers.js";
+import { $, ago, counted, element, exact, facts, grouped, now, number, percent, say, scrolls, setClock, show, unit } from "./dom.js";
+import { OTHER, overlay } from "./charts.js";
+import { address, adjust, choice, choose, fed } from "./choice.js";
+import { heat, spectrum } from "./blocks.js";
+import { answers, calibration, deadLetters, refreshLinks } from "./answers.js";
+import { drawOpened, setUpOpened } from "./opened.js";
+import { drawRuns, phase, served, setUpRuns } from "./runs.js";
+import { smoothed } from "./series.js";
+import { connect, follow } from "./stream.js";
 
-let events = null;
+const BATCHES = { label: "batches folded", each: "batch", whole: true };
+const STEPS = { label: "steps", each: "step", whole: true };
+
+let followed = null;
 let status = null;
+let silentSince = null; // when the monitor was first found away
 let overview = { runs: [], fitsLeftOut: 0 };
 let fit = {};
 let training = {};
+let compared = {};
+let block = {};
+let known = null; // of calibration
 
-function wanted() {
-  return new URLSearchParams(location.hash.slice(1));
+const axis = () => choice().axis === "time" ? "time" : "count";
+
+function followStream() {
+  followed = fed();
+  follow(new URL("events?" + followed, document.baseURI), {
+    clock: setClock,
+    status: section => { status = section; drawConnection(); drawStatus(); drawRuns(overview, status); },
+    overview: section => { overview = section; drawRuns(overview, status); drawFigures(); },
+    compared: section => { compared = section; drawCompared(); drawCharts(); },
+    training: section => { training = section; drawFigures(); drawLoss(); },
+    fit: section => { fit = section; drawFigures(); drawFit(); heat(fit); },
+    block: section => { block = section; drawSpectrum(); },
+    answers,
+    calibration: section => { known = section; drawCalibration(); },
+    deadletters: deadLetters,
+  }, { lost: drawLost, crowded: drawCrowded });
 }
 
-function choose(choice) {
-  location.hash = new URLSearchParams(choice).toString();
+function drawLost(silent) {
+  if (silentSince) return;
+  silentSince = now() - silent;
+  $("connection").className = "lost";
+  $("connection").replaceChildren("the monitor does not answer, trying again; away ",
+    element("span", { "aria-live": "off" }, ago(silentSince, { before: "for ", after: "" })));
 }
 
-function connect() {
-  events?.close();
-  events = new EventSource("events?" + wanted());
-  const on = (name, draw) => events.addEventListener(name, event => draw(JSON.parse(event.data)));
-  on("status", section => { status = section; drawStatus(); drawRuns(); });
-  on("overview", section => { overview = section; drawRuns(); drawFigures(); });
-  on("training", section => { training = section; drawFigures(); drawLoss(); });
-  on("fit", section => { fit = section; drawFigures(); drawFit(); });
-  on("block", spectrum);
-  on("answers", answers);
-  on("calibration", calibration);
-  on("deadletters", deadLetters);
-  events.onerror = () => {
-    $("connection").className = "lost";
-    $("connection").textContent = "the monitor does not answer; trying again";
-  };
+function drawCrowded(most) {
+  const here = element("button", { type: "button" }, "go on here");
+  here.addEventListener("click", connect);
+  $("connection").className = "lost";
+  $("connection").replaceChildren(`not live: more than ${most} pages are open `, here);
+}
+
+function drawConnection() {
+  silentSince = null;
+  const state = status.problem ? ["lost", "not live"] : status.reading ? ["", "reading the topics …"] : ["live", "live"];
+  $("connection").className = state[0];
+  say("connection", state[1]);
 }
 
 function drawStatus() {
-  const state = status.problem ? ["lost", "not live"] : status.reading ? ["", "reading the topics …"] : ["live", "live"];
-  $("connection").className = state[0];
-  $("connection").textContent = state[1];
   const problems = [];
   if (status.problem) problems.push(status.problem + ". What is shown is what was read before; it goes on by itself.");
   if (status.missing.length && !status.problem) problems.push("Topics missing: " + status.missing.join(", ") + ". 'calibrant topics --apply' creates them.");
   if (status.unknown) problems.push(status.unknown);
-  if (status.unreadable) problems.push(`${status.unreadable} records cannot be read; the last: ${status.unreadableLast}`);
-  $("problem").textContent = problems.join(" ");
+  if (status.unreadable) problems.push(`${counted(status.unreadable, "record")} cannot be read; the last: ${status.unreadableLast}`);
+  say("problem-said", problems.join(" "));
+  // Goes on by itself, so it is not read aloud.
+  $("away").replaceChildren(...status.away ? [" Away ", ago(status.away, { before: "for ", after: "" }), "."] : []);
   show("problem", problems.length > 0);
   $("title").textContent = status.run ? [status.run, status.checkpoint, status.fit].filter(Boolean).join(" / ") : "monitor";
+  const { run, checkpoint, fit: name } = status;
+  $("link").href = address({ run, checkpoint, fit: name });
+  show("link", Boolean(run));
   document.title = (status.run ? status.run + " – " : "") + "Calibrant monitor";
-}
-
-function drawRuns() {
-  show("runs-empty", overview.runs.length === 0);
-  show("runs", overview.runs.length > 0);
-  const focused = document.activeElement?.dataset?.key;
-  const rows = overview.runs.flatMap(run => run.fits.length ? run.fits.map(each => fitRow(run, each)) : [fitRow(run, null)]);
-  $("runs").tBodies[0].replaceChildren(...rows);
-  if (focused) $("runs").querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-  $("runs-more").textContent = overview.fitsLeftOut ? `and ${overview.fitsLeftOut} fits that changed earlier` : "";
-}
-
-function fitRow(run, each) {
-  const choice = each ? { run: run.run, checkpoint: each.checkpoint, fit: each.fit } : { run: run.run };
-  const button = element("button", { type: "button", "data-key": Object.values(choice).join("/") }, run.run);
-  button.addEventListener("click", () => choose(choice));
-  const what = each ? [each.checkpoint, each.fit, each.state ?? "no posterior", `${each.batches} of ${each.batchesExpected ?? "?"}`,
-    number(each.version), served(each)] : ["–", "–", phase(run) + (run.silent ? ", silent" : ""), "–", "–", "–"];
-  const line = row(element("span", {}, button, element("span", { class: "small" }, run.model ? " " + run.model : "")), ...what);
-  const current = status && run.run === status.run && (!each || (each.checkpoint === status.checkpoint && each.fit === status.fit));
-  if (current) line.setAttribute("aria-current", "true");
-  return line;
-}
-
-function served(posterior) {
-  const labels = `${posterior.labels} labels`;
-  return { EVIDENCE: "prior: evidence only", LABEL_FREE: "label-free", MAP: "MAP, not calibrated", AVERAGED: `averaged, ${labels}`,
-    TEMPERATURE: `temperature, ${labels}`, TEMPERATURE_VARIANCE: `temperature and variance, ${labels}` }[posterior.calibration] ?? "–";
-}
-
-function phase(run) {
-  return { FINE_TUNING: "fine-tuning", CURVATURE: "curvature pass", DONE: "trained" }[run.phase] ?? "no fit yet";
 }
 
 function trainer(run) {
   if (!run.phase) return "–";
   const at = `${phase(run)}, ${run.step} of ${run.steps}`;
-  if (run.phase === "DONE") return `${at}, ${age(run.heard)} ago`;
-  return run.silent ? element("span", { class: "silent" }, `silent for ${age(run.heard)}: ${at}`) : `${at}, last heard ${age(run.heard)} ago`;
+  if (run.phase === "DONE") return element("span", {}, at, ", ", ago(run.heard));
+  return run.silent ? element("span", { class: "silent" }, ago(run.heard, { before: "silent for ", after: "" }), ": " + at)
+    : element("span", {}, at, ", last heard ", ago(run.heard));
 }
 
 function drawFigures() {
@@ -96,44 +93,110 @@ function drawFigures() {
   const last = values => values?.length ? values[values.length - 1] : null;
   const lambda = fit.lambdaMax === fit.lambdaMin ? number(fit.lambdaMin) : `${number(fit.lambdaMin)} to ${number(fit.lambdaMax)}`;
   facts($("figures"), [
-    ["Trainer", trainer(run)],
-    ["Loss", number(last(training.loss))], ["Learning rate", number(last(training.learningRate))],
-    ["Coverage", fit.blocks ? `${fit.batches} of ${fit.batchesExpected ?? "?"} batches` : "–"],
+    ["Trainer", trainer(run)], ["Posterior", fit.changed ? element("span", {}, `version ${exact(fit.version)}, `, ago(fit.changed)) : "–"],
+    ["Served", served(fit)], ["Coverage", fit.blocks ? `${fit.batches} of ${fit.batchesExpected ?? "?"} batches` : "–"],
     ["Lag", typeof fit.lagSeconds === "number" ? fit.lagSeconds.toFixed(1) + " s" : "–"],
-    ["Lambda", lambda], ["Log evidence", number(fit.logEvidence)],
-    ["Effective parameters", `${number(fit.effectiveParameters)} of ${number(fit.parameters)}`],
-    ["Captured energy", percent(fit.capturedEnergy)], ["Served", served(fit)],
+    ["Loss", unit(last(training.loss), "nats")], ["Learning rate", number(last(training.learningRate))],
+    ["Lambda", lambda], ["Log evidence", unit(fit.logEvidence, "nats")],
+    ["Effective parameters", fit.parameters ? `${number(fit.effectiveParameters)} of ${grouped(fit.parameters)}` : "–"],
+    ["Captured energy", percent(fit.capturedEnergy)],
   ]);
 }
 
-function drawLoss() {
-  $("loss").querySelector("b").textContent = training.loss.length ? number(training.loss[training.loss.length - 1]) : "";
-  lines($("loss"), "Training loss over steps", training.step, [{ label: "loss", values: training.loss, color: "map" }]);
+function drawCompared() {
+  show("compared", Boolean(compared.name || compared.unknown));
+  $("compared-name").textContent = compared.unknown || compared.name || "";
+  $("compared-off").href = address({ with: null });
 }
 
-function drawFit() {
-  const series = fit.series ?? { batches: [], lambdaMin: [], lambdaMax: [], logEvidence: [], effectiveParameters: [] };
-  const several = series.lambdaMin.some((value, i) => value !== series.lambdaMax[i]);
-  draw("lambda", number(fit.lambdaMax), several
-    ? [{ label: "smallest", values: series.lambdaMin, color: "temperature" }, { label: "largest", values: series.lambdaMax, color: "calibrated" }]
-    : [{ label: "lambda", values: series.lambdaMax, color: "calibrated" }], { log: true });
-  draw("evidence", number(fit.logEvidence), [{ label: "log evidence", values: series.logEvidence, color: "calibrated" }]);
-  draw("effective", number(fit.effectiveParameters), [{ label: "effective parameters", values: series.effectiveParameters, color: "calibrated" }]);
-  $("thinned").textContent = series.stretch > 1 ? `One of every ${series.stretch} batches is kept.` : "";
-  heat(fit);
+function drawLoss() {
+  if (!training.loss) return;
+  const weight = Number($("smooth").value);
+  const tables = [{ count: training.step, time: training.time, lines: weight
+    ? [{ label: "each step", color: "plain", faint: true, values: training.loss }, { label: "smoothed", color: "plain", values: smoothed(training.loss, weight) }]
+    : [{ label: "loss", color: "plain", values: training.loss }] }];
+  const other = compared.training;
+  if (other?.loss.length) tables.push({ count: other.step, time: other.time, lines: [laidOver(smoothed(other.loss, weight))] });
+  const now = training.loss.length ? unit(training.loss[training.loss.length - 1], "nats") : "";
+  $("loss").querySelector("b").textContent = now;
+  overlay($("loss"), `Training loss: now ${now}`, tables, axis(), STEPS, { unit: "nats" });
+}
 
-  function draw(id, now, values, options) {
+const laidOver = values => ({ label: compared.name, color: OTHER, dash: true, values });
+
+function drawFit() {
+  const series = fit.series ?? { batches: [], time: [], lambdaMin: [], lambdaMax: [], logEvidence: [], effectiveParameters: [] };
+  const several = series.lambdaMin.some((value, i) => value !== series.lambdaMax[i]);
+  draw("lambda", number(fit.lambdaMax), "", several ? [["lambdaMin", "smallest"], ["lambdaMax", "largest"]] : [["lambdaMax", "lambda"]], { log: true });
+  draw("evidence", unit(fit.logEvidence, "nats"), "nats", [["logEvidence", "log evidence"]], {});
+  draw("effective", number(fit.effectiveParameters), "", [["effectiveParameters", "effective parameters"]], {});
+  $("thinned").textContent = series.stretch > 1 ? `One of every ${series.stretch} batches is kept.` : "";
+
+  function draw(id, now, unitOf, columns, options) {
     $(id).querySelector("b").textContent = now;
-    lines($(id), `${$(id).querySelector("figcaption").firstChild.data.trim()}: now ${now}, over batches`, series.batches, values, options);
+    const tables = [{ count: series.batches, time: series.time,
+      lines: columns.map(([key, label], i) => ({ label, color: "plain", width: i + 1.5, values: series[key] })) }];
+    const other = compared.series;
+    if (other) tables.push({ count: other.batches, time: other.time, lines: [laidOver(other[columns[columns.length - 1][0]])] });
+    overlay($(id), `${$(id).querySelector("figcaption").firstChild.data.trim()}: now ${now}`, tables, axis(), BATCHES, { ...options, unit: unitOf });
   }
 }
 
-onChoice(block => choose({ ...choiceNow(), block }));
-
-function choiceNow() {
-  return Object.fromEntries(["run", "checkpoint", "fit"].filter(key => status?.[key]).map(key => [key, status[key]]));
+function drawSpectrum() {
+  spectrum(block, compared.series ? { name: compared.name, block: compared.block } : null, axis());
 }
 
-addEventListener("hashchange", connect);
-setInterval(drawFigures, 1000); // ages
-connect();
+function drawCalibration() {
+  if (known) calibration(known, compared.calibration ? { name: compared.name, ...compared.calibration } : null, axis());
+}
+
+function drawCharts() {
+  drawLoss();
+  drawFit();
+  drawSpectrum();
+  drawCalibration();
+}
+
+function controls() {
+  const { smooth, axis: along, search } = choice();
+  $("smooth").value = smooth ?? "0";
+  sayWeight();
+  $("axis-time").checked = along === "time";
+  $("axis-count").checked = along !== "time";
+  $("runs-search").value = search ?? "";
+}
+
+function sayWeight() {
+  const weight = Number($("smooth").value);
+  $("smooth-now").textContent = weight ? weight.toFixed(2) : "off";
+}
+
+// What stands in the address stands in every link, too.
+function drawLinks() {
+  drawRuns(overview, status);
+  drawCompared();
+  refreshLinks();
+  if (status) drawStatus();
+}
+
+$("smooth").addEventListener("input", () => {
+  sayWeight();
+  adjust({ smooth: Number($("smooth").value) ? $("smooth").value : null });
+  drawLoss();
+});
+for (const id of ["axis-time", "axis-count"]) {
+  $(id).addEventListener("change", () => choose({ axis: $("axis-time").checked ? "time" : null }));
+}
+addEventListener("adjusted", drawLinks);
+addEventListener("hashchange", () => {
+  controls();
+  if (fed() !== followed) followStream(); else drawCharts();
+  drawLinks();
+  drawOpened();
+});
+setUpRuns();
+setUpOpened();
+document.querySelectorAll(".scroll").forEach(scrolls);
+controls();
+followStream();
+drawOpened();

@@ -27,7 +27,7 @@ class AssessmentTest {
                 .containsExactly(
                         "Without labels scaled Laplace serves at tier all, and MAP at the others, until 20"
                                 + " questions tell"
-                                + " the noise of a logit.",
+                                + " the noise of a logit. What a scorer was told by --label-free comes first.",
                         "No estimate of accuracy: the fitter has counted no answers but those for validation.",
                         "What would help most: labelled validation questions, 50 or so in all.");
     }
@@ -37,6 +37,10 @@ class AssessmentTest {
         Posterior known = posterior(Calibration.LABEL_FREE, 0);
         known.setLogitVariance(2.0);
         assertThat(Assessment.sentences(known, Observed.NOTHING))
+                .startsWith("Members that need no label serve in equal parts, as no labels are known. What a scorer"
+                        + " was told by --label-free comes first.");
+        assertThat(Assessment.sentences(known, Calibration.LABEL_FREE, Observed.NOTHING))
+                .as("answers say so")
                 .startsWith("Members that need no label serve in equal parts, as no labels are known.");
         assertThat(Assessment.sentences(known, Calibration.EVIDENCE, Observed.NOTHING))
                 .as("as score --label-free evidence")
@@ -44,7 +48,11 @@ class AssessmentTest {
         assertThat(Assessment.sentences(known, Calibration.MAP, Observed.NOTHING))
                 .startsWith("MAP serves: no labels are known, and the tier has no covariance.");
         assertThat(Assessment.sentences(posterior(Calibration.MAP, 0), Observed.NOTHING))
-                .startsWith("MAP serves: its statistics count no tokens, so that labels alone can calibrate it.");
+                .startsWith("MAP serves: its statistics count no tokens, so that labels alone can calibrate it."
+                        + " What a scorer was told by --label-free comes first.");
+        assertThat(Assessment.sentences(posterior(Calibration.LABEL_FREE, 0), Calibration.MAP, Observed.NOTHING))
+                .as("at tier last-layer, which has a covariance")
+                .startsWith("MAP serves: no labels are known, nor the noise of a logit, which 20 questions tell.");
     }
 
     @Test
@@ -63,7 +71,7 @@ class AssessmentTest {
                         "An average serves, weighted by 120 labels; at tier all noise has most weight, 0.70.",
                         "Without labels 87.0% [85.0, 89.0] of 900 answers are expected to be right.",
                         "By the labels of 100 of them 83.1% [79.0, 87.0] are right, if those are a random part.",
-                        "Of the last 1,000 questions 5.2% were unfamiliar, where 5% are usual.",
+                        "Of the last 1,000 questions 5.2% were unfamiliar, where 5% or fewer are usual.",
                         "What would help most: nothing that is known of.");
     }
 
@@ -92,6 +100,17 @@ class AssessmentTest {
                         "All 900 have a label: 80.0% were right.",
                         "How familiar the questions are is not known.",
                         "What would help most: validation labels of the questions that are asked now.");
+    }
+
+    @Test
+    void shouldAskForNoNewFitOnceTheForeignQuestionsAreOver() {
+        EstimatedAccuracy ofAll = accuracy(false, null, null);
+        Posterior averaged = posterior(Calibration.AVERAGED, 120);
+        assertThat(Assessment.sentences(averaged, new Observed(ofAll, 1000, 40, alarm(3, null), null)))
+                .contains("What would help most: nothing that is known of.");
+        assertThat(Assessment.sentences(averaged, new Observed(ofAll, 1000, 140, alarm(3, null), null)))
+                .contains("What would help most: a fit for the new kind of question; until then, labels of such"
+                        + " questions.");
     }
 
     private static SequentialAlarm alarm(double value, Instant since) {

@@ -10,6 +10,7 @@ import io.calibrant.fitter.settings.FitterSettings;
 import io.calibrant.infra.commands.GrantedRights.Grant;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.AccessFailure;
+import io.calibrant.schemas.AccessRight;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
@@ -20,6 +21,7 @@ import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.scorer.service.Scorer;
 import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
+import io.calibrant.testing.AccessPage;
 import io.calibrant.trainer.prompts.QuestionFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,8 +49,6 @@ import org.junit.jupiter.api.io.TempDir;
 class AccessIT {
     private static final Path GOLDEN = Path.of("..", "..", "shared", "golden");
     private static final Path PAGE = Path.of("docs", "access.md");
-    private static final Pattern ROW =
-            Pattern.compile("\\| `([a-z]+)` \\| ([A-Z_]+) \\| (topic|group|transactional id) `([^`]+)` \\|");
     private static final Pattern MISSING =
             Pattern.compile("has no right to (?:DESCRIBE and )?([A-Z_]+)(?: and [A-Z_]+)* on topic ([A-Za-z0-9._-]+)");
     private static final Duration PATIENCE = Duration.ofMinutes(2);
@@ -88,18 +88,17 @@ class AccessIT {
 
     private static Map<String, List<Grant>> page() throws Exception {
         Map<String, List<Grant>> rights = new LinkedHashMap<>();
-        for (String line : Files.readAllLines(PAGE)) {
-            Matcher row = ROW.matcher(line);
-            if (row.matches()) {
-                rights.computeIfAbsent(row.group(1), key -> new ArrayList<>())
-                        .add(new Grant(
-                                AclOperation.fromString(row.group(2)),
-                                ResourceType.fromString(
-                                        row.group(3).replace(' ', '_').toUpperCase(Locale.ROOT)),
-                                row.group(4)));
-            }
-        }
+        AccessPage.rights(PAGE)
+                .forEach((command, each) ->
+                        rights.put(command, each.stream().map(AccessIT::grant).toList()));
         return rights;
+    }
+
+    private static Grant grant(AccessRight right) {
+        return new Grant(
+                AclOperation.fromString(right.operation()),
+                ResourceType.fromString(right.kind().replace(' ', '_').toUpperCase(Locale.ROOT)),
+                right.name());
     }
 
     @Test
@@ -163,6 +162,27 @@ class AccessIT {
             return "nothing";
         } catch (RuntimeException e) {
             return new AccessFailure(service, command).describe(e).orElse(e.toString());
+        }
+    }
+
+    /** With a broker of its own kind of rights; every right of every service: {@code SecurityDistIT}. */
+    @Test
+    void shouldNameARightThatIsTakenAwayWhileItIsUsed() throws Exception {
+        List<Grant> rights = page().get("fit");
+        GrantedRights.set(rights);
+        try (Fitter fitter = fitter("default")) {
+            fitter.start();
+            CompletableFuture<Void> fitting = CompletableFuture.runAsync(fitter::await);
+            GrantedRights.set(rights.stream()
+                    .filter(each -> !each.name().equals(operator.topics().factorUpdates()))
+                    .toList());
+            new SentPass(1).send(operator, batch -> true);
+            await().atMost(Duration.ofSeconds(30)).until(fitting::isDone);
+            assertThat(new AccessFailure(service, "fit")
+                            .describe(fitting.handle((done, failure) -> failure).join()))
+                    .hasValueSatisfying(said -> assertThat(said)
+                            .contains("User:ANONYMOUS has no right to ")
+                            .contains("WRITE on topic " + operator.topics().factorUpdates()));
         }
     }
 

@@ -111,6 +111,26 @@ class CheckCommandTest {
                 .hasLineCount(1);
     }
 
+    /**
+     * The tokenizer of the demo puts BOS before a text; one that is there already is the only one, and this is said.
+     */
+    @Test
+    void shouldSayThatAPromptBringsItsOwnBeginning() throws IOException {
+        Path file = Files.writeString(directory.resolve("q.jsonl"), question("1", "A"));
+        Path added = Files.writeString(directory.resolve("added.mustache"), "{{{question}}} Answer:");
+        Path own = Files.writeString(directory.resolve("own.mustache"), "{{{bos_token}}}{{{question}}} Answer:");
+        String words = "between prompt and label: ' '; special tokens of the tokenizer: ";
+
+        assertThat(check(file, "--prompt", added.toString()).out())
+                .contains(words + "before the prompt, if it has any\n", "token ids: [0, ");
+        assertThat(check(file, "--prompt", own.toString()).out())
+                .contains(words + "none added\n", "token ids: [0, ")
+                .doesNotContain("[0, 0");
+        assertThat(check(file, "--prompt", own.toString(), "--special-tokens", "always")
+                        .out())
+                .contains(words + "before the prompt", "token ids: [0, 0, ");
+    }
+
     @Test
     void shouldGiveTextsTheLabelsThatAreNamed() throws IOException {
         Path texts = Files.writeString(

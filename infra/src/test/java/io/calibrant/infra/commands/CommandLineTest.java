@@ -30,6 +30,26 @@ class CommandLineTest {
         }
     }
 
+    /** The commonest mistake with an adapter of one's own is another prompt: that stands before anything else. */
+    @Test
+    void shouldNameThePromptFirstInHelpAndReadme() throws IOException {
+        for (String command : new String[] {"", "check", "train"}) {
+            String help = Ran.calibrant(Map.of(), (command + " --help").strip().split(" "))
+                    .out();
+            String words = help.replaceAll("\\s+", " ");
+            assertThat(words.indexOf("asked with the prompt that it was trained with"))
+                    .as("help of '%s', before all options", command)
+                    .isPositive()
+                    .isLessThan(words.indexOf("Options:"));
+        }
+        String readme = Files.readString(Path.of("..", "README.md")).replaceAll("\\s+", " ");
+        assertThat(readme.substring(readme.indexOf("## ")))
+                .as("README, first section")
+                .startsWith(
+                        "## Know this first - **The prompt decides.** An adapter must be asked with the prompt that it"
+                                + " was trained with, to the last space");
+    }
+
     /** The root's constructor is its own business. */
     private static final class NoArguments implements CommandLine.IFactory {
         @Override
@@ -71,6 +91,7 @@ class CommandLineTest {
                         "calibrant.compression = TRUNCATE  (built-in)",
                         "calibrant.drift.expected.run.length = 1000000  (built-in)",
                         "calibrant.fit = environment  (environment CALIBRANT_FIT)",
+                        "calibrant.metrics.host = 127.0.0.1  (built-in)",
                         "calibrant.prior = SCALAR  (built-in)",
                         "calibrant.prior.mean = ZERO  (built-in)",
                         "calibrant.prior.objective = EVIDENCE  (built-in)",
@@ -279,6 +300,10 @@ class CommandLineTest {
         assertThat(usage("score")).isEqualTo("score: --run, --model must be given, got nothing");
         assertThat(usage("compare")).isEqualTo("compare: FIT must be given, got nothing");
         assertThat(usage("monitor --port 65536")).isEqualTo("monitor: --port must be 0 to 65535, got 65536");
+        assertThat(usage("monitor --base-path calibrant"))
+                .isEqualTo("monitor: --base-path must be a path as in /calibrant, of letters, digits, '.',"
+                        + " '_', '~' and '-',"
+                        + " and none of the page's own, got 'calibrant'");
         assertThat(usage("up --registry-port -1")).isEqualTo("up: --registry-port must be 0 to 65535, got -1");
     }
 

@@ -546,7 +546,7 @@ class CommandsIT extends OnOneCluster {
         assertThat(ran.json().get(0).get("says"))
                 .extracting(JsonNode::asText)
                 .contains(
-                        "Of the last 900 questions 30.0% were unfamiliar, where 5% are usual.",
+                        "Of the last 900 questions 30.0% were unfamiliar, where 5% or fewer are usual.",
                         "Alarm: the questions are of another kind than the training questions since"
                                 + " 2026-11-25T10:00:00Z.");
         assertThat(calibrant("fits").out())

@@ -5,7 +5,9 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.cluster.Broker;
 import io.calibrant.cluster.Registry;
+import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.live.PlantedRun;
+import io.calibrant.infra.telemetry.Exposition;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.TopicAdmin;
 import io.calibrant.schemas.avro.Answer;
@@ -18,6 +20,9 @@ import io.calibrant.testing.Relay;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,6 +47,7 @@ class FollowingIT {
     private Path dir;
 
     private final Map<String, ChildJvm> commands = new LinkedHashMap<>();
+    private final HttpClient http = HttpClient.newHttpClient();
     private Broker broker;
     private Registry registry;
     private Relay relay;
@@ -130,12 +136,31 @@ class FollowingIT {
             byte[] part = new byte[4096];
             for (int n = events.read(part); n > 0; n = events.read(part)) {
                 told.append(new String(part, 0, n, StandardCharsets.UTF_8));
-                if (told.indexOf("event: status") >= 0) {
+                int last = told.indexOf("event: status");
+                if (last >= 0 && told.indexOf("\n\n", last) >= 0) {
                     break;
                 }
             }
             return told.toString();
         }
+    }
+
+    /** Whether a service says that it is ready. */
+    private String health(String service) throws Exception {
+        assertThat(commands.get(service).isAlive()).as(printed(service)).isTrue();
+        HttpResponse<String> response = get(service, "/health/ready");
+        return response.statusCode() + " " + response.body().strip();
+    }
+
+    private Exposition metrics() throws Exception {
+        return Exposition.read(get("fit", "/metrics").body());
+    }
+
+    private HttpResponse<String> get(String service, String path) throws Exception {
+        String address = printed(service).replaceFirst("(?s).*metrics at (\\S+).*", "$1");
+        return http.send(
+                HttpRequest.newBuilder(URI.create(address).resolve(path)).build(),
+                HttpResponse.BodyHandlers.ofString());
     }
 
     @Test
@@ -183,13 +208,38 @@ class FollowingIT {
         shouldHaveSaidOnce("registry " + relay.url() + " answers again");
 
         // The broker goes; who reads in a group waits for it in silence, its command does not.
-        start("fit", "--state-dir", dir.resolve("fitter").toString());
+        start("fit", "--state-dir", dir.resolve("fitter").toString(), "--metrics-port", "0");
+        start(
+                "score",
+                "--run",
+                "r1",
+                "--model",
+                DemoFiles.unpack(dir.resolve("demo")).model().toString(),
+                "--metrics-port",
+                "0");
         awaitPrinted("fit", "until interrupted");
+        assertThat(health("fit")).isEqualTo("200 UP");
+        awaitPrinted("score", "metrics at ");
+        await("the scorer, for a run of which nothing is trained")
+                .atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(health("score")).isEqualTo("503 DOWN no-posterior"));
+        await("what the topics hold")
+                .atMost(PATIENCE)
+                .until(() ->
+                        metrics().of("calibrant_fitter_lag_records").stream().anyMatch(lag -> lag.value() == 0));
+        assertThat(metrics().names()).contains("kafka_stream_thread_commit_total", "jvm_memory_used_bytes");
         int port = URI.create("tcp://" + broker.bootstrapServers()).getPort();
         broker.close();
         try {
             awaitSaid("Kafka at " + broker.bootstrapServers() + " does not answer");
             assertThat(page()).contains("\"run\":\"r1\"", broker.bootstrapServers());
+            assertThat(health("fit")).isEqualTo("503 DOWN waiting-for-kafka");
+            assertThat(health("score")).isEqualTo("503 DOWN waiting-for-kafka");
+            Exposition away = metrics();
+            assertThat(away.of("calibrant_ready"))
+                    .extracting(Exposition.Sample::value)
+                    .containsExactly(0.0);
+            assertThat(away.names()).doesNotContain("calibrant_fitter_lag_records"); // nobody can know it
         } finally {
             broker = Broker.start(dir.resolve("broker"), port);
         }
@@ -197,6 +247,11 @@ class FollowingIT {
         commands.keySet()
                 .forEach(name -> awaitPrinted(name, "Kafka at " + broker.bootstrapServers() + " answers again"));
         shouldHaveSaidOnce("Kafka at " + broker.bootstrapServers() + " answers again");
+        // On a loaded machine a connection may fail; a fitter that has ended is no such failure.
+        await("the fitter")
+                .atMost(PATIENCE)
+                .ignoreExceptionsInstanceOf(IOException.class)
+                .until(() -> health("fit").equals("200 UP") && health("score").equals("503 DOWN no-posterior"));
         answered("q2", "second");
         awaitPrinted("watch", "\"lambda\":2.25");
         awaitPrinted("answers", "\"q2\"");

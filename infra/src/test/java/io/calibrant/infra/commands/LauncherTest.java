@@ -452,4 +452,154 @@ class LauncherTest {
         assertThat(launch(root.resolve("infra/calibrant"), "fits").out())
                 .contains(" -XX:+ExitOnOutOfMemoryError -XX:+DisplayVMOutputToStderr ");
     }
+
+    /** A distribution: libraries, no sources, and no Maven to call. */
+    private Path installed() throws IOException {
+        Path infra = Files.createDirectories(dir.resolve("opt/calibrant/infra"));
+        Files.copy(Path.of("calibrant"), infra.resolve("calibrant"));
+        Files.createFile(Files.createDirectories(infra.resolve("libs")).resolve("calibrant-infra-1.jar"));
+        tool("mvn", "echo 'mvn is not to be called' >&2; exit 1");
+        tool(
+                "java",
+                "for a in \"$@\"; do case $a in -XX:ArchiveClassesAtExit=*) : > \"${a#*=}\";; esac; done; "
+                        + "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "*) echo \"java $*\";; esac");
+        return infra;
+    }
+
+    @Test
+    void shouldRunWhatIsInstalledAndBuildNothing() throws Exception {
+        Path infra = installed();
+        Ran ran = launch(infra.resolve("calibrant"), "fits", "--help");
+        assertThat(ran.err()).isEmpty();
+        assertThat(ran.out())
+                .contains("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+                .endsWith("-cp " + infra.toRealPath() + "/libs/* io.calibrant.infra.commands.Calibrant fits --help\n");
+        Map<String, String> chosen = Map.of("CALIBRANT_JAVA_OPTS", "-XX:+UseG1GC");
+        assertThat(launch(infra.resolve("calibrant"), chosen, "fits", "--help").out())
+                .as("a JVM takes one collector")
+                .contains("-XX:+UseG1GC")
+                .doesNotContain("-XX:+UseSerialGC");
+        Files.createDirectories(infra.resolve("classpath"));
+        assertThat(launch(infra.resolve("calibrant"), "fits", "--help").out())
+                .as("in an image")
+                .contains("-cp " + infra.toRealPath() + "/classpath/*:" + infra.toRealPath() + "/libs/* ");
+    }
+
+    @Test
+    void shouldArchiveClassesOnceWhereItIsInstalledAndAgainForOtherLibraries() throws Exception {
+        Path infra = installed();
+        Path script = infra.resolve("calibrant");
+        for (int i = 0; i < 2; i++) {
+            assertThat(launch(script, "fits").err()).isEqualTo("calibrant: preparing for quick starts (once) ...\n");
+            Ran second = launch(script, "runs");
+            assertThat(second.err()).isEmpty();
+            assertThat(second.out()).contains("-XX:SharedArchiveFile=" + infra.toRealPath() + "/cache/calibrant.jsa");
+            // As tar leaves a file of another build: unpacked now, changed long ago.
+            Files.setLastModifiedTime(
+                    infra.resolve("libs/calibrant-infra-1.jar"), FileTime.from(Instant.parse("2026-01-01T00:00:00Z")));
+        }
+    }
+
+    @Test
+    void shouldArchiveNothingWhereThatIsRefused() throws Exception {
+        Path script = installed().resolve("calibrant");
+        Ran ran = launch(script, Map.of("CALIBRANT_CLASS_ARCHIVE", "off"), "fits");
+        assertThat(ran.err()).isEmpty();
+        assertThat(ran.out()).doesNotContain("SharedArchiveFile");
+        assertThat(launch(script, Map.of("CALIBRANT_CLASS_ARCHIVE", "no"), "fits"))
+                .isEqualTo(new Ran(1, "", "calibrant: CALIBRANT_CLASS_ARCHIVE must be on or off, got 'no'\n"));
+    }
+
+    /** The jar of the version before would be the first in the order of names. */
+    @Test
+    void shouldRunTheJarsOfThisBuildAfterTheVersionHasChanged() throws Exception {
+        Path script = root.resolve("infra/calibrant");
+        for (String module : List.of("infra", "cluster")) {
+            Path target = root.resolve(module.equals("infra") ? "infra/target" : "infra/cluster/target");
+            Files.createFile(Files.createDirectories(target).resolve("calibrant-" + module + "-0.jar"));
+        }
+        Path infra = root.toRealPath().resolve("infra");
+        assertThat(launch(script, "fits").out())
+                .contains("-cp " + infra + "/target/calibrant-infra-1.jar:" + infra
+                        + "/cluster/target/calibrant-cluster-1.jar:");
+    }
+
+    @Test
+    void shouldNotTryAgainToArchiveClassesWhereThatFails() throws Exception {
+        Path infra = installed();
+        tool(
+                "java",
+                "case \"$*\" in *-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "*ArchiveClassesAtExit*) echo 'no such option'; exit 1;; *) echo \"java $*\";; esac");
+        assertThat(launch(infra.resolve("calibrant"), "fits").err()).contains("preparing");
+        Ran second = launch(infra.resolve("calibrant"), "fits");
+        assertThat(second.err()).isEmpty();
+        assertThat(second.out()).doesNotContain("SharedArchiveFile");
+        assertThat(infra.resolve("cache/calibrant.log")).content().contains("no such option");
+    }
+
+    @Test
+    void shouldKeepInTheUsersDirectoryWhatItMayNotKeepWhereItIsInstalled() throws Exception {
+        Path infra = installed();
+        Path caches = Files.createDirectories(dir.resolve("caches"));
+        Files.setPosixFilePermissions(caches, PosixFilePermissions.fromString("rwxrwxrwx"));
+        Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(infra, PosixFilePermissions.fromString("r-xr-xr-x"));
+        asNobody = Files.isWritable(infra); // root may write everything
+        Map<String, String> environment = Map.of("XDG_CACHE_HOME", caches.toString());
+        assertThat(launch(infra.resolve("calibrant"), environment, "fits").err())
+                .contains("preparing");
+        Ran second = launch(infra.resolve("calibrant"), environment, "fits");
+        assertThat(second.err()).isEmpty();
+        assertThat(second.out()).contains("-XX:SharedArchiveFile=" + caches + "/calibrant/");
+        assertThat(infra.resolve("cache")).doesNotExist();
+
+        Ran nowhere = launch(infra.resolve("calibrant"), Map.of("XDG_CACHE_HOME", "/nowhere"), "fits");
+        assertThat(nowhere.err()).isEmpty();
+        assertThat(nowhere.out()).contains("Calibrant fits").doesNotContain("SharedArchiveFile");
+    }
+
+    @Test
+    void shouldNameTheModulesThatAJavaLacks() throws Exception {
+        Path infra = installed();
+        tool(
+                "java",
+                "case \"$*\" in *--add-modules*) echo 'Module jdk.httpserver not found' >&2; exit 1;; "
+                        + "*-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "--list-modules) for m in java.base java.desktop java.logging java.management java.naming"
+                        + " java.security.jgss java.security.sasl java.sql java.xml jdk.management jdk.unsupported;"
+                        + " do echo $m@17.0.1; done;; *) echo \"java $*\";; esac");
+        Ran ran = launch(infra.resolve("calibrant"), "fits");
+        assertThat(ran)
+                .isEqualTo(new Ran(
+                        1,
+                        "",
+                        "calibrant: '" + tools + "/java' has no module java.net.http jdk.httpserver; needed is Java 17"
+                                + " or newer, a JDK or a JRE with all modules\n"));
+    }
+
+    /** A broker and a registry need more than the commands that ask one. */
+    @Test
+    void shouldNameTheModulesThatAClusterOfItsOwnLacks() throws Exception {
+        Path infra = installed();
+        tool(
+                "java",
+                "case \"$*\" in *--add-modules*java.desktop*) echo 'Module java.desktop not found' >&2; exit 1;; "
+                        + "*-version*) echo '    java.specification.version = 17' >&2;; "
+                        + "--list-modules) for m in java.base java.logging java.management java.naming java.net.http"
+                        + " java.rmi java.security.jgss java.security.sasl java.sql java.xml jdk.httpserver"
+                        + " jdk.management jdk.unsupported; do echo $m@17.0.1; done;; *) echo \"java $*\";; esac");
+        for (int i = 0; i < 2; i++) { // whether something is known of that java or not
+            assertThat(launch(infra.resolve("calibrant"), "up"))
+                    .isEqualTo(new Ran(
+                            1,
+                            "",
+                            "calibrant: '" + tools + "/java' has no module java.desktop jdk.zipfs; needed is Java 17"
+                                    + " or newer, a JDK or a JRE with all modules\n"));
+            assertThat(launch(infra.resolve("calibrant"), "fits").code()).isZero();
+            assertThat(launch(infra.resolve("calibrant"), "up", "--help").code())
+                    .isZero();
+        }
+    }
 }

@@ -7,6 +7,8 @@ import io.calibrant.fitter.linalg.Compression;
 import io.calibrant.fitter.link.LinkFunction;
 import io.calibrant.fitter.selective.TargetAccuracy;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.infra.commands.options.MetricsOptions;
+import io.calibrant.infra.telemetry.TelemetrySettings;
 import io.calibrant.schemas.Shard;
 import io.calibrant.schemas.avro.PriorMean;
 import io.calibrant.schemas.avro.PriorObjective;
@@ -151,6 +153,17 @@ class OptionsTest {
                 .returns(
                         Optional.of(new TargetAccuracy(0.9, 0.99)),
                         settings -> settings.answering().target());
+    }
+
+    void shouldServeMetricsOnlyWhereItIsToldTo() {
+        MetricsOptions options = new MetricsOptions();
+        parse(options, "--metrics-host 10.0.0.7 --metrics-allowed-hosts a,b");
+        assertThat(options.settings()).isEmpty();
+        parse(options, "--metrics-port 9464 --metrics-host 10.0.0.7 --metrics-allowed-hosts a,b");
+        assertThat(options.settings()).contains(new TelemetrySettings("10.0.0.7", 9464, List.of("a", "b")));
+        MetricsOptions least = new MetricsOptions();
+        parse(least, "--metrics-port 0");
+        assertThat(least.settings()).contains(new TelemetrySettings("127.0.0.1", 0, List.of()));
     }
 
     @Test

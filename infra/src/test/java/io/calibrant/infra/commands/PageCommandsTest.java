@@ -37,6 +37,27 @@ class PageCommandsTest {
     }
 
     @Test
+    void shouldSayInTheSecurityPageWhoListensAndHowFar() {
+        String page = String.join("\n", Page.read(".github/SECURITY.md").lines());
+        new CommandLine(Calibrant.class).getSubcommands().forEach((name, command) -> {
+            command.getCommandSpec().options().forEach(option -> {
+                String flag = option.longestName();
+                if (flag.matches("--(.+-)?hosts?")) {
+                    assertThat(page).as(name).contains("`" + flag + "`");
+                } else if (flag.matches("--(.+-)?port")) {
+                    assertThat(page).as(flag).contains("`" + name + "`");
+                }
+            });
+        });
+    }
+
+    @Test
+    void shouldSayInTheSecurityPageWhichReleaseGetsFixes() {
+        assertThat(Page.read(".github/SECURITY.md").prose())
+                .anyMatch(line -> line.contains("newest release") && line.contains(Page.projectVersion()));
+    }
+
+    @Test
     void shouldKnowTheCommandsThatWriteAndReadTopics() {
         Set<String> commands = new CommandLine(Calibrant.class).getSubcommands().keySet();
         for (TopicDefinition definition : new Topics("").definitions()) {

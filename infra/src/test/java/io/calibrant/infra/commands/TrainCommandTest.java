@@ -2,6 +2,9 @@ package io.calibrant.infra.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calibrant.infra.commands.output.Output;
+import io.calibrant.infra.commands.output.ServiceLines;
+import io.calibrant.trainer.curvature.FisherType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -10,8 +13,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 /** Files are checked before the broker is asked, so these need none. */
 class TrainCommandTest {
@@ -124,6 +130,48 @@ class TrainCommandTest {
     void shouldHoldOutAPartByDefaultWhereItTrains() {
         train("--run", "r", "--model", directory.toString(), "--questions", "none");
         assertThat(err.toString()).doesNotContain("warning");
+    }
+
+    /** The exact Fisher makes a backward pass for each choice but one; above 8 choices nobody gets it unasked. */
+    @Test
+    void shouldSampleAnswersWhereQuestionsHaveMoreThan8Choices() throws IOException {
+        String cost = "questions have up to 9 choices: --fisher MC, one backward pass from sampled answers, is taken"
+                + " instead of the 8 passes of EXACT";
+        Path eight = Files.writeString(directory.resolve("8.jsonl"), question(8));
+        Path nine = Files.writeString(directory.resolve("9.jsonl"), question(2) + question(9));
+        Path texts = Files.writeString(
+                directory.resolve("texts.jsonl"), "{\"id\": \"t\", \"text\": \"x\", \"label\": \"A\"}\n");
+
+        assertThat(fisher(nine)).isEqualTo(FisherType.MC);
+        assertThat(err.toString()).contains(" WARN ", cost);
+        assertThat(fisher(texts, "--labels", "A,B,C,D,E,F,G,H,I")).isEqualTo(FisherType.MC);
+        assertThat(err.toString()).contains(cost);
+        assertThat(fisher(eight)).isEqualTo(FisherType.EXACT);
+        assertThat(fisher(nine, "--fisher", "EXACT")).isEqualTo(FisherType.EXACT);
+        assertThat(fisher(nine, "--fisher", "EMPIRICAL")).isEqualTo(FisherType.EMPIRICAL);
+        assertThat(fisher(texts, "--labels", "A,B")).isEqualTo(FisherType.EXACT);
+        assertThat(err.toString()).doesNotContain("choices");
+    }
+
+    /** What the curvature is measured with; what is said stands in err. */
+    private FisherType fisher(Path questions, String... more) {
+        err.getBuffer().setLength(0);
+        List<String> all = new ArrayList<>(List.of("--run", "r", "--model", "m", "--questions", questions.toString()));
+        all.addAll(List.of(more));
+        TrainCommand command = new TrainCommand();
+        CommandLine line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
+        line.setErr(new PrintWriter(err, true));
+        line.parseArgs(all.toArray(String[]::new));
+        return command.withFisher(command.settings(), new ServiceLines(new Output(line.getCommandSpec())))
+                .curvature()
+                .fisher();
+    }
+
+    private static String question(int choices) {
+        String all = IntStream.range(0, choices)
+                .mapToObj(c -> "{\"label\": \"" + (char) ('A' + c) + "\", \"text\": \"x\"}")
+                .collect(Collectors.joining(", "));
+        return "{\"id\": \"q" + choices + "\", \"question\": \"x\", \"choices\": [" + all + "], \"answer\": \"A\"}\n";
     }
 
     private int train(String... arguments) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.calibrant.infra.report.TypedCommand;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -50,7 +51,7 @@ class ChildTest {
 
     @Test
     void shouldQuoteWhatAShellWouldTakeApart() {
-        assertThat(Launch.typed(List.of("train", "--model", "my dir/it's", "--lora-targets", "q_proj,v_proj")))
+        assertThat(TypedCommand.of(List.of("train", "--model", "my dir/it's", "--lora-targets", "q_proj,v_proj")))
                 .isEqualTo("calibrant train --model 'my dir/it'\\''s' --lora-targets q_proj,v_proj");
     }
 

@@ -42,7 +42,9 @@ class DemoIT {
         Heard heard = new Heard("");
         List<String> training = List.of("--steps", "4", "--validation", "none");
         URI address;
-        try (Demo demo = new Demo(new DemoSettings(files, dir.resolve("demo"), training, List.of(), true), heard)) {
+        try (Demo demo = new Demo(
+                new DemoSettings(files, dir.resolve("demo"), training, List.of(), "1", "calibrant demo", true),
+                heard)) {
             Thread running = new Thread(demo::run);
             running.start();
             await().atMost(Duration.ofSeconds(60)).until(() -> heard.monitor().isPresent());
@@ -53,7 +55,9 @@ class DemoIT {
             running.join(Duration.ofMinutes(4).toMillis());
             assertThat(heard.lines).anyMatch(line -> line.startsWith("Posterior complete: "));
             assertThat(heard.lines).anyMatch(line -> line.startsWith("Done in "));
-            assertThat(dir.resolve("demo/report.html")).isNotEmptyFile();
+            assertThat(dir.resolve("demo/report.html"))
+                    .content()
+                    .contains("<code>calibrant demo</code>", "fewer.jsonl, 12 questions, ");
             // It is there as long as the demo is, so that the end can be looked at, too.
             assertThat(get(address)).contains("Calibrant monitor");
         }
@@ -63,7 +67,9 @@ class DemoIT {
     @Test
     void shouldNotOpenItWhereItIsNotWanted() {
         Heard heard = new Heard("$ calibrant fit");
-        try (Demo demo = new Demo(new DemoSettings(files, dir.resolve("demo"), List.of(), List.of(), false), heard)) {
+        try (Demo demo = new Demo(
+                new DemoSettings(files, dir.resolve("demo"), List.of(), List.of(), "1", "calibrant demo", false),
+                heard)) {
             assertThatThrownBy(demo::run).hasMessage("heard enough");
         }
         assertThat(heard.lines).anyMatch(line -> line.startsWith("Kafka at "));

@@ -38,10 +38,11 @@ class EstimateTest {
 
     @Test
     void shouldAddTheDemosRecipeOnlyToItsOwnModel() {
-        assertThat(new DemoSettings(null, null, List.of("--steps", "7"), List.of(), true).training())
+        assertThat(new DemoSettings(null, null, List.of("--steps", "7"), List.of(), "1", "calibrant demo", true)
+                        .training())
                 .containsExactly("--learning-rate", "5e-3", "--steps", "7");
         DemoFiles given = new DemoFiles(null, null, null);
-        assertThat(new DemoSettings(given, null, List.of(), List.of(), true).training())
+        assertThat(new DemoSettings(given, null, List.of(), List.of(), "1", "calibrant demo", true).training())
                 .isEmpty();
     }
 }

@@ -21,6 +21,7 @@ class LinksTest {
     private static final Pattern PACKAGE = Pattern.compile("`(io\\.calibrant\\.[a-z.]+[a-z])(?:\\.([A-Z]\\w+))?`");
     private static final Pattern CLASS = Pattern.compile("`([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+)(?:[.#(][^`]*)?`");
     private static final Pattern NAMED_TYPE = Pattern.compile("\"(?:record|enum)\", *\"name\": *\"(\\w+)\"");
+    private static final Pattern PYTHON_CLASS = Pattern.compile("(?m)^class (\\w+)");
     private static final Pattern FILE =
             Pattern.compile("`((?:schemas|trainer|fitter|scorer|infra|\\.github|\\.ci|\\.mvn)/[\\w./-]+)`");
 
@@ -106,9 +107,8 @@ class LinksTest {
                     .map(path -> path.getFileName().toString().replace(ending, ""))
                     .forEach(classes::add);
         }
-        SourceFiles.ending(".avsc").values().stream()
-                .flatMap(schema -> NAMED_TYPE.matcher(schema).results())
-                .forEach(type -> classes.add(type.group(1)));
+        classes.addAll(named(NAMED_TYPE, ".avsc"));
+        classes.addAll(named(PYTHON_CLASS, ".py"));
         List<String> missing = new ArrayList<>();
         for (Page page : Page.all()) {
             for (MatchResult name : matches(CLASS, page)) {
@@ -118,6 +118,13 @@ class LinksTest {
             }
         }
         assertThat(missing).isEmpty();
+    }
+
+    private static List<String> named(Pattern pattern, String ending) {
+        return SourceFiles.ending(ending).values().stream()
+                .flatMap(text -> pattern.matcher(text).results())
+                .map(type -> type.group(1))
+                .toList();
     }
 
     private static List<MatchResult> matches(Pattern pattern, Page page) {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -23,7 +24,12 @@ public record Page(Path path, List<String> lines) {
     /** The repository's root; tests run in the directory of their module. */
     public static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
 
+    /** System property: write the pages that are made, where they are not as they should be, instead of failing. */
+    public static final String WRITE = "calibrant.write.pages";
+
     private static final String FENCE = "```";
+    private static final Pattern VERSION =
+            Pattern.compile("<artifactId>calibrant</artifactId>\\s*<version>([^<]+)</version>");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
 
     /** The page of a path from the repository's root. */
@@ -35,19 +41,37 @@ public record Page(Path path, List<String> lines) {
         }
     }
 
+    /** The version that the root pom says. */
+    public static String projectVersion() {
+        Matcher version = VERSION.matcher(String.join("\n", read("pom.xml").lines()));
+        if (!version.find()) {
+            throw new IllegalStateException("pom.xml must have a version after its artifactId, got none");
+        }
+        return version.group(1);
+    }
+
     /** The page of a path from the repository's root. */
     public static Page read(String path) {
         return read(Path.of(path));
     }
 
     /**
-     * Every page: those at the root, of each module, in {@code infra/docs}, {@code infra/python} and in
-     * {@code .github}.
+     * Every page: those at the root, of each module, in {@code infra/docs}, {@code infra/kubernetes},
+     * {@code infra/python} and in {@code .github}.
      */
     public static List<Page> all() {
         List<Page> pages = new ArrayList<>();
         for (String folder : List.of(
-                "", ".github", "schemas", "trainer", "fitter", "scorer", "infra", "infra/docs", "infra/python")) {
+                "",
+                ".github",
+                "schemas",
+                "trainer",
+                "fitter",
+                "scorer",
+                "infra",
+                "infra/docs",
+                "infra/kubernetes",
+                "infra/python")) {
             try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
                 files.filter(file -> file.toString().endsWith(".md"))
                         .sorted()

@@ -39,7 +39,7 @@ final class TopicsPage {
                 "This page is generated from `io.calibrant.schemas.Topics` and the Avro schemas; a test fails when it"
                         + " drifts.",
                 "To write it anew: `mvn -pl infra -am test -Dtest=TopicsPageTest"
-                        + " -Dsurefire.failIfNoSpecifiedTests=false -Dcalibrant.write.pages=true`.",
+                        + " -Dsurefire.failIfNoSpecifiedTests=false -D" + Page.WRITE + "=true`.",
                 "");
         add(
                 "- A name has the installation's prefix in front (`--topic-prefix`); by default `calibrant.`.",

@@ -14,17 +14,14 @@ import org.junit.jupiter.api.Test;
 class TopicsPageTest {
     private static final Path PAGE = Page.ROOT.resolve("infra/docs/topics.md");
 
-    /** Set, the page is written instead of compared. */
-    private static final String WRITE = "calibrant.write.pages";
-
     @Test
     void shouldBeUpToDate() throws IOException {
-        if (Boolean.getBoolean(WRITE)) {
+        if (Boolean.getBoolean(Page.WRITE)) {
             Files.writeString(PAGE, TopicsPage.text());
         }
         assertThat(PAGE)
                 .as("infra/docs/topics.md has drifted from the definitions; write it anew: mvn -pl infra -am test"
-                        + " -Dtest=TopicsPageTest -Dsurefire.failIfNoSpecifiedTests=false -D" + WRITE + "=true")
+                        + " -Dtest=TopicsPageTest -Dsurefire.failIfNoSpecifiedTests=false -D" + Page.WRITE + "=true")
                 .content()
                 .isEqualTo(TopicsPage.text());
     }

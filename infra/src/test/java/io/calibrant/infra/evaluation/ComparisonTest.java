@@ -3,6 +3,7 @@ package io.calibrant.infra.evaluation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.metrics.TemperatureScaling;
 import io.calibrant.infra.report.EvaluatedQuestion;
@@ -113,6 +114,22 @@ class ComparisonTest {
     }
 
     @Test
+    void shouldSayThatATierHasNoCovarianceToCompare() {
+        Answer answer = answer("q", 2, Calibration.LABEL_FREE);
+        answer.setTier("forward");
+        assertThat(Comparison.of(List.of(question("q", "A")), Map.of("q", answer), List.of(), POSTERIOR)
+                        .temperatureNote())
+                .contains("1 of 1 answers have neither covariance nor novelty, by their tier: for them the evidence"
+                        + " alone is MAP.");
+        assertThat(Comparison.of(List.of(question("q", "A")), Map.of("q", answer), List.of(), POSTERIOR)
+                        .questions()
+                        .get(0)
+                        .novelty())
+                .isNaN();
+        assertThat(only(Calibration.LABEL_FREE).novelty()).isEqualTo(0.3);
+    }
+
+    @Test
     void shouldAverageWhatNeedsNoLabelAsThePosteriorKnowsIt() {
         double[] map = TemperatureScaling.probabilities(new double[] {2, 0}, 1);
         assertThat(only(Calibration.AVERAGED).of(Method.LABEL_FREE)).containsExactly(map[0], map[1]);
@@ -171,6 +188,29 @@ class ComparisonTest {
                 .setLabels(60)
                 .build();
         assertThat(Evaluated.served(averaged, Map.of("p", evidence))).isEqualTo(Calibration.AVERAGED);
+    }
+
+    /** Zeros that stand for a covariance would be taken for one: the learning curve of tier all would be too sure. */
+    @Test
+    void shouldLeaveOutValidationAnswersWithoutCovarianceWhereTheOthersHaveOne() {
+        Answer asked = answer("q", 2, Calibration.AVERAGED);
+        Answer forward = answer("w", 1, Calibration.AVERAGED);
+        forward.setTier("forward");
+        List<ValidationAnswer> validation = List.of(
+                new ValidationAnswer(answer("v", 1, Calibration.AVERAGED), 1),
+                new ValidationAnswer(forward, 1),
+                new ValidationAnswer(answer("q", 1, Calibration.AVERAGED), 1));
+        List<Question> questions = List.of(question("lost", "A"), question("q", "A"));
+        List<LabelledContrasts> known = Comparison.labelled(questions, Map.of("q", asked), validation);
+        assertThat(known).extracting(LabelledContrasts::questionId).containsExactly("q", "v");
+        assertThat(known)
+                .extracting(LabelledContrasts::label)
+                .as("the evaluated q")
+                .containsExactly(0, 1);
+        asked.setTier("forward");
+        assertThat(Comparison.labelled(questions, Map.of("q", asked), validation))
+                .extracting(LabelledContrasts::questionId)
+                .containsExactly("q", "v", "w");
     }
 
     private static EvaluatedQuestion only(Calibration calibration) {

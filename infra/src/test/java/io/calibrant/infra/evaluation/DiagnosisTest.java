@@ -104,6 +104,12 @@ class DiagnosisTest {
         assertThat(known.unfamiliar().get(Score.MAP_ENTROPY)).isCloseTo(4 / 6.0, within(1e-12));
         assertThat(known.unfamiliarQuestions()).isEqualTo(2);
         assertThat(known.conformal()).isEmpty();
+
+        answers.get("right").setTier("forward"); // whose novelty is always 1
+        assertThat(diagnose(posterior(Calibration.EVIDENCE, null, null, null), List.of(), List.of())
+                        .wrong())
+                .containsKey(Score.MAP_ENTROPY)
+                .doesNotContainKey(Score.NOVELTY);
     }
 
     @Test
@@ -143,15 +149,31 @@ class DiagnosisTest {
         Diagnostics evidence = diagnose(posterior(Calibration.EVIDENCE, null, null, null), validation, List.of());
         // The true class of every validation answer has p(1): the question's set holds A as p(1.2) is larger, not B.
         for (Method method : Method.values()) {
-            assertThat(evidence.conformal().get(method)).as(method.key()).isEqualTo(new Diagnostics.Sets(1, 1));
+            assertThat(evidence.conformal().get(method)).as(method.key()).isEqualTo(new Diagnostics.Sets(19, 1, 1));
         }
         // Served much sharper on validation than the stored answer was: now not even A is sure enough.
         Diagnostics sharp = diagnose(posterior(Calibration.TEMPERATURE, 0.05, null, null), validation, List.of());
-        assertThat(sharp.conformal().get(Method.CALIBRATED)).isEqualTo(new Diagnostics.Sets(0, 0));
+        assertThat(sharp.conformal().get(Method.CALIBRATED)).isEqualTo(new Diagnostics.Sets(19, 0, 0));
         Diagnostics blurred =
                 diagnose(posterior(Calibration.TEMPERATURE_VARIANCE, 1.0, 1.0, 1e6), validation, List.of());
         assertThat(blurred.conformal().get(Method.CALIBRATED).coverage()).isEqualTo(1);
-        assertThat(evidence.validation()).isEqualTo(19);
+    }
+
+    /** An average of all blocks is calibrated on answers that have the covariances of all blocks. */
+    @Test
+    void shouldSayOnHowManyValidationAnswersTheSetsOfAMethodAreCalibrated() {
+        asked("q", "A", 1.2, 0.1);
+        List<ValidationAnswer> validation = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            Answer known = answer("v" + i, 1, 0.1);
+            known.setTier(i < 12 ? "all" : "forward");
+            validation.add(new ValidationAnswer(known, i % 2));
+        }
+        Diagnostics averaged = diagnose(posterior(Calibration.AVERAGED, 1.0, null, null), validation, List.of());
+        assertThat(averaged.conformal()).containsOnlyKeys(Method.MAP, Method.TEMPERATURE, Method.CALIBRATED);
+        assertThat(averaged.conformal().get(Method.MAP).validation()).isEqualTo(30);
+        assertThat(averaged.conformal().get(Method.TEMPERATURE).validation()).isEqualTo(30);
+        assertThat(averaged.conformal().get(Method.CALIBRATED).validation()).isEqualTo(12);
     }
 
     /** Validation questions are answered with all blocks, whatever the tier of the others is. */
@@ -172,7 +194,7 @@ class DiagnosisTest {
                 .build();
         // Served as the question is, each validation answer is surer of A than it: the set is empty. With their own
         // covariance they would be nearly at even odds.
-        Diagnostics.Sets empty = new Diagnostics.Sets(0, 0);
+        Diagnostics.Sets empty = new Diagnostics.Sets(19, 0, 0);
         for (String tier : List.of("forward", "map")) {
             questions.clear();
             asked("q", "A", 0.7, 0.1);

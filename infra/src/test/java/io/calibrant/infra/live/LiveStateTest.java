@@ -27,7 +27,7 @@ class LiveStateTest {
     void shouldTakeATombstoneOfAnyKey(String key) {
         state.calibration(key, null);
         state.posterior(key, null, 0);
-        state.run(key == null ? "" : key, null);
+        state.run(key == null ? "" : key, null, 0);
         assertThat(state.fits()).isEmpty();
     }
 
@@ -64,6 +64,16 @@ class LiveStateTest {
         state.answer(answer("r", "q"), 1, 0, 1);
         state.answer(noise, 1, 0, 2);
         assertThat(state.answers("r").total()).isEqualTo(1);
+        assertThat(state.answers("r").newest().iterator().next().novelty()).isEqualTo(0.3);
+    }
+
+    @Test
+    void shouldKnowNoNoveltyOfAnAnswerWithoutACovariance() {
+        Answer forward = answer("r", "q");
+        forward.setNovelty(1);
+        forward.setContrastCovariance(List.of(List.of(0.0)));
+        state.answer(forward, 1, 0, 0);
+        assertThat(state.answers("r").newest().iterator().next().novelty()).isNaN();
     }
 
     private static Answer answer(String run, String text) {

@@ -1,8 +1,12 @@
 package io.calibrant.infra.loop;
 
+import static org.awaitility.Awaitility.await;
+
 import io.calibrant.fitter.link.LinkFunction;
-import io.calibrant.fitter.service.Fitter;
 import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.infra.loop.Watched.WatchedFitter;
+import io.calibrant.infra.loop.Watched.WatchedScorer;
+import io.calibrant.infra.telemetry.Exposition;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
@@ -13,12 +17,9 @@ import io.calibrant.schemas.reading.TopicReading;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.service.PollSettings;
-import io.calibrant.scorer.service.Scorer;
-import io.calibrant.scorer.service.ScorerListener;
 import io.calibrant.scorer.service.ScorerSettings;
 import io.calibrant.scorer.serving.ServingSettings;
 import io.calibrant.trainer.prompts.Question;
-import io.calibrant.trainer.service.Trainer;
 import io.calibrant.trainer.settings.TrainerSettings;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -38,20 +39,31 @@ final class Services implements AutoCloseable {
 
     private final Connection connection;
     private final List<String> runs;
-    private final Scorer scorer;
+    private final WatchedScorer scorer;
+    private final Exposition first;
+    private final String readyAtFirst;
+    private Watched.Trained trained;
     private final CompletableFuture<Void> scoring;
 
-    private Services(Connection connection, List<String> runs, Scorer scorer) {
+    private Services(Connection connection, List<String> runs, WatchedScorer scorer) {
         this.connection = connection;
         this.runs = runs;
         this.scorer = scorer;
-        scoring = CompletableFuture.runAsync(scorer::run, task -> new Thread(task, "scorer of " + runs).start());
+        scoring = CompletableFuture.runAsync(
+                scorer.service()::run, task -> new Thread(task, "scorer of " + runs).start());
+        await("the scorer, until it waits for a posterior")
+                .atMost(LIMIT)
+                .until(() -> scorer.service().obstacle().isEmpty()
+                        || scorer.service().obstacle().get().equals("no-posterior"));
+        readyAtFirst = scorer.ready();
+        first = scorer.scrape();
     }
 
     /** A fitter with the default settings, for any number of runs: it takes seconds to start. */
-    static Fitter fitter(Connection connection, Path state) {
-        Fitter fitter = new Fitter(connection, FitterSettings.defaults().withStateDir(state), posterior -> {});
-        fitter.start();
+    static WatchedFitter fitter(Connection connection, Path state) {
+        WatchedFitter fitter =
+                WatchedFitter.of(connection, FitterSettings.defaults().withStateDir(state));
+        fitter.service().start();
         return fitter;
     }
 
@@ -69,12 +81,37 @@ final class Services implements AutoCloseable {
                         .withPoints(points)
                         .withLabelFree(LabelFreeServing.EVIDENCE), // as the references have it
                 poll);
-        return new Services(connection, runs, new Scorer(connection, settings, ScorerListener.SILENT));
+        return new Services(connection, runs, WatchedScorer.of(connection, settings));
     }
 
     /** Runs a trainer to its end. */
     void train(TrainerSettings settings) {
-        Trainer.run(settings, connection, event -> {});
+        trained = Watched.train(settings, connection);
+    }
+
+    /** What the trainer showed. */
+    Watched.Trained trainer() {
+        return trained;
+    }
+
+    /** What the meters of the scorer showed before anything was trained. */
+    Exposition scorerAtFirst() {
+        return first;
+    }
+
+    /** What it said of itself then. */
+    String scorerReadyAtFirst() {
+        return readyAtFirst;
+    }
+
+    /** What it says of itself. */
+    String scorerReady() {
+        return scorer.ready();
+    }
+
+    /** What the meters of the scorer show. */
+    Exposition scorer() {
+        return scorer.scrape();
     }
 
     /** Asks, and waits for the answers. */
@@ -163,7 +200,8 @@ final class Services implements AutoCloseable {
 
     @Override
     public void close() {
-        scorer.close();
+        scorer.service().close();
         scoring.orTimeout(1, TimeUnit.MINUTES).join();
+        scorer.close();
     }
 }

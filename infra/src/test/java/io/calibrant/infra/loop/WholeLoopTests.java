@@ -2,6 +2,7 @@ package io.calibrant.infra.loop;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -15,8 +16,11 @@ import io.calibrant.infra.demo.DemoFiles;
 import io.calibrant.infra.evaluation.Evaluated;
 import io.calibrant.infra.evaluation.EvaluationProgress;
 import io.calibrant.infra.evaluation.Evaluator;
+import io.calibrant.infra.loop.Watched.WatchedFitter;
 import io.calibrant.infra.report.Method;
 import io.calibrant.infra.report.TextReport;
+import io.calibrant.infra.telemetry.Exposition;
+import io.calibrant.infra.telemetry.MonitoringFiles;
 import io.calibrant.infra.topics.QuestionSender;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.avro.Answer;
@@ -28,12 +32,14 @@ import io.calibrant.schemas.avro.PriorObjective;
 import io.calibrant.schemas.avro.Purpose;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.scorer.service.PollSettings;
+import io.calibrant.testing.CommittedRecords;
 import io.calibrant.trainer.model.BaseFormat;
 import io.calibrant.trainer.prompts.Choice;
 import io.calibrant.trainer.prompts.PromptForm;
 import io.calibrant.trainer.prompts.Question;
 import io.calibrant.trainer.prompts.QuestionFile;
 import io.calibrant.trainer.safetensors.SafetensorsReader;
+import io.calibrant.trainer.service.ProgressListener.Phase;
 import io.calibrant.trainer.settings.AdapterSettings;
 import io.calibrant.trainer.settings.CurvatureSettings;
 import io.calibrant.trainer.settings.ExecutionSettings;
@@ -47,9 +53,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,7 +72,7 @@ abstract class WholeLoopTests {
     private static final Path CLASSIFIER = Path.of("..", "..", "shared", "zoo", "seqcls");
 
     /** Of all tests of a class, started by the first. */
-    private static Fitter fitter;
+    private static WatchedFitter fitter;
 
     @TempDir
     private static Path state;
@@ -111,6 +121,8 @@ abstract class WholeLoopTests {
         JsonNode expected = json.readTree(GOLDEN.resolve("mcq_endtoend.json").toFile());
         JsonNode figures = expected.get(variant + ".scalar");
         JsonNode novelty = json.readTree(GOLDEN.resolve("mcq_novelty.json").toFile());
+        JsonNode familiarity =
+                json.readTree(GOLDEN.resolve("mcq_familiarity.json").toFile()).at("/rank10/score/test");
         List<Question> test = QuestionFile.read(GOLDEN.resolve("data_mcq/test.jsonl"));
         assertThat(test).extracting(Question::id).isEqualTo(json.convertValue(expected.get("ids"), List.class));
         double[] p;
@@ -134,19 +146,24 @@ abstract class WholeLoopTests {
             double lambda = posterior.getBlocks().get(0).getLambda();
             double worstP = 0;
             double worstNovelty = 0;
+            double worstFamiliarity = 0;
             for (int i = 0; i < test.size(); i++) {
                 Answer answer = answers.get(test.get(i).id());
                 worstNovelty = Math.max(
                         worstNovelty,
                         Math.abs(answer.getNovelty()
                                 - novelty.get(variant).get(i).asDouble()));
+                worstFamiliarity = Math.max(
+                        worstFamiliarity,
+                        Math.abs(answer.getFamiliarity() - familiarity.get(i).asDouble()));
+                assertThat(answer.getFamiliarityP()).isGreaterThan(0).isLessThanOrEqualTo(1);
                 for (int c = 0; c < 4; c++) {
                     worstP = Math.max(worstP, Math.abs(answer.getProbabilities().get(c) - p[4 * i + c]));
                 }
             }
             System.out.printf(
                     "%s: lambda %.6f (%.6f), log evidence %.4f (%.4f), gamma %.3f (%.3f), worst p %.2e, worst"
-                            + " novelty %.2e%n",
+                            + " novelty %.2e, worst familiarity %.2e%n",
                     variant,
                     lambda,
                     figures.get("lambda_").asDouble(),
@@ -155,7 +172,8 @@ abstract class WholeLoopTests {
                     posterior.getEffectiveParameters(),
                     figures.get("effective_parameters").asDouble(),
                     worstP,
-                    worstNovelty);
+                    worstNovelty,
+                    worstFamiliarity);
             assertThat(posterior.getState()).isEqualTo(PosteriorState.COMPLETE);
             assertThat(posterior.getBatches()).isEqualTo(50);
             assertThat(lambda / figures.get("lambda_").asDouble()).isCloseTo(1, within(tolerance.lambda()));
@@ -163,6 +181,8 @@ abstract class WholeLoopTests {
                     .isCloseTo(figures.get("log_evidence").asDouble(), within(tolerance.logEvidence()));
             assertThat(worstP).isLessThanOrEqualTo(tolerance.probability());
             assertThat(worstNovelty).isLessThanOrEqualTo(tolerance.novelty());
+            // Scores spread by 1.16; the stream folds batch after batch into ten columns, the reference all at once.
+            assertThat(worstFamiliarity).isLessThanOrEqualTo(0.4);
 
             // nobody validates: training questions tell the noise of a logit, and are counted nowhere
             Posterior known = services.awaitPosterior(
@@ -380,8 +400,75 @@ abstract class WholeLoopTests {
             assertThat(laplace.ece()).isLessThan(map.ece() - 0.05);
             assertThat(laplace.nll()).isLessThan(map.nll() - 0.1);
             assertThat(laplace.brier()).isLessThan(map.brier());
+            // Nothing that an evaluation sends changes what is served while it asks: each question is asked once.
+            assertThat(
+                            CommittedRecords.of(
+                                            connection,
+                                            connection.topics().questions(),
+                                            io.calibrant.schemas.avro.Question.class)
+                                    .stream()
+                                    .map(ConsumerRecord::value)
+                                    .filter(asked ->
+                                            asked.getPurpose() == Purpose.ANSWER && "demo".equals(asked.getRun())))
+                    .hasSize(test.size());
+            shouldShowItAll(services, evaluated);
             letLabelsChooseThePrior(connection, services, evaluated.posterior());
         }
+    }
+
+    /** What panels and rules name is there, and says what has happened: the same that the topics say. */
+    private static void shouldShowItAll(Services services, Evaluated evaluated) {
+        Exposition ofFitter = fitter.scrape();
+        Exposition ofScorer = services.scorer();
+        Exposition ofTrainer = services.trainer().last();
+        List<Exposition.Sample> samples = new ArrayList<>();
+        List.of(ofFitter, ofScorer, services.scorerAtFirst(), ofTrainer)
+                .forEach(each -> samples.addAll(each.samples()));
+        Set<String> shown = new TreeSet<>();
+        samples.forEach(sample -> shown.add(sample.name()));
+        assertThat(shown).containsAll(MonitoringFiles.metrics());
+        assertThat(MonitoringFiles.unknownLabels(samples)).isEmpty();
+
+        assertThat(fitter.ready()).isEqualTo("200 UP");
+        assertThat(services.scorerReadyAtFirst()).isEqualTo("503 DOWN no-posterior");
+        assertThat(services.scorerReady()).isEqualTo("200 UP");
+        Map<Phase, String> ready = new EnumMap<>(services.trainer().ready());
+        assertThat(ready.remove(Phase.LOADING)).isEqualTo("503 DOWN loading");
+        assertThat(ready).containsKeys(Phase.FINE_TUNING, Phase.CURVATURE, Phase.DONE);
+        assertThat(ready.values()).containsOnly("200 UP");
+
+        Posterior posterior = evaluated.posterior();
+        String[] names = {"run", "demo", "checkpoint", posterior.getCheckpoint(), "fit", posterior.getFit()};
+        assertThat(value(ofFitter, "calibrant_fitter_posterior_log_evidence_nats", names))
+                .isEqualTo(posterior.getLogEvidence());
+        assertThat(value(ofFitter, "calibrant_fitter_posterior_captured_energy_ratio", names))
+                .isEqualTo(posterior.getCapturedEnergy());
+        assertThat(value(ofFitter, "calibrant_fitter_posterior_labels", names)).isEqualTo(45);
+        // The last answers may still choose a temperature: two looks meet one version when that is done.
+        await("the version that the fitter published last")
+                .atMost(Duration.ofMinutes(1))
+                .untilAsserted(() -> assertThat(value(services.scorer(), "calibrant_scorer_posterior_version", names))
+                        .isEqualTo(value(fitter.scrape(), "calibrant_fitter_posterior_version", names)));
+        assertThat(value(ofFitter, "calibrant_fitter_folds_total", "run", "demo"))
+                .isPositive();
+        assertThat(value(ofScorer, "calibrant_scorer_answers_total", "outcome", "rejected"))
+                .isEqualTo(1);
+        assertThat(value(
+                        ofScorer, "calibrant_scorer_dead_letters_total", "reason", "invalid", "topic", topic(ofScorer)))
+                .isEqualTo(1);
+        assertThat(value(ofTrainer, "calibrant_trainer_stage_seconds_count", "stage", "step"))
+                .isEqualTo(600);
+        assertThat(value(ofTrainer, "calibrant_trainer_stage_seconds_count", "stage", "batch"))
+                .isEqualTo(50);
+    }
+
+    private static String topic(Exposition ofScorer) {
+        return ofScorer.of("calibrant_scorer_lag_records").get(0).labels().get("topic");
+    }
+
+    private static double value(Exposition of, String name, String... labels) {
+        assertThat(of.of(name, labels)).as(name).hasSize(1);
+        return of.of(name, labels).get(0).value();
     }
 
     /**

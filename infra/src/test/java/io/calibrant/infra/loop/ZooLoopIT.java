@@ -45,7 +45,7 @@ class ZooLoopIT {
         assumeTrue(Files.isDirectory(ZooMember.ZOO), ZooMember.ZOO + " is not here: nothing compared with Python");
         connection = SharedCluster.connection("zoo");
         TopicAdmin.createMissing(connection);
-        fitter = Services.fitter(connection, state);
+        fitter = Services.fitter(connection, state).service();
     }
 
     @AfterAll

@@ -27,6 +27,7 @@ import java.util.stream.Stream;
 public final class Chromium implements AutoCloseable, WebSocket.Listener {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long PATIENCE_SECONDS = 60;
+    private static final Map<String, Integer> CODES = Map.of("Escape", 27, "End", 35, "Home", 36, "ArrowLeft", 37);
 
     private final Process process;
     private final WebSocket socket;
@@ -180,6 +181,11 @@ public final class Chromium implements AutoCloseable, WebSocket.Listener {
         command("Emulation.setEmulatedMedia", media);
     }
 
+    /** Sets the time zone, by its name in the database of zones. */
+    public void zone(String name) {
+        command("Emulation.setTimezoneOverride", JSON.createObjectNode().put("timezoneId", name));
+    }
+
     /** Opens an address. */
     public void open(URI address) {
         command("Page.navigate", JSON.createObjectNode().put("url", address.toString()));
@@ -203,9 +209,61 @@ public final class Chromium implements AutoCloseable, WebSocket.Listener {
                     JSON.createObjectNode().put("type", type).put("key", key).put("code", key);
             if (key.equals("Enter")) {
                 event.put("text", "\r").put("windowsVirtualKeyCode", 13);
+            } else if (CODES.containsKey(key)) {
+                event.put("windowsVirtualKeyCode", CODES.get(key));
             }
             command("Input.dispatchKeyEvent", event);
         }
+    }
+
+    /** Moves the pointer to a place in the window, CSS pixels. */
+    public void move(double x, double y) {
+        mouse("mouseMoved", x, y, 0);
+    }
+
+    /** Drags the pointer from one place to another. */
+    public void drag(double x, double y, double toX, double toY) {
+        move(x, y);
+        mouse("mousePressed", x, y, 1);
+        mouse("mouseMoved", (x + toX) / 2, (y + toY) / 2, 1);
+        mouse("mouseMoved", toX, toY, 1);
+        mouse("mouseReleased", toX, toY, 1);
+    }
+
+    /** Clicks twice at a place. */
+    public void doubleClick(double x, double y) {
+        move(x, y);
+        for (int count = 1; count <= 2; count++) {
+            mouse("mousePressed", x, y, count);
+            mouse("mouseReleased", x, y, count);
+        }
+    }
+
+    /** Draws a finger from one place to another and lifts it; a tap where both are the same. */
+    public void swipe(double x, double y, double toX, double toY) {
+        touch("touchStart", x, y);
+        if (x != toX || y != toY) {
+            for (int step = 1; step <= 4; step++) {
+                touch("touchMove", x + step * (toX - x) / 4, y + step * (toY - y) / 4);
+            }
+        }
+        command(
+                "Input.dispatchTouchEvent",
+                JSON.createObjectNode().put("type", "touchEnd").set("touchPoints", JSON.createArrayNode()));
+    }
+
+    private void touch(String type, double x, double y) {
+        ObjectNode event = JSON.createObjectNode().put("type", type);
+        event.putArray("touchPoints").addObject().put("x", x).put("y", y);
+        command("Input.dispatchTouchEvent", event);
+    }
+
+    private void mouse(String type, double x, double y, int clicks) {
+        ObjectNode event = JSON.createObjectNode().put("type", type).put("x", x).put("y", y);
+        if (clicks > 0) {
+            event.put("button", "left").put("clickCount", clicks).put("buttons", 1);
+        }
+        command("Input.dispatchMouseEvent", event);
     }
 
     /** A picture of the whole page, PNG. */

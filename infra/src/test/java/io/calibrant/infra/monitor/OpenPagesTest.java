@@ -15,6 +15,7 @@ class OpenPagesTest {
 
     private final OpenPages pages = new OpenPages(2, Duration.ofMillis(50));
     private final AtomicInteger ended = new AtomicInteger();
+    private final AtomicInteger told = new AtomicInteger();
 
     @AfterEach
     void close() {
@@ -30,7 +31,14 @@ class OpenPagesTest {
                 if (sending) {
                     page.send(OpenPagesTest::block);
                 } else {
-                    block();
+                    try {
+                        block();
+                    } catch (IOException e) {
+                        if (page.isCrowdedOut()) {
+                            page.send(
+                                    () -> told.addAndGet(Thread.currentThread().isInterrupted() ? 0 : page.most()));
+                        }
+                    }
                 }
             } catch (IOException e) {
                 // Dropped.
@@ -75,5 +83,29 @@ class OpenPagesTest {
         page(false);
         await().atMost(SOON).until(() -> ended.get() == 1);
         assertThat(pages.count()).isEqualTo(2);
+        assertThat(told).hasValue(2); // it can still be sent something: nothing interrupts that
+    }
+
+    @Test
+    void shouldDropAPageThatReadsNothingNorThatItHasToGo() throws InterruptedException {
+        CountDownLatch open = new CountDownLatch(1);
+        Thread stuck = new Thread(() -> {
+            try (OpenPages.Page page = pages.open()) {
+                open.countDown();
+                try {
+                    block();
+                } catch (IOException e) {
+                    page.send(OpenPagesTest::block);
+                }
+            } catch (IOException e) {
+                ended.incrementAndGet();
+            }
+        });
+        stuck.setDaemon(true);
+        stuck.start();
+        open.await();
+        page(false);
+        page(false);
+        await().atMost(SOON).until(() -> ended.get() == 1);
     }
 }

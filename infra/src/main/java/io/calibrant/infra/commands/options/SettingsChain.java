@@ -42,7 +42,12 @@ public final class SettingsChain implements IDefaultValueProvider {
 
     /** Variables of the launcher and of the log. */
     private static final Set<String> NO_VARIABLES = Set.of(
-            "CALIBRANT_DEBUG", "CALIBRANT_JAVA_OPTS", "CALIBRANT_LOG_LEVEL", "CALIBRANT_MAVEN_OPTS", "CALIBRANT_TORCH");
+            "CALIBRANT_CLASS_ARCHIVE",
+            "CALIBRANT_DEBUG",
+            "CALIBRANT_JAVA_OPTS",
+            "CALIBRANT_LOG_LEVEL",
+            "CALIBRANT_MAVEN_OPTS",
+            "CALIBRANT_TORCH");
 
     private final Configuration fileAndEnvironment;
     private final Path file;

@@ -56,7 +56,7 @@ public record DetailsFile(Path file) {
         object.put("right", question.right(Method.CALIBRATED));
         object.put("entropy", answer.getEntropy());
         object.put("mutualInformation", answer.getMutualInformation());
-        object.put("novelty", answer.getNovelty());
+        object.put("novelty", Double.isNaN(question.novelty()) ? null : (Double) question.novelty());
         if (answer.getFamiliarity() != null) {
             object.put("familiarity", answer.getFamiliarity());
             object.put("familiarityP", answer.getFamiliarityP());

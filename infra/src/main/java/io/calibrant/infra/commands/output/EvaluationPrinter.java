@@ -39,7 +39,7 @@ public final class EvaluationPrinter {
             if (sets != null) {
                 ObjectNode conformal = object.putObject("conformal");
                 conformal.put("alpha", diagnostics.alpha());
-                conformal.put("validation", diagnostics.validation());
+                conformal.put("validation", sets.validation());
                 conformal.put("coverage", sets.coverage());
                 conformal.put("size", sets.size());
                 conformal.put("classConditional", diagnostics.classConditional());

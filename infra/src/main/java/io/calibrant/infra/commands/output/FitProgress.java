@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands.output;
 
+import io.calibrant.fitter.topology.FitterListener;
 import io.calibrant.schemas.avro.BlockPrecision;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
@@ -14,7 +15,7 @@ import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /** Progress of every run, at most a line a second, and a line at the end of its pass. */
-public final class FitProgress implements Consumer<Posterior> {
+public final class FitProgress implements FitterListener {
     private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
 
     private record Pass(long began, long atBegin, long told) {}

@@ -3,15 +3,20 @@ package io.calibrant.infra.commands.output;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calibrant.fitter.calibration.LearningCurve;
+import io.calibrant.fitter.calibration.LearningCurve.Point;
 import io.calibrant.infra.evaluation.Evaluated;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** What labels are worth: a row of figures and a sentence, or one JSON object. */
 public final class LearningCurvePrinter {
     private static final int SPLITS = 20;
     private static final int MORE = 50;
+
+    /** Less of NLL has no digit of its own. */
+    private static final double LEAST = 0.0005;
 
     private LearningCurvePrinter() {}
 
@@ -23,15 +28,27 @@ public final class LearningCurvePrinter {
             output.note("no learning curve: it needs " + LearningCurve.FEWEST + " labelled answers, got " + known);
             return;
         }
-        LearningCurve curve = found.get();
-        int labels = (int) evaluated.posterior().getLabels();
+        print(output, found.get(), known, (int) evaluated.posterior().getLabels(), json);
+    }
+
+    /**
+     * Prints a curve.
+     *
+     * @param known labels that it is drawn of
+     * @param labels of the posterior
+     */
+    static void print(Output output, LearningCurve curve, int known, int labels, boolean json) {
         double worth = curve.worth(labels, MORE);
         if (json) {
             ObjectNode object = Output.object();
             ArrayNode points = object.putArray("learningCurve");
-            curve.points()
-                    .forEach(point ->
-                            points.addObject().put("labels", point.labels()).put("nll", point.nll()));
+            curve.points().forEach(point -> {
+                ObjectNode one = points.addObject()
+                        .put("labels", point.labels())
+                        .put("temperature", point.temperature())
+                        .put("forward", point.forward());
+                point.all().ifPresent(nll -> one.put("all", nll));
+            });
             object.put("splits", SPLITS);
             object.put("known", known);
             object.put("labels", labels);
@@ -41,23 +58,29 @@ public final class LearningCurvePrinter {
             return;
         }
         output.line("");
-        output.line("NLL of the average against the number of labels, mean of " + SPLITS + " subsamples of the " + known
+        output.line("NLL against the number of labels, mean of " + SPLITS + " subsamples of the " + known
                 + " that are known:");
-        output.line("labels " + row(curve, "%7d", true));
-        output.line("NLL    " + row(curve, "%7.3f", false));
+        output.line("labels         " + row(curve, "%7d", Point::labels));
+        output.line("temperature    " + row(curve, "%7.3f", Point::temperature));
+        if (curve.points().get(0).all().isPresent()) {
+            output.line(
+                    "tier all       " + row(curve, "%7.3f", point -> point.all().orElseThrow()));
+        }
+        output.line("tier forward   " + row(curve, "%7.3f", Point::forward));
         output.line(sentence(labels, worth));
     }
 
-    private static String row(LearningCurve curve, String format, boolean labels) {
+    private static String row(LearningCurve curve, String format, Function<Point, Object> figure) {
         return curve.points().stream()
-                .map(point -> String.format(Locale.ROOT, format, labels ? (Object) point.labels() : point.nll()))
+                .map(point -> String.format(Locale.ROOT, format, figure.apply(point)))
                 .collect(Collectors.joining());
     }
 
-    /** For example {@code 50 more labels would be worth about .003 of NLL; it has 100 now.} */
+    /** For example {@code 50 more labels would be worth about .003 of NLL; the posterior has 100 now.} */
     static String sentence(int labels, double worth) {
         String value = String.format(Locale.ROOT, "%.3f", worth);
-        return MORE + " more labels would be worth about " + (value.startsWith("0.") ? value.substring(1) : value)
+        return MORE + " more labels would be worth "
+                + (worth < LEAST ? "less than .001" : "about " + (value.startsWith("0.") ? value.substring(1) : value))
                 + " of NLL; the posterior has " + labels + " now.";
     }
 }

@@ -1,5 +1,6 @@
 package io.calibrant.infra.commands.output;
 
+import io.calibrant.fitter.topology.FitterListener;
 import io.calibrant.schemas.avro.Posterior;
 import java.time.Duration;
 import java.util.HashMap;
@@ -10,7 +11,7 @@ import java.util.function.LongSupplier;
 /**
  * Progress of a refit, at most a line a second: batches of all its checkpoints, and what remains at the rate so far.
  */
-public final class RefitProgress implements Consumer<Posterior> {
+public final class RefitProgress implements FitterListener {
     private static final long EVERY_NANOS = Duration.ofSeconds(1).toNanos();
 
     private final Consumer<String> lines;

@@ -5,6 +5,7 @@ import io.calibrant.schemas.avro.Calibration;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.text.Printable;
 import io.calibrant.scorer.answering.AnsweringSettings;
+import io.calibrant.scorer.answering.CalibratedPrediction;
 import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.ScorerListener;
@@ -57,7 +58,7 @@ public final class ScoreProgress implements ScorerListener {
         lines.accept("answering with run " + posterior.getRunId() + ", checkpoint " + posterior.getCheckpoint()
                 + ", fit " + posterior.getFit() + ", posterior version " + posterior.getVersion()
                 + CalibrationWords.partial(posterior) + ", "
-                + CalibrationWords.of(posterior, served, answering.tier()));
+                + CalibrationWords.of(posterior, served, answering));
         answering
                 .target()
                 .ifPresent(target -> lines.accept("decisions for " + AcceptanceWords.target(target) + ": "
@@ -79,7 +80,7 @@ public final class ScoreProgress implements ScorerListener {
         if (answering.labelFree() == LabelFreeServing.EVIDENCE) {
             return tier.hasCovariance() ? Calibration.EVIDENCE : Calibration.MAP;
         }
-        return tier == Tier.MAP ? Calibration.MAP : calibration;
+        return CalibratedPrediction.members(posterior, tier).isEmpty() ? Calibration.MAP : calibration;
     }
 
     @Override

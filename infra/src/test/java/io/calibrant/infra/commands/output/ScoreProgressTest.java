@@ -3,16 +3,22 @@ package io.calibrant.infra.commands.output;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calibrant.fitter.selective.TargetAccuracy;
+import io.calibrant.schemas.DeadLetterReason;
+import io.calibrant.schemas.avro.Answer;
 import io.calibrant.schemas.avro.Calibration;
+import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.ConfidenceCell;
 import io.calibrant.schemas.avro.Posterior;
 import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.TierConfidences;
+import io.calibrant.schemas.avro.TierMembers;
 import io.calibrant.scorer.answering.AnsweringSettings;
 import io.calibrant.scorer.answering.LabelFreeServing;
 import io.calibrant.scorer.answering.Tier;
 import io.calibrant.scorer.service.ScorerListener.Committed;
+import io.calibrant.scorer.service.ScorerListener.Settled;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -48,7 +54,8 @@ class ScoreProgressTest {
         assertThat(lines)
                 .containsExactly(
                         "answering with run r, checkpoint step-4, fit f, posterior version 1, calibration: label-free,"
-                                + " without the noise of a logit until 20 questions tell it: tier forward serves MAP",
+                                + " without the noise of a logit until 20 questions tell it: tiers forward and"
+                                + " last-layer serve MAP",
                         CalibrationWords.WITHOUT_LABELS,
                         "answering with run r, checkpoint step-4, fit f, posterior version 2, calibration: label-free",
                         "answering with run r, checkpoint step-4, fit f, posterior version 3, calibration: averaged on"
@@ -67,6 +74,9 @@ class ScoreProgressTest {
         new ScoreProgress(lines::add, evidence.withTier(Tier.FORWARD)).serving(posterior);
         new ScoreProgress(lines::add, AnsweringSettings.DEFAULTS.withTier(Tier.MAP)).serving(posterior);
         new ScoreProgress(lines::add, evidence).serving(posterior(3, Calibration.AVERAGED));
+        new ScoreProgress(lines::add, AnsweringSettings.DEFAULTS.withTier(Tier.FORWARD))
+                .serving(posterior(4, Calibration.LABEL_FREE));
+        new ScoreProgress(lines::add, evidence.withTier(Tier.FORWARD)).serving(posterior(5, Calibration.LABEL_FREE));
         String start = "answering with run r, checkpoint step-4, fit f, posterior version ";
         assertThat(lines)
                 .containsExactly(
@@ -76,7 +86,10 @@ class ScoreProgressTest {
                         CalibrationWords.RISK,
                         start + "1, calibration: none, MAP: no label is known, and tier forward has no covariance",
                         start + "1, calibration: none, MAP: no label is known, and tier map has no covariance",
-                        start + "3, calibration: averaged on 60 labels");
+                        start + "3, calibration: averaged on 60 labels",
+                        start + "4, calibration: none, MAP: no label is known, and tier forward waits for the noise of"
+                                + " a logit, which 20 questions tell",
+                        start + "5, calibration: none, MAP: no label is known, and tier forward has no covariance");
     }
 
     @Test
@@ -108,13 +121,20 @@ class ScoreProgressTest {
 
     @Test
     void shouldCountAnswersDeadLettersAndPadding() {
-        progress.committed(new Committed(3, 1, 40, 10));
-        progress.committed(new Committed(0, 0, 0, 0));
-        progress.committed(new Committed(1, 0, 10, 0));
+        progress.committed(committed(3, 1, 40, 10));
+        progress.committed(committed(0, 0, 0, 0));
+        progress.committed(committed(1, 0, 10, 0));
         assertThat(lines)
                 .containsExactly(
                         "answered 3, dead letters 1, padding 25.0% of the tokens",
                         "answered 4, dead letters 1, padding 20.0% of the tokens");
+    }
+
+    private static Committed committed(int answered, int rejected, long tokens, long padding) {
+        List<Settled> questions = new ArrayList<>();
+        questions.addAll(Collections.nCopies(answered, new Settled("questions", 0, new Answer(), null)));
+        questions.addAll(Collections.nCopies(rejected, new Settled("questions", 0, null, DeadLetterReason.INVALID)));
+        return new Committed(tokens, padding, questions);
     }
 
     @Test
@@ -159,6 +179,8 @@ class ScoreProgressTest {
         posterior.setVersion(version);
         posterior.setLabels(60);
         posterior.setCalibration(calibration);
+        CalibrationMember scaled = new CalibrationMember("scaled", 1.0, .1, null, 1.0, null);
+        posterior.setTiers(List.of(new TierMembers("all", List.of(scaled)), new TierMembers("forward", List.of())));
         return posterior;
     }
 }

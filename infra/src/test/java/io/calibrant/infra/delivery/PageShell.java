@@ -1,5 +1,6 @@
-package io.calibrant.infra.documents;
+package io.calibrant.infra.delivery;
 
+import io.calibrant.infra.documents.Page;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -8,35 +9,51 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * Runs the shell blocks of a page in one bash, in their order, in a copy of what a user has: the launcher, built, and
- * the demo's files. What a page calls {@code /tmp/calibrant} is a directory of its own, and its ports are free ones.
- * All processes that a block leaves in the background are ended, the last one first, and must exit with 0.
+ * the demo's files; or beside the distribution. What a page calls {@code /tmp/calibrant} is a directory of its own, and
+ * its ports are free ones. All processes that a block leaves in the background are ended, the last one first, and must
+ * exit with 0.
  */
-final class PageShell implements AutoCloseable {
+final class PageShell {
     private static final String DIRECTORY = "/tmp/calibrant";
     private static final Path DEMO = Path.of("infra/src/main/resources/demo");
 
     private final Path home;
     private final Path root;
-    private Process bash;
+    private final Path java;
 
-    /** @param home an empty directory; everything that is written lies in it */
-    PageShell(Path home) throws IOException {
+    /** To what lies elsewhere and must stay when this directory goes; null where there is none. */
+    private final Path link;
+
+    private PageShell(Path home, Path root, Path java, Path link) {
+        this.link = link;
         this.home = home;
-        this.root = Files.createDirectories(home.resolve("calibrant"));
+        this.root = root;
+        this.java = java;
+    }
+
+    /**
+     * A shell in a checkout that is built.
+     *
+     * @param home an empty directory; everything that is written lies in it
+     */
+    static PageShell inCheckout(Path home) throws IOException {
+        Path root = Files.createDirectories(home.resolve("calibrant"));
         Files.copy(Page.ROOT.resolve("pom.xml"), root.resolve("pom.xml"));
         try (Stream<Path> files = Files.walk(Page.ROOT.resolve(DEMO))) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
@@ -56,6 +73,20 @@ final class PageShell implements AutoCloseable {
         jar(target.resolve("calibrant-infra-0.jar"));
         Path built = Files.createFile(target.resolve("calibrant.built"));
         Files.setLastModifiedTime(built, FileTime.from(Instant.now().plusSeconds(60)));
+        return new PageShell(home, root, Path.of(System.getProperty("java.home")), null);
+    }
+
+    /**
+     * A shell beside a distribution that the page unpacks first.
+     *
+     * @param home a directory; everything that is written lies in it
+     * @param java the home of the Java that is to be used
+     */
+    static PageShell besideDistribution(Path home, Path distribution, Path java) throws IOException {
+        Path download = Files.createDirectories(home.resolve("download"));
+        Path link =
+                Files.createSymbolicLink(download.resolve(distribution.getFileName()), distribution.toAbsolutePath());
+        return new PageShell(home, download, java, link);
     }
 
     /** A jar that stands for the class path of this test: what a build would have put there. */
@@ -78,40 +109,50 @@ final class PageShell implements AutoCloseable {
      * Runs blocks one after the other in one shell.
      *
      * @param ports that the page names; each is replaced by a free one
-     * @param seconds how long it may take
+     * @param limit how long it may take
      * @return what each block wrote, both standard output and standard error
      * @throws AssertionError with the output if a line fails or time is up
      */
-    List<String> run(List<String> blocks, List<String> ports, long seconds) throws Exception {
+    List<String> run(List<String> blocks, List<String> ports, Duration limit) throws Exception {
         StringBuilder script = new StringBuilder("set -euo pipefail\n");
+        // Where a line fails, too, nothing goes on after the shell.
+        script.append("trap 'left=$(jobs -p); [ -z \"$left\" ] || kill -9 $left' EXIT\n");
         for (int i = 0; i < blocks.size(); i++) {
             script.append("exec > '").append(output(i)).append("' 2>&1\n").append(blocks.get(i));
         }
         script.append("exec > '").append(output(blocks.size())).append("' 2>&1\n");
         script.append("for job in $(jobs -p | tac); do kill $job; wait $job; done\n");
-        String text = script.toString().replace(DIRECTORY, directory().toString());
-        for (String port : ports) {
-            text = text.replace(port, Integer.toString(freePort()));
+        List<String> command = List.of("bash", "-c", withFreePorts(script.toString(), ports));
+        Shell bash = Shell.run(root, environment(), command, limit);
+        if (link != null) {
+            Files.delete(link);
         }
-        ProcessBuilder builder =
-                new ProcessBuilder("bash", "-c", text).directory(root.toFile()).redirectErrorStream(true);
-        builder.redirectOutput(home.resolve("shell.log").toFile());
-        builder.environment()
-                .putAll(Map.of(
-                        "JAVA_HOME", System.getProperty("java.home"),
-                        "XDG_STATE_HOME", home.resolve("state").toString(),
-                        "CALIBRANT_JAVA_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"));
-        bash = builder.start();
-        boolean ended = bash.waitFor(seconds, TimeUnit.SECONDS);
         List<String> outputs = new ArrayList<>();
         for (int i = 0; i <= blocks.size(); i++) {
             outputs.add(Files.exists(output(i)) ? Files.readString(output(i)) : "");
         }
-        if (!ended || bash.exitValue() != 0) {
-            throw new AssertionError((ended ? "exit code " + bash.exitValue() : "not done after " + seconds + " s")
-                    + "\n" + Files.readString(home.resolve("shell.log")) + String.join("\n----\n", outputs));
-        }
+        bash.succeeded("the page's blocks:\n" + String.join("\n----\n", outputs));
         return outputs;
+    }
+
+    private Map<String, String> environment() {
+        return Map.of(
+                "JAVA_HOME",
+                java.toString(),
+                "XDG_STATE_HOME",
+                home.resolve("state").toString(),
+                "CALIBRANT_JAVA_OPTS",
+                "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+    }
+
+    private String withFreePorts(String script, List<String> ports) throws IOException {
+        Map<String, String> free = new HashMap<>();
+        for (String port : ports) {
+            free.put(port, freePort());
+        }
+        return Pattern.compile("\\b(" + String.join("|", ports) + ")\\b")
+                .matcher(script.replace(DIRECTORY, directory().toString()))
+                .replaceAll(port -> free.get(port.group()));
     }
 
     /** What the page calls {@code /tmp/calibrant}. */
@@ -123,18 +164,9 @@ final class PageShell implements AutoCloseable {
         return home.resolve("output-" + block);
     }
 
-    private static int freePort() throws IOException {
+    private static String freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
-    }
-
-    /** Ends whatever is left. */
-    @Override
-    public void close() {
-        if (bash != null) {
-            bash.descendants().forEach(ProcessHandle::destroyForcibly);
-            bash.destroyForcibly();
+            return Integer.toString(socket.getLocalPort());
         }
     }
 }

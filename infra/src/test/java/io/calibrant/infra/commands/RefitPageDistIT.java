@@ -37,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The commands of docs/refit.md, as they stand there: every line of every {@code sh} block, in order. A line that ends
  * in {@code &} is a process of its own, the others run here; each must exit with 0.
  */
-class RefitPageIT extends OnOneCluster {
+class RefitPageDistIT extends OnOneCluster {
     private static final String LAUNCHER = "./infra/calibrant ";
 
     @TempDir
