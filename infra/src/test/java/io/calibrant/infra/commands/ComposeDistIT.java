@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.cluster.Registry;
 import io.calibrant.infra.documents.Page;
+import io.calibrant.testing.ProcessTree;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -94,7 +95,7 @@ class ComposeDistIT extends OnOneCluster {
                             .body()
                             .contains("\"FULL_TRANSITIVE\""));
         } finally {
-            registry.destroyForcibly();
+            ProcessTree.kill(registry);
         }
     }
 }

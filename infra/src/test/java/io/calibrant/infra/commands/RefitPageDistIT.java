@@ -15,6 +15,7 @@ import io.calibrant.schemas.avro.PosteriorState;
 import io.calibrant.schemas.avro.Statistics;
 import io.calibrant.schemas.reading.TopicReader;
 import io.calibrant.testing.CommittedRecords;
+import io.calibrant.testing.ProcessTree;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -47,7 +48,7 @@ class RefitPageDistIT extends OnOneCluster {
 
     @AfterEach
     void end() {
-        services.forEach(Process::destroyForcibly);
+        services.forEach(ProcessTree::kill);
     }
 
     @Test

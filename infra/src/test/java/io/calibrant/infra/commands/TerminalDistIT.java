@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.calibrant.infra.live.PlantedRun;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.testing.ProcessTree;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -36,8 +37,7 @@ class TerminalDistIT extends OnOneCluster {
     @AfterEach
     void end() {
         if (script != null) {
-            script.descendants().forEach(ProcessHandle::destroyForcibly);
-            script.destroyForcibly();
+            ProcessTree.kill(script);
         }
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calibrant.schemas.Connection;
 import io.calibrant.schemas.ReachabilityCheck;
+import io.calibrant.testing.ProcessTree;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -31,7 +32,7 @@ class UpIT {
     @AfterEach
     void end() {
         if (up != null) {
-            up.destroyForcibly();
+            ProcessTree.kill(up);
         }
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calibrant.infra.live.PlantedRun;
 import io.calibrant.schemas.TopicAdmin;
+import io.calibrant.testing.ProcessTree;
 import java.io.BufferedReader;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,7 +40,7 @@ class WatchingIT extends OnOneCluster {
     @AfterEach
     void end() {
         if (watch != null) {
-            watch.destroyForcibly();
+            ProcessTree.kill(watch);
         }
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calibrant.infra.documents.Page;
 import io.calibrant.schemas.Connection;
+import io.calibrant.testing.ProcessTree;
 import io.calibrant.testing.SharedCluster;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -266,8 +267,8 @@ class BuildDistIT {
             }
             assertThat(dir.resolve("fitter" + VOLUME + "/fitter")).isNotEmptyDirectory();
         } finally {
-            Shell.end(fitter);
-            Shell.end(scorer);
+            ProcessTree.kill(fitter);
+            ProcessTree.kill(scorer);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.calibrant.infra.delivery;
 
+import io.calibrant.testing.ProcessTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ record Shell(int code, String out, String err, Duration wall) {
             boolean ended = process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS);
             Duration wall = Duration.ofNanos(System.nanoTime() - start);
             if (!ended) {
-                end(process);
+                ProcessTree.kill(process);
             }
             int code = ended ? process.exitValue() : TIME_IS_UP;
             return new Shell(code, Files.readString(out), Files.readString(err), wall);
@@ -59,12 +60,6 @@ record Shell(int code, String out, String err, Duration wall) {
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
         builder.environment().putAll(environment);
         return builder;
-    }
-
-    /** Ends a process with all that it has started. */
-    static void end(Process process) {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroyForcibly().onExit().join();
     }
 
     /** Runs what must succeed. */

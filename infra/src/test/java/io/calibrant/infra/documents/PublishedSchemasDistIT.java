@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SpecVersion;
+import io.calibrant.testing.ProcessTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,7 +72,7 @@ class PublishedSchemasDistIT {
             return abort("no shell to run npm: " + e.getMessage());
         }
         if (!npm.waitFor(SECONDS, TimeUnit.SECONDS) || npm.exitValue() != 0) {
-            npm.destroyForcibly();
+            ProcessTree.kill(npm);
             return abort("npm does not get " + name + ": " + Files.readString(dir.resolve("npm.log")));
         }
         return dir.resolve("package");

@@ -3,6 +3,7 @@ package io.calibrant.infra.monitor;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calibrant.testing.ProcessTree;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.URI;
@@ -89,7 +90,7 @@ public final class Chromium implements AutoCloseable, WebSocket.Listener {
             }
             throw new IllegalStateException("Chromium has no page: " + pages);
         } catch (Exception e) {
-            process.destroyForcibly();
+            ProcessTree.kill(process);
             throw e;
         }
     }
@@ -287,7 +288,6 @@ public final class Chromium implements AutoCloseable, WebSocket.Listener {
     @Override
     public void close() {
         socket.abort();
-        process.destroyForcibly();
-        process.onExit().join();
+        ProcessTree.kill(process);
     }
 }

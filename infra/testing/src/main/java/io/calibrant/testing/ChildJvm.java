@@ -116,8 +116,8 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /** kill -9; returns when it is gone. */
-    public void kill() throws InterruptedException {
-        process.destroyForcibly().waitFor();
+    public void kill() {
+        ProcessTree.kill(process);
     }
 
     /** kill -STOP. */
@@ -152,6 +152,6 @@ public final class ChildJvm implements AutoCloseable {
     /** Kills it where it is still there. */
     @Override
     public void close() {
-        process.destroyForcibly();
+        kill();
     }
 }
