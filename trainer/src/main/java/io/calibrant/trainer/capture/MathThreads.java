@@ -15,8 +15,6 @@ import java.util.concurrent.TimeUnit;
  * share one wait for each other for as long as they compute. They record no graph.
  */
 public final class MathThreads implements AutoCloseable {
-    private static final int GPU = 4;
-
     private final ThreadPoolExecutor threads;
 
     /**
@@ -29,13 +27,11 @@ public final class MathThreads implements AutoCloseable {
     }
 
     /**
-     * As many threads as the calling thread's products use; a few where these are a GPU's: it takes work in the order
-     * in which it is given, but asking for it and what the host does in between takes longer than the work. More than a
-     * few gain nothing.
+     * As many threads as the calling thread's products use; none where these are a GPU's, which is asked for a few
+     * large products instead.
      */
     public static MathThreads on(Device device) {
-        return new MathThreads(
-                device.isGpu() ? Math.min(GPU, Runtime.getRuntime().availableProcessors()) : Autograd.mathThreads());
+        return new MathThreads(device.isGpu() ? 1 : Autograd.mathThreads());
     }
 
     private static ThreadPoolExecutor start(int count) {

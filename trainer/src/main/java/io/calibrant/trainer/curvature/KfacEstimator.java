@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.capture.AdaptedModel;
+import io.calibrant.trainer.capture.Autograd;
 import io.calibrant.trainer.capture.MathThreads;
 import io.calibrant.trainer.capture.Pass;
 import io.calibrant.trainer.capture.StackedPass;
@@ -18,8 +19,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
@@ -39,6 +42,9 @@ import java.util.function.ToDoubleFunction;
 public final class KfacEstimator {
     private static final String LORA_A = ".lora_A";
     private static final String LORA_B = ".lora_B";
+
+    /** Numbers of rows that are copied side by side at most, of a model whose layers are many or wide: 256 MB. */
+    private static final long SIDE_BY_SIDE = 1L << 26;
 
     private final KfacApproximation kfac;
     private final FisherType fisher;
@@ -95,7 +101,7 @@ public final class KfacEstimator {
                 ? Cotangent.exact(classes.probabilities(), classes.classes(), classes.classCount())
                 : List.of(Cotangent.ofLabels(classes, fisherLabels));
         boolean[][] active = cotangents.stream().map(Cotangent::active).toArray(boolean[][]::new);
-        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, path -> 1);
+        BatchRows rows = new BatchRows(pass.batch(), batch, RowReduction.THOROUGH, path -> 1, false);
         pass.backward(stacked(cotangents, pass, model.settings().scaling()), gradient -> {
             TokenRows of = rows.of(gradient.path());
             if (gradient.path().equals(ModelConfig.SCORE)) {
@@ -124,25 +130,50 @@ public final class KfacEstimator {
      *
      * @param pass in mode TRAINING_PROBED, after its backward pass from the mean loss over the B questions
      * @param prompts the B labelled questions of the pass
-     * @param threads do the work; the result does not depend on how many they are
+     * @param threads do the work, where it is the processor's; the result does not depend on how many they are
      */
     public BatchCurvature ofTraining(
             Pass pass, LoraWeights weights, List<EncodedPrompt> prompts, long batch, MathThreads threads) {
+        return ofTraining(
+                pass,
+                weights,
+                prompts,
+                batch,
+                threads,
+                pass.manager().getDevice().isGpu());
+    }
+
+    /** @param together whether the rows of all blocks are reduced together, by the calling thread */
+    BatchCurvature ofTraining(
+            Pass pass,
+            LoraWeights weights,
+            List<EncodedPrompt> prompts,
+            long batch,
+            MathThreads threads,
+            boolean together) {
         int[] labels = labels(prompts);
         // training differentiates the mean loss: undo the mean, and let s enter, which is not in dL/dh
-        BatchRows rows =
-                new BatchRows(pass.batch(), batch, RowReduction.QUICK, path -> pass.scaling(path) * labels.length);
+        BatchRows rows = new BatchRows(
+                pass.batch(), batch, RowReduction.QUICK, path -> pass.scaling(path) * labels.length, together);
         Map<String, List<String>> readers = new LinkedHashMap<>();
         List<Runnable> pieces = new ArrayList<>();
         for (String path : pass.linears()) {
             readers.computeIfAbsent(ModelConfig.inputOf(path), input -> new ArrayList<>())
                     .add(path);
-            pieces.add(scoped(() -> gradient(pass, weights, path, rows)));
+            pieces.add(() -> gradient(pass, weights, path, rows));
         }
-        readers.values().forEach(paths -> pieces.add(scoped(() -> input(pass, weights, paths, rows))));
-        threads.run(pieces);
+        readers.values().forEach(paths -> pieces.add(() -> input(pass, weights, paths, rows)));
         ClassProbabilities classes = ClassProbabilities.of(pass.logits(), prompts);
-        pass.headInput().ifPresent(h -> head(pass, h, classes.lossCotangent(labels, 1), rows));
+        pieces.add(() -> pass.headInput().ifPresent(h -> head(pass, h, classes.lossCotangent(labels, 1), rows)));
+        if (together) {
+            pieces.add(rows::reduceAll);
+            Autograd.unrecorded(() -> {
+                scoped(() -> pieces.forEach(Runnable::run)).run();
+                return null;
+            });
+        } else {
+            threads.run(pieces.stream().map(KfacEstimator::scoped).toList());
+        }
         return new BatchCurvature(
                 rows.blocks(weights, classes.classCount()),
                 inputs(pass.lastInputs()),
@@ -175,11 +206,8 @@ public final class KfacEstimator {
 
     /** A classifier's head in a training pass: its output gradient is that of the logits. */
     private static void head(Pass pass, NDArray input, float[] gradient, BatchRows rows) {
-        try (NDScope scope = new NDScope()) {
-            scope.suppressNotUsedWarning();
-            NDArray dz = Constants.array(pass.manager(), gradient, pass.logits().getShape(), DataType.FLOAT32);
-            rows.head(rows.of(ModelConfig.SCORE).inputs(flat(input)), dz);
-        }
+        NDArray dz = Constants.array(pass.manager(), gradient, pass.logits().getShape(), DataType.FLOAT32);
+        rows.head(rows.of(ModelConfig.SCORE).inputs(flat(input)), dz);
     }
 
     /** The output gradient of one map of a training pass. */
@@ -226,16 +254,20 @@ public final class KfacEstimator {
         private final ToDoubleFunction<String> scale;
         private final TokenRows all;
         private final TokenRows last;
+        private final Set<String> taken = ConcurrentHashMap.newKeySet();
         private final Map<String, FactorRows> large = new ConcurrentHashMap<>();
         private final Map<String, double[]> small = new ConcurrentHashMap<>();
+        private final GroupedReduction grouped;
 
         /**
          * None yet.
          *
          * @param powerSteps of the reduction of rows
          * @param scale what the gradients of a map are still to be multiplied by
+         * @param together whether rows wait for {@link #reduceAll}
          */
-        BatchRows(TokenBatch tokens, long batch, int powerSteps, ToDoubleFunction<String> scale) {
+        BatchRows(TokenBatch tokens, long batch, int powerSteps, ToDoubleFunction<String> scale, boolean together) {
+            grouped = together ? new GroupedReduction(rank, powerSteps, SIDE_BY_SIDE) : null;
             this.batch = batch;
             this.powerSteps = powerSteps;
             this.scale = scale;
@@ -253,12 +285,15 @@ public final class KfacEstimator {
          * @param rows gives the rows of the input [n, Din]
          */
         void input(String path, Supplier<NDArray> rows) {
-            large.computeIfAbsent(ModelConfig.inputOf(path), name -> reduce(rows.get(), name, 1));
+            String name = ModelConfig.inputOf(path);
+            if (taken.add(name)) {
+                large(rows.get(), name, 1);
+            }
         }
 
         /** Takes rows of A x [n, r] of a map. */
         void lowRank(String path, NDArray ax) {
-            small.put(path + LORA_B, small(ax, 1));
+            small(ax, path + LORA_B, 1);
         }
 
         /**
@@ -269,8 +304,8 @@ public final class KfacEstimator {
          */
         void gradient(String path, NDArray g, NDArray gb) {
             double times = scale.applyAsDouble(path);
-            large.put(path + LORA_B, reduce(g, path + LORA_B, times));
-            small.put(path + LORA_A, small(gb, times));
+            large(g, path + LORA_B, times);
+            small(gb, path + LORA_A, times);
         }
 
         /**
@@ -280,28 +315,43 @@ public final class KfacEstimator {
          * @param dz rows of the gradient by the logits [rows, K]
          */
         void head(NDArray x, NDArray dz) {
-            large.put(ModelConfig.SCORE, reduce(x, ModelConfig.SCORE, 1));
-            small.put(ModelConfig.SCORE, small(dz, 1));
+            large(x, ModelConfig.SCORE, 1);
+            small(dz, ModelConfig.SCORE, 1);
         }
 
-        private FactorRows reduce(NDArray rows, String name, double times) {
+        /** Reduces what waits for it. */
+        void reduceAll() {
+            grouped.run();
+        }
+
+        private void large(NDArray rows, String name, double times) {
+            long seed = Seeds.of(run, batch, name);
+            Consumer<FactorRows> taker = reduced -> large.put(name, times == 1 ? reduced : reduced.times(times));
+            if (grouped != null) {
+                grouped.large(rows.toType(DataType.FLOAT32, false), seed, taker);
+                return;
+            }
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
-                FactorRows reduced = RowReduction.reduce(
-                        rows.toType(DataType.FLOAT32, false), rank, powerSteps, Seeds.of(run, batch, name));
-                return times == 1 ? reduced : reduced.times(times);
+                taker.accept(RowReduction.reduce(rows.toType(DataType.FLOAT32, false), rank, powerSteps, seed));
             }
         }
 
-        private static double[] small(NDArray rows, double times) {
-            try (NDScope scope = new NDScope()) {
-                scope.suppressNotUsedWarning();
-                NDArray wide = rows.toType(DataType.FLOAT64, false);
-                double[] sum = wide.transpose().matMul(wide).toDoubleArray();
+        private void small(NDArray rows, String name, double times) {
+            Consumer<double[]> taker = sum -> {
                 for (int i = 0; i < sum.length; i++) {
                     sum[i] *= times * times;
                 }
-                return sum;
+                small.put(name, sum);
+            };
+            if (grouped != null) {
+                grouped.small(rows, taker);
+                return;
+            }
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                NDArray wide = rows.toType(DataType.FLOAT64, false);
+                taker.accept(wide.transpose().matMul(wide).toDoubleArray());
             }
         }
 

@@ -1,10 +1,13 @@
 package io.calibrant.trainer.curvature;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 
 /**
@@ -53,6 +56,31 @@ final class RowReduction {
         }
     }
 
+    /**
+     * The same for several blocks whose rows have one shape, as one batched product a step. Of a block the result is
+     * that of {@link #reduce} but for the rounding of the products; the same blocks and seeds give the same bytes.
+     *
+     * @param blocks rows of each, [m, d] float32
+     * @param seeds of each
+     */
+    static List<FactorRows> reduceAll(List<NDArray> blocks, Integer rank, int powerSteps, long[] seeds) {
+        long m = blocks.get(0).getShape().get(0);
+        long d = blocks.get(0).getShape().get(1);
+        FactorRows[] reduced = new FactorRows[blocks.size()];
+        if (blocks.size() > 1 && rank != null && m > 2 * rank && d > 2 * rank) {
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                leading(blocks, 2 * rank, powerSteps, seeds, reduced);
+            }
+        }
+        for (int i = 0; i < reduced.length; i++) {
+            if (reduced[i] == null) {
+                reduced[i] = reduce(blocks.get(i), rank, powerSteps, seeds[i]);
+            }
+        }
+        return List.of(reduced);
+    }
+
     /** The rows themselves; see {@link #reduce}. */
     static FactorRows unreduced(NDArray rows) {
         int m = Math.toIntExact(rows.getShape().get(0));
@@ -95,7 +123,9 @@ final class RowReduction {
         // Everything is stored transposed, [l, m] and [l, d]: the library's products take long rows faster than long
         // columns.
         NDArray transposed = rows.transpose();
-        NDArray basis = signs(rows.getManager(), d, columns, (float) unit, seed).matMul(transposed);
+        float[] drawn = new float[columns * d];
+        signs(drawn, 0, d, columns, (float) unit, seed);
+        NDArray basis = rows.getManager().create(drawn, new Shape(columns, d)).matMul(transposed);
         for (int step = 0; step < powerSteps; step++) {
             // A quick step squares the spread of the rows' sizes once more before it brings them apart: of a
             // direction a thousand times smaller than the largest float32 leaves less.
@@ -114,11 +144,50 @@ final class RowReduction {
         return new FactorRows(values, values.length / d, d, trace);
     }
 
-    /** Omega^T [l, d]: numbers of one size and random signs, as good as normal ones here and 64 of them in one draw. */
-    private static NDArray signs(NDManager manager, int d, int columns, float size, long seed) {
+    /** {@link #leading} of all whose rows are independent enough for one Cholesky; the others stay null. */
+    private static void leading(List<NDArray> blocks, int columns, int powerSteps, long[] seeds, FactorRows[] reduced) {
+        NDArray rows = NDArrays.stack(new NDList(blocks));
+        int count = blocks.size();
+        int m = Math.toIntExact(rows.getShape().get(1));
+        int d = Math.toIntExact(rows.getShape().get(2));
+        double[] traces = new double[count];
+        double[] units = new double[count];
+        float[] drawn = new float[count * columns * d];
+        float[] norms = rows.norm(new int[] {2}).toFloatArray();
+        for (int i = 0; i < count; i++) {
+            for (int j = 0; j < m; j++) {
+                traces[i] += (double) norms[i * m + j] * norms[i * m + j];
+            }
+            units[i] = traces[i] == 0 ? 0 : 1 / Math.sqrt(traces[i]);
+            signs(drawn, i * columns * d, d, columns, (float) units[i], seeds[i]);
+        }
+        double[] ones = new double[count];
+        Arrays.fill(ones, 1);
+        boolean[] dependent = new boolean[count];
+        NDArray transposed = rows.transpose(0, 2, 1);
+        NDArray basis =
+                rows.getManager().create(drawn, new Shape(count, columns, d)).matMul(transposed);
+        for (int step = 0; step < powerSteps; step++) {
+            NDArray left = powerSteps == QUICK ? basis : orthonormal(basis, ones, dependent);
+            basis = orthonormal(left.matMul(rows), units, dependent).matMul(transposed);
+        }
+        float[] values = orthonormal(basis, ones, dependent).matMul(rows).toFloatArray();
+        for (int i = 0; i < count; i++) {
+            if (!dependent[i]) {
+                float[] own = Arrays.copyOfRange(values, i * columns * d, (i + 1) * columns * d);
+                reduced[i] = new FactorRows(own, columns, d, traces[i]);
+            }
+        }
+    }
+
+    /**
+     * Omega^T [l, d]: numbers of one size and random signs, as good as normal ones here and 64 of them in one draw.
+     *
+     * @param values take them from this place on
+     */
+    private static void signs(float[] values, int from, int d, int columns, float size, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         int one = Float.floatToRawIntBits(size);
-        float[] values = new float[columns * d];
         long bits = 0;
         int left = 0;
         for (int i = 0; i < d; i++) {
@@ -127,12 +196,11 @@ final class RowReduction {
                     bits = random.nextLong();
                     left = 64;
                 }
-                values[j * d + i] = Float.intBitsToFloat(one | ((int) bits << 31));
+                values[from + j * d + i] = Float.intBitsToFloat(one | ((int) bits << 31));
                 bits >>>= 1;
                 left--;
             }
         }
-        return manager.create(values, new Shape(columns, d));
     }
 
     /**
@@ -155,6 +223,35 @@ final class RowReduction {
         }
         NDArray narrow = basis.toType(DataType.FLOAT32, false);
         return size == 1 ? narrow : narrow.mul(narrow.getManager().create((float) size));
+    }
+
+    /**
+     * The same for several blocks, [blocks, l, m].
+     *
+     * @param sizes of each block's rows
+     * @param dependent is set where rows depend on each other; what comes out of those is zero
+     */
+    private static NDArray orthonormal(NDArray rows, double[] sizes, boolean[] dependent) {
+        NDArray wide = rows.toType(DataType.FLOAT64, false);
+        int count = Math.toIntExact(wide.getShape().get(1));
+        int square = count * count;
+        double[] grams = wide.matMul(wide.transpose(0, 2, 1)).toDoubleArray();
+        double[] inverseRoots = new double[grams.length];
+        for (int i = 0; i < sizes.length; i++) {
+            double[] gram = Arrays.copyOfRange(grams, i * square, (i + 1) * square);
+            double[] inverseRoot = CholeskyInverse.of(gram, count, DEPENDENT);
+            if (inverseRoot == null) {
+                dependent[i] = true;
+                continue;
+            }
+            for (int j = 0; j < square; j++) {
+                inverseRoots[i * square + j] = sizes[i] * inverseRoot[j];
+            }
+        }
+        return wide.getManager()
+                .create(inverseRoots, new Shape(sizes.length, count, count))
+                .matMul(wide)
+                .toType(DataType.FLOAT32, false);
     }
 
     /** The same of rows that depend on each other: eigenvectors in place of Cholesky, so that some drop out, twice. */

@@ -2,6 +2,7 @@ package io.calibrant.trainer.curvature;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.calibrant.trainer.TestDevice;
 import io.calibrant.trainer.TinyRun;
@@ -60,6 +61,50 @@ class LiveCurvatureTest {
                 assertThat(Sums.distance(live.blocks.get(block).small, of.small))
                         .as(block)
                         .isLessThan(1e-5);
+            });
+        }
+    }
+
+    /** As on a GPU. */
+    @ParameterizedTest
+    @EnumSource
+    void shouldBeTheSameWhereTheBlocksAreReducedTogether(TinyRun.Kind kind) throws IOException {
+        try (TinyRun run = new TinyRun(directory, 0.5, 6, kind);
+                MathThreads threads = MathThreads.on(TestDevice.get())) {
+            KfacEstimator curvature = new KfacEstimator(KfacApproximation.EXPAND, FisherType.EMPIRICAL, 4, "r", 0);
+            TokenBatch tokens = TokenBatch.leftPadded(
+                    run.prompts().stream().map(EncodedPrompt::ids).toList(), PAD);
+            BatchCurvature[] by = new BatchCurvature[2];
+            try (Pass pass = run.model().forward(tokens, Mode.TRAINING_PROBED)) {
+                ClassProbabilities classes = ClassProbabilities.of(pass.logits(), run.prompts());
+                int[] labels = run.prompts().stream()
+                        .mapToInt(prompt -> prompt.question().answerIndex().orElseThrow())
+                        .toArray();
+                float[] cotangent = classes.lossCotangent(labels, 1.0 / labels.length);
+                pass.backward(pass.manager().create(cotangent, pass.logits().getShape()), false);
+                int before = pass.manager().getManagedArrays().size();
+                for (int i = 0; i < 2; i++) {
+                    by[i] = curvature.ofTraining(pass, run.model().weights(), run.prompts(), 3, threads, i == 1);
+                }
+                assertThat(pass.manager().getManagedArrays().size())
+                        .as("nothing is left behind")
+                        .isLessThanOrEqualTo(before);
+            }
+            Sums alone = new Sums();
+            Sums together = new Sums();
+            alone.add(by[0]);
+            together.add(by[1]);
+            assertThat(together.blocks.keySet()).containsExactlyElementsOf(alone.blocks.keySet());
+            assertThat(by[1].blocks()).anyMatch(block -> block.rows().count() == 8);
+            alone.blocks.forEach((block, of) -> {
+                assertThat(Sums.distance(together.blocks.get(block).large, of.large))
+                        .as(block)
+                        .isLessThan(1e-5);
+                assertThat(Sums.distance(together.blocks.get(block).small, of.small))
+                        .as(block)
+                        .isLessThan(1e-9);
+                assertThat(together.blocks.get(block).trace).as(block).isCloseTo(of.trace, withinPercentage(1e-5));
+                assertThat(together.blocks.get(block).n).as(block).isEqualTo(of.n);
             });
         }
     }

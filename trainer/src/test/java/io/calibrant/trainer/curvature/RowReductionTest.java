@@ -2,15 +2,19 @@ package io.calibrant.trainer.curvature;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.calibrant.trainer.TestDevice;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Primes for every extent; the naive twin is an eigendecomposition of the whole R^T R in double precision. */
 class RowReductionTest {
@@ -187,12 +191,63 @@ class RowReductionTest {
                 .isNotEqualTo(first);
     }
 
+    /** As one batched product, but for those that one Cholesky does not do: they are reduced alone. */
+    @ParameterizedTest
+    @ValueSource(ints = {RowReduction.QUICK, RowReduction.THOROUGH})
+    void shouldReduceSeveralBlocksTogetherAsEachAlone(int powerSteps) {
+        float[] dependent = powerLaw(113, 67, 0, 9);
+        for (int i = 3 * 67; i < dependent.length; i++) {
+            dependent[i] = dependent[i % (3 * 67)];
+        }
+        List<NDArray> blocks = List.of(
+                manager.create(powerLaw(113, 67, 0.5, 3), new Shape(113, 67)),
+                manager.zeros(new Shape(113, 67)),
+                manager.create(powerLaw(113, 67, 2, 4), new Shape(113, 67)).mul(1e-9f),
+                manager.create(dependent, new Shape(113, 67)),
+                manager.create(powerLaw(113, 67, 1, 5), new Shape(113, 67)).mul(1e6f));
+
+        List<FactorRows> together = RowReduction.reduceAll(blocks, K, powerSteps, new long[] {7, 8, 9, 10, 11});
+
+        assertThat(together).hasSize(5);
+        for (int i = 0; i < 5; i++) {
+            FactorRows alone = RowReduction.reduce(blocks.get(i), K, powerSteps, 7 + i);
+            FactorRows with = together.get(i);
+            assertThat(with.count()).as("block " + i).isEqualTo(alone.count());
+            assertThat(with.trace()).as("block " + i).isCloseTo(alone.trace(), withinPercentage(1e-5));
+            if (alone.count() > 0) {
+                assertThat(relative(gram(with.values(), with.count(), 67), gram(alone.values(), alone.count(), 67)))
+                        .as("block " + i)
+                        .isLessThan(1e-5);
+            }
+        }
+        assertThat(together.get(1).count()).isZero();
+        assertThat(together.get(3).count()).isEqualTo(3);
+        assertThat(together.get(0).count()).isEqualTo(2 * K);
+    }
+
+    @Test
+    void shouldReduceNothingTogetherThatIsNotReducedAlone() {
+        for (Shape shape : List.of(new Shape(10, 37), new Shape(101, 7))) {
+            int size = Math.toIntExact(shape.size());
+            List<NDArray> blocks =
+                    List.of(manager.create(random(size, 1, 1), shape), manager.create(random(size, 1, 2), shape));
+            for (int i = 0; i < 2; i++) {
+                assertThat(RowReduction.reduceAll(blocks, K, RowReduction.QUICK, new long[] {7, 8})
+                                .get(i)
+                                .values())
+                        .isEqualTo(RowReduction.reduce(blocks.get(i), K, RowReduction.QUICK, 7 + i)
+                                .values());
+            }
+        }
+    }
+
     @Test
     void shouldLeaveNothingBehindOnTheDevice() {
         NDArray rows = manager.create(powerLaw(113, 67, 0.5, 3), new Shape(113, 67));
         int before = manager.getManagedArrays().size();
 
         RowReduction.reduce(rows, K, RowReduction.THOROUGH, 7);
+        RowReduction.reduceAll(List.of(rows, rows), K, RowReduction.THOROUGH, new long[] {7, 8});
 
         assertThat(manager.getManagedArrays()).hasSize(before);
     }
