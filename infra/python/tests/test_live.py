@@ -15,7 +15,7 @@ import calibrant.capture as capturing  # noqa: E402
 from calibrant import adapter as adapters  # noqa: E402
 from calibrant.adapter import LoraAdapter  # noqa: E402
 from calibrant.capture import IGNORED, LiveCapture  # noqa: E402
-from calibrant.reduction import reduce  # noqa: E402
+from calibrant.reduction import QUICK, THOROUGH, reduce, reduce_all  # noqa: E402
 
 torch.set_num_threads(1)
 CLASSES = [11, 12, 13]
@@ -180,7 +180,7 @@ def test_gradient_checkpointing_counts_once(reentrant, monkeypatch):
     model.enable_input_require_grads()
     model.gradient_checkpointing_enable({"use_reentrant": reentrant})
     calls, reduced = [], []
-    monkeypatch.setattr("calibrant.capture.reduce", lambda *given: reduced.append(1) or reduce(*given))
+    monkeypatch.setattr("calibrant.capture.reduce_all", lambda *given: reduced.extend(given[0]) or reduce_all(*given))
     handle = LoraAdapter(model).maps[0].module.register_forward_pre_hook(lambda module, args: calls.append(1))
     statistics = captured(model, lambda: model(**inputs).loss.backward())
     handle.remove()
@@ -355,11 +355,58 @@ def test_rows_that_are_not_finite_are_not_sent():
     capture.install()
     capture.arm(0)
     model(**inputs).loss.backward()
+    capture._waiting.reduce()
     now = capture._micros[0]
     name = next(iter(now.large))
     now.large[name].values[0, 0] = float("inf")
     assert capture.take() is None and "finite" in capture.trouble
     capture.remove()
+
+
+@pytest.mark.parametrize("waiting", [0, 4000, 10**9])
+def test_rows_that_wait_for_others_are_reduced_as_alone(waiting, monkeypatch):
+    model, inputs = adapted(), batch(lengths=(9, 8, 7, 9))
+    calls = []
+    monkeypatch.setattr("calibrant.capture.reduce_all", lambda *given: calls.append(len(given[0])) or reduce_all(*given))
+    monkeypatch.setattr("calibrant.capture._WAITING", 0)
+    alone = captured(model, lambda: model(**inputs).loss.backward(), rank=5)
+    assert max(calls) == 1
+    calls.clear()
+    monkeypatch.setattr("calibrant.capture._WAITING", waiting)
+    together = captured(model, lambda: model(**inputs).loss.backward(), rank=5)
+    assert waiting == 0 or max(calls) > 1
+    assert [block.block for group in together.groups for block in group] == [
+        block.block for group in alone.groups for block in group
+    ]
+    for one, other in zip(together.groups, alone.groups):
+        for block, expected in zip(one, other):
+            assert torch.allclose(block.rows.values, expected.rows.values, rtol=1e-3, atol=1e-5 * expected.rows.values.abs().max())
+            assert float(block.rows.trace) == pytest.approx(float(expected.rows.trace), rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [QUICK, THOROUGH])
+def test_blocks_together_are_reduced_as_alone(steps):
+    generator = torch.Generator().manual_seed(1)
+    blocks = [torch.randn(113, 67, generator=generator) * torch.arange(1, 68) ** -decay for decay in (0.5, 1.0, 2.0)]
+    blocks += [torch.zeros(113, 67), 1e-9 * blocks[0], torch.randn(113, 3, generator=generator) @ blocks[1][:3]]
+    for rows, one, drawn in zip(blocks, reduce_all(blocks, 5, steps, range(7, 13)), range(7, 13), strict=True):
+        alone = reduce(rows, 5, steps, drawn)
+        assert one.values.shape == alone.values.shape
+        ours, theirs = (each.values.double().T @ each.values.double() for each in (one, alone))
+        assert float((ours - theirs).norm()) <= 1e-5 * float(theirs.norm())
+        assert float(one.trace) == pytest.approx(float(rows.double().square().sum()), rel=1e-6)
+    assert not reduce(torch.zeros(113, 67), 5, steps, 7).values.any()
+
+
+def test_gradients_that_are_zero_have_no_rows():
+    """As where float32 is certain of every label."""
+    model, inputs = adapted(), batch(lengths=(9, 8, 7, 9))
+    statistics = captured(model, lambda: (0 * model(**inputs).loss).backward(), rank=5)
+    for group in statistics.groups:
+        for block in group:
+            assert block.rows.values.isfinite().all(), block.block
+            if block.block.endswith("lora_B"):
+                assert not block.rows.values.any() and not block.rows.trace
 
 
 def test_a_step_that_was_broken_off_does_not_grow():
@@ -432,8 +479,9 @@ def test_autocast_is_not_that_of_the_sums(kfac, monkeypatch):
                 found = function(*given, **named)
                 with torch.autocast("cpu", enabled=False):
                     other = exact(function, *given, **named)
-                values, others = (one if isinstance(one, torch.Tensor) else one.values for one in (found, other))
-                off.append(float((values.double() - others.double()).norm() / others.double().norm()))
+                for one, exactly in zip(*(each if isinstance(each, list) else [each] for each in (found, other))):
+                    values, others = (each if isinstance(each, torch.Tensor) else each.values for each in (one, exactly))
+                    off.append(float((values.double() - others.double()).norm() / others.double().norm()))
                 return found
 
             return wrapped
@@ -442,7 +490,7 @@ def test_autocast_is_not_that_of_the_sums(kfac, monkeypatch):
 
     same = beside(lambda function, *given: function(*given))
     wide = beside(lambda function, rows, array, mean: function(rows, array.double(), mean=mean))
-    monkeypatch.setattr(capturing, "reduce", same(capturing.reduce))
+    monkeypatch.setattr(capturing, "reduce_all", same(capturing.reduce_all))
     monkeypatch.setattr(capturing, "projected", same(capturing.projected))
     monkeypatch.setattr(capturing.TokenRows, "_rows", wide(capturing.TokenRows._rows))
 

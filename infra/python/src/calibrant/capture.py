@@ -6,6 +6,7 @@ B batch, T tokens, D width, r LoRA rank, k factor rank, K classes, V vocabulary.
 from __future__ import annotations
 
 import contextlib
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from calibrant.adapter import LoraAdapter, LoraMap
-from calibrant.reduction import QUICK, FactorRows, reduce, seed, stacked
+from calibrant.reduction import QUICK, FactorRows, reduce_all, seed, stacked
 
 # Gradients that are rounded to bfloat16 are off by this much at most.
 _ROUNDING = 0.03
@@ -24,6 +25,9 @@ _ROUNDING = 0.03
 _SATURATED = 1e-6
 # Forward passes of a step, for each of its micro-batches: a step that was broken off does not count the later ones.
 _PASSES = 4
+# Rows wait for others of their shape until they have so many bytes: products of several blocks at once cost less than
+# one after the other, on a processor and far more so on a GPU.
+_WAITING = 64_000_000
 IGNORED = -100
 """The label of tokens that no loss is of, in transformers."""
 
@@ -166,6 +170,35 @@ class Loss:
         return torch.stack([self.scale, self.misfit, self.log_likelihood]).cpu()
 
 
+class WaitingRows:
+    """Rows of large sides that are reduced with others of their shape. For several threads."""
+
+    def __init__(self, rank: int | None) -> None:
+        self._rank = rank
+        self._lock = threading.Lock()
+        self._rows: dict[tuple[Any, ...], list[tuple[Tensor, int, Callable[[FactorRows], None]]]] = {}
+        self._bytes = 0
+
+    def add(self, rows: Tensor, drawn: int, take: Callable[[FactorRows], None]) -> None:
+        """Rows [m, d], which nobody may change until ``take`` is called with what they are reduced to."""
+        with self._lock:
+            self._rows.setdefault((rows.device, rows.dtype, rows.shape), []).append((rows, drawn, take))
+            self._bytes += rows.nbytes
+            full = self._bytes > _WAITING
+        if full:
+            self.reduce()
+
+    def reduce(self) -> None:
+        """Reduces all that wait."""
+        with self._lock:
+            groups, self._rows, self._bytes = list(self._rows.values()), {}, 0
+        for group in groups:
+            with torch.no_grad(), exactly(group[0][0].device):
+                rows, drawn, takers = zip(*group, strict=True)
+                for take, reduced in zip(takers, reduce_all(rows, self._rank, QUICK, drawn), strict=True):
+                    take(reduced)
+
+
 class Backward:
     """What one forward and backward pass shows: a micro-batch of a step."""
 
@@ -174,11 +207,20 @@ class Backward:
         self.ends = ends  # one an example
         self.places = places  # of the labels: rows and tokens; None: the ends of the prompts
         self.labels: Tensor | None = None
+        self.seen: set[str] = set()  # blocks and inputs whose rows came
         self.large: dict[str, FactorRows] = {}
         self.small: dict[str, Tensor] = {}
         self.last_inputs: dict[str, Tensor] = {}
         # Of the loss, once its gradient was seen: dL/dz = scale (p - e).
         self.loss: Loss | None = None
+        self._inputs: tuple[str, Tensor] | None = None
+
+    def input_rows(self, one: LoraMap, x: Tensor, first: bool) -> Tensor:
+        """Rows [n, D] of the input of a map [B, T, D]: those of the map before, where it is not the first to read it."""
+        if first or self._inputs is None or self._inputs[0] != one.input_group or self._inputs[1].device != x.device:
+            rows = wide((self.ends if one.is_head else self.rows).on(x.device).inputs(x))
+            self._inputs = (one.input_group, rows)
+        return self._inputs[1]
 
 
 # The newest capture of a model, for as long as its hooks are there.
@@ -188,7 +230,8 @@ _INSTALLED: weakref.WeakKeyDictionary[nn.Module, weakref.ref[LiveCapture]] = wea
 class LiveCapture:
     """EMPIRICAL statistics of the steps that it is armed for, from their own backward passes.
 
-    Hooks keep nothing but reduced rows: inputs are reduced in the forward pass, gradients when they come. With
+    Hooks keep reduced rows, and for a while the rows themselves: those of inputs are reduced in the forward pass,
+    gradients when they come, several blocks at a time. With
     gradient checkpointing a forward pass is made twice, and its second time, within the backward pass, is passed over.
     The scale of the loss (mean over tokens, accumulation of gradients, a GradScaler, several processes) is read off the
     gradient of the logits, which is scale (p - e) where the loss is the cross-entropy of the labels.
@@ -200,6 +243,7 @@ class LiveCapture:
         self._rank = rank
         self._run = run
         self._handles: list[Any] = []
+        self._waiting = WaitingRows(rank)
         self._batch: int | None = None
         self._now: Backward | None = None
         self._micros: list[Backward] = []
@@ -242,17 +286,19 @@ class LiveCapture:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._batch, self._now, self._micros = None, None, []
+        self._forget()
 
     def arm(self, batch: int, micro_batches: int = 1) -> None:
         """The next passes are those of this batch, which has so many micro-batches."""
-        self._batch, self._now, self._micros, self.trouble = batch, None, [], None
+        self._forget()
+        self._batch, self.trouble = batch, None
         self._most = _PASSES * micro_batches
 
     def take(self) -> BatchStatistics | None:
         """The statistics since it was armed; none where nothing usable came, and then ``trouble`` says why."""
         batch, micros = self._batch, self._micros
-        self._batch, self._now, self._micros = None, None, []
+        self._waiting.reduce()
+        self._forget()
         seen = [(one, one.loss) for one in micros if one.loss is not None]
         if batch is None or not seen:
             self.trouble = self.trouble or "no backward pass of the model was seen"
@@ -260,7 +306,7 @@ class LiveCapture:
         if not any(now.ends.count for now, _ in seen):
             self.trouble = f"no example has a label: all are {IGNORED}, or were cut off"
             return None
-        missing = [name for name in self._adapter.groups if any(name not in now.large for now, _ in seen)]
+        missing = [name for name in self._adapter.groups if any(name not in now.seen for now, _ in seen)]
         if missing:
             self.trouble = f"the model did not call its map {missing[0]}"
             return None
@@ -302,7 +348,11 @@ class LiveCapture:
             self._micros.append(self._now)
         if len(self._micros) > self._most:
             self.trouble = f"the step has more than {self._most} forward passes"
-            self._batch, self._now, self._micros = None, None, []
+            self._forget()
+
+    def _forget(self) -> None:
+        self._batch, self._now, self._micros = None, None, []
+        self._waiting = WaitingRows(self._rank)
 
     def _micro(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Backward:
         ids = _given_ids(args, kwargs)
@@ -352,9 +402,9 @@ class LiveCapture:
                 return
             x = args[0].detach()
             with torch.no_grad(), exactly(x.device):
-                rows = wide((now.ends if one.is_head else now.rows).on(x.device).inputs(x))
+                rows = now.input_rows(one, x, first)
                 if first:
-                    now.large[one.input_group] = self._reduce(rows, one.input_group)
+                    self._reduce(now, rows, one.input_group)
                 now.small[f"{one.path}.lora_B"] = projected(wide(one.a.weight.detach()), rows)
 
         return hook
@@ -372,7 +422,7 @@ class LiveCapture:
 
     def _gradient(self, now: Backward, one: LoraMap, gradient: Tensor) -> None:
         name = f"{one.path}.lora_B"
-        if name in now.large or self._batch is None:
+        if name in now.seen or self._batch is None:
             return
         g = gradient.detach()
         with torch.no_grad(), exactly(g.device):
@@ -383,11 +433,12 @@ class LiveCapture:
             else:
                 g = now.rows.on(g.device).gradients(g)
             g = wide(g)
-            now.large[name] = self._reduce(g, name)
+            self._reduce(now, g, name)
             now.small[f"{one.path}.lora_A"] = projected(wide(self._adapter.b_rows(one)).T, g)
 
-    def _reduce(self, rows: Tensor, name: str) -> FactorRows:
-        return reduce(rows, self._rank, QUICK, seed(self._run, self._batch, name))
+    def _reduce(self, now: Backward, rows: Tensor, name: str) -> None:
+        now.seen.add(name)
+        self._waiting.add(rows, seed(self._run, self._batch, name), lambda reduced: now.large.update({name: reduced}))
 
     def _attention_hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -571,11 +622,13 @@ def _fit(z: Tensor, g: Tensor, y: Tensor, whole: Tensor) -> Loss:
 
 
 def _finite(statistics: BatchStatistics) -> bool:
-    """Whether all numbers are; one wait for each device."""
+    """Whether all numbers are; one wait for those of each kind."""
     large = [group[0].rows for group in (*statistics.groups, *([one] for one in statistics.inputs))]
-    sure = [(rows.values.isfinite().all() & rows.trace.isfinite()).to(large[0].trace.device) for rows in large]
-    small = [block.small.isfinite().all() for group in statistics.groups for block in group]
-    return bool(torch.stack(sure).all()) and bool(torch.stack(small).all())
+    small = [block.small for group in statistics.groups for block in group]
+    alike: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    for array in (*(rows.values for rows in large), *(rows.trace for rows in large), *small):
+        alike.setdefault((array.device, array.dtype), []).append(array.reshape(-1))
+    return all(bool(torch.cat(arrays).isfinite().all()) for arrays in alike.values())
 
 
 def _on_gradient(array: Tensor, hook: Callable[[Tensor], None]) -> None:

@@ -62,21 +62,49 @@ def reduce(rows: Tensor, rank: int | None, power_steps: int, drawn: int) -> Fact
     Randomised subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4). Nothing is read back to the host.
     """
     rows = rows.detach().float()
-    trace = torch.linalg.vector_norm(rows, dtype=torch.float64).square()
+    trace = _squares(rows)
     if rank is None or rows.shape[0] <= 2 * rank:
         return FactorRows(rows.clone(), trace)
-    count, width = rows.shape
-    if width <= 2 * rank:
+    if rows.shape[1] <= 2 * rank:
         return FactorRows(_root(rows), trace)
-    unit = trace.clamp_min(1e-300).rsqrt().float()
-    scaled = rows * unit  # keeps products of rows as small as a saturated model's within float32
-    generator = torch.Generator().manual_seed(drawn)
-    signs = torch.randint(0, 2, (2 * rank, width), generator=generator, dtype=torch.int8)
-    basis = (signs.to(rows.device).float() * 2 - 1) @ scaled.T
+    return FactorRows(_leading(rows[None], trace[None], 2 * rank, power_steps, [drawn])[0], trace)
+
+
+def reduce_all(blocks: Sequence[Tensor], rank: int | None, power_steps: int, drawn: Sequence[int]) -> list[FactorRows]:
+    """The same for blocks whose rows have one shape, device and type: every step is one batched product.
+
+    Of a block what comes out is that of ``reduce``, but for the rounding of the products.
+    """
+    count, width = blocks[0].shape
+    if len(blocks) == 1 or rank is None or min(count, width) <= 2 * rank:
+        return [reduce(rows, rank, power_steps, each) for rows, each in zip(blocks, drawn, strict=True)]
+    rows = torch.stack([each.detach() for each in blocks]).float()
+    traces = _squares(rows)
+    values = _leading(rows, traces, 2 * rank, power_steps, drawn)
+    return [FactorRows(one, trace) for one, trace in zip(values.unbind(), traces.unbind(), strict=True)]
+
+
+def _squares(rows: Tensor) -> Tensor:
+    squares: Tensor = torch.linalg.vector_norm(rows, dim=-1).double().square().sum(-1)
+    return squares
+
+
+def _leading(rows: Tensor, traces: Tensor, size: int, power_steps: int, drawn: Sequence[int]) -> Tensor:
+    """[blocks, l, d] of [blocks, m, d]."""
+    # Keeps products of rows as small as a saturated model's within float32; of rows that are all zero nothing comes.
+    unit = torch.where(traces > 0, traces.clamp_min(1e-300).rsqrt(), torch.zeros_like(traces)).float()[:, None, None]
+    signs = torch.stack([_signs(size, rows.shape[2], each) for each in drawn]).to(rows.device)
+    basis = (signs.float() * 2 - 1) * unit @ rows.mT
     for _ in range(power_steps):
         left = basis if power_steps == QUICK else _orthonormal(basis)
-        basis = _orthonormal(left @ scaled) @ scaled.T
-    return FactorRows(_orthonormal(basis) @ rows, trace)
+        basis = _orthonormal(left @ rows) * unit @ rows.mT
+    leading: Tensor = _orthonormal(basis) @ rows
+    return leading
+
+
+def _signs(size: int, width: int, drawn: int) -> Tensor:
+    generator = torch.Generator().manual_seed(drawn)
+    return torch.randint(0, 2, (size, width), generator=generator, dtype=torch.int8)
 
 
 def _root(rows: Tensor) -> Tensor:
@@ -90,16 +118,17 @@ def _root(rows: Tensor) -> Tensor:
 def _orthonormal(rows: Tensor) -> Tensor:
     """An orthonormal basis of what a few long rows span, by Cholesky-QR in double precision (Yamamoto et al. 2015).
 
-    Rows that depend on each other leave rows of nearly no length, which carry nothing.
+    Rows [blocks, l, m] that depend on each other leave rows of nearly no length, which carry nothing.
     """
     wide = rows.double()
-    wide = wide / torch.linalg.vector_norm(wide, dim=1, keepdim=True).clamp_min(1e-300)
-    gram = wide @ wide.T
-    size = gram.shape[0]
-    gram.diagonal().add_(_RIDGE * size)
+    gram = wide @ wide.mT
+    square = gram.diagonal(dim1=-2, dim2=-1)
+    scale = torch.where(square > 0, square.clamp_min(1e-300).rsqrt(), torch.zeros_like(square))
+    gram = gram * scale[:, None, :] * scale[:, :, None]
+    gram.diagonal(dim1=-2, dim2=-1).add_(_RIDGE * rows.shape[1])
     root, _ = torch.linalg.cholesky_ex(gram)
-    basis: Tensor = torch.linalg.solve_triangular(root, wide, upper=False).float()
-    return basis
+    basis: Tensor = torch.linalg.solve_triangular(root, scale.diag_embed(), upper=False) @ wide
+    return basis.float()
 
 
 def stacked(parts: Sequence[FactorRows], rank: int | None, drawn: int) -> FactorRows:
