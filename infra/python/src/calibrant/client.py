@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from calibrant import connection as wire
 from calibrant.answers import Answer
 from calibrant.connection import Connection, Reader
 from calibrant.questions import (
+    Given,
     Question,
     check_name,
     plain_label,
@@ -114,6 +115,28 @@ class Client:
                 bootstrap_servers, schema_registry, topic_prefix, config or {}, registry_config or {}
             )
 
+    @overload
+    def ask(
+        self,
+        questions: Given,
+        *,
+        run: str | None = ...,
+        fit: str | None = ...,
+        tier: str | None = ...,
+        timeout: float = ...,
+    ) -> list[Answer]: ...
+
+    @overload
+    def ask(
+        self,
+        questions: Any,
+        *,
+        run: str | None = ...,
+        fit: str | None = ...,
+        tier: str | None = ...,
+        timeout: float = ...,
+    ) -> Any: ...
+
     def ask(
         self,
         questions: Any,
@@ -133,10 +156,41 @@ class Client:
         replies = list(self.ask_each(asked, run=run, fit=fit, tier=tier, timeout=timeout))
         return _in_order(questions, asked, replies)
 
-    async def ask_async(self, questions: Any, **options: Any) -> Any:
+    @overload
+    async def ask_async(
+        self,
+        questions: Given,
+        *,
+        run: str | None = ...,
+        fit: str | None = ...,
+        tier: str | None = ...,
+        timeout: float = ...,
+    ) -> list[Answer]: ...
+
+    @overload
+    async def ask_async(
+        self,
+        questions: Any,
+        *,
+        run: str | None = ...,
+        fit: str | None = ...,
+        tier: str | None = ...,
+        timeout: float = ...,
+    ) -> Any: ...
+
+    async def ask_async(
+        self,
+        questions: Any,
+        *,
+        run: str | None = None,
+        fit: str | None = None,
+        tier: str | None = None,
+        timeout: float = 60.0,
+    ) -> Any:
         """``ask`` for a program that does other things meanwhile."""
         asked = read(questions)
-        return _in_order(questions, asked, [reply async for reply in self.ask_each_async(asked, **options)])
+        each = self.ask_each_async(asked, run=run, fit=fit, tier=tier, timeout=timeout)
+        return _in_order(questions, asked, [reply async for reply in each])
 
     def ask_each(
         self,

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _WHITE_SPACE = re.compile(r"\s+", re.ASCII)
@@ -178,6 +178,10 @@ def validation_records(run: str, questions: Iterable[Question]) -> list[tuple[st
             ("labels", one.id, one.label_record(run)),
         )
     ]
+
+
+Given: TypeAlias = "str | os.PathLike[str] | Question | Mapping[str, Any] | Iterable[Question | Mapping[str, Any]]"
+"""Questions as ``read`` takes them, beside a pandas DataFrame: a file of JSON lines, one, or several."""
 
 
 def read(questions: Any) -> list[Question]:
