@@ -339,8 +339,10 @@ final class TrainCommand implements Callable<Integer> {
             Connection connection, TrainerSettings settings, Output out, ServiceLines lines, ServiceTelemetry telemetry)
             throws Exception {
         ProgressListener progress = new TrainProgress(lines);
-        Optional<TrainerMeters> meters =
-                telemetry.registry().map(registry -> new TrainerMeters(registry, settings.run(), progress));
+        Optional<TrainerMeters> meters = telemetry
+                .registry()
+                .map(registry -> new TrainerMeters(
+                        registry, settings.run(), settings.curvature().shard().toString(), progress));
         try (Trainer trainer = new Trainer(
                 settings, connection, meters.<ProgressListener>map(each -> each).orElse(progress))) {
             meters.ifPresent(each -> {

@@ -574,7 +574,7 @@ class SecurityDistIT {
             String trained = ofTrainer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             assertThat(trained)
                     .as("a trainer that is scraped is seen to be done")
-                    .contains("calibrant_trainer_phase{phase=\"done\",run=\"" + RUN + "\"} 1.0");
+                    .contains("calibrant_trainer_phase{phase=\"done\",run=\"" + RUN + "\",shard=\"0/1\"} 1.0");
             pages = pages(watching.printed()) + trained;
             for (ChildJvm service : List.of(fitting, scoring)) {
                 String shown = metrics(service.printed());

@@ -131,6 +131,7 @@ final class Watched {
             TrainerMeters meters = new TrainerMeters(
                     telemetry.registry(),
                     settings.run(),
+                    settings.curvature().shard().toString(),
                     event -> ready.computeIfAbsent(event.phase(), phase -> health(telemetry)));
             try (Trainer trainer = new Trainer(settings, connection, meters)) {
                 trainer.producersTo(meters);

@@ -158,7 +158,7 @@ final class EveryMeter {
     }
 
     static TrainerMeters trainer(MeterRegistry registry, ProgressListener listener) {
-        TrainerMeters meters = new TrainerMeters(registry, "news", listener);
+        TrainerMeters meters = new TrainerMeters(registry, "news", "0/1", listener);
         for (int step = 0; step < 3; step++) {
             meters.progressed(new ProgressListener.Event(
                     ProgressListener.Phase.FINE_TUNING,

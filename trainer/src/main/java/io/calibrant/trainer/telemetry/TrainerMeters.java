@@ -36,6 +36,7 @@ public final class TrainerMeters implements ProgressListener, ProducerListener {
     private final MeterRegistry registry;
     private final ProgressListener listener;
     private final Tags run;
+    private final Tags shard;
     private final Map<Phase, Timer> stages = new EnumMap<>(Phase.class);
     private final MultiGauge phase;
     private final MultiGauge done;
@@ -48,12 +49,14 @@ public final class TrainerMeters implements ProgressListener, ProducerListener {
     /**
      * Registers everything that needs no trainer.
      *
+     * @param shard which of the run's trainers it is, i/N
      * @param listener hears what this hears
      */
-    public TrainerMeters(MeterRegistry registry, String run, ProgressListener listener) {
+    public TrainerMeters(MeterRegistry registry, String run, String shard, ProgressListener listener) {
         this.registry = registry;
         this.listener = listener;
         this.run = Tags.of("run", run);
+        this.shard = this.run.and("shard", shard);
         stages.put(Phase.FINE_TUNING, stage("step"));
         stages.put(Phase.CURVATURE, stage("batch"));
         phase = MultiGauge.builder("calibrant.trainer.phase")
@@ -116,13 +119,13 @@ public final class TrainerMeters implements ProgressListener, ProducerListener {
         lastNanos = now;
         phase.register(
                 List.of(Row.of(
-                        run.and(
+                        shard.and(
                                 "phase",
                                 event.phase().name().toLowerCase(Locale.ROOT).replace("_", "-")),
                         1)),
                 true);
-        done.register(List.of(Row.of(run, event.done())), true);
-        expected.register(List.of(Row.of(run, event.total())), true);
+        done.register(List.of(Row.of(shard, event.done())), true);
+        expected.register(List.of(Row.of(shard, event.total())), true);
         event.loss().ifPresent(value -> loss.register(List.of(Row.of(run, value)), true));
         listener.progressed(event);
     }
