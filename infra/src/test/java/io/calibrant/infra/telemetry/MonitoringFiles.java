@@ -91,6 +91,9 @@ public final class MonitoringFiles {
     }
 
     private static boolean isMatched(MatchResult matcher, Map<String, String> labels) {
+        if (NOT_OURS.contains(matcher.group(1))) {
+            return true;
+        }
         String value = labels.get(matcher.group(1));
         String wanted = matcher.group(3);
         if (value == null) {
@@ -112,6 +115,12 @@ public final class MonitoringFiles {
                 .collect(Collectors.joining("\n"));
         String[] each = rules.split("- (?:alert|record): ", -1);
         all.addAll(Arrays.asList(each).subList(1, each.length));
+        all.addAll(panels());
+        return all;
+    }
+
+    private static List<String> panels() {
+        List<String> all = new ArrayList<>();
         try {
             for (JsonNode panel : new ObjectMapper().readTree(text(DASHBOARD)).get("panels")) {
                 for (JsonNode target : panel.path("targets")) {
@@ -123,6 +132,15 @@ public final class MonitoringFiles {
             throw new UncheckedIOException(e);
         }
         return all;
+    }
+
+    /** What panels ask of all installations that one Prometheus watches, whichever of them is chosen. */
+    static List<String> ofAllInstallations() {
+        return panels().stream()
+                .flatMap(panel -> SELECTOR.matcher(panel).results())
+                .map(MatchResult::group)
+                .filter(selector -> !selector.contains("{job=~\"$job\",namespace=~\"$namespace\""))
+                .toList();
     }
 
     static String text(Path file) {

@@ -38,6 +38,14 @@ class MonitoringFilesTest {
         assertThat(named).hasSizeGreaterThan(30);
     }
 
+    /** Rates and lags of two installations would be added, and the runs of both shown as one's. */
+    @Test
+    void shouldShowTheInstallationThatIsChosen() {
+        assertThat(MonitoringFiles.ofAllInstallations()).isEmpty();
+        assertThat(MonitoringFiles.text(MonitoringFiles.DASHBOARD))
+                .contains("\"label_values(calibrant_ready, job)\"", "\"label_values(calibrant_ready, namespace)\"");
+    }
+
     /** A label that is renamed in the code leaves a rule that is silent for ever. */
     @Test
     void shouldMissLabelsAndValuesThatNoSeriesHas() {
