@@ -17,7 +17,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -186,12 +185,10 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
 
     private void look() {
         finish();
-        Iterator<Map.Entry<String, Integer>> each = waiting.entrySet().iterator();
-        while (each.hasNext() && job == null) {
-            Map.Entry<String, Integer> fit = each.next();
-            if (!changedSinceLook.contains(fit.getKey()) || fit.getValue() >= MOST_LOOKS) {
-                each.remove();
-                start(fit.getKey());
+        for (String fit : List.copyOf(waiting.keySet())) { // one that fails at once waits again
+            if (job == null && (!changedSinceLook.contains(fit) || waiting.get(fit) >= MOST_LOOKS)) {
+                waiting.remove(fit);
+                start(fit);
                 finish();
             }
         }

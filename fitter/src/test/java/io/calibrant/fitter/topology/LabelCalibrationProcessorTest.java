@@ -385,6 +385,31 @@ class LabelCalibrationProcessorTest {
         }
     }
 
+    /** The first one is calibrated again while the look goes on to the second. */
+    @Test
+    void shouldTakeOutAnEntryWhileAnotherFitWaits() {
+        try (Driver driver = driver(Runnable::run)) {
+            pass(driver);
+            Posterior base = driver.posteriors().get(1);
+            sendAll(driver, QUESTIONS);
+            driver.putLabelledAnswer(
+                    Pass.RUN + '/' + Pass.CHECKPOINT + "/default/bad",
+                    new CalibrationAnswer(
+                            COMPLETE,
+                            0,
+                            List.of(1.0, 2.0, 3.0),
+                            List.of(1.0, 2.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+                            2000,
+                            null));
+            Answer elsewhere = Answers.validation("elsewhere", 1, 1);
+            elsewhere.setCheckpoint("step-8");
+            driver.answer(elsewhere, 3000);
+            driver.look(4);
+            shouldBe(driver.posteriors().get(0), base, 3, expected(QUESTIONS));
+            assertThat(driver.deadLetters()).hasSize(1);
+        }
+    }
+
     @Test
     void shouldNotHoldUpTheStreamWhileItComputes() {
         Queue<Runnable> tasks = new ArrayDeque<>();
