@@ -3,7 +3,9 @@ package io.calibrant.fitter.calibration;
 import io.calibrant.fitter.link.Link;
 import io.calibrant.fitter.metrics.LabelledProbabilities;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The probabilities that a tier serves, for the labelled answers, each by members that were fitted without its part of
@@ -25,6 +27,18 @@ public record CrossFitted(
         all = List.copyOf(all);
         forward = List.copyOf(forward);
         map = List.copyOf(map);
+    }
+
+    /** Those of some of the answers, by their places in the order of the question ids. */
+    public CrossFitted at(BitSet places) {
+        return new CrossFitted(at(all, places), at(forward, places), at(map, places));
+    }
+
+    private static List<LabelledProbabilities> at(List<LabelledProbabilities> tier, BitSet places) {
+        return IntStream.range(0, tier.size())
+                .filter(places::get)
+                .mapToObj(tier::get)
+                .toList();
     }
 
     /**

@@ -85,6 +85,16 @@ public final class ScoreCalibration {
      * kind.
      */
     public double pValue(double score) {
+        return pValue(atLeast(score), ascending.length);
+    }
+
+    /** The p-value that one of the known scores has among the others. */
+    public double pValueOfKnown(double score) {
+        return pValue(Math.max(0, atLeast(score) - 1), Math.max(0, ascending.length - 1));
+    }
+
+    /** How many known scores are at or above one. */
+    private int atLeast(double score) {
         int below = 0;
         int end = ascending.length;
         while (below < end) {
@@ -95,7 +105,7 @@ public final class ScoreCalibration {
                 end = middle;
             }
         }
-        return pValue(ascending.length - below, ascending.length);
+        return ascending.length - below;
     }
 
     /**

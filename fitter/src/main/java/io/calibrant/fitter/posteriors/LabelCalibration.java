@@ -6,6 +6,7 @@ import io.calibrant.fitter.calibration.LabelFree;
 import io.calibrant.fitter.calibration.LabelledContrasts;
 import io.calibrant.fitter.calibration.LogitNoise;
 import io.calibrant.fitter.calibration.Member;
+import io.calibrant.fitter.familiarity.ScoreCalibration;
 import io.calibrant.fitter.labels.CalibrationAnswer;
 import io.calibrant.schemas.avro.CalibrationMember;
 import io.calibrant.schemas.avro.FamiliarityBasis;
@@ -16,6 +17,7 @@ import io.calibrant.schemas.avro.TierMembers;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -188,6 +190,8 @@ public final class LabelCalibration {
             Noise noise = Noise.of(set, found.answers());
             LabelFree labelFree = new LabelFree(scale, noise.variance());
             return calibrated(
+                    set,
+                    found.answers(),
                     found.posterior(),
                     calibrator.calibrate(found.answers(), labelFree),
                     labelFree,
@@ -211,6 +215,8 @@ public final class LabelCalibration {
         LabelFree labelFree = new LabelFree(scale, noise.variance());
         boolean means = whole.isEmpty() && !meansOnly.isEmpty();
         return calibrated(
+                set,
+                means ? meansOnly : whole,
                 base,
                 means ? calibrator.calibrateMeans(meansOnly, labelFree) : calibrator.calibrate(whole, labelFree),
                 labelFree,
@@ -289,10 +295,21 @@ public final class LabelCalibration {
                 : factory.with(factory.evidence(set.spectra()).lambdas(), set.base(), set.spectra());
     }
 
+    /** @param answers the labelled ones, of which the result is */
     private static Posterior calibrated(
-            Posterior uncalibrated, CalibrationResult result, LabelFree labelFree, Noise noise, long newest) {
+            CalibrationSet set,
+            List<LabelledContrasts> answers,
+            Posterior uncalibrated,
+            CalibrationResult result,
+            LabelFree labelFree,
+            Noise noise,
+            long newest) {
         Posterior.Builder posterior = PosteriorMembers.with(
-                        Posterior.newBuilder(uncalibrated), result, labelFree, noise.questions())
+                        Posterior.newBuilder(uncalibrated),
+                        result,
+                        labelFree,
+                        noise.questions(),
+                        result.crossFitted().at(acceptable(set, answers)))
                 .setTimestamp(Instant.ofEpochMilli(newest));
         if (result.labels() > 0) {
             posterior.setTemperature(result.temperature());
@@ -312,6 +329,31 @@ public final class LabelCalibration {
                 .map(member -> -member.logLikelihood() / result.labels())
                 .findFirst()
                 .orElse(null);
+    }
+
+    /**
+     * The labelled answers that thresholds rest on, by their places in the order of the question ids: a scorer accepts
+     * no answer to an unfamiliar question, so those that are unfamiliar among the others say nothing of what it does.
+     */
+    private static BitSet acceptable(CalibrationSet set, List<LabelledContrasts> answers) {
+        FamiliarityBasis known = familiarity(set.base(), set);
+        ScoreCalibration scores = known == null
+                ? new ScoreCalibration()
+                : new ScoreCalibration(array(known.getScores())).without(array(known.getCheckedScores()));
+        long since = FamiliarityFactory.since(set.base());
+        List<String> ids =
+                answers.stream().map(LabelledContrasts::questionId).sorted().toList();
+        BitSet acceptable = new BitSet();
+        for (int i = 0; i < ids.size(); i++) {
+            CalibrationAnswer answer = set.answers().get(ids.get(i));
+            boolean isKnown = answer.familiarity() != null && answer.version() >= since;
+            acceptable.set(i, !isKnown || !ScoreCalibration.isUnfamiliar(scores.pValueOfKnown(answer.familiarity())));
+        }
+        return acceptable;
+    }
+
+    private static double[] array(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
     }
 
     /** With the scores of the questions whose answers were made with the factors of the base, at whatever prior. */

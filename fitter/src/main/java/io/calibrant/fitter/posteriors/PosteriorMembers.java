@@ -44,12 +44,21 @@ final class PosteriorMembers {
 
     /** A posterior that no label has calibrated. */
     static Posterior.Builder withoutLabels(Posterior.Builder posterior, LabelFree labelFree, long questions) {
-        return with(posterior, CALIBRATOR.calibrate(List.of(), labelFree), labelFree, questions);
+        return with(posterior, CALIBRATOR.calibrate(List.of(), labelFree), labelFree, questions, CrossFitted.NONE);
     }
 
-    /** @param questions that v rests on; 0 where it is not known */
+    /**
+     * A posterior that labels have calibrated.
+     *
+     * @param questions that v rests on; 0 where it is not known
+     * @param behindThresholds the labelled answers that thresholds rest on
+     */
     static Posterior.Builder with(
-            Posterior.Builder posterior, CalibrationResult result, LabelFree labelFree, long questions) {
+            Posterior.Builder posterior,
+            CalibrationResult result,
+            LabelFree labelFree,
+            long questions,
+            CrossFitted behindThresholds) {
         return posterior
                 .setLabels(result.labels())
                 .setCalibration(
@@ -64,7 +73,7 @@ final class PosteriorMembers {
                         tier("last-layer", result.forward()),
                         tier("forward", result.forward()),
                         tier("map", result.map())))
-                .setSelective(result.labels() == 0 ? List.of() : selective(result.crossFitted()));
+                .setSelective(result.labels() == 0 ? List.of() : selective(behindThresholds));
     }
 
     /** What thresholds need: the labelled answers as each tier serves them, by members fitted without them. */

@@ -11,6 +11,7 @@ import io.calibrant.fitter.linalg.KroneckerFactor;
 import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.linalg.Rows;
 import io.calibrant.fitter.records.FactorRecords;
+import io.calibrant.fitter.records.SelectiveRecords;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Answer;
@@ -230,6 +231,29 @@ class InputsTest {
                     .as("300 validation questions are enough, without those of training questions")
                     .hasSize(301)
                     .contains(7.0, 29.9);
+        }
+    }
+
+    /** A scorer accepts no unfamiliar question, so no threshold may rest on how these were answered. */
+    @Test
+    void shouldRestThresholdsOnQuestionsThatAScorerAccepts() {
+        try (Driver driver = driver("thresholds")) {
+            Posterior base = pass(driver);
+            for (int i = 0; i < 100; i++) {
+                boolean isUnfamiliar = i < 6; // with 40 training questions 5 of 140 are as far off as each of them
+                answer(
+                        driver,
+                        Answers.validation("validation" + i, base.getVersion(), i),
+                        isUnfamiliar ? 50 : 0.3,
+                        0.5);
+            }
+            driver.look(2);
+            Posterior calibrated = driver.posteriors().get(0);
+            assertThat(calibrated.getLabels()).isEqualTo(100);
+            assertThat(calibrated.getFamiliarity().getScores()).hasSize(140);
+            for (String tier : List.of("all", "last-layer", "forward", "map")) {
+                assertThat(SelectiveRecords.of(calibrated, tier).labels()).isEqualTo(94);
+            }
         }
     }
 
