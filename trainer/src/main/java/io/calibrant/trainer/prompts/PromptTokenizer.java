@@ -90,7 +90,7 @@ public final class PromptTokenizer implements AutoCloseable {
         TokenizerFile file = TokenizerFile.read(directory.resolve("tokenizer.json"));
         TokenizerSettings settings = TokenizerSettings.read(directory);
         requireSamePrefix(file, settings);
-        TokenizerFile whole = file.with(settings.tokens());
+        TokenizerFile whole = file.with(settings);
         Map<String, String> options = Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false");
         HuggingFaceTokenizer tokenizer;
         try {

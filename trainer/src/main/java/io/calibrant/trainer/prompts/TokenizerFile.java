@@ -18,7 +18,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.HashSet;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -34,6 +35,7 @@ final class TokenizerFile {
             .build();
 
     private static final String ADDED = "added_tokens";
+    private static final String CONTENT = "content";
 
     /** The library indexes the table of a Precompiled normalizer by bytes, unchecked. */
     private static final int FEWEST_UNITS = 256;
@@ -93,32 +95,33 @@ final class TokenizerFile {
     }
 
     /**
-     * The same with tokens that tokenizer_config.json names, those that are not added ones already.
+     * The same with what tokenizer_config.json says of tokens: those that are no added ones already, and how declared
+     * ones are matched, as transformers takes it from there.
      *
-     * @param tokens as {@link TokenizerSettings#tokens}
+     * @param settings of the same directory
      */
-    TokenizerFile with(List<ObjectNode> tokens) {
-        Set<String> known = new HashSet<>();
+    TokenizerFile with(TokenizerSettings settings) {
+        Map<String, ObjectNode> named = new LinkedHashMap<>();
+        settings.tokens().forEach(token -> named.put(token.path(CONTENT).asText(), token));
+        ArrayNode all = JSON.createArrayNode();
         JsonNode present = root.path(ADDED);
-        JsonNode vocabulary = root.path("model").path("vocab");
-        int next = vocabulary.size();
+        int next = root.path("model").path("vocab").size();
         for (JsonNode token : present) {
-            known.add(token.path("content").asText());
+            String content = token.path(CONTENT).asText();
+            ObjectNode own = named.remove(content);
+            boolean declared = own != null && settings.declared().contains(content);
+            all.add(declared ? ((ObjectNode) token.deepCopy()).setAll(own) : token);
             next = Math.max(next, token.path("id").asInt() + 1);
         }
-        List<ObjectNode> more = tokens.stream()
-                .filter(token -> !known.contains(token.path("content").asText()))
-                .toList();
-        if (more.isEmpty()) {
+        for (ObjectNode token : named.values()) {
+            OptionalInt own = idOf(token.path(CONTENT).asText());
+            all.add(token.deepCopy().put("id", own.isPresent() ? own.getAsInt() : next++));
+        }
+        if (all.equals(present) || all.isEmpty()) {
             return this;
         }
         ObjectNode whole = JSON.createObjectNode().setAll((ObjectNode) root);
-        ArrayNode all = whole.putArray(ADDED);
-        present.forEach(all::add);
-        for (ObjectNode token : more) {
-            OptionalInt own = idOf(token.path("content").asText());
-            all.add(token.deepCopy().put("id", own.isPresent() ? own.getAsInt() : next++));
-        }
+        whole.set(ADDED, all);
         try {
             return new TokenizerFile(path, JSON.writeValueAsBytes(whole), whole);
         } catch (JsonProcessingException e) {
@@ -137,7 +140,7 @@ final class TokenizerFile {
     /** The id of a token by its text: of an added one, else of the vocabulary. */
     OptionalInt idOf(String token) {
         for (JsonNode added : root.path(ADDED)) {
-            if (added.path("content").asText().equals(token)) {
+            if (added.path(CONTENT).asText().equals(token)) {
                 return OptionalInt.of(added.path("id").asInt());
             }
         }

@@ -8,10 +8,12 @@ import io.calibrant.trainer.files.InputFile;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -26,6 +28,7 @@ import java.util.TreeMap;
  * @param prefixSpace whether a text begins with a space, if the tokenizer's class builds its own by this key
  * @param tokens all that it names, as tokenizer.json has its added ones but for their ids: transformers adds those that
  *     tokenizer.json lacks
+ * @param declared the texts of those in added_tokens_decoder: how they are matched counts, whatever tokenizer.json says
  */
 record TokenizerSettings(
         Path file,
@@ -34,7 +37,8 @@ record TokenizerSettings(
         Optional<String> bos,
         Optional<String> eos,
         Optional<Boolean> prefixSpace,
-        List<ObjectNode> tokens) {
+        List<ObjectNode> tokens,
+        Set<String> declared) {
     /** Keys of tokens that are special, whatever is said of them elsewhere. */
     private static final List<String> NAMED =
             List.of("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token");
@@ -72,7 +76,8 @@ record TokenizerSettings(
                     token(file, root, "bos_token"),
                     token(file, root, "eos_token"),
                     builds(root) ? flag(file, root, PREFIX_SPACE) : Optional.empty(),
-                    tokens(file, root));
+                    tokens(file, root),
+                    declared(root));
         } catch (NoSuchFileException e) {
             return new TokenizerSettings(
                     file,
@@ -81,7 +86,8 @@ record TokenizerSettings(
                     Optional.empty(),
                     Optional.empty(),
                     Optional.empty(),
-                    List.of());
+                    List.of(),
+                    Set.of());
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(
                     "tokenizer file " + file + " must be a JSON object, got other text at line "
@@ -138,6 +144,12 @@ record TokenizerSettings(
         NAMED.forEach(key -> add(tokens, root.path(key), true));
         LISTED.forEach(key -> root.path(key).forEach(token -> add(tokens, token, true)));
         return List.copyOf(tokens.values());
+    }
+
+    private static Set<String> declared(JsonNode root) {
+        Set<String> texts = new HashSet<>();
+        root.path(DECLARED).forEach(token -> texts.add(token.path("content").asText("")));
+        return Set.copyOf(texts);
     }
 
     /** With the defaults of AddedToken in Python. */

@@ -222,6 +222,24 @@ class PromptTokenizerTest {
                 .hasMessageContaining("tokenizer_config.json: added_tokens_decoder must be an object with ids");
     }
 
+    /** How a declared token is matched is said by tokenizer_config.json: ids as transformers 5.24 has them. */
+    @Test
+    void shouldMatchTokensAsTheTokenizersConfigurationDeclares() throws IOException {
+        String text = "Red </s> Blue";
+        String declared = "{\"added_tokens_decoder\": {\"1\": {\"content\": \"</s>\", \"lstrip\": %1$s, \"normalized\":"
+                + " false, \"rstrip\": %1$s, \"single_word\": false, \"special\": true}}}";
+        try (PromptTokenizer golden = Tokenizers.golden();
+                PromptTokenizer same = load(declared.formatted(false));
+                PromptTokenizer own = load(declared.formatted(true))) {
+            assertThat(golden.encodePlain(text)).containsExactly(376, 223, 1, 357);
+            assertThat(same.encodePlain(text)).containsExactly(376, 223, 1, 357);
+            assertThat(same.changes()).isEmpty();
+            assertThat(own.encodePlain(text)).containsExactly(376, 1, 36, 339);
+            assertThat(own.changes()).as("two models, though one file").isNotEmpty();
+            assertThat(own.isSpecial(1)).isTrue();
+        }
+    }
+
     /** transformers builds these classes anew by the key, so the two files would be two tokenizers. */
     @Test
     void shouldRefuseAnotherSpaceBeforeATextThanTheFileHas() throws IOException {
