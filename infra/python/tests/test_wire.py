@@ -70,3 +70,29 @@ def test_tensors_round_trip():
         back = array(tensor(values, dtype))
         assert back.shape == (2, 2)
         assert numpy.allclose(back, values.numpy(), rtol=tolerance)
+
+
+def test_a_digest_that_only_java_can_say_is_left_out(tmp_path):
+    pytest.importorskip("torch")
+    from calibrant.records import model_digest
+
+    (tmp_path / "config.json").write_text('{"eos_token_id": 1}')
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    end = {"content": "</s>", **flags}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"id": 1, **end}]}))
+    plain = model_digest(tmp_path)
+    assert plain.startswith("sha256:")
+
+    def of(**said):
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(said))
+        return model_digest(tmp_path)
+
+    assert of(eos_token="</s>", pad_token=None, added_tokens_decoder={"1": end}) == plain
+    assert of(eos_token={"content": "</s>"}, additional_special_tokens=["</s>"]) == plain
+    assert of(added_tokens_decoder={"1": {"content": "</s>", "special": True}}) == plain
+    assert of(pad_token="<pad>") == ""
+    assert of(additional_special_tokens=["<|end|>"]) == ""
+    assert of(extra_special_tokens={"image_token": "<image>"}) == ""
+    assert of(added_tokens_decoder={"1": end | {"lstrip": True}}) == ""
+    assert of(added_tokens_decoder={"1": end, "2": {"content": "<|a|>"}}) == ""
+    assert of(add_bos_token=True) == ""

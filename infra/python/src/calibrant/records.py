@@ -184,7 +184,8 @@ def _short(value: Any) -> str:
 def model_digest(directory: str | Path) -> str:
     """The digest of a base model's directory, or nothing where only Calibrant's own trainer can say it.
 
-    That is where ``tokenizer_config.json`` decides which tokens begin or end a text.
+    That is where ``tokenizer_config.json`` decides which tokens begin or end a text, adds tokens, or says otherwise than
+    ``tokenizer.json`` how one is matched.
     """
     path = Path(directory)
     config, settings = path / "config.json", path / "tokenizer_config.json"
@@ -196,6 +197,9 @@ def model_digest(directory: str | Path) -> str:
         return ""
     if any(said.get(key) is not None for key in ("add_bos_token", "add_eos_token")):
         return ""
+    tokenizer = path / "tokenizer.json"
+    if tokenizer.is_file() and _changes_tokens(said, json.loads(tokenizer.read_text(encoding="utf-8"))):
+        return ""
     files = [one for one in path.iterdir() if one.is_file() and _is_model_file(one.name)]
     digest = hashlib.sha256()
     for file in sorted(files, key=lambda one: one.name):
@@ -204,6 +208,25 @@ def model_digest(directory: str | Path) -> str:
             while part := content.read(1 << 20):
                 digest.update(part)
     return f"sha256:{digest.hexdigest()}"
+
+
+def _changes_tokens(said: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> bool:
+    """Whether the settings name a token that is no added one, or declare one otherwise than the tokenizer has it."""
+    known = {one["content"]: one for one in tokenizer.get("added_tokens") or ()}
+    named = [said.get(f"{key}_token") for key in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")]
+    for key in ("additional_special_tokens", "extra_special_tokens"):
+        listed = said.get(key) or ()
+        named += listed.values() if isinstance(listed, Mapping) else listed
+    texts = {one.get("content") if isinstance(one, Mapping) else one for one in named} - {None, ""}
+    for one in (said.get("added_tokens_decoder") or {}).values():
+        text = one["content"]
+        special = bool(one.get("special"))
+        matched = {flag: bool(one.get(flag)) for flag in ("single_word", "lstrip", "rstrip")}
+        matched |= {"normalized": one.get("normalized", not special), "special": special or text in texts}
+        if text in known and any(known[text].get(flag, False) != value for flag, value in matched.items()):
+            return True
+        texts.add(text)
+    return bool(texts - known.keys())
 
 
 def _is_model_file(name: str) -> bool:
