@@ -45,6 +45,7 @@ record TokenizerSettings(
 
     private static final List<String> LISTED = List.of("additional_special_tokens", "extra_special_tokens");
     static final String PREFIX_SPACE = "add_prefix_space";
+    private static final String SPLIT = "split_special_tokens";
     private static final String CLASS = "tokenizer_class";
 
     /** Classes that transformers builds anew by that key, whatever tokenizer.json says of it. */
@@ -68,6 +69,12 @@ record TokenizerSettings(
                         + InputFile.foreignKind(bytes)
                                 .map(what -> "; it is " + what)
                                 .orElse(""));
+            }
+            if (flag(file, root, SPLIT).orElse(false)) {
+                throw Refusal.of(
+                        "tokenizer file " + file + ": " + SPLIT,
+                        "false (with true transformers reads the special tokens of a text as letters)",
+                        true);
             }
             return new TokenizerSettings(
                     file,

@@ -240,6 +240,15 @@ class PromptTokenizerTest {
         }
     }
 
+    @Test
+    void shouldRefuseATokenizerThatReadsSpecialTokensAsLetters() throws IOException {
+        load("{\"split_special_tokens\": false}").close();
+        load("{\"split_special_tokens\": null}").close();
+        assertThatThrownBy(() -> load("{\"split_special_tokens\": true}"))
+                .hasMessageContaining("tokenizer_config.json: split_special_tokens must be false")
+                .hasMessageEndingWith("got true");
+    }
+
     /** transformers builds these classes anew by the key, so the two files would be two tokenizers. */
     @Test
     void shouldRefuseAnotherSpaceBeforeATextThanTheFileHas() throws IOException {
