@@ -118,11 +118,12 @@ public sealed interface RopeScaling {
 
         private double apply(double inverseFrequency) {
             double wavelength = 2 * Math.PI / inverseFrequency;
-            if (wavelength < originalMaxPositions / highFrequencyFactor) {
-                return inverseFrequency;
-            }
+            // In this order, as in transformers: with the two factors exchanged, a wavelength is both long and short.
             if (wavelength > originalMaxPositions / lowFrequencyFactor) {
                 return inverseFrequency / factor;
+            }
+            if (wavelength < originalMaxPositions / highFrequencyFactor) {
+                return inverseFrequency;
             }
             double smooth = (originalMaxPositions / wavelength - lowFrequencyFactor)
                     / (highFrequencyFactor - lowFrequencyFactor);

@@ -105,6 +105,18 @@ class ModelConfigTest {
     }
 
     @Test
+    void shouldStretchWhatIsLongThoughTheFactorsOfLlama3AreExchanged() {
+        RopeScaling exchanged = new RopeScaling.Llama3(8, 4, 1, 64);
+        double first = 1; // turns 10 times within 64 positions
+        double second = Math.pow(10_000, -0.5); // turns once in 628
+        assertThat(exchanged.inverseFrequencies(10_000, 4, 0)).containsExactly(first, second / 8);
+        RopeScaling between = new RopeScaling.Llama3(8, 4, 1, 256);
+        assertThat(between.inverseFrequencies(1_000, 4, 0))
+                .as("198.7 positions are more than 256 / 4 and fewer than 256 / 1")
+                .containsExactly(first, Math.pow(1_000, -0.5) / 8);
+    }
+
+    @Test
     void shouldRefuseOtherScalingsByName() {
         for (String type : List.of("mrope", "ntk")) {
             assertRefused(
