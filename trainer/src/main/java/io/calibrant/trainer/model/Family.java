@@ -201,8 +201,8 @@ enum Family {
 
         @Override
         boolean slides(ConfigFile file, int layer) {
-            String key = file.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
-            return (layer + 1) % integerOr(file, key, 1, 6) != 0;
+            // transformers writes _sliding_window_pattern, beside layer_types, and never reads it
+            return (layer + 1) % integerOr(file, "sliding_window_pattern", 1, 6) != 0;
         }
 
         @Override

@@ -282,6 +282,17 @@ class ModelConfigTest {
                         .set("sliding_window", 8)))
                 .containsExactly(8, 8, 8, 8, 8, 0, 8);
         assertThat(windows(new TinyModel()
+                        .set("model_type", "gemma3_text")
+                        .set("sliding_window", 8)
+                        .set("sliding_window_pattern", 2)))
+                .containsExactly(8, 0, 8);
+        assertThat(windows(new TinyModel()
+                        .set("model_type", "gemma3_text")
+                        .set("sliding_window", 8)
+                        .set("_sliding_window_pattern", 2)))
+                .as("transformers writes this key, and does not read it")
+                .containsExactly(8, 8, 8);
+        assertThat(windows(new TinyModel()
                         .set("model_type", "smollm3")
                         .set("num_hidden_layers", 4)
                         .set("use_sliding_window", true)
