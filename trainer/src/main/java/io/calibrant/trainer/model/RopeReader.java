@@ -21,6 +21,7 @@ final class RopeReader {
     private static final String SCALING = "rope_scaling";
     private static final String PARAMETERS = "rope_parameters";
     private static final String TYPE = "rope_type";
+    private static final String TRUNCATE = "truncate";
     private static final String DEFAULT = "default";
     private static final String LINEAR = "linear";
     private static final String DYNAMIC = "dynamic";
@@ -199,8 +200,14 @@ final class RopeReader {
                 original,
                 isNotZero(scope, "beta_fast") ? positive(scope, "beta_fast", YARN) : 32,
                 isNotZero(scope, "beta_slow") ? positive(scope, "beta_slow", YARN) : 1,
-                !scope.has("truncate") || scope.node.path("truncate").asBoolean(true),
+                wholePairs(scope),
                 amplitude);
+    }
+
+    /** As transformers has it: null is false, and of layers with settings of their own none has its own truncate. */
+    private boolean wholePairs(Scope scope) {
+        JsonNode node = family.slidingRotaryBase().isPresent() ? file.root().path(PARAMETERS) : scope.node;
+        return !node.has(TRUNCATE) || node.path(TRUNCATE).asBoolean();
     }
 
     private static double magnitude(double factor, double scale) {

@@ -8,6 +8,7 @@ import io.calibrant.trainer.safetensors.ModelFileException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -184,6 +185,32 @@ class ModelConfigTest {
                         .scaling()
                         .amplitude())
                 .isEqualTo(1.5);
+    }
+
+    private RopeScaling gemma3(Map<String, Object> parameters) {
+        return rotary(new TinyModel()
+                        .set("model_type", "gemma3_text")
+                        .set("sliding_window", 8)
+                        .set("layer_types", List.of("full_attention", "full_attention", "full_attention"))
+                        .set("rope_parameters", parameters))
+                .scaling();
+    }
+
+    @Test
+    void shouldTruncateYarnWhereTransformersDoes() {
+        Map<String, Object> yarn = new HashMap<>(Map.of("rope_type", "yarn", "factor", 4.0));
+        double amplitude = 0.1 * Math.log(4) + 1;
+        RopeScaling truncated = new RopeScaling.Yarn(4, 64, 32, 1, true, amplitude);
+        RopeScaling whole = new RopeScaling.Yarn(4, 64, 32, 1, false, amplitude);
+        yarn.put("truncate", null);
+        assertThat(rotary(new TinyModel().set("rope_parameters", yarn)).scaling())
+                .as("null is false")
+                .isEqualTo(whole);
+        yarn.put("truncate", false);
+        assertThat(gemma3(Map.of("full_attention", yarn)))
+                .as("it looks beside the settings of layers, not into them")
+                .isEqualTo(truncated);
+        assertThat(gemma3(Map.of("full_attention", yarn, "truncate", false))).isEqualTo(whole);
     }
 
     @Test
