@@ -216,11 +216,10 @@ final class RopeReader {
 
     private RopeScaling longRope(Scope scope) {
         int original = original(scope);
-        double factor = isNotZero(scope, "factor")
-                ? positive(scope, "factor", LONGROPE)
-                : (double) sizes.maxPositions() / original;
+        double factor =
+                scope.has("factor") ? positive(scope, "factor", LONGROPE) : (double) sizes.maxPositions() / original;
         double amplitude = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
-        if (isNotZero(scope, "attention_factor")) {
+        if (scope.has("attention_factor")) {
             amplitude = positive(scope, "attention_factor", LONGROPE);
         }
         return new RopeScaling.LongRope(

@@ -246,6 +246,22 @@ class ModelConfigTest {
                                 "rope_scaling",
                                 Map.of("rope_type", "longrope", "short_factor", List.of(1), "long_factor", longer)),
                 "rope_scaling.short_factor must be a list of 3 numbers with rope_type longrope, got 1 of them");
+        for (String key : List.of("factor", "attention_factor")) {
+            assertRefused(
+                    new TinyModel()
+                            .set(
+                                    "rope_scaling",
+                                    Map.of(
+                                            "rope_type",
+                                            "longrope",
+                                            "short_factor",
+                                            shorter,
+                                            "long_factor",
+                                            longer,
+                                            key,
+                                            0)),
+                    "rope_scaling." + key + " must be above 0, got 0");
+        }
     }
 
     @Test
