@@ -54,7 +54,9 @@ public final class CalibrationEvidence {
     private static final double MOST = 690;
 
     /**
-     * By day since 1970, one sum an alternative. The first one stays where its sums are zeros, all others have some.
+     * By day since 1970, one sum an alternative. The first one stays where its sums are zeros, and so does the last one
+     * where labels are left whose days may have been put together for it: they are taken out where they were counted.
+     * All others have some.
      */
     private final NavigableMap<Long, long[]> days;
 
@@ -111,7 +113,11 @@ public final class CalibrationEvidence {
     }
 
     private static CalibrationEvidence withoutZeros(NavigableMap<Long, long[]> days) {
-        days.entrySet().removeIf(each -> !each.getKey().equals(days.firstKey()) && isZero(each.getValue()));
+        boolean none = days.values().stream().allMatch(CalibrationEvidence::isZero);
+        long first = days.isEmpty() ? 0 : days.firstKey();
+        long last = none ? first : days.lastKey();
+        long kept = last - first < DAYS ? first : last;
+        days.entrySet().removeIf(each -> each.getKey() != first && each.getKey() != kept && isZero(each.getValue()));
         return new CalibrationEvidence(days);
     }
 

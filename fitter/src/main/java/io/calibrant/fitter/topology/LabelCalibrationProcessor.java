@@ -150,8 +150,9 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
     }
 
     /**
-     * A training question that was asked for its noise takes the place of no question for validation. What can no
-     * longer count is not kept.
+     * A training question that was asked for its noise takes the place of no question for validation, nor does one that
+     * was labelled for its familiarity alone: its id was forgotten and asked again. What can no longer count is not
+     * kept.
      *
      * @return whether anything has changed
      */
@@ -160,7 +161,10 @@ final class LabelCalibrationProcessor implements Processor<String, CalibrationIn
         CalibrationAnswer before = answers.get(key);
         CalibrationAnswer answer = change.answer() == null || isPast(fit, change.answer()) ? null : change.answer();
         boolean forNoise = change.answer() != null && change.answer().isForNoise();
-        if (Objects.equals(before, answer) || (forNoise && before != null && !before.isForNoise())) {
+        boolean forFamiliarity = change.answer() != null && change.answer().isForFamiliarity();
+        if (Objects.equals(before, answer)
+                || (forNoise && before != null && !before.isForNoise())
+                || (forFamiliarity && before != null && before.isLabelled())) {
             return false;
         }
         answers.put(key, answer);

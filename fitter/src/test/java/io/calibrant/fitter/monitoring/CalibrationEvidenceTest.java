@@ -204,7 +204,13 @@ class CalibrationEvidenceTest {
             CalibrationEvidence later = CalibrationEvidence.of(day * DAY, new double[] {.9, .1}, 1);
             CalibrationEvidence answered = CalibrationEvidence.answered(0);
             assertThat(first.plus(later)).isEqualTo(answered.plus(later).plus(first));
-            assertThat(first.plus(later).minus(later)).isEqualTo(first);
+            CalibrationEvidence without = first.plus(later).minus(later);
+            if (day < 90) {
+                assertThat(without).isEqualTo(first);
+            } else {
+                assertThat(without.value()).isBetween(0.5 * first.value(), first.value());
+                assertThat(without.plus(later)).isEqualTo(first.plus(later));
+            }
             assertThat(first.plus(later).days()).containsOnlyKeys(0L, (long) day);
         }
         CalibrationEvidence one = CalibrationEvidence.of(DAY, new double[] {.6, .4}, 1);
@@ -216,6 +222,21 @@ class CalibrationEvidenceTest {
         assertThat(both.plus(CalibrationEvidence.of(91 * DAY, new double[] {.6, .4}, 1))
                         .days())
                 .containsOnlyKeys(0L, 91L);
+    }
+
+    /** Also after the label is gone for which days were put together. */
+    @Test
+    void shouldCorrectALabelOfADayThatWasPutTogetherWithTheFirst() {
+        CalibrationEvidence answered = CalibrationEvidence.answered(0);
+        CalibrationEvidence wrong = ratio(5, 1e-9);
+        CalibrationEvidence right = ratio(5, 1.1);
+        CalibrationEvidence newest = ratio(100, 1.1);
+        CalibrationEvidence corrected = answered.plus(wrong)
+                .plus(newest)
+                .plus(CalibrationEvidence.NONE.minus(newest))
+                .plus(right.minus(wrong));
+        assertThat(corrected.value()).isLessThanOrEqualTo(answered.plus(right).value());
+        assertThat(CalibrationEvidence.ofDays(corrected.days())).isEqualTo(corrected);
     }
 
     @Test

@@ -12,6 +12,8 @@ import io.calibrant.fitter.linalg.Naive;
 import io.calibrant.fitter.linalg.Rows;
 import io.calibrant.fitter.records.FactorRecords;
 import io.calibrant.fitter.records.SelectiveRecords;
+import io.calibrant.fitter.settings.FitterSettings;
+import io.calibrant.fitter.settings.LabelSettings;
 import io.calibrant.schemas.Keys;
 import io.calibrant.schemas.Tensors;
 import io.calibrant.schemas.avro.Answer;
@@ -26,6 +28,7 @@ import io.calibrant.schemas.avro.Run;
 import io.calibrant.schemas.avro.Side;
 import io.calibrant.schemas.avro.Statistics;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -254,6 +257,36 @@ class InputsTest {
             for (String tier : List.of("all", "last-layer", "forward", "map")) {
                 assertThat(SelectiveRecords.of(calibrated, tier).labels()).isEqualTo(94);
             }
+        }
+    }
+
+    /** What a fit was calibrated on stays, though the question is forgotten; asked again it is a new one. */
+    @Test
+    void shouldKeepTheLabelOfAForgottenQuestionThatIsAskedAgain() {
+        FitterSettings days = Driver.settings().with(new LabelSettings(Duration.ofHours(1), Duration.ofDays(2)));
+        try (Driver driver = new Driver(days, stateDir.resolve("forgotten"), Map.of())) {
+            Run run = Pass.run(Pass.RANK);
+            run.setInputs(INPUTS);
+            driver.run(run);
+            Posterior base = pass(driver);
+            for (int i = 0; i < 3; i++) {
+                answer(driver, Answers.validation("validation" + i, base.getVersion(), i), i / 10.0, 0.5);
+            }
+            driver.look(2);
+            assertThat(driver.posteriors().get(0).getLabels()).isEqualTo(3);
+
+            long later = Duration.ofDays(5).toMillis();
+            driver.answer(asked("later", base.getVersion()), later);
+            assertThat(driver.storedBytes("validation0")).isZero();
+            Answer again = asked("validation0", base.getVersion());
+            again.setFamiliarity(7.0);
+            again.setFamiliarityP(0.01);
+            driver.answer(again, later);
+            driver.label("validation0", "A", later);
+            driver.look(2);
+            assertThat(driver.labelledAnswers().get(FIT + "validation0").isLabelled())
+                    .isTrue();
+            assertThat(driver.posteriors()).isEmpty();
         }
     }
 
