@@ -46,7 +46,7 @@ public final class LoraPatterns {
 
     private static Pattern compile(String key) {
         try {
-            return Pattern.compile("(.*\\.)?(" + LoraTargets.inJava(key) + ")");
+            return Pattern.compile("(.*\\.)?(" + PythonRegex.inJava(key) + ")");
         } catch (PatternSyntaxException e) {
             throw new IllegalArgumentException(
                     "LoRA pattern must be a regular expression, got '" + key + "': " + e.getDescription(), e);

@@ -23,9 +23,6 @@ public record LoraTargets(List<String> names, String pattern) {
     /** PEFT's word for every linear map except the head. */
     public static final String ALL_LINEAR = "all-linear";
 
-    /** Begins a group that has a name; Java writes it without the P. */
-    private static final String PYTHONS_GROUP = "(?P<";
-
     private static final String ACCEPTED =
             "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head, or full module paths";
 
@@ -113,14 +110,9 @@ public record LoraTargets(List<String> names, String pattern) {
         return path.equals(name) || path.endsWith("." + name);
     }
 
-    /** A regular expression of Python as Java writes it. */
-    static String inJava(String regex) {
-        return regex.replace(PYTHONS_GROUP, "(?<");
-    }
-
     private Pattern compiled() {
         try {
-            return Pattern.compile(inJava(pattern));
+            return Pattern.compile(PythonRegex.inJava(pattern));
         } catch (PatternSyntaxException e) {
             throw new IllegalArgumentException(
                     "LoRA target pattern must be a regular expression, got '" + pattern + "': " + e.getDescription(),
