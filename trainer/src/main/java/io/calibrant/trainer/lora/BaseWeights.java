@@ -38,6 +38,11 @@ public final class BaseWeights {
         Set<String> trained = Set.copyOf(saved.weights().tensors().values());
         try (SafetensorsReader own = SafetensorsReader.open(adapter.resolve(Peft.WEIGHTS));
                 SafetensorsReader base = SafetensorsReader.open(model)) {
+            saved.missing(base.names()).ifPresent(module -> {
+                throw new ModelFileException(
+                        adapter.resolve(PeftConfig.NAME) + ": modules_to_save must be modules of which " + Peft.WEIGHTS
+                                + " has the weights, or that the base model lacks, got '" + module + "'");
+            });
             for (String name : own.names()) {
                 boolean ofHead = saved.head().equals(Optional.of(name))
                         || (saved.head().isPresent() && SequenceClassifier.isOriginalHead(name));

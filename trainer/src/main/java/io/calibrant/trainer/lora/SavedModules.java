@@ -5,6 +5,7 @@ import io.calibrant.trainer.model.ReplacedWeights;
 import io.calibrant.trainer.safetensors.ModelFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,13 +19,16 @@ import java.util.stream.Collectors;
  * and takes the place of the base model's weights.
  *
  * @param modules names or paths of the modules that were trained whole
+ * @param absent names of others, of which the file has nothing: the model must lack such modules
  * @param biases whether the biases of the adapted maps were trained
  * @param head name in the adapter's file of the head of a sequence classifier, which {@link SequenceClassifier} reads
  * @param weights where the other weights are, by the base model's names
  */
-public record SavedModules(List<String> modules, boolean biases, Optional<String> head, ReplacedWeights weights) {
+public record SavedModules(
+        List<String> modules, List<String> absent, boolean biases, Optional<String> head, ReplacedWeights weights) {
     /** Nothing but LoRA. */
-    static final SavedModules NONE = new SavedModules(List.of(), false, Optional.empty(), ReplacedWeights.NONE);
+    static final SavedModules NONE =
+            new SavedModules(List.of(), List.of(), false, Optional.empty(), ReplacedWeights.NONE);
 
     private static final String BIAS = ".bias";
 
@@ -34,13 +38,10 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
     /** Copies the names. */
     public SavedModules {
         modules = List.copyOf(modules);
+        absent = List.copyOf(absent);
     }
 
-    /**
-     * Finds the weights in an adapter's file.
-     *
-     * @throws ModelFileException if a module has none there
-     */
+    /** Finds the weights in an adapter's file. */
     static SavedModules find(PeftConfig config, AdapterTensors tensors, Path file) {
         List<String> modules = modules(config, tensors);
         boolean biases = config.trainsBiases();
@@ -58,14 +59,13 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
                 }
             }
         }
-        for (String module : modules) {
-            if (found.keySet().stream().noneMatch(base -> covers(module, base.substring(0, base.lastIndexOf('.'))))) {
-                throw config.refused(
-                        "modules_to_save", "modules of which " + file.getFileName() + " has the weights", module);
-            }
-        }
+        Map<Boolean, List<String>> here =
+                modules.stream().collect(Collectors.partitioningBy(each -> coversAny(each, found.keySet())));
         return new SavedModules(
-                modules,
+                here.get(true),
+                here.get(false).stream()
+                        .filter(each -> !(config.isClassifier() && covers(each, ModelConfig.HEAD)))
+                        .toList(),
                 biases,
                 head(config, tensors),
                 found.isEmpty() ? ReplacedWeights.NONE : new ReplacedWeights(file, found));
@@ -106,6 +106,23 @@ public record SavedModules(List<String> modules, boolean biases, Optional<String
             end = module.lastIndexOf('.', end - 1);
         }
         return false;
+    }
+
+    private static boolean coversAny(String name, Collection<String> tensors) {
+        return tensors.stream()
+                .anyMatch(tensor -> covers(name, tensor.substring(0, Math.max(0, tensor.lastIndexOf('.')))));
+    }
+
+    /**
+     * A name of which the adapter's file has nothing, although the base model has such a module. PEFT passes over names
+     * that mean no module.
+     *
+     * @param tensors names of the base model's
+     */
+    Optional<String> missing(Collection<String> tensors) {
+        return absent.stream()
+                .filter(each -> covers(each, ModelConfig.HEAD) || coversAny(each, tensors))
+                .findFirst();
     }
 
     /** The name under which PEFT stores a tensor that it takes the place of. */

@@ -149,7 +149,6 @@ class PeftTest {
         assertRefused(Map.of("rank_pattern", Map.of("q_(proj", 2)), "regular expression", "q_(proj");
         assertRefused(Map.of("alpha_pattern", Map.of("q_proj", "4")), "alpha_pattern of 'q_proj'", "a number");
         assertRefused(Map.of("alpha_pattern", Map.of("q_proj", -4)), "alpha_pattern of 'q_proj' must be above 0");
-        assertRefused(Map.of("modules_to_save", List.of("embed_tokens")), "modules_to_save", "embed_tokens");
         assertRefused(Map.of("modules_to_save", "embed_tokens"), "modules_to_save must be a list of names");
         assertRefused(Map.of("layer_replication", List.of(1)), "layer_replication");
         assertRefused(Map.of("target_modules", List.of("c_attn")), "target_modules", "'c_attn'", "q_proj");
@@ -163,8 +162,6 @@ class PeftTest {
         }
         assertRefused(Map.of("init_lora_weights", 1), "init_lora_weights", "got 1");
         assertRefused(Map.of("task_type", "TOKEN_CLS"), "task_type must be CAUSAL_LM or SEQ_CLS", "'TOKEN_CLS'");
-        assertRefused(
-                Map.of("task_type", "SEQ_CLS", "modules_to_save", List.of("score", "embed_tokens")), "modules_to_save");
         assertRefused(Map.of("lora_dropout", "0.05x"), "lora_dropout must be a number, got \"0.05x\"");
         assertRefused(Map.of("lora_alpha", "16"), "lora_alpha must be a number");
         assertRefused(Map.of("use_rslora", "yes"), "use_rslora must be true or false, got \"yes\"");
@@ -433,6 +430,44 @@ class PeftTest {
                 .hasMessageContaining("original_module");
     }
 
+    /** PEFT passes over a name that the model lacks, here as in target_modules. */
+    @Test
+    void shouldPassOverModulesToSaveThatTheModelLacks() throws IOException {
+        Path base = new TinyModel().write(directory.resolve("base"), 3);
+        String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+        SafetensorsWriter written = new SafetensorsWriter()
+                .add(q + "lora_A.weight", random(40), 2, 20)
+                .add(q + "lora_B.weight", random(48), 24, 2)
+                .add("base_model.model.lm_head.weight", random(740), 37, 20);
+        store(Map.of("modules_to_save", List.of("classifier", "lm_head", "wte")), written);
+        SavedModules saved = Peft.read(directory, config, CLASSES).saved();
+        BaseWeights.requireUnchanged(directory, saved, base);
+        assertThat(saved.modules()).containsExactly("lm_head");
+        store(Map.of("modules_to_save", List.of("lm_head", "layers.1.mlp")), written);
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, Peft.saved(directory), base))
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContainingAll("adapter_config.json: modules_to_save must be", "got 'layers.1.mlp'");
+    }
+
+    @Test
+    void shouldAskForTheWeightsOfATiedHeadThatWasTrained() throws IOException {
+        Path base = new TinyModel().set("tie_word_embeddings", true).write(directory.resolve("base"), 3);
+        for (String task : List.of("CAUSAL_LM", "SEQ_CLS")) {
+            String q = "base_model.model.model.layers.1.self_attn.q_proj.";
+            SafetensorsWriter written = new SafetensorsWriter()
+                    .add(q + "lora_A.weight", random(40), 2, 20)
+                    .add(q + "lora_B.weight", random(48), 24, 2);
+            store(Map.of("task_type", task, "modules_to_save", List.of("lm_head")), written);
+            SavedModules saved = Peft.saved(directory);
+            if (task.equals("SEQ_CLS")) { // has no head over the vocabulary
+                BaseWeights.requireUnchanged(directory, saved, base);
+            } else {
+                assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, saved, base))
+                        .hasMessageContaining("got 'lm_head'");
+            }
+        }
+    }
+
     /** PEFT compares ends of paths, not words: LongLoRA's {@code norm} means three norms a layer and the last one. */
     @Test
     void shouldTakeEveryModuleWhosePathEndsInAName() throws IOException {
@@ -469,7 +504,9 @@ class PeftTest {
         assertThat(Peft.saved(copy).weights().tensors())
                 .isEqualTo(adapter.saved().weights().tensors());
         store(Map.of("modules_to_save", List.of("norm", "mlp", "self_attn.o_proj")), file);
-        assertThatThrownBy(() -> Peft.read(directory, config, CLASSES)).hasMessageContaining("'self_attn.o_proj'");
+        SavedModules more = Peft.read(directory, config, CLASSES).saved();
+        assertThatThrownBy(() -> BaseWeights.requireUnchanged(directory, more, base))
+                .hasMessageContaining("'self_attn.o_proj'");
     }
 
     @Test
