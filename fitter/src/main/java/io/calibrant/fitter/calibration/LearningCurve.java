@@ -1,12 +1,15 @@
 package io.calibrant.fitter.calibration;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.DoubleConsumer;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -52,10 +55,15 @@ public final class LearningCurve {
      * @param labelFree what is known without labels
      * @param forward whether tier forward serves, so that the answers have no covariance; else tier all
      * @param splits how often each number of labels is drawn
+     * @param progress is told the share of the work that is done, in (0, 1], 1 once, from any thread
      * @throws IllegalArgumentException if there are fewer answers
      */
     public static LearningCurve of(
-            Collection<LabelledContrasts> answers, LabelFree labelFree, boolean forward, int splits) {
+            Collection<LabelledContrasts> answers,
+            LabelFree labelFree,
+            boolean forward,
+            int splits,
+            DoubleConsumer progress) {
         if (answers.size() < FEWEST) {
             throw new IllegalArgumentException(
                     "a learning curve needs " + FEWEST + " labelled answers or more, got " + answers.size());
@@ -67,21 +75,27 @@ public final class LearningCurve {
                         .toList(),
                 labelFree.variance());
         List<Point> points = new ArrayList<>();
-        for (int size : SIZES) {
-            if (2 * size <= all.size()) {
-                List<Point> drawn = IntStream.range(0, splits)
-                        .parallel()
-                        .mapToObj(split -> point(calibrator, all, size, labelFree, forward, split))
-                        .toList();
-                points.add(new Point(
-                        size,
-                        mean(drawn, Point::temperature),
-                        forward
-                                ? OptionalDouble.empty()
-                                : OptionalDouble.of(
-                                        mean(drawn, point -> point.all().orElseThrow())),
-                        mean(drawn, Point::forward)));
-            }
+        int[] sizes =
+                Arrays.stream(SIZES).filter(size -> 2 * size <= all.size()).toArray();
+        // A subsample takes time by its labels, and some by what is left for the test.
+        long whole = (long) splits * (Arrays.stream(sizes).sum() + sizes.length * FEWEST);
+        AtomicLong done = new AtomicLong();
+        for (int size : sizes) {
+            List<Point> drawn = IntStream.range(0, splits)
+                    .parallel()
+                    .mapToObj(split -> {
+                        Point point = point(calibrator, all, size, labelFree, forward, split);
+                        progress.accept((double) done.addAndGet(size + FEWEST) / whole);
+                        return point;
+                    })
+                    .toList();
+            points.add(new Point(
+                    size,
+                    mean(drawn, Point::temperature),
+                    forward
+                            ? OptionalDouble.empty()
+                            : OptionalDouble.of(mean(drawn, point -> point.all().orElseThrow())),
+                    mean(drawn, Point::forward)));
         }
         return new LearningCurve(points);
     }

@@ -27,7 +27,7 @@
  * best.lambdas(), best.nll()                      // one lambda a block; mean NLL of the labels there
  * prior.answer(one, best.lambdas())               // its LabelledContrasts at these lambdas, for the Calibrator
  *
- * LearningCurve.of(answers, labelFree, false, 20) // what more labels would be worth
+ * LearningCurve.of(answers, labelFree, false, 50, share -> {}) // what more labels would be worth
  * </pre>
  *
  * <p>Everything here depends on the set of answers alone: not on their order, not on a start, not on a clock. Equal

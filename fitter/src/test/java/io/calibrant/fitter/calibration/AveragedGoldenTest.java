@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.calibrant.fitter.golden.Golden;
 import io.calibrant.fitter.link.Link;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -230,7 +231,10 @@ class AveragedGoldenTest {
     void shouldSayWhatLabelsAreWorth() {
         List<LabelledContrasts> answers = RealAnswers.of("overfitted");
         LabelFree labelFree = labelFree(reference("overfitted"), RealAnswers.noise(answers));
-        LearningCurve curve = LearningCurve.of(answers.subList(0, 120), labelFree, false, 4);
+        List<Double> shares = Collections.synchronizedList(new ArrayList<>());
+        LearningCurve curve = LearningCurve.of(answers.subList(0, 120), labelFree, false, 4, shares::add);
+        assertThat(shares).hasSize(16).allMatch(share -> share > 0 && share <= 1);
+        assertThat(shares).doesNotHaveDuplicates().contains(1.0);
         assertThat(curve.points()).extracting(LearningCurve.Point::labels).containsExactly(0, 10, 25, 50);
         assertThat(curve.worth(50, 50)).isBetween(0.0, curve.worth(10, 90));
         assertThat(curve.worth(0, 50)).isLessThan(0.1);

@@ -172,7 +172,14 @@ final class EvaluateCommand implements Callable<Integer> {
         }
         EvaluationPrinter.print(output, evaluated.evaluation(), json);
         if (learningCurve) {
-            LearningCurvePrinter.print(output, evaluated, json);
+            long begin = System.nanoTime();
+            LearningCurvePrinter.print(output, evaluated, json, share -> {
+                display.progress("learning curve", "from subsamples of the labels", share, Duration.ofNanos((long)
+                        ((System.nanoTime() - begin) * (1 - share) / share)));
+                if (share == 1) {
+                    display.said("learning curve drawn");
+                }
+            });
         }
         List<String> words = evaluated.words();
         if (json) {

@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.DoubleConsumer;
 
 /**
  * An evaluation and where its answers came from.
@@ -45,16 +46,18 @@ public record Evaluated(
      * The NLL of the average against the number of labels, on repeated subsamples of the labels that are known.
      *
      * @param splits how often each number of labels is drawn
+     * @param progress is told the share of the work that is done, from any thread
      * @return empty where fewer than {@link LearningCurve#FEWEST} are known
      */
-    public Optional<LearningCurve> learningCurve(int splits) {
+    public Optional<LearningCurve> learningCurve(int splits, DoubleConsumer progress) {
         return labelled.size() < LearningCurve.FEWEST
                 ? Optional.empty()
                 : Optional.of(LearningCurve.of(
                         labelled,
                         Comparison.labelFree(posterior),
                         !Comparison.restOnAllBlocks(answers.values()),
-                        splits));
+                        splits,
+                        progress));
     }
 
     /** What the answers to these questions say, in sentences: what serves and why, and what would help. */

@@ -7,12 +7,13 @@ import io.calibrant.fitter.calibration.LearningCurve.Point;
 import io.calibrant.infra.evaluation.Evaluated;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.DoubleConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** What labels are worth: a row of figures and a sentence, or one JSON object. */
 public final class LearningCurvePrinter {
-    private static final int SPLITS = 20;
+    private static final int SPLITS = 50;
     private static final int MORE = 50;
 
     /** Less of NLL has no digit of its own. */
@@ -20,9 +21,13 @@ public final class LearningCurvePrinter {
 
     private LearningCurvePrinter() {}
 
-    /** Computes the curve of an evaluation and prints it; says so where too few labels are known. */
-    public static void print(Output output, Evaluated evaluated, boolean json) {
-        Optional<LearningCurve> found = evaluated.learningCurve(SPLITS);
+    /**
+     * Computes the curve of an evaluation and prints it; says so where too few labels are known.
+     *
+     * @param progress is told the share of the work that is done, from any thread
+     */
+    public static void print(Output output, Evaluated evaluated, boolean json, DoubleConsumer progress) {
+        Optional<LearningCurve> found = evaluated.learningCurve(SPLITS, progress);
         int known = evaluated.labelled().size();
         if (found.isEmpty()) {
             output.note("no learning curve: it needs " + LearningCurve.FEWEST + " labelled answers, got " + known);

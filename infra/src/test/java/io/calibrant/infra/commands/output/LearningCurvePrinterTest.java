@@ -33,7 +33,7 @@ class LearningCurvePrinterTest {
             int label = random.nextDouble() < 1 / (1 + Math.exp(-mean / 8)) ? 0 : 1;
             answers.add(new LabelledContrasts("q" + i, new double[] {mean}, new double[][] {{1}}, label));
         }
-        return LearningCurve.of(answers, LabelFree.NONE, true, 2);
+        return LearningCurve.of(answers, LabelFree.NONE, true, 2, share -> {});
     }
 
     private static String printed(boolean json) {
@@ -49,7 +49,7 @@ class LearningCurvePrinterTest {
         List<String> lines = printed(false).lines().toList();
         assertThat(lines)
                 .hasSize(6) // an empty one first; tier all has no covariances here
-                .contains("NLL against the number of labels, mean of 20 subsamples of the 60 that are known:")
+                .contains("NLL against the number of labels, mean of 50 subsamples of the 60 that are known:")
                 .contains("labels               0     10     25")
                 .last()
                 .isEqualTo(LearningCurvePrinter.sentence(LABELS, CURVE.worth(LABELS, 50)));
@@ -68,7 +68,7 @@ class LearningCurvePrinterTest {
         assertThat(json.get("more").asInt()).isEqualTo(50);
         assertThat(json.get("labels").asInt()).isEqualTo(LABELS);
         assertThat(json.get("known").asInt()).isEqualTo(KNOWN);
-        assertThat(json.get("splits").asInt()).isEqualTo(20);
+        assertThat(json.get("splits").asInt()).isEqualTo(50);
         JsonNode points = json.get("learningCurve");
         assertThat(points).hasSize(3);
         for (int i = 0; i < 3; i++) {
