@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a {@code config.json} says about rotary positions: {@code rope_parameters} as transformers 5 writes them, or
@@ -28,6 +29,9 @@ final class RopeReader {
     private static final String YARN = "yarn";
     private static final String LONGROPE = "longrope";
     private static final String LLAMA3 = "llama3";
+
+    /** Types with which transformers takes the original length from the file before that from the settings. */
+    private static final Set<String> REPLACED = Set.of(LLAMA3, YARN, LONGROPE);
 
     private final ConfigFile file;
     private final Family family;
@@ -156,13 +160,21 @@ final class RopeReader {
             return Optional.empty();
         }
         return scope.has(BETA)
-                ? Optional.of(new PositionScale(number(scope, BETA), original(scope)))
+                ? Optional.of(new PositionScale(number(scope, BETA), originalOfQueries(scope)))
                 : Optional.empty();
     }
 
+    /** As transformers has it: the key of the whole file replaces the one of the settings only with some scalings. */
+    private int originalOfQueries(Scope scope) {
+        return scope.has(ORIGINAL) && !REPLACED.contains(type(scope)) ? whole(scope, ORIGINAL) : original(scope);
+    }
+
+    private String type(Scope scope) {
+        return family.ropeType(scope.node.path(scope.has(TYPE) ? TYPE : "type").asText(DEFAULT));
+    }
+
     private RopeScaling scaling(Scope scope) {
-        JsonNode name = scope.node.path(scope.has(TYPE) ? TYPE : "type");
-        String type = family.ropeType(name.asText(DEFAULT));
+        String type = type(scope);
         return switch (type) {
             case DEFAULT -> RopeScaling.none();
             case LINEAR -> new RopeScaling.Linear(positive(scope, "factor", type));

@@ -412,6 +412,22 @@ class ModelConfigTest {
     }
 
     @Test
+    void shouldTakeTheLengthOfAMinistralsPretrainingFromItsSettingsUnlessTheirTypeScalesByIt() {
+        TinyModel ministral =
+                new TinyModel().set("model_type", "ministral3").set("original_max_position_embeddings", 8);
+        Map<String, Object> plain =
+                Map.of("rope_type", "default", "llama_4_scaling_beta", 0.5, "original_max_position_embeddings", 77);
+        assertThat(rotary(ministral.set("rope_parameters", plain)).queries()).contains(new PositionScale(0.5, 77));
+        Map<String, Object> yarn = new HashMap<>(plain);
+        yarn.putAll(Map.of("rope_type", "yarn", "factor", 4.0));
+        assertThat(rotary(ministral.set("rope_parameters", yarn)).queries()).contains(new PositionScale(0.5, 8));
+        Map<String, Object> without = Map.of("rope_type", "default", "llama_4_scaling_beta", 0.5);
+        assertThat(rotary(ministral.set("rope_parameters", without)).queries())
+                .as("with which transformers fails")
+                .contains(new PositionScale(0.5, 8));
+    }
+
+    @Test
     void shouldFillInWhatIsMissingOfGemma3sFrequencies() {
         TinyModel gemma = new TinyModel()
                 .set("model_type", "gemma3_text")
