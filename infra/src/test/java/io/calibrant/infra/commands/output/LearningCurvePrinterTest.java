@@ -19,7 +19,7 @@ import picocli.CommandLine.Command;
 class LearningCurvePrinterTest {
     private static final int KNOWN = 60;
     private static final int LABELS = 25;
-    private static final LearningCurve CURVE = curve();
+    private final LearningCurve curve = curve();
 
     @Command(name = "any")
     private static final class Any {}
@@ -36,23 +36,23 @@ class LearningCurvePrinterTest {
         return LearningCurve.of(answers, LabelFree.NONE, true, 2, share -> {});
     }
 
-    private static String printed(boolean json) {
+    private String printed(boolean json) {
         StringWriter out = new StringWriter();
         CommandLine line = new CommandLine(new Any()).setOut(new PrintWriter(out));
-        LearningCurvePrinter.print(new Output(line.getCommandSpec()), CURVE, KNOWN, LABELS, json);
+        LearningCurvePrinter.print(new Output(line.getCommandSpec()), curve, KNOWN, LABELS, json);
         return out.toString();
     }
 
     @Test
     void shouldSayWhatFiftyMoreLabelsThanThePosteriorHasAreWorth() {
-        assertThat(CURVE.worth(LABELS, 50)).isGreaterThan(.0005).isNotEqualTo(CURVE.worth(KNOWN, 50));
+        assertThat(curve.worth(LABELS, 50)).isGreaterThan(.0005).isNotEqualTo(curve.worth(KNOWN, 50));
         List<String> lines = printed(false).lines().toList();
         assertThat(lines)
                 .hasSize(6) // an empty one first; tier all has no covariances here
                 .contains("NLL against the number of labels, mean of 50 subsamples of the 60 that are known:")
                 .contains("labels               0     10     25")
                 .last()
-                .isEqualTo(LearningCurvePrinter.sentence(LABELS, CURVE.worth(LABELS, 50)));
+                .isEqualTo(LearningCurvePrinter.sentence(LABELS, curve.worth(LABELS, 50)));
         assertThat(LearningCurvePrinter.sentence(100, .0034))
                 .isEqualTo("50 more labels would be worth about .003 of NLL; the posterior has 100 now.");
         assertThat(LearningCurvePrinter.sentence(0, 1.25))
@@ -64,7 +64,7 @@ class LearningCurvePrinterTest {
     @Test
     void shouldSayTheSameToAMachine() throws Exception {
         JsonNode json = new ObjectMapper().readTree(printed(true));
-        assertThat(json.get("worth").asDouble()).isEqualTo(CURVE.worth(LABELS, 50));
+        assertThat(json.get("worth").asDouble()).isEqualTo(curve.worth(LABELS, 50));
         assertThat(json.get("more").asInt()).isEqualTo(50);
         assertThat(json.get("labels").asInt()).isEqualTo(LABELS);
         assertThat(json.get("known").asInt()).isEqualTo(KNOWN);
@@ -72,7 +72,7 @@ class LearningCurvePrinterTest {
         JsonNode points = json.get("learningCurve");
         assertThat(points).hasSize(3);
         for (int i = 0; i < 3; i++) {
-            LearningCurve.Point point = CURVE.points().get(i);
+            LearningCurve.Point point = curve.points().get(i);
             assertThat(points.get(i).get("labels").asInt()).isEqualTo(point.labels());
             assertThat(points.get(i).get("temperature").asDouble()).isEqualTo(point.temperature());
             assertThat(points.get(i).get("forward").asDouble()).isEqualTo(point.forward());
