@@ -389,11 +389,13 @@ def test_blocks_together_are_reduced_as_alone(steps):
     generator = torch.Generator().manual_seed(1)
     blocks = [torch.randn(113, 67, generator=generator) * torch.arange(1, 68) ** -decay for decay in (0.5, 1.0, 2.0)]
     blocks += [torch.zeros(113, 67), 1e-9 * blocks[0], torch.randn(113, 3, generator=generator) @ blocks[1][:3]]
-    for rows, one, drawn in zip(blocks, reduce_all(blocks, 5, steps, range(7, 13)), range(7, 13), strict=True):
+    blocks += [1e-25 * blocks[0], 1e-42 * blocks[0]]
+    for rows, one, drawn in zip(blocks, reduce_all(blocks, 5, steps, range(7, 15)), range(7, 15), strict=True):
         alone = reduce(rows, 5, steps, drawn)
         assert one.values.shape == alone.values.shape
         ours, theirs = (each.values.double().T @ each.values.double() for each in (one, alone))
-        assert float((ours - theirs).norm()) <= 1e-5 * float(theirs.norm())
+        assert float((ours - theirs).norm()) <= 1e-5 * float(theirs.norm()) + 1e-80
+        assert bool(theirs.any()) == bool(rows.any())
         assert float(one.trace) == pytest.approx(float(rows.double().square().sum()), rel=1e-6)
     assert not reduce(torch.zeros(113, 67), 5, steps, 7).values.any()
 

@@ -85,14 +85,14 @@ def reduce_all(blocks: Sequence[Tensor], rank: int | None, power_steps: int, dra
 
 
 def _squares(rows: Tensor) -> Tensor:
-    squares: Tensor = torch.linalg.vector_norm(rows, dim=-1).double().square().sum(-1)
+    squares: Tensor = torch.linalg.vector_norm(rows, dim=(-2, -1), dtype=torch.float64).square()
     return squares
 
 
 def _leading(rows: Tensor, traces: Tensor, size: int, power_steps: int, drawn: Sequence[int]) -> Tensor:
     """[blocks, l, d] of [blocks, m, d]."""
     # Keeps products of rows as small as a saturated model's within float32; of rows that are all zero nothing comes.
-    unit = torch.where(traces > 0, traces.clamp_min(1e-300).rsqrt(), torch.zeros_like(traces)).float()[:, None, None]
+    unit = torch.where(traces > 0, traces.clamp_min(1e-76).rsqrt(), torch.zeros_like(traces)).float()[:, None, None]
     signs = torch.stack([_signs(size, rows.shape[2], each) for each in drawn]).to(rows.device)
     basis = (signs.float() * 2 - 1) * unit @ rows.mT
     for _ in range(power_steps):
