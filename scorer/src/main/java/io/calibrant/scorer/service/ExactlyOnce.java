@@ -24,7 +24,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.header.Header;
@@ -121,22 +120,17 @@ final class ExactlyOnce implements Delivery {
     @Override
     public boolean deliver(List<ProducerRecord<byte[], byte[]>> out, Map<TopicPartition, OffsetAndMetadata> offsets) {
         Queue<ProducerRecord<byte[], byte[]>> tooLarge = new ConcurrentLinkedQueue<>();
-        Refusal refused = new Refusal(Thread.currentThread());
         try {
             producer.beginTransaction();
             for (ProducerRecord<byte[], byte[]> record : out) {
                 Future<RecordMetadata> unused = producer.send(record, (metadata, failure) -> {
                     if (OversizedRecord.isCauseOf(failure)) {
                         tooLarge.add(record);
-                    } else if (AccessFailure.isOne(failure)) {
-                        refused.came(failure);
                     }
                 }); // a failed send fails the commit
             }
-            refused.heedIn(() -> {
-                producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
-                producer.commitTransaction();
-            });
+            producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+            producer.commitTransaction();
             failures = 0;
             return true;
         } catch (InvalidConfigurationException | WakeupException e) {
@@ -159,53 +153,6 @@ final class ExactlyOnce implements Delivery {
             producer = null;
             rewind = true;
             return false;
-        }
-    }
-
-    /**
-     * A right that a send was refused for. Once it is, Kafka's producer answers none of its requests any more: what
-     * waits for them would wait for {@code max.block.ms}, a minute unless told otherwise, and then not say why.
-     */
-    private static final class Refusal {
-        private final Thread sender;
-        private Exception failure;
-        private boolean heeded;
-
-        Refusal(Thread sender) {
-            this.sender = sender;
-        }
-
-        /** From the producer's own thread. */
-        synchronized void came(Exception refused) {
-            if (failure == null) {
-                failure = refused;
-                if (heeded) {
-                    sender.interrupt();
-                }
-            }
-        }
-
-        /** Does what waits for the producer, no longer than until a right is refused. */
-        void heedIn(Runnable requests) {
-            try {
-                if (heed(true)) {
-                    throw new KafkaException(failure);
-                }
-                requests.run();
-            } catch (InterruptException e) {
-                throw heed(false) ? new KafkaException(failure) : e;
-            } finally {
-                heed(false);
-            }
-        }
-
-        /** Whether a right was refused; the interruption that came of it does not outlast the requests. */
-        private synchronized boolean heed(boolean now) {
-            if (heeded && !now && failure != null) {
-                Thread.interrupted();
-            }
-            heeded = now;
-            return failure != null;
         }
     }
 

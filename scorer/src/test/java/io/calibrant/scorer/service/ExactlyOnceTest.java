@@ -3,15 +3,11 @@ package io.calibrant.scorer.service;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calibrant.schemas.AccessFailure;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicReference;
-import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Callback;
@@ -20,14 +16,10 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** With Kafka's own clients for tests; ScorerFaultIT has the same with processes that are killed. */
 class ExactlyOnceTest {
@@ -141,44 +133,6 @@ class ExactlyOnceTest {
         once.prepare();
         assertThat(once.deliver(OUT.subList(0, 1), OFFSETS)).isTrue();
         assertThat(producer.history()).containsExactly(OUT.get(0));
-    }
-
-    /** As Kafka's producer does it: in its fatal state it answers no request any more, and the call waits. */
-    @Test
-    @Timeout(20)
-    void shouldNotWaitForAnAnswerThatDoesNotComeOnceARightIsRefused() {
-        AtomicReference<Callback> sent = new AtomicReference<>();
-        MockProducer<byte[], byte[]> producer =
-                new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
-                    @Override
-                    public synchronized Future<RecordMetadata> send(
-                            ProducerRecord<byte[], byte[]> record, Callback callback) {
-                        sent.set(callback);
-                        return new CompletableFuture<>();
-                    }
-
-                    @Override
-                    public void sendOffsetsToTransaction(
-                            Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
-                        new Thread(() -> sent.get()
-                                        .onCompletion(null, new TransactionalIdAuthorizationException("not allowed")))
-                                .start();
-                        try {
-                            Thread.sleep(Duration.ofMinutes(1).toMillis()); // max.block.ms
-                        } catch (InterruptedException e) {
-                            throw new InterruptException(e);
-                        }
-                        throw new TimeoutException("no answer");
-                    }
-                };
-        ExactlyOnce once = new ExactlyOnce(consumer, () -> producer, Object::toString, ScorerListener.SILENT);
-        once.prepare();
-        assertThatThrownBy(() -> once.deliver(OUT, OFFSETS))
-                .hasCauseInstanceOf(TransactionalIdAuthorizationException.class)
-                .satisfies(e -> assertThat(AccessFailure.isOne(e)).isTrue());
-        assertThat(Thread.interrupted())
-                .as("the interruption does not outlast it")
-                .isFalse();
     }
 
     @Test
